@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/base/json.h"
+
+// Bytes that may be copied as they are: all but controls, the quote and the backslash; >= 0x80 needs a UTF-8 check.
+static inline bool plain(uint8_t byte) {
+    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
+// Eight bytes at a time: true when all of them are plain.
+static inline bool plain8(const uint8_t *at) {
+    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+    uint64_t word = load_u64le(at);
+    uint64_t quote = word ^ (ones * '"'), slash = word ^ (ones * '\\');
+    uint64_t odd = (word - ones * 0x20) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | word;
+    return (odd & highs) == 0;
+}
+
+static size_t plain_run(const uint8_t *at, const uint8_t *end) {
+    const uint8_t *start = at;
+    while (end - at >= 8 && plain8(at)) {
+        at += 8;
+    }
+    while (at < end && plain(*at)) {
+        at++;
+    }
+    return (size_t)(at - start);
+}
+
+// Length of the UTF-8 sequence at `at`, 0 when it is not one.
+static size_t utf8_length(const uint8_t *at, const uint8_t *end) {
+    size_t left = (size_t)(end - at);
+    uint8_t first = at[0];
+    if (first < 0x80) {
+        return 1;
+    }
+    if (first < 0xc2 || first > 0xf4) {
+        return 0;
+    }
+    size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (left < length) {
+        return 0;
+    }
+    uint8_t low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    uint8_t high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    if (at[1] < low || at[1] > high) {
+        return 0;
+    }
+    for (size_t i = 2; i < length; i++) {
+        if ((at[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return length;
+}
+
+bool json_utf8_valid(Slice text) {
+    const uint8_t *at = text.data, *end = text.data + text.size;
+    while (at < end) {
+        size_t length = utf8_length(at, end);
+        if (length == 0) {
+            return false;
+        }
+        at += length;
+    }
+    return true;
+}
+
+static void escape(Buf *buf, uint8_t byte) {
+    static const char SHORT[32] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+    if (byte == '"' || byte == '\\') {
+        buf_bytes(buf, (uint8_t[]){'\\', byte}, 2);
+    } else if (byte < 0x20 && SHORT[byte] != 0) {
+        buf_bytes(buf, (char[]){'\\', SHORT[byte]}, 2);
+    } else {
+        static const char HEX[] = "0123456789abcdef";
+        buf_bytes(buf, (char[]){'\\', 'u', '0', '0', HEX[byte >> 4], HEX[byte & 15]}, 6);
+    }
+}
+
+void json_string(Buf *buf, Slice text) {
+    buf_u8(buf, '"');
+    const uint8_t *at = text.data, *end = text.data + text.size;
+    while (at < end) {
+        size_t run = plain_run(at, end);
+        buf_bytes(buf, at, run);
+        at += run;
+        if (at == end) {
+            break;
+        }
+        if (*at < 0x80) {
+            escape(buf, *at++);
+            continue;
+        }
+        size_t length = utf8_length(at, end);
+        if (length == 0) {
+            buf_text(buf, "\xef\xbf\xbd");
+            at++;
+        } else {
+            buf_bytes(buf, at, length);
+            at += length;
+        }
+    }
+    buf_u8(buf, '"');
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/base/log.h"
+
+#include "core/base/buf.h"
+#include "core/base/json.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static _Atomic int log_level = LOG_INFO;
+static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
+static void (*log_write)(void *context, Slice line);
+static void *log_write_context;
+
+static const char *const LEVEL_NAMES[] = {"debug", "info", "warn", "error", "silent"};
+static const char *const AREA_NAMES[] = {"cli", "source", "journal", "sink", "pipeline"};
+
+void log_level_set(LogLevel level) {
+    log_level = (int)level;
+}
+
+void log_sink_set(void (*write)(void *context, Slice line), void *context) {
+    pthread_mutex_lock(&log_mutex);
+    log_write = write;
+    log_write_context = context;
+    pthread_mutex_unlock(&log_mutex);
+}
+
+static void field_value(Buf *line, const LogField *field, bool json) {
+    switch (field->kind) {
+    case LOG_KIND_TEXT:
+        if (json) {
+            json_string(line, field->text);
+        } else {
+            buf_put(line, field->text);
+        }
+        break;
+    case LOG_KIND_INT:
+        buf_int(line, (int64_t)field->number);
+        break;
+    case LOG_KIND_UINT:
+        buf_uint(line, field->number);
+        break;
+    case LOG_KIND_LSN:
+        buf_printf(line, json ? "\"%X/%X\"" : "%X/%X", (unsigned)(field->number >> 32), (unsigned)field->number);
+        break;
+    case LOG_KIND_END:
+        break;
+    }
+}
+
+static void line_json(Buf *line, LogLevel level, LogArea area, const char *message, const LogField *fields) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    struct tm utc;
+    gmtime_r(&now.tv_sec, &utc);
+    char stamp[32];
+    strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
+    buf_printf(line, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"area\":\"%s\",\"message\":", stamp,
+               (int)(now.tv_nsec / 1000000), LEVEL_NAMES[level], AREA_NAMES[area]);
+    json_string(line, slice_of(message));
+    for (const LogField *field = fields; field->kind != LOG_KIND_END; field++) {
+        buf_u8(line, ',');
+        json_string(line, slice_of(field->name));
+        buf_u8(line, ':');
+        field_value(line, field, true);
+    }
+    buf_text(line, "}\n");
+}
+
+static void line_text(Buf *line, LogLevel level, const char *message, const LogField *fields) {
+    buf_text(line, level >= LOG_WARN ? LEVEL_NAMES[level] : "leat");
+    buf_text(line, ": ");
+    buf_text(line, message);
+    for (const LogField *field = fields; field->kind != LOG_KIND_END; field++) {
+        buf_printf(line, "  %s=", field->name);
+        field_value(line, field, false);
+    }
+    buf_u8(line, '\n');
+}
+
+void log_fields(LogLevel level, LogArea area, const char *message, const LogField *fields) {
+    if ((int)level < log_level) {
+        return;
+    }
+    DEFER(buf_release) Buf line = {0};
+    if (isatty(STDERR_FILENO)) {
+        line_text(&line, level, message, fields);
+    } else {
+        line_json(&line, level, area, message, fields);
+    }
+    pthread_mutex_lock(&log_mutex);
+    if (log_write != NULL) {
+        log_write(log_write_context, buf_slice(&line));
+    } else {
+        fwrite(line.data, 1, line.size, stderr);
+    }
+    pthread_mutex_unlock(&log_mutex);
+}
+
+void log_err(LogArea area, const char *message, const Err *err) {
+    char frames[256] = "";
+    size_t used = 0;
+    for (int i = 0; i < err->frame_count && used < sizeof(frames); i++) {
+        int wrote = snprintf(frames + used, sizeof(frames) - used, "%s%s:%d", i > 0 ? " " : "",
+                             err->frames[i].file, err->frames[i].line);
+        used += wrote > 0 ? (size_t)wrote : 0;
+    }
+    log_error(area, message, LOG_TEXT("error", err_name(err->code)),
+              LOG_TEXT("class", err_class_name(err_class(err->code))), LOG_TEXT("reason", err->message),
+              LOG_TEXT("hint", err->hint), LOG_TEXT("frames", frames));
+}

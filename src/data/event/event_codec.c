@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data/event/event_codec.h"
+
+enum { ROW_BEFORE = 1, ROW_AFTER = 2 };
+
+// --- values ----------------------------------------------------------------------------------------------------
+
+static void items_encode(Buf *buf, ValueItems items) {
+    for (size_t i = 0; i < items.count; i++) {
+        value_encode(buf, &items.at[i]);
+    }
+}
+
+void value_encode(Buf *buf, const Value *value) {
+    buf_u8(buf, value->kind);
+    switch ((ValueKind)value->kind) {
+    case VALUE_NULL:
+    case VALUE_UNCHANGED:
+    case VALUE_FALSE:
+    case VALUE_TRUE:
+        break;
+    case VALUE_INT:
+    case VALUE_DATE:
+    case VALUE_TIME:
+        buf_zigzag(buf, value->integer);
+        break;
+    case VALUE_UINT64:
+        buf_varint(buf, (uint64_t)value->integer);
+        break;
+    case VALUE_TIMETZ:
+        buf_zigzag(buf, value->integer);
+        buf_zigzag(buf, value->aux);
+        break;
+    case VALUE_FLOAT32: {
+        float narrow = (float)value->real;
+        buf_bytes(buf, &narrow, sizeof(narrow));
+        break;
+    }
+    case VALUE_FLOAT64:
+        buf_bytes(buf, &value->real, sizeof(value->real));
+        break;
+    case VALUE_TIMESTAMP:
+    case VALUE_TIMESTAMPTZ:
+        buf_u64le(buf, (uint64_t)value->integer);
+        break;
+    case VALUE_INTERVAL:
+        buf_zigzag(buf, value->interval.months);
+        buf_zigzag(buf, value->interval.days);
+        buf_zigzag(buf, value->interval.micros);
+        break;
+    case VALUE_UUID:
+        ASSERT(value->bytes.size == 16);
+        buf_put(buf, value->bytes);
+        break;
+    case VALUE_BITS:
+        buf_varint(buf, (uint32_t)value->aux);
+        buf_slice_sized(buf, value->bytes);
+        break;
+    case VALUE_DECIMAL:
+    case VALUE_STRING:
+    case VALUE_BYTES:
+        buf_slice_sized(buf, value->bytes);
+        break;
+    case VALUE_LIST:
+    case VALUE_STRUCT:
+    case VALUE_MAP:
+    case VALUE_MULTIRANGE:
+        buf_varint(buf, value->items.count);
+        items_encode(buf, value->items);
+        break;
+    case VALUE_RANGE:
+        ASSERT(value->items.count == 2);
+        buf_u8(buf, (uint8_t)value->aux);
+        items_encode(buf, value->items);
+        break;
+    case VALUE_KIND_COUNT:
+        UNREACHABLE();
+    }
+}
+
+static bool value_decode_at(Reader *reader, Arena *arena, Value *value, int depth);
+
+static bool items_decode(Reader *reader, Arena *arena, ValueItems *items, uint64_t count, int depth) {
+    // Each item is one byte at least: a count that the bytes cannot hold is a lie, found before it is allocated.
+    if (count > reader_left(reader) || depth >= VALUE_DEPTH_MAX) {
+        return false;
+    }
+    Value *at = ARENA_ARRAY(arena, Value, (size_t)count);
+    for (uint64_t i = 0; i < count; i++) {
+        if (!value_decode_at(reader, arena, &at[i], depth + 1)) {
+            return false;
+        }
+    }
+    *items = (ValueItems){at, (size_t)count};
+    return true;
+}
+
+static bool value_decode_at(Reader *reader, Arena *arena, Value *value, int depth) {
+    uint8_t kind = read_u8(reader);
+    value->kind = kind;
+    value->aux = 0;
+    switch ((ValueKind)kind) {
+    case VALUE_NULL:
+    case VALUE_UNCHANGED:
+    case VALUE_FALSE:
+    case VALUE_TRUE:
+        value->integer = 0;
+        break;
+    case VALUE_INT:
+    case VALUE_DATE:
+    case VALUE_TIME:
+        value->integer = read_zigzag(reader);
+        break;
+    case VALUE_UINT64:
+        value->integer = (int64_t)read_varint(reader);
+        break;
+    case VALUE_TIMETZ:
+        value->integer = read_zigzag(reader);
+        value->aux = (int32_t)read_zigzag(reader);
+        break;
+    case VALUE_FLOAT32: {
+        uint32_t bits = read_u32le(reader);
+        float narrow;
+        memcpy(&narrow, &bits, sizeof(narrow));
+        value->real = (double)narrow;
+        break;
+    }
+    case VALUE_FLOAT64:
+    case VALUE_TIMESTAMP:
+    case VALUE_TIMESTAMPTZ:
+        value->integer = (int64_t)read_u64le(reader);
+        break;
+    case VALUE_INTERVAL:
+        value->interval.months = (int32_t)read_zigzag(reader);
+        value->interval.days = (int32_t)read_zigzag(reader);
+        value->interval.micros = read_zigzag(reader);
+        break;
+    case VALUE_UUID:
+        value->bytes = read_bytes(reader, 16);
+        break;
+    case VALUE_BITS:
+        value->aux = (int32_t)read_varint(reader);
+        value->bytes = read_slice(reader);
+        if (value->aux < 0 || value->bytes.size != ((size_t)value->aux + 7) / 8) {
+            return false;
+        }
+        break;
+    case VALUE_DECIMAL:
+    case VALUE_STRING:
+    case VALUE_BYTES:
+        value->bytes = read_slice(reader);
+        break;
+    case VALUE_LIST:
+    case VALUE_STRUCT:
+    case VALUE_MAP:
+    case VALUE_MULTIRANGE:
+        if (!items_decode(reader, arena, &value->items, read_varint(reader), depth)) {
+            return false;
+        }
+        if (kind == VALUE_MAP && value->items.count % 2 != 0) {
+            return false;
+        }
+        break;
+    case VALUE_RANGE:
+        value->aux = read_u8(reader);
+        if (!items_decode(reader, arena, &value->items, 2, depth)) {
+            return false;
+        }
+        break;
+    case VALUE_KIND_COUNT:
+    default:
+        return false;
+    }
+    return !reader->bad;
+}
+
+bool value_decode(Reader *reader, Arena *arena, Value *value) {
+    return value_decode_at(reader, arena, value, 0);
+}
+
+// --- events ----------------------------------------------------------------------------------------------------
+
+static void row_encode(Buf *buf, const Value *row, uint32_t count) {
+    for (uint32_t i = 0; row != NULL && i < count; i++) {
+        value_encode(buf, &row[i]);
+    }
+}
+
+void event_encode(Buf *buf, const EventBase *base, const Event *event) {
+    buf_u8(buf, (uint8_t)event->op);
+    buf_u8(buf, (uint8_t)event->flags);
+    buf_varint(buf, event->offset_span);
+    buf_zigzag(buf, (int64_t)(event->commit_lsn - base->commit_lsn));
+    buf_varint(buf, event->ordinal);
+    buf_zigzag(buf, (int64_t)(event->lsn - event->commit_lsn));
+    buf_varint(buf, event->transaction_id);
+    buf_zigzag(buf, (int64_t)((uint64_t)event->source_us - (uint64_t)base->source_us));
+    buf_zigzag(buf, (int64_t)((uint64_t)event->capture_us - (uint64_t)event->source_us));
+    buf_u8(buf, (uint8_t)((event->before != NULL ? ROW_BEFORE : 0) | (event->after != NULL ? ROW_AFTER : 0)));
+    buf_varint(buf, event->column_count);
+    row_encode(buf, event->before, event->column_count);
+    row_encode(buf, event->after, event->column_count);
+}
+
+static const Value *row_decode(Reader *reader, Arena *arena, uint32_t count) {
+    if (count > reader_left(reader)) {
+        return NULL;
+    }
+    Value *row = ARENA_ARRAY(arena, Value, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!value_decode_at(reader, arena, &row[i], 0)) {
+            return NULL;
+        }
+    }
+    return row;
+}
+
+static bool op_known(uint8_t op) {
+    return op == OP_READ || op == OP_CREATE || op == OP_UPDATE || op == OP_DELETE || op == OP_TRUNCATE;
+}
+
+bool event_decode(Reader *reader, const EventBase *base, Arena *arena, Event *event, Err *err) {
+    uint8_t op = read_u8(reader);
+    *event = (Event){.op = (EventOp)op, .flags = read_u8(reader)};
+    event->offset_span = (uint32_t)read_varint(reader);
+    event->commit_lsn = base->commit_lsn + (uint64_t)read_zigzag(reader);
+    event->ordinal = read_varint(reader);
+    event->lsn = event->commit_lsn + (uint64_t)read_zigzag(reader);
+    event->transaction_id = read_varint(reader);
+    event->source_us = (int64_t)((uint64_t)base->source_us + (uint64_t)read_zigzag(reader));
+    event->capture_us = (int64_t)((uint64_t)event->source_us + (uint64_t)read_zigzag(reader));
+    uint8_t rows = read_u8(reader);
+    uint64_t count = read_varint(reader);
+    if (reader->bad || !op_known(op) || rows > (ROW_BEFORE | ROW_AFTER) || count > UINT32_MAX) {
+        return FAIL(err, ERR_JOURNAL_CORRUPT, "a record's head is malformed (op 0x%02x)", op);
+    }
+    event->column_count = (uint32_t)count;
+    if (rows & ROW_BEFORE) {
+        event->before = row_decode(reader, arena, event->column_count);
+    }
+    if (rows & ROW_AFTER) {
+        event->after = row_decode(reader, arena, event->column_count);
+    }
+    if (reader->bad || ((rows & ROW_BEFORE) && event->before == NULL) || ((rows & ROW_AFTER) && event->after == NULL)) {
+        return FAIL(err, ERR_JOURNAL_CORRUPT, "a record's values are malformed (op %c, %u columns)", op,
+                    event->column_count);
+    }
+    return true;
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sink seam: takes the journal's entries in order and commits data and position in one act.
+//
+// The pump opens a sink, asks where it wants to start, and hands it every entry from there on. The sink decides when to
+// publish, only ever up to a cut, and remembers by itself what it has published: after a crash it names the same
+// start, or a later one, and skips what it has. Driver: a const struct of functions in its folder, listed once in
+// app/drivers.c. Every driver passes tests/conformance/sink.
+#ifndef LEAT_FLOW_SINK_SINK_H
+#define LEAT_FLOW_SINK_SINK_H
+
+#include "core/base/err.h"
+#include "core/config/option.h"
+#include "storage/journal/journal.h"
+
+typedef struct Sink Sink;
+
+typedef struct SinkContext {
+    const char *name;            // of the sink in its pipeline
+    const char *url;             // as the user gave it: a path or URL
+    const char *state_directory; // pipelines/NAME/sinks/SINK, exists, ours alone
+    const void *options;         // the driver's option struct, filled by its table
+    size_t memory_bytes_max;     // all buffers of the sink together
+} SinkContext;
+
+typedef struct SinkStats {
+    uint64_t events;      // taken in since open, without those skipped
+    uint64_t bytes;       // published since open
+    uint64_t files;       // published since open
+    uint64_t published_ms; // wall clock of the last publication, 0 = none yet
+} SinkStats;
+
+typedef struct SinkDriver {
+    const char *name;
+    const OptionTable *options;
+    // True when the driver understands this URL or path. Exactly one driver takes each.
+    bool (*accepts)(const char *url);
+    // Checks that the target can be written, without creating anything. For doctor and --dry-run.
+    bool (*probe)(const SinkContext *context, Err *err);
+    // Recovers what a crash left half-done, before anything else.
+    bool (*open)(const SinkContext *context, void **state, Err *err);
+    void (*close)(void *state);
+    // Where to read the journal from: everything below is published. 0 = from its beginning.
+    LogPosition (*start)(void *state);
+    // SCHEMA, EVENT, CUT, in journal order. May publish at a CUT when its rules say so.
+    bool (*take)(void *state, const JournalEntry *entry, Err *err);
+    // Publishes everything up to the last cut taken. At the end of a run, before a pause.
+    bool (*flush)(void *state, Err *err);
+    // Time passes without entries: rotation by age. Returns through `next_ms` in how many ms it wants to be called again
+    // (-1 = no need).
+    bool (*tick)(void *state, int64_t *next_ms, Err *err);
+    // The lowest position that is still needed after a crash now: the journal may be trimmed below it.
+    LogPosition (*pin)(void *state);
+    void (*stats)(void *state, SinkStats *stats);
+    // Removes the state that `open` made; with `purge_data` also everything published. For `leat delete`.
+    bool (*remove)(const SinkContext *context, bool purge_data, Err *err);
+} SinkDriver;
+
+CHECKED bool sink_open(const SinkDriver *driver, const SinkContext *context, Sink **sink, Err *err);
+void sink_close(Sink *sink);
+LogPosition sink_start(Sink *sink);
+CHECKED bool sink_take(Sink *sink, const JournalEntry *entry, Err *err);
+CHECKED bool sink_flush(Sink *sink, Err *err);
+CHECKED bool sink_tick(Sink *sink, int64_t *next_ms, Err *err);
+LogPosition sink_pin(Sink *sink);
+void sink_stats(Sink *sink, SinkStats *stats);
+
+#endif

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store seam: bytes under names, complete or absent. Names are relative, '/'-separated; drivers map them to files
+// or objects. A driver is a const struct of functions; every driver passes the store's conformance tests.
+//
+// Publishing is in two steps, so that a plan can be durable in between: the bytes are staged under a temporary name
+// and made durable (store_stage_finish gives the token by which the staged bytes are found again, even after a crash),
+// then published under their name in one atomic act. Publishing the same token twice is fine.
+#ifndef LEAT_STORAGE_STORE_STORE_H
+#define LEAT_STORAGE_STORE_STORE_H
+
+#include "core/base/arena.h"
+#include "core/base/err.h"
+
+typedef struct Store Store;
+typedef struct StoreStage StoreStage; // bytes being staged
+
+enum { STORE_TOKEN_BYTES_MAX = 1024 };
+
+typedef struct StoreDriver {
+    const char *name;
+    bool (*accepts)(const char *url);
+    bool (*probe)(const char *url, Err *err); // can be written, or could be created; creates nothing
+    bool (*open)(const char *url, void **state, Err *err);
+    void (*close)(void *state);
+    // Bytes for the object that is to be named `name`; the stage's temporary home must be on the same file system.
+    bool (*stage_open)(void *state, const char *name, void **stage, Err *err);
+    bool (*stage_write)(void *state, void *stage, Slice bytes, Err *err);
+    // Makes the staged bytes durable and releases the stage; `token` (a NUL-terminated text) finds them again.
+    bool (*stage_finish)(void *state, void *stage, char token[STORE_TOKEN_BYTES_MAX], Err *err);
+    void (*stage_abort)(void *state, void *stage); // drops the bytes
+    // Puts the staged bytes under `name`, atomically and durably. True as well when an earlier publish of this token has
+    // already done so. ERR_EXISTS when other bytes are there under that name: nothing is overwritten.
+    bool (*publish)(void *state, const char *token, const char *name, Err *err);
+    bool (*stage_drop)(void *state, const char *token, Err *err); // of a finished stage; absent is fine
+    // Names below a prefix, in order. `visit` returns false to stop.
+    bool (*list)(void *state, const char *prefix, bool (*visit)(void *context, const char *name, uint64_t size),
+                 void *context, Err *err);
+    bool (*get)(void *state, const char *name, Arena *arena, Slice *bytes, Err *err);
+    bool (*remove)(void *state, const char *name, Err *err); // absent is fine
+    // Drops every staged byte that no token in `keep` names: what a crash left behind.
+    bool (*sweep)(void *state, const char *const *keep, size_t keep_count, Err *err);
+} StoreDriver;
+
+CHECKED bool store_open(const StoreDriver *driver, const char *url, Store **store, Err *err);
+void store_close(Store *store);
+CHECKED bool store_stage_open(Store *store, const char *name, StoreStage **stage, Err *err);
+CHECKED bool store_stage_write(StoreStage *stage, Slice bytes, Err *err);
+CHECKED bool store_stage_finish(StoreStage *stage, char token[STORE_TOKEN_BYTES_MAX], Err *err);
+void store_stage_abort(StoreStage *stage);
+CHECKED bool store_publish(Store *store, const char *token, const char *name, Err *err);
+CHECKED bool store_stage_drop(Store *store, const char *token, Err *err);
+CHECKED bool store_list(Store *store, const char *prefix,
+                        bool (*visit)(void *context, const char *name, uint64_t size), void *context, Err *err);
+CHECKED bool store_get(Store *store, const char *name, Arena *arena, Slice *bytes, Err *err);
+CHECKED bool store_remove(Store *store, const char *name, Err *err);
+CHECKED bool store_sweep(Store *store, const char *const *keep, size_t keep_count, Err *err);
+
+#endif
