@@ -23,7 +23,7 @@ void arena_reset(Arena *arena);
 
 // `size` zeroed bytes, aligned for any type. Size 0 gives a valid pointer.
 void *arena_alloc(Arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
-#define ARENA_NEW(arena, Type) ((Type *)arena_alloc((arena), sizeof(Type)))
+#define ARENA_NEW(arena, Type)          ((Type *)arena_alloc((arena), sizeof(Type)))
 #define ARENA_ARRAY(arena, Type, count) ((Type *)arena_array((arena), sizeof(Type), (count)))
 void *arena_array(Arena *arena, size_t item_size, size_t count) __attribute__((returns_nonnull));
 

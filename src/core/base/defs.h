@@ -13,15 +13,15 @@
 #include <string.h>
 
 // A result that the caller must look at.
-#define CHECKED __attribute__((warn_unused_result))
+#define CHECKED                __attribute__((warn_unused_result))
 #define PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))
-#define NORETURN __attribute__((noreturn))
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define NORETURN               __attribute__((noreturn))
+#define LIKELY(x)              __builtin_expect(!!(x), 1)
+#define UNLIKELY(x)            __builtin_expect(!!(x), 0)
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define MIN(a, b)        ((a) < (b) ? (a) : (b))
+#define MAX(a, b)        ((a) > (b) ? (a) : (b))
 
 #define KIB ((size_t)1024)
 #define MIB (1024 * KIB)
@@ -31,11 +31,11 @@
 NORETURN void panic_at(const char *file, int line, const char *format, ...) PRINTF_LIKE(3, 4);
 #define panic(...) panic_at(__FILE__, __LINE__, __VA_ARGS__)
 // Always on, in release builds too.
-#define ASSERT(condition)                                 \
-    do {                                                  \
-        if (UNLIKELY(!(condition))) {                     \
-            panic("assertion failed: %s", #condition);    \
-        }                                                 \
+#define ASSERT(condition)                              \
+    do {                                               \
+        if (UNLIKELY(!(condition))) {                  \
+            panic("assertion failed: %s", #condition); \
+        }                                              \
     } while (0)
 #define UNREACHABLE() panic("unreachable")
 

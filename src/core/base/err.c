@@ -11,10 +11,9 @@ typedef struct CodeRow {
     const char *text;
 } CodeRow;
 
-static const CodeRow CODE_ROWS[] = {
-    [ERR_NONE] = {ERR_CLASS_INTERNAL, "none", "no error"},
+static const CodeRow CODE_ROWS[] = {[ERR_NONE] = {ERR_CLASS_INTERNAL, "none", "no error"},
 #define X(code, class, name, text) [code] = {ERR_CLASS_##class, name, text},
-    ERR_CODES(X)
+                                    ERR_CODES(X)
 #undef X
 };
 

@@ -105,8 +105,8 @@ void log_err(LogArea area, const char *message, const Err *err) {
     char frames[256] = "";
     size_t used = 0;
     for (int i = 0; i < err->frame_count && used < sizeof(frames); i++) {
-        int wrote = snprintf(frames + used, sizeof(frames) - used, "%s%s:%d", i > 0 ? " " : "",
-                             err->frames[i].file, err->frames[i].line);
+        int wrote = snprintf(frames + used, sizeof(frames) - used, "%s%s:%d", i > 0 ? " " : "", err->frames[i].file,
+                             err->frames[i].line);
         used += wrote > 0 ? (size_t)wrote : 0;
     }
     log_error(area, message, LOG_TEXT("error", err_name(err->code)),

@@ -23,10 +23,10 @@ typedef struct LogField {
 } LogField;
 
 #define LOG_SLICE(field, value) ((LogField){LOG_KIND_TEXT, (field), (value), 0})
-#define LOG_TEXT(field, value) LOG_SLICE(field, slice_of(value))
-#define LOG_INT(field, value) ((LogField){LOG_KIND_INT, (field), {NULL, 0}, (uint64_t)(int64_t)(value)})
-#define LOG_UINT(field, value) ((LogField){LOG_KIND_UINT, (field), {NULL, 0}, (uint64_t)(value)})
-#define LOG_LSN(field, value) ((LogField){LOG_KIND_LSN, (field), {NULL, 0}, (uint64_t)(value)})
+#define LOG_TEXT(field, value)  LOG_SLICE(field, slice_of(value))
+#define LOG_INT(field, value)   ((LogField){LOG_KIND_INT, (field), {NULL, 0}, (uint64_t)(int64_t)(value)})
+#define LOG_UINT(field, value)  ((LogField){LOG_KIND_UINT, (field), {NULL, 0}, (uint64_t)(value)})
+#define LOG_LSN(field, value)   ((LogField){LOG_KIND_LSN, (field), {NULL, 0}, (uint64_t)(value)})
 
 void log_level_set(LogLevel level);
 // Where lines go instead of stderr (a progress display that must not be torn); NULL: back to stderr.
@@ -36,13 +36,11 @@ void log_fields(LogLevel level, LogArea area, const char *message, const LogFiel
 void log_err(LogArea area, const char *message, const Err *err);
 
 // The list of fields ends itself: LOG_END is put behind it.
-#define LOG_END ((LogField){LOG_KIND_END, NULL, {NULL, 0}, 0})
-#define log_debug(area, ...) LOG_CALL(LOG_DEBUG, area, __VA_ARGS__, LOG_END)
-#define log_info(area, ...) LOG_CALL(LOG_INFO, area, __VA_ARGS__, LOG_END)
-#define log_warn(area, ...) LOG_CALL(LOG_WARN, area, __VA_ARGS__, LOG_END)
-#define log_error(area, ...) LOG_CALL(LOG_ERROR, area, __VA_ARGS__, LOG_END)
-#define LOG_CALL(level, area, message, ...) \
-    log_fields((level), (area), (message), (const LogField[]){__VA_ARGS__})
-
+#define LOG_END                             ((LogField){LOG_KIND_END, NULL, {NULL, 0}, 0})
+#define log_debug(area, ...)                LOG_CALL(LOG_DEBUG, area, __VA_ARGS__, LOG_END)
+#define log_info(area, ...)                 LOG_CALL(LOG_INFO, area, __VA_ARGS__, LOG_END)
+#define log_warn(area, ...)                 LOG_CALL(LOG_WARN, area, __VA_ARGS__, LOG_END)
+#define log_error(area, ...)                LOG_CALL(LOG_ERROR, area, __VA_ARGS__, LOG_END)
+#define LOG_CALL(level, area, message, ...) log_fields((level), (area), (message), (const LogField[]){__VA_ARGS__})
 
 #endif

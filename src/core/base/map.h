@@ -18,10 +18,10 @@ typedef struct Map {
     size_t count;
 } Map;
 
-void map_release(Map *map); // the values are the caller's
-void *map_find(const Map *map, Slice key); // NULL when absent
+void map_release(Map *map);                     // the values are the caller's
+void *map_find(const Map *map, Slice key);      // NULL when absent
 void map_put(Map *map, Slice key, void *value); // value must not be NULL; replaces
-void *map_remove(Map *map, Slice key); // the value that was there, or NULL
+void *map_remove(Map *map, Slice key);          // the value that was there, or NULL
 // for (MapEntry *e = NULL; (e = map_next(&map, e)) != NULL;)   no put or remove meanwhile
 MapEntry *map_next(const Map *map, MapEntry *after);
 

@@ -20,52 +20,51 @@ typedef struct Test {
 void test_register(Test *test);
 NORETURN void test_fail(const char *file, int line, const char *format, ...) PRINTF_LIKE(3, 4);
 
-#define TEST(test_name)                                                                                      \
-    static void test_name(void);                                                                             \
-    __attribute__((constructor)) static void test_name##_register(void) {                                    \
-        static Test test = {.name = #test_name, .file = __FILE__, .run = test_name};                         \
-        test_register(&test);                                                                                \
-    }                                                                                                        \
+#define TEST(test_name)                                                              \
+    static void test_name(void);                                                     \
+    __attribute__((constructor)) static void test_name##_register(void) {            \
+        static Test test = {.name = #test_name, .file = __FILE__, .run = test_name}; \
+        test_register(&test);                                                        \
+    }                                                                                \
     static void test_name(void)
 
-#define CHECK(condition)                                                        \
-    do {                                                                        \
-        if (!(condition)) {                                                     \
-            test_fail(__FILE__, __LINE__, "not so: %s", #condition);            \
-        }                                                                       \
+#define CHECK(condition)                                             \
+    do {                                                             \
+        if (!(condition)) {                                          \
+            test_fail(__FILE__, __LINE__, "not so: %s", #condition); \
+        }                                                            \
     } while (0)
-#define CHECK_INT(got, want)                                                                         \
-    do {                                                                                             \
-        int64_t got_ = (int64_t)(got), want_ = (int64_t)(want);                                      \
-        if (got_ != want_) {                                                                         \
-            test_fail(__FILE__, __LINE__, "%s is %" PRId64 ", not %" PRId64, #got, got_, want_);     \
-        }                                                                                            \
+#define CHECK_INT(got, want)                                                                     \
+    do {                                                                                         \
+        int64_t got_ = (int64_t)(got), want_ = (int64_t)(want);                                  \
+        if (got_ != want_) {                                                                     \
+            test_fail(__FILE__, __LINE__, "%s is %" PRId64 ", not %" PRId64, #got, got_, want_); \
+        }                                                                                        \
     } while (0)
-#define CHECK_TEXT(got, want)                                                                        \
-    do {                                                                                             \
-        Slice got_ = (got), want_ = slice_of(want);                                                  \
-        if (!slice_equal(got_, want_)) {                                                             \
-            test_fail(__FILE__, __LINE__, "%s is '%.*s', not '%.*s'", #got, SLICE_ARG(got_),         \
-                      SLICE_ARG(want_));                                                             \
-        }                                                                                            \
+#define CHECK_TEXT(got, want)                                                                                   \
+    do {                                                                                                        \
+        Slice got_ = (got), want_ = slice_of(want);                                                             \
+        if (!slice_equal(got_, want_)) {                                                                        \
+            test_fail(__FILE__, __LINE__, "%s is '%.*s', not '%.*s'", #got, SLICE_ARG(got_), SLICE_ARG(want_)); \
+        }                                                                                                       \
     } while (0)
 // The call succeeds; `err` must be in scope.
-#define CHECK_OK(call)                                                                               \
-    do {                                                                                             \
-        if (!(call)) {                                                                               \
-            test_fail(__FILE__, __LINE__, "%s: %s: %s", #call, err_name(err->code), err->message);   \
-        }                                                                                            \
+#define CHECK_OK(call)                                                                             \
+    do {                                                                                           \
+        if (!(call)) {                                                                             \
+            test_fail(__FILE__, __LINE__, "%s: %s: %s", #call, err_name(err->code), err->message); \
+        }                                                                                          \
     } while (0)
 // The call fails with that code; the error is cleared for the next one.
-#define CHECK_FAILS(call, want_code)                                                                 \
-    do {                                                                                             \
-        if (call) {                                                                                  \
-            test_fail(__FILE__, __LINE__, "%s: succeeds", #call);                                    \
-        }                                                                                            \
-        if (err->code != (want_code)) {                                                              \
-            test_fail(__FILE__, __LINE__, "%s: %s: %s", #call, err_name(err->code), err->message);   \
-        }                                                                                            \
-        err_clear(err);                                                                              \
+#define CHECK_FAILS(call, want_code)                                                               \
+    do {                                                                                           \
+        if (call) {                                                                                \
+            test_fail(__FILE__, __LINE__, "%s: succeeds", #call);                                  \
+        }                                                                                          \
+        if (err->code != (want_code)) {                                                            \
+            test_fail(__FILE__, __LINE__, "%s: %s: %s", #call, err_name(err->code), err->message); \
+        }                                                                                          \
+        err_clear(err);                                                                            \
     } while (0)
 
 #endif

@@ -21,14 +21,14 @@ typedef enum OptionType {
 enum { OPTION_REQUIRED = 1, OPTION_SECRET = 2 };
 
 typedef struct OptionSpec {
-    const char *name;          // as in configurations: "file.rotate.bytes"
+    const char *name; // as in configurations: "file.rotate.bytes"
     OptionType type;
     uint32_t flags;
-    size_t offset;             // of the field in the option struct
-    const char *default_text;  // parsed like input; NULL = zero
-    int64_t min, max;          // numbers, bytes, milliseconds; both 0 = unbounded
-    const char *choices;       // CHOICE: "journal,sink"
-    const char *text;          // one sentence
+    size_t offset;            // of the field in the option struct
+    const char *default_text; // parsed like input; NULL = zero
+    int64_t min, max;         // numbers, bytes, milliseconds; both 0 = unbounded
+    const char *choices;      // CHOICE: "journal,sink"
+    const char *text;         // one sentence
 } OptionSpec;
 
 typedef struct OptionTable {

@@ -27,8 +27,8 @@ bool file_write(int fd, const char *path, Slice bytes, off_t offset, Err *err) {
     size_t done = 0;
     while (done < bytes.size) {
         size_t left = MIN(bytes.size - done, (size_t)1 << 30);
-        ssize_t wrote = offset < 0 ? write(fd, bytes.data + done, left)
-                                   : pwrite(fd, bytes.data + done, left, offset + (off_t)done);
+        ssize_t wrote =
+            offset < 0 ? write(fd, bytes.data + done, left) : pwrite(fd, bytes.data + done, left, offset + (off_t)done);
         if (wrote < 0 && errno != EINTR) {
             return FAIL_ERRNO(err, "write %s", path);
         }

@@ -25,7 +25,7 @@ CHECKED bool file_replace(const char *path, Slice bytes, Err *err);
 // With all parents, mode 0700. Existing is fine.
 CHECKED bool file_make_directories(const char *path, Err *err);
 bool file_exists(const char *path);
-CHECKED bool file_remove(const char *path, Err *err); // absent is fine
+CHECKED bool file_remove(const char *path, Err *err);      // absent is fine
 CHECKED bool file_remove_tree(const char *path, Err *err); // absent is fine
 CHECKED bool file_rename(const char *from, const char *to, Err *err);
 // Calls `visit` with each name in the directory but . and .., in order; stops when it returns false.

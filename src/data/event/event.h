@@ -6,7 +6,7 @@
 #include "data/event/value.h"
 
 typedef enum EventOp {
-    OP_READ = 'r',     // a row of a snapshot
+    OP_READ = 'r', // a row of a snapshot
     OP_CREATE = 'c',
     OP_UPDATE = 'u',
     OP_DELETE = 'd',
@@ -22,8 +22,8 @@ enum {
 typedef struct Event {
     EventOp op;
     uint32_t flags;
-    uint32_t offset_span;   // how many wire records it stands for; topic offsets grow by it
-    uint32_t column_count;  // of before and after; that of the schema
+    uint32_t offset_span;  // how many wire records it stands for; topic offsets grow by it
+    uint32_t column_count; // of before and after; that of the schema
     // The order of changes in a source: (commit_lsn, ordinal), unique in a table. PostgreSQL: the LSN of the commit
     // record, and 1, 2, … within the transaction. Rows of a snapshot: one less than the snapshot's LSN, and their
     // number in the snapshot, so they sort before every change that came after it.

@@ -8,16 +8,16 @@
 #include "data/event/type.h"
 
 typedef enum Identity { // what the source tells of a row that an UPDATE or DELETE hits
-    IDENTITY_KEY,     // the primary key
-    IDENTITY_INDEX,   // the columns of another unique index
-    IDENTITY_FULL,    // the whole row
-    IDENTITY_NOTHING, // nothing: only inserts and truncates are captured
+    IDENTITY_KEY,       // the primary key
+    IDENTITY_INDEX,     // the columns of another unique index
+    IDENTITY_FULL,      // the whole row
+    IDENTITY_NOTHING,   // nothing: only inserts and truncates are captured
 } Identity;
 
 enum {
     COLUMN_NOT_NULL = 1,
-    COLUMN_KEY = 2,      // part of the key by which a row is found again (see Schema.identity)
-    COLUMN_PRIMARY = 4,  // part of the primary key
+    COLUMN_KEY = 2,     // part of the key by which a row is found again (see Schema.identity)
+    COLUMN_PRIMARY = 4, // part of the primary key
     COLUMN_GENERATED = 8,
 };
 

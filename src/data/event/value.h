@@ -10,40 +10,46 @@
 //
 // Days and microseconds count from 2000-01-01 00:00 (UTC where there is a zone), so that every date and timestamp
 // that PostgreSQL can hold fits. Infinities are the type's extremes: INT32_MIN/MAX days, INT64_MIN/MAX microseconds.
-#define VALUE_KINDS(X)                                                                                        \
-    X(VALUE_NULL, "none")                                                                                     \
-    X(VALUE_UNCHANGED, "none: an out-of-line value that the source did not send because it did not change")   \
-    X(VALUE_FALSE, "none")                                                                                    \
-    X(VALUE_TRUE, "none")                                                                                     \
-    X(VALUE_INT, "integer; INT16, INT32, INT64, UINT32")                                                      \
-    X(VALUE_UINT64, "integer, as unsigned")                                                                   \
-    X(VALUE_FLOAT32, "real, a float widened")                                                                 \
-    X(VALUE_FLOAT64, "real")                                                                                  \
-    X(VALUE_DECIMAL, "bytes, see core/base/decimal.h")                                                        \
-    X(VALUE_STRING, "bytes, UTF-8; also JSON and ENUM (the label)")                                           \
-    X(VALUE_BYTES, "bytes")                                                                                   \
-    X(VALUE_DATE, "integer, days")                                                                            \
-    X(VALUE_TIME, "integer, microseconds since midnight, 24:00 included")                                     \
-    X(VALUE_TIMETZ, "integer, local microseconds since midnight; aux, seconds EAST of UTC")                   \
-    X(VALUE_TIMESTAMP, "integer, microseconds")                                                               \
-    X(VALUE_TIMESTAMPTZ, "integer, microseconds")                                                             \
-    X(VALUE_INTERVAL, "interval")                                                                             \
-    X(VALUE_UUID, "bytes, 16")                                                                                \
-    X(VALUE_BITS, "bytes, first bit highest; aux, number of bits")                                            \
-    X(VALUE_LIST, "items; a list of lists where the source's array has more dimensions")                      \
-    X(VALUE_STRUCT, "items, one a field")                                                                     \
-    X(VALUE_MAP, "items: key, value, key, value; keys are strings")                                           \
-    X(VALUE_RANGE, "items: lower, upper (NULL where unbounded); aux, RANGE_* flags")                          \
+#define VALUE_KINDS(X)                                                                                      \
+    X(VALUE_NULL, "none")                                                                                   \
+    X(VALUE_UNCHANGED, "none: an out-of-line value that the source did not send because it did not change") \
+    X(VALUE_FALSE, "none")                                                                                  \
+    X(VALUE_TRUE, "none")                                                                                   \
+    X(VALUE_INT, "integer; INT16, INT32, INT64, UINT32")                                                    \
+    X(VALUE_UINT64, "integer, as unsigned")                                                                 \
+    X(VALUE_FLOAT32, "real, a float widened")                                                               \
+    X(VALUE_FLOAT64, "real")                                                                                \
+    X(VALUE_DECIMAL, "bytes, see core/base/decimal.h")                                                      \
+    X(VALUE_STRING, "bytes, UTF-8; also JSON and ENUM (the label)")                                         \
+    X(VALUE_BYTES, "bytes")                                                                                 \
+    X(VALUE_DATE, "integer, days")                                                                          \
+    X(VALUE_TIME, "integer, microseconds since midnight, 24:00 included")                                   \
+    X(VALUE_TIMETZ, "integer, local microseconds since midnight; aux, seconds EAST of UTC")                 \
+    X(VALUE_TIMESTAMP, "integer, microseconds")                                                             \
+    X(VALUE_TIMESTAMPTZ, "integer, microseconds")                                                           \
+    X(VALUE_INTERVAL, "interval")                                                                           \
+    X(VALUE_UUID, "bytes, 16")                                                                              \
+    X(VALUE_BITS, "bytes, first bit highest; aux, number of bits")                                          \
+    X(VALUE_LIST, "items; a list of lists where the source's array has more dimensions")                    \
+    X(VALUE_STRUCT, "items, one a field")                                                                   \
+    X(VALUE_MAP, "items: key, value, key, value; keys are strings")                                         \
+    X(VALUE_RANGE, "items: lower, upper (NULL where unbounded); aux, RANGE_* flags")                        \
     X(VALUE_MULTIRANGE, "items: ranges")
 
 typedef enum ValueKind {
 #define X(kind, holds) kind,
     VALUE_KINDS(X)
 #undef X
-    VALUE_KIND_COUNT
+        VALUE_KIND_COUNT
 } ValueKind;
 
-enum { RANGE_EMPTY = 1, RANGE_LOWER_INCLUSIVE = 2, RANGE_UPPER_INCLUSIVE = 4, RANGE_LOWER_INFINITE = 8, RANGE_UPPER_INFINITE = 16 };
+enum {
+    RANGE_EMPTY = 1,
+    RANGE_LOWER_INCLUSIVE = 2,
+    RANGE_UPPER_INCLUSIVE = 4,
+    RANGE_LOWER_INFINITE = 8,
+    RANGE_UPPER_INFINITE = 16
+};
 
 typedef struct Value Value;
 

@@ -23,9 +23,9 @@ typedef struct SinkContext {
 } SinkContext;
 
 typedef struct SinkStats {
-    uint64_t events;      // taken in since open, without those skipped
-    uint64_t bytes;       // published since open
-    uint64_t files;       // published since open
+    uint64_t events;       // taken in since open, without those skipped
+    uint64_t bytes;        // published since open
+    uint64_t files;        // published since open
     uint64_t published_ms; // wall clock of the last publication, 0 = none yet
 } SinkStats;
 
@@ -45,7 +45,8 @@ typedef struct SinkDriver {
     bool (*take)(void *state, const JournalEntry *entry, Err *err);
     // Publishes everything up to the last cut taken. At the end of a run, before a pause.
     bool (*flush)(void *state, Err *err);
-    // Time passes without entries: rotation by age. Returns through `next_ms` in how many ms it wants to be called again
+    // Time passes without entries: rotation by age. Returns through `next_ms` in how many ms it wants to be called
+    // again
     // (-1 = no need).
     bool (*tick)(void *state, int64_t *next_ms, Err *err);
     // The lowest position that is still needed after a crash now: the journal may be trimmed below it.

@@ -21,11 +21,11 @@ typedef struct JournalReader JournalReader;
 typedef uint64_t LogPosition;
 
 typedef struct JournalOptions {
-    size_t segment_bytes_max;    // a segment is closed at the first cut past it; 0 = 64 MiB
-    size_t memory_bytes_max;     // both groups together (the one being filled, the one being flushed); 0 = 16 MiB
-    uint64_t retention_bytes;    // keep this much below the lowest pin, for readers that come later
-    uint64_t retention_ms;       // …but nothing older than this; 0 = no limit by age
-    uint64_t bytes_max;          // journal.bytes.max: journal_append fails with ERR_JOURNAL_FULL; 0 = no limit
+    size_t segment_bytes_max; // a segment is closed at the first cut past it; 0 = 64 MiB
+    size_t memory_bytes_max;  // both groups together (the one being filled, the one being flushed); 0 = 16 MiB
+    uint64_t retention_bytes; // keep this much below the lowest pin, for readers that come later
+    uint64_t retention_ms;    // …but nothing older than this; 0 = no limit by age
+    uint64_t bytes_max;       // journal.bytes.max: journal_append fails with ERR_JOURNAL_FULL; 0 = no limit
 } JournalOptions;
 
 // --- writing ---------------------------------------------------------------------------------------------------
@@ -91,8 +91,8 @@ CHECKED bool journal_unpin(const char *directory, const char *name, Err *err);
 typedef enum JournalEntryKind {
     JOURNAL_SCHEMA, // a topic and schema, before their first batch (and again at the start of a reader)
     JOURNAL_EVENT,
-    JOURNAL_CUT,    // everything before it is one consistent state of all tables
-    JOURNAL_END,    // nothing more for now: journal_reader_wait
+    JOURNAL_CUT, // everything before it is one consistent state of all tables
+    JOURNAL_END, // nothing more for now: journal_reader_wait
 } JournalEntryKind;
 
 typedef struct JournalTopic {
@@ -102,20 +102,20 @@ typedef struct JournalTopic {
 
 typedef struct JournalEntry {
     JournalEntryKind kind;
-    LogPosition at;              // where the entry's frame starts
-    LogPosition next;            // where the next frame starts: a reader opened there goes on behind this frame
-    const JournalTopic *topic;   // SCHEMA, EVENT; lives as long as the reader
-    const Schema *schema;        // SCHEMA, EVENT; lives as long as the reader
-    uint64_t offset;             // EVENT: of its first wire record in the topic
-    const Event *event;          // EVENT; borrowed until the next call
-    uint64_t epoch;              // CUT
-    uint64_t cut_sequence;       // CUT
-    const Position *position;    // CUT; borrowed
-    uint64_t cut_ms;             // CUT; wall clock of the writer, ms since 1970
+    LogPosition at;            // where the entry's frame starts
+    LogPosition next;          // where the next frame starts: a reader opened there goes on behind this frame
+    const JournalTopic *topic; // SCHEMA, EVENT; lives as long as the reader
+    const Schema *schema;      // SCHEMA, EVENT; lives as long as the reader
+    uint64_t offset;           // EVENT: of its first wire record in the topic
+    const Event *event;        // EVENT; borrowed until the next call
+    uint64_t epoch;            // CUT
+    uint64_t cut_sequence;     // CUT
+    const Position *position;  // CUT; borrowed
+    uint64_t cut_ms;           // CUT; wall clock of the writer, ms since 1970
 } JournalEntry;
 
-// Opens for reading at `from`, which must be 0 (the oldest entry there is) or a `next` that an entry gave. Needs no lock.
-// ERR_NOT_FOUND when `from` has been trimmed away.
+// Opens for reading at `from`, which must be 0 (the oldest entry there is) or a `next` that an entry gave. Needs no
+// lock. ERR_NOT_FOUND when `from` has been trimmed away.
 CHECKED bool journal_reader_open(const char *directory, LogPosition from, size_t memory_bytes_max,
                                  JournalReader **reader, Err *err);
 void journal_reader_close(JournalReader *reader);
@@ -130,7 +130,7 @@ LogPosition journal_reader_end(JournalReader *reader);
 typedef struct JournalLook {
     JournalInfo info;
     uint64_t topic_count;
-    bool live;               // a writer holds the lock
+    bool live; // a writer holds the lock
 } JournalLook;
 typedef void (*JournalStateVisit)(void *context, Slice key, Slice value);
 typedef void (*JournalTopicVisit)(void *context, Slice name, uint64_t next_offset);
@@ -143,7 +143,7 @@ typedef struct JournalCheck {
     uint64_t segments, frames, events, cuts, bytes;
     uint64_t defects;
 } JournalCheck;
-CHECKED bool journal_check(const char *directory, JournalCheck *check,
-                           void (*finding)(void *context, const char *text), void *context, Err *err);
+CHECKED bool journal_check(const char *directory, JournalCheck *check, void (*finding)(void *context, const char *text),
+                           void *context, Err *err);
 
 #endif

@@ -28,8 +28,8 @@ typedef struct StoreDriver {
     // Makes the staged bytes durable and releases the stage; `token` (a NUL-terminated text) finds them again.
     bool (*stage_finish)(void *state, void *stage, char token[STORE_TOKEN_BYTES_MAX], Err *err);
     void (*stage_abort)(void *state, void *stage); // drops the bytes
-    // Puts the staged bytes under `name`, atomically and durably. True as well when an earlier publish of this token has
-    // already done so. ERR_EXISTS when other bytes are there under that name: nothing is overwritten.
+    // Puts the staged bytes under `name`, atomically and durably. True as well when an earlier publish of this token
+    // has already done so. ERR_EXISTS when other bytes are there under that name: nothing is overwritten.
     bool (*publish)(void *state, const char *token, const char *name, Err *err);
     bool (*stage_drop)(void *state, const char *token, Err *err); // of a finished stage; absent is fine
     // Names below a prefix, in order. `visit` returns false to stop.
@@ -49,8 +49,8 @@ CHECKED bool store_stage_finish(StoreStage *stage, char token[STORE_TOKEN_BYTES_
 void store_stage_abort(StoreStage *stage);
 CHECKED bool store_publish(Store *store, const char *token, const char *name, Err *err);
 CHECKED bool store_stage_drop(Store *store, const char *token, Err *err);
-CHECKED bool store_list(Store *store, const char *prefix,
-                        bool (*visit)(void *context, const char *name, uint64_t size), void *context, Err *err);
+CHECKED bool store_list(Store *store, const char *prefix, bool (*visit)(void *context, const char *name, uint64_t size),
+                        void *context, Err *err);
 CHECKED bool store_get(Store *store, const char *name, Arena *arena, Slice *bytes, Err *err);
 CHECKED bool store_remove(Store *store, const char *name, Err *err);
 CHECKED bool store_sweep(Store *store, const char *const *keep, size_t keep_count, Err *err);

@@ -7,16 +7,16 @@
 #include "flow/source/postgres/conn.h"
 
 typedef struct PgServer {
-    int version;              // 150018
+    int version; // 150018
     char version_text[64];
     uint64_t system_identifier;
     uint32_t timeline;
-    uint64_t wal_end;         // pg_current_wal_lsn (standby: the replayed end)
+    uint64_t wal_end; // pg_current_wal_lsn (standby: the replayed end)
     bool in_recovery;
     char database[64];
     char wal_level[16];
     int64_t slot_wal_keep_bytes; // max_slot_wal_keep_size; -1 = no cap
-    bool can_replicate;       // superuser, REPLICATION or a member of rds_replication
+    bool can_replicate;          // superuser, REPLICATION or a member of rds_replication
     bool superuser;
 } PgServer;
 CHECKED bool pg_server_read(PgConn *sql, PgServer *server, Err *err);
@@ -27,24 +27,24 @@ typedef struct PgColumn {
     uint32_t type_oid;
     int32_t typmod;
     bool not_null;
-    bool generated;        // GENERATED ALWAYS AS … (STORED or VIRTUAL)
-    bool in_identity;      // the source sends it for the old row
-    uint16_t key_ordinal;  // 1, 2, … in the primary key; 0 = not in it
+    bool generated;       // GENERATED ALWAYS AS … (STORED or VIRTUAL)
+    bool in_identity;     // the source sends it for the old row
+    uint16_t key_ordinal; // 1, 2, … in the primary key; 0 = not in it
 } PgColumn;
 
 typedef struct PgTable {
     uint32_t oid;
-    Slice space, name;     // of the table itself
-    char kind;             // relkind: 'r' table, 'p' partitioned root, 'v' view, 'm' materialized view, 'f' foreign
-    uint32_t root_oid;     // the topmost partitioned table; its own oid when it is none's partition
+    Slice space, name; // of the table itself
+    char kind;         // relkind: 'r' table, 'p' partitioned root, 'v' view, 'm' materialized view, 'f' foreign
+    uint32_t root_oid; // the topmost partitioned table; its own oid when it is none's partition
     Slice root_space, root_name;
-    Identity identity;     // as effective: IDENTITY_NOTHING for DEFAULT without a primary key
+    Identity identity; // as effective: IDENTITY_NOTHING for DEFAULT without a primary key
     bool has_primary_key;
-    bool row_security;     // on, and it would apply to us
+    bool row_security; // on, and it would apply to us
     bool unlogged;
-    int64_t pages;         // relpages, or the real size where never analysed
-    double rows;           // reltuples; -1 = unknown
-    int64_t bytes;         // pg_table_size
+    int64_t pages;           // relpages, or the real size where never analysed
+    double rows;             // reltuples; -1 = unknown
+    int64_t bytes;           // pg_table_size
     const PgColumn *columns; // in attnum order, dropped ones left out
     uint32_t column_count;
 } PgTable;

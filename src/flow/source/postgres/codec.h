@@ -17,12 +17,12 @@ typedef struct PgCodec PgCodec;
 typedef bool (*PgDecode)(const PgCodec *codec, Slice bytes, Arena *arena, Value *value, Err *err);
 
 struct PgCodec {
-    Type type;          // leat's type, with source_name and source_id
-    PgDecode binary;    // NULL = the type has no binary form: ask for text
+    Type type;       // leat's type, with source_name and source_id
+    PgDecode binary; // NULL = the type has no binary form: ask for text
     PgDecode text;
     uint32_t oid;
-    const PgCodec *element;        // arrays, ranges, multiranges, domains
-    const PgCodec *const *fields;  // composites
+    const PgCodec *element;       // arrays, ranges, multiranges, domains
+    const PgCodec *const *fields; // composites
     uint32_t field_count;
 };
 

@@ -17,11 +17,12 @@ typedef enum PgConnKind {
 typedef struct PgConn {
     PGconn *handle; // NULL = closed
     PgConnKind kind;
-    int version;    // 150018
+    int version; // 150018
 } PgConn;
 
-// `url` is a libpq URI or conninfo, several hosts and target_session_attrs included; ${env:NAME} and ${file:/path} in it
-// are resolved anew at each connect. application_name is "leat" unless the URL has one; connect_timeout 10 s unless given.
+// `url` is a libpq URI or conninfo, several hosts and target_session_attrs included; ${env:NAME} and ${file:/path} in
+// it are resolved anew at each connect. application_name is "leat" unless the URL has one; connect_timeout 10 s unless
+// given.
 CHECKED bool pg_conn_open(PgConn *conn, const char *url, PgConnKind kind, Err *err);
 void pg_conn_close(PgConn *conn); // closed or zero is fine
 // The URL without password and other secrets, for people. Lives in the arena.
@@ -36,7 +37,8 @@ typedef struct PgRows {
 
 // A statement with text parameters ($1, …; NULL = SQL NULL). On replication connections no parameters are possible.
 // `sql` is also what an error names, without values.
-CHECKED bool pg_query(PgConn *conn, PgRows *rows, const char *sql, const char *const *params, int param_count, Err *err);
+CHECKED bool pg_query(PgConn *conn, PgRows *rows, const char *sql, const char *const *params, int param_count,
+                      Err *err);
 CHECKED bool pg_exec(PgConn *conn, const char *sql, Err *err); // no result wanted
 void pg_rows_release(PgRows *rows);                            // zero is fine; for DEFER
 bool pg_null(const PgRows *rows, int row, int column);

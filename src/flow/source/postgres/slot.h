@@ -9,13 +9,13 @@ typedef struct PgSlot {
     bool exists;
     bool active;
     int active_pid;
-    bool ours;                // plugin pgoutput, logical, of this database
+    bool ours; // plugin pgoutput, logical, of this database
     char plugin[64], database[64];
     uint64_t restart_lsn, confirmed_flush_lsn;
-    char wal_status[16];      // reserved, extended, unreserved, lost; "" = unknown
-    char invalidation[64];    // 17+: invalidation_reason; "" = none
-    int64_t retained_bytes;   // WAL that it keeps on the server
-    int64_t safe_bytes;       // until it would be invalidated; -1 = no cap
+    char wal_status[16];    // reserved, extended, unreserved, lost; "" = unknown
+    char invalidation[64];  // 17+: invalidation_reason; "" = none
+    int64_t retained_bytes; // WAL that it keeps on the server
+    int64_t safe_bytes;     // until it would be invalidated; -1 = no cap
 } PgSlot;
 CHECKED bool pg_slot_read(PgConn *sql, const char *name, PgSlot *slot, Err *err);
 
@@ -46,10 +46,10 @@ CHECKED bool pg_snapshot_use(PgConn *sql, const char *held, Err *err);
 // the root (publish_via_partition_root = false).
 
 typedef struct PgPublicationPlan {
-    const char *name;            // "leat_shop"; the second is "leat_shop_inserts"
+    const char *name; // "leat_shop"; the second is "leat_shop_inserts"
     bool exists, inserts_exists;
-    bool by_dba;                 // the user named an existing publication: accepted, never altered
-    const PgTable **tables;      // for the first
+    bool by_dba;            // the user named an existing publication: accepted, never altered
+    const PgTable **tables; // for the first
     size_t table_count;
     const PgTable **inserts_tables;
     size_t inserts_table_count;
