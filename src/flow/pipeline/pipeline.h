@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// A pipeline: one source with its journal and its sink, in one folder. The only place where source, journal and sink
+// meet.
+//
+//     DATA/FORMAT                       format version of the data directory
+//     DATA/pipelines/NAME/config.json   what the user asked for; secrets only as references or not at all
+//                        /lock          held by the process that runs it
+//                        /journal/      see storage/journal
+//                        /spool/        changes of tables whose snapshot is not done yet; large open transactions
+//                        /sinks/main/   the sink's state and plan
+//                        /dead-letters/ rows that could not be carried, with reason and position
+//                        /requests/     what other processes ask of the running one (resync)
+//                        /status.json   the newest report of the running process, for `leat status`
+#ifndef LEAT_FLOW_PIPELINE_PIPELINE_H
+#define LEAT_FLOW_PIPELINE_PIPELINE_H
+
+#include "core/config/option.h"
+#include "flow/sink/sink.h"
+
+typedef enum PipelineMode { PIPELINE_ONCE, PIPELINE_FOLLOW, PIPELINE_SNAPSHOT_ONLY, PIPELINE_NO_SNAPSHOT } PipelineMode;
+
+// Options of every pipeline; PIPELINE_OPTIONS describes them.
+typedef struct PipelineOptions {
+    const char *tables, *exclude;
+    const char *publication; // of a DBA; "" = make our own
+    const char *slot;        // "" = leat_NAME
+    const char *ack_policy;  // journal | sink
+    const char *errors;      // fail | dead-letter
+    const char *detach;      // partition policy: delete | keep | stop
+    bool slot_failover;
+    int64_t memory_limit;
+    int64_t snapshot_connections;
+    int64_t slot_create_timeout_ms;
+    int64_t heartbeat_ms;
+    int64_t journal_retention_bytes, journal_retention_ms, journal_bytes_max, journal_segment_bytes;
+} PipelineOptions;
+extern const OptionTable PIPELINE_OPTIONS;
+
+typedef struct PipelineConfig {
+    const char *name;      // [a-z0-9_], 1 to 40
+    const char *directory; // DATA/pipelines/NAME
+    const char *source_url;
+    const char *sink_url;
+    const char *format;
+    PipelineOptions options;
+    const SinkDriver *sink;
+    void *sink_options; // filled by sink->options
+} PipelineConfig;
+
+// $LEAT_DATA_DIR, else ~/.local/share/leat.
+char *pipeline_data_directory(Arena *arena, const char *option);
+// A name from source and sink when the user gave none: database and last folder ("shop_lake"), sanitised.
+char *pipeline_default_name(Arena *arena, const char *source_url, const char *sink_url);
+// Reads config.json. ERR_NOT_FOUND names the pipelines that exist. `sinks` is the drivers' list, NULL-terminated.
+CHECKED bool pipeline_config_load(const char *data_directory, const char *name, const SinkDriver *const *sinks,
+                                  Arena *arena, PipelineConfig *config, Err *err);
+CHECKED bool pipeline_config_save(const PipelineConfig *config, Err *err);
+
+typedef enum TableState { TABLE_PENDING, TABLE_SNAPSHOT, TABLE_STREAMING, TABLE_QUARANTINED } TableState;
+const char *table_state_name(TableState state);
+
+typedef struct TableReport {
+    const char *name; // schema.table
+    TableState state;
+    const char *reason;   // of a quarantine, or NULL
+    double rows_expected; // of the snapshot; -1 = unknown
+    int64_t bytes_expected;
+    uint64_t snapshot_rows, snapshot_bytes;
+    uint64_t changes; // streamed since the process started
+} TableReport;
+
+typedef enum PipelinePhase {
+    PIPELINE_CONNECTING,
+    PIPELINE_SNAPSHOTTING,
+    PIPELINE_CATCHING_UP,
+    PIPELINE_STREAMING,
+    PIPELINE_FLUSHING,
+    PIPELINE_WAITING, // for the source to come back; see `trouble`
+    PIPELINE_DONE,
+} PipelinePhase;
+const char *pipeline_phase_name(PipelinePhase phase);
+
+typedef struct PipelineReport {
+    PipelinePhase phase;
+    const char *trouble; // why it waits, or NULL
+    int64_t elapsed_ms;
+    const TableReport *tables;
+    size_t table_count;
+    uint64_t changes;                             // streamed since the process started
+    uint64_t source_lsn;                          // the server's WAL end as last heard
+    uint64_t durable_lsn;                         // of the last durable cut, what the slot is told
+    int64_t lag_bytes;                            // source_lsn - durable_lsn
+    int64_t lag_ms;                               // age of the newest change when it became durable; -1 = none yet
+    int64_t slot_retained_bytes, slot_safe_bytes; // -1 = unknown, no cap
+    uint64_t journal_bytes;                       // on disk
+    uint64_t sink_behind_bytes;                   // of the journal not yet published
+    SinkStats sink;
+    uint64_t dead_letters;
+} PipelineReport;
+
+// What a first run would do, before anything is created.
+typedef struct PipelinePlan {
+    bool first_run;
+    char server[128]; // "PostgreSQL 15.18 at db.example:5432/shop"
+    const char *slot;
+    bool slot_exists;
+    const char *publication; // both names, comma-separated
+    int64_t slot_cap_bytes;  // max_slot_wal_keep_size; -1 = none
+    const TableReport *tables;
+    size_t table_count;
+    const char *const *warnings; // tables that can only be captured in part, and why
+    size_t warning_count;
+    double rows;
+    int64_t bytes;
+} PipelinePlan;
+// Connects and looks; creates nothing, on either side.
+CHECKED bool pipeline_plan(const PipelineConfig *config, PipelineMode mode, Arena *arena, PipelinePlan *plan, Err *err);
+
+typedef struct PipelineRun {
+    PipelineMode mode;
+    const volatile bool *stop;                                   // set by a signal handler: stop at a checkpoint
+    void (*report)(void *context, const PipelineReport *report); // about four times a second, from the run's thread
+    void *context;
+} PipelineRun;
+// Runs until its mode says that it is done, or *stop. Reconnects with backoff on every transient fault in FOLLOW, and
+// in the other modes for a while (about two minutes) before it gives up.
+CHECKED bool pipeline_run(const PipelineConfig *config, const PipelineRun *run, PipelineReport *last, Err *err);
+
+// Asks the running process, or else the next run, to read tables again.
+CHECKED bool pipeline_resync(const PipelineConfig *config, const char *tables, Err *err);
+// Drops slot and publications on the source, then the folder; what was written to the sink only with `purge_data`.
+// With `force`, a source that cannot be reached is left as it is, and said so in the log.
+typedef struct PipelineDelete {
+    bool purge_data, force;
+} PipelineDelete;
+CHECKED bool pipeline_delete(const PipelineConfig *config, const PipelineDelete *how, Err *err);
+
+#endif
