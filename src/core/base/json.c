@@ -102,3 +102,40 @@ void json_string(Buf *buf, Slice text) {
     }
     buf_u8(buf, '"');
 }
+
+void json_key(Buf *buf, const char *name) {
+    if (buf->size > 0 && buf->data[buf->size - 1] != '{') {
+        buf_u8(buf, ',');
+    }
+    json_string(buf, slice_of(name));
+    buf_u8(buf, ':');
+}
+
+void json_field_text(Buf *buf, const char *name, const char *text) {
+    json_key(buf, name);
+    if (text == NULL) {
+        buf_text(buf, "null");
+    } else {
+        json_string(buf, slice_of(text));
+    }
+}
+
+void json_field_int(Buf *buf, const char *name, int64_t value) {
+    json_key(buf, name);
+    buf_int(buf, value);
+}
+
+void json_field_uint(Buf *buf, const char *name, uint64_t value) {
+    json_key(buf, name);
+    buf_uint(buf, value);
+}
+
+void json_field_bool(Buf *buf, const char *name, bool value) {
+    json_key(buf, name);
+    buf_text(buf, value ? "true" : "false");
+}
+
+void json_field_lsn(Buf *buf, const char *name, uint64_t lsn) {
+    json_key(buf, name);
+    buf_printf(buf, "\"%X/%X\"", (unsigned)(lsn >> 32), (unsigned)lsn);
+}

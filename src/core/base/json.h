@@ -10,4 +10,12 @@ void json_string(Buf *buf, Slice text);
 // True when the text is valid UTF-8 (RFC 3629: no surrogates, no overlong forms).
 bool json_utf8_valid(Slice text);
 
+// "name": with a comma before it unless it is the first of its object. Then the value.
+void json_key(Buf *buf, const char *name);
+void json_field_text(Buf *buf, const char *name, const char *text); // NULL: null
+void json_field_int(Buf *buf, const char *name, int64_t value);
+void json_field_uint(Buf *buf, const char *name, uint64_t value);
+void json_field_bool(Buf *buf, const char *name, bool value);
+void json_field_lsn(Buf *buf, const char *name, uint64_t lsn); // "16/B374D848", as PostgreSQL writes it
+
 #endif
