@@ -8,7 +8,6 @@
 //                        /journal/      see storage/journal
 //                        /spool/        changes of tables whose snapshot is not done yet; large open transactions
 //                        /sinks/main/   the sink's state and plan
-//                        /dead-letters/ rows that could not be carried, with reason and position
 //                        /requests/     what other processes ask of the running one (resync)
 //                        /status.json   the newest report of the running process, for `leat status`
 #ifndef LEAT_FLOW_PIPELINE_PIPELINE_H
@@ -16,8 +15,7 @@
 
 #include "core/config/option.h"
 #include "flow/sink/sink.h"
-
-typedef enum PipelineMode { PIPELINE_ONCE, PIPELINE_FOLLOW, PIPELINE_SNAPSHOT_ONLY, PIPELINE_NO_SNAPSHOT } PipelineMode;
+#include "flow/source/source.h"
 
 // Options of every pipeline; PIPELINE_OPTIONS describes them.
 typedef struct PipelineOptions {
@@ -26,15 +24,20 @@ typedef struct PipelineOptions {
     const char *slot;        // "" = leat_NAME
     const char *ack_policy;  // journal | sink
     const char *errors;      // fail | dead-letter
-    const char *detach;      // partition policy: delete | keep | stop
+    const char *detach;      // partition policy: resync | keep | stop
     bool slot_failover;
     int64_t memory_limit;
     int64_t snapshot_connections;
     int64_t slot_create_timeout_ms;
-    int64_t heartbeat_ms;
     int64_t journal_retention_bytes, journal_retention_ms, journal_bytes_max, journal_segment_bytes;
 } PipelineOptions;
 extern const OptionTable PIPELINE_OPTIONS;
+
+// The drivers there are (app/drivers.c), NULL-terminated lists. The one that accepts a URL is taken.
+typedef struct PipelineDrivers {
+    const SourceDriver *const *sources;
+    const SinkDriver *const *sinks;
+} PipelineDrivers;
 
 typedef struct PipelineConfig {
     const char *name;      // [a-z0-9_], 1 to 40
@@ -43,6 +46,7 @@ typedef struct PipelineConfig {
     const char *sink_url;
     const char *format;
     PipelineOptions options;
+    const SourceDriver *source;
     const SinkDriver *sink;
     void *sink_options; // filled by sink->options
 } PipelineConfig;
@@ -51,23 +55,10 @@ typedef struct PipelineConfig {
 char *pipeline_data_directory(Arena *arena, const char *option);
 // A name from source and sink when the user gave none: database and last folder ("shop_lake"), sanitised.
 char *pipeline_default_name(Arena *arena, const char *source_url, const char *sink_url);
-// Reads config.json. ERR_NOT_FOUND names the pipelines that exist. `sinks` is the drivers' list, NULL-terminated.
-CHECKED bool pipeline_config_load(const char *data_directory, const char *name, const SinkDriver *const *sinks,
+// Reads config.json. ERR_NOT_FOUND names the pipelines that exist.
+CHECKED bool pipeline_config_load(const char *data_directory, const char *name, const PipelineDrivers *drivers,
                                   Arena *arena, PipelineConfig *config, Err *err);
 CHECKED bool pipeline_config_save(const PipelineConfig *config, Err *err);
-
-typedef enum TableState { TABLE_PENDING, TABLE_SNAPSHOT, TABLE_STREAMING, TABLE_QUARANTINED } TableState;
-const char *table_state_name(TableState state);
-
-typedef struct TableReport {
-    const char *name; // schema.table
-    TableState state;
-    const char *reason;   // of a quarantine, or NULL
-    double rows_expected; // of the snapshot; -1 = unknown
-    int64_t bytes_expected;
-    uint64_t snapshot_rows, snapshot_bytes;
-    uint64_t changes; // streamed since the process started
-} TableReport;
 
 typedef enum PipelinePhase {
     PIPELINE_CONNECTING,
@@ -98,26 +89,12 @@ typedef struct PipelineReport {
     uint64_t dead_letters;
 } PipelineReport;
 
-// What a first run would do, before anything is created.
-typedef struct PipelinePlan {
-    bool first_run;
-    char server[128]; // "PostgreSQL 15.18 at db.example:5432/shop"
-    const char *slot;
-    bool slot_exists;
-    const char *publication; // both names, comma-separated
-    int64_t slot_cap_bytes;  // max_slot_wal_keep_size; -1 = none
-    const TableReport *tables;
-    size_t table_count;
-    const char *const *warnings; // tables that can only be captured in part, and why
-    size_t warning_count;
-    double rows;
-    int64_t bytes;
-} PipelinePlan;
+typedef SourcePlan PipelinePlan;
 // Connects and looks; creates nothing, on either side.
-CHECKED bool pipeline_plan(const PipelineConfig *config, PipelineMode mode, Arena *arena, PipelinePlan *plan, Err *err);
+CHECKED bool pipeline_plan(const PipelineConfig *config, SourceMode mode, Arena *arena, PipelinePlan *plan, Err *err);
 
 typedef struct PipelineRun {
-    PipelineMode mode;
+    SourceMode mode;
     const volatile bool *stop;                                   // set by a signal handler: stop at a checkpoint
     void (*report)(void *context, const PipelineReport *report); // about four times a second, from the run's thread
     void *context;

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// The source seam: reads snapshots and changes of one source into a journal.
+//
+// A source is run, not called: it gets the journal (and the spool, a second one) and works until its goal is reached,
+// it is told to stop, or something fails. All its durable state is in the journal's cuts, so a run that ends in any
+// way, kill -9 included, is continued by the next one. The pipeline owns retries: a run that fails with a TRANSIENT
+// error is simply run again. Driver: a const struct of functions in its folder, listed once in app/drivers.c.
+#ifndef LEAT_FLOW_SOURCE_SOURCE_H
+#define LEAT_FLOW_SOURCE_SOURCE_H
+
+#include "core/base/err.h"
+#include "storage/journal/journal.h"
+
+typedef enum TableState { TABLE_PENDING, TABLE_SNAPSHOT, TABLE_STREAMING, TABLE_QUARANTINED } TableState;
+const char *table_state_name(TableState state);
+
+typedef struct TableReport {
+    const char *name; // schema.table
+    TableState state;
+    const char *reason;   // of a quarantine, or NULL
+    double rows_expected; // of the snapshot; -1 = unknown
+    int64_t bytes_expected;
+    uint64_t snapshot_rows, snapshot_bytes;
+    uint64_t changes; // streamed since the process started
+} TableReport;
+
+typedef enum SourceMode { SOURCE_ONCE, SOURCE_FOLLOW, SOURCE_SNAPSHOT_ONLY, SOURCE_NO_SNAPSHOT } SourceMode;
+typedef enum SourcePhase { SOURCE_CONNECTING, SOURCE_SNAPSHOTTING, SOURCE_CATCHING_UP, SOURCE_STREAMING } SourcePhase;
+
+typedef struct SourceReport {
+    SourcePhase phase;
+    TableReport *tables; // valid during the report call
+    size_t table_count;
+    uint64_t changes;
+    uint64_t source_lsn;  // the server's end of log as last heard
+    uint64_t durable_lsn; // of the last durable cut
+    int64_t lag_ms;       // from a change's commit to its durability here, the newest; -1 = none yet
+    int64_t slot_retained_bytes, slot_safe_bytes; // -1 = unknown, no cap
+    uint64_t dead_letters;
+} SourceReport;
+
+typedef struct SourceContext {
+    const char *pipeline; // its name; names on the source carry it
+    const char *url;
+    const char *tables, *exclude; // patterns; NULL or "" = all, none
+    const char *publication;      // of a DBA; NULL or "" = make our own
+    const char *slot;             // NULL or "" = leat_PIPELINE
+    const char *detach;           // partition policy: resync | keep | stop
+    bool dead_letters;            // a row that cannot be decoded goes there instead of stopping the run
+    bool slot_failover;
+    size_t memory_bytes_max;
+    int snapshot_connections;
+    int slot_create_timeout_ms;
+    uint64_t journal_bytes_max; // the source pauses above it; 0 = never
+
+    SourceMode mode;
+    const char *directory; // the pipeline's
+    Journal *journal;
+    JournalOptions spool_options;
+    const volatile bool *stop;
+    // May the source be told that everything up to here is safe? (ack.policy=sink asks the sink.) NULL = a durable cut
+    // is.
+    bool (*acknowledged)(void *context, Position *position);
+    // Tables that someone asked to read again (patterns), or NULL. Called about once a second; `done` when it has been
+    // made durable.
+    const char *(*resync_wanted)(void *context);
+    void (*resync_taken)(void *context);
+    // About four times a second, and at the end. False: stop, the other half of the pipeline has failed.
+    bool (*report)(void *context, const SourceReport *report);
+    void *context;
+} SourceContext;
+
+// What a run would do before anything is created.
+typedef struct SourcePlan {
+    bool first_run;
+    char server[128]; // "PostgreSQL 15.18, database shop"
+    const char *slot;
+    bool slot_exists;
+    const char *publication; // names, comma-separated
+    int64_t slot_cap_bytes;  // -1 = none
+    const TableReport *tables;
+    size_t table_count;
+    const char *const *warnings;
+    size_t warning_count;
+    double rows;
+    int64_t bytes;
+} SourcePlan;
+
+typedef struct SourceDriver {
+    const char *name;
+    bool (*accepts)(const char *url);
+    // Connects and looks; creates nothing. The journal in `context` may be NULL.
+    bool (*plan)(const SourceContext *context, Arena *arena, SourcePlan *plan, Err *err);
+    // Returns true when the mode's goal is reached or *stop is set, at a durable checkpoint.
+    bool (*run)(const SourceContext *context, Err *err);
+    // Removes what `run` has created on the source. Absent is fine.
+    bool (*remove)(const SourceContext *context, Err *err);
+} SourceDriver;
+
+#endif
