@@ -26,7 +26,7 @@ typedef struct OptionSpec {
     uint32_t flags;
     size_t offset;            // of the field in the option struct
     const char *default_text; // parsed like input; NULL = zero
-    int64_t min, max;         // numbers, bytes, milliseconds; both 0 = unbounded
+    int64_t min, max;         // numbers, bytes, milliseconds; max 0 = unbounded above, both 0 = unbounded
     const char *choices;      // CHOICE: "journal,sink"
     const char *text;         // one sentence
 } OptionSpec;
@@ -42,9 +42,13 @@ void option_defaults(const OptionTable *table, void *options);
 // Sets one by name; the text is copied into the arena. ERR_OPTION names the option, the value and what is allowed.
 CHECKED bool option_set(const OptionTable *table, void *options, const char *name, const char *value, Arena *arena,
                         Err *err);
+// ERR_OPTION names the first REQUIRED text option that has no value.
+CHECKED bool option_complete(const OptionTable *table, const void *options, Err *err);
 const OptionSpec *option_find(const OptionTable *table, const char *name); // NULL when absent
 // The value as text that option_set would take; secrets as "******".
 void option_print(const OptionSpec *spec, const void *options, Buf *out);
+// "bytes", "duration", … : what a value must be, for the reference and for --help.
+const char *option_type_name(OptionType type);
 CHECKED bool option_parse_bytes(const char *text, int64_t *bytes, Err *err);
 CHECKED bool option_parse_duration(const char *text, int64_t *ms, Err *err);
 
