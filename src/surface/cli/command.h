@@ -9,7 +9,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/err.h"
-#include "flow/sink/sink.h"
+#include "flow/pipeline/pipeline.h"
 
 // docs/reference/cli.md describes them; there are no others.
 typedef enum ExitCode {
@@ -45,8 +45,8 @@ enum { CLI_FLAGS_MAX = 32, CLI_ARGUMENTS_MAX = 4, CLI_SETS_MAX = 64 };
 
 struct Cli {
     const Command *command;
-    const SinkDriver *const *sinks; // NULL-terminated
-    Arena *arena;                   // lives as long as the command
+    const PipelineDrivers *drivers;
+    Arena *arena; // lives as long as the command
     const char *arguments[CLI_ARGUMENTS_MAX];
     int argument_count;
     const char *values[CLI_FLAGS_MAX]; // by the flag's place in its table; a switch that was given is ""
@@ -69,7 +69,7 @@ extern const size_t COMMON_FLAG_COUNT;
 // Finds the command in the arguments, parses the rest. ERR_USAGE says what is not understood, and what is near.
 CHECKED bool cli_parse(Cli *cli, int argc, char **argv, Err *err);
 ExitCode cli_exit_code(const Err *err);
-int cli_main(int argc, char **argv, const SinkDriver *const *sinks);
+int cli_main(int argc, char **argv, const PipelineDrivers *drivers);
 
 // Set by the first SIGINT or SIGTERM after cli_signals(); a second one ends the process at once.
 extern volatile bool cli_stop;

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// A PipelineReport as JSON: status.json, and the progress lines of `leat sync`.
+#ifndef LEAT_FLOW_PIPELINE_REPORT_H
+#define LEAT_FLOW_PIPELINE_REPORT_H
+
+#include "core/base/buf.h"
+#include "flow/pipeline/pipeline.h"
+
+// The fields, without the braces around them, so that a caller can put its own before or after. Tables in state
+// `streaming` without changes are left out unless `all_tables`.
+typedef struct PipelineReportJson {
+    bool all_tables;
+} PipelineReportJson;
+void pipeline_report_json(Buf *buf, const PipelineReport *report, const PipelineReportJson *how);
+
+// One object for status.json: the report's fields, all tables, "pid" and "time_ms" (wall clock, ms since 1970).
+void pipeline_status_json(Buf *buf, const PipelineReport *report);
+
+// [{"table":"public.orders","state":"snapshot",…},…]
+void table_reports_json(Buf *buf, const TableReport *tables, size_t count, const PipelineReportJson *how);
+
+#endif
