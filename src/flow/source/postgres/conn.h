@@ -8,6 +8,7 @@
 #include "core/base/err.h"
 
 #include <libpq-fe.h>
+#include <stdatomic.h>
 
 typedef enum PgConnKind {
     PG_CONN_SQL,         // an ordinary session, its settings pinned (DateStyle, TimeZone, row_security=off, …)
@@ -25,6 +26,10 @@ typedef struct PgConn {
 // given.
 CHECKED bool pg_conn_open(PgConn *conn, const char *url, PgConnKind kind, Err *err);
 void pg_conn_close(PgConn *conn); // closed or zero is fine
+// From now on, whatever waits for a source looks at *stop a few times a second and gives up with ERR_INTERRUPTED. NULL:
+// waits end by their timeouts alone.
+void pg_stop_watch(atomic_bool *stop);
+bool pg_stopped(Err *err); // true, and err set, when asked to stop
 // The URL without password and other secrets, for people. Lives in the arena.
 char *pg_url_masked(Arena *arena, const char *url);
 // ERR_OPTION naming the place when the URL cannot be parsed; no connection is made.
@@ -54,5 +59,7 @@ char *pg_literal(Arena *arena, Slice text);
 // The class of an SQLSTATE, and the text and hint of a server's ErrorResponse, as an Err. Used by conn and wire.
 bool pg_fail(Err *err, const char *file, int line, const char *what, const char *sqlstate, const char *message,
              const char *detail, const char *hint);
+// The same for a failed result of libpq (NULL: none came); names the server. Returns false.
+bool pg_result_fail(PgConn *conn, const PGresult *result, const char *sql, Err *err);
 
 #endif

@@ -7,6 +7,7 @@
 #ifndef LEAT_FLOW_SOURCE_POSTGRES_WIRE_H
 #define LEAT_FLOW_SOURCE_POSTGRES_WIRE_H
 
+#include "core/base/buf.h"
 #include "flow/source/postgres/conn.h"
 
 typedef struct PgWire {
@@ -15,8 +16,10 @@ typedef struct PgWire {
     void *tls;       // OpenSSL's SSL*, NULL without TLS
     uint8_t *buffer; // [at, end) is received and not yet handed out
     size_t at, end, capacity;
-    size_t message_bytes_max;
+    size_t buffer_bytes, message_bytes_max;
     bool eof;
+    bool both;                         // CopyBoth: we may send, too
+    bool ended, ready;                 // CopyDone and ReadyForQuery were seen
     uint64_t received_bytes, receives; // counters
 } PgWire;
 
