@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: private servers, a fresh database per test, leat with its own directories, the proof by replay."""
+
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import leat as leat_module  # noqa: E402
+import postgres  # noqa: E402
+import replay  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: minutes; left out of `make test`, run with --slow")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="also the long forms of the tests")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--slow"):
+        slow = [item for item in items if "slow" in item.keywords]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if "slow" not in item.keywords]
+
+
+@pytest.fixture(scope="session")
+def pg():
+    """Debian's PostgreSQL 15, shared by the tests that do not stop or configure it."""
+    server = postgres.Postgres(15).start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def pg18():
+    """PostgreSQL 18."""
+    try:
+        server = postgres.Postgres(18).start()
+    except FileNotFoundError as absent:
+        pytest.skip(str(absent))
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def new_postgres():
+    """new_postgres(version=15, settings={…}, auth="trust"): a server of the test's own, to stop, crash, configure."""
+    servers = []
+
+    def make(version=15, settings=None, auth="trust"):
+        try:
+            servers.append(postgres.Postgres(version, settings, auth))
+        except FileNotFoundError as absent:
+            pytest.skip(str(absent))
+        return servers[-1].start()
+
+    yield make
+    for server in servers:
+        server.remove()
+
+
+@pytest.fixture
+def db(pg):
+    """A fresh database."""
+    database = pg.create_database()
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def db18(pg18):
+    database = pg18.create_database()
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def work():
+    """A directory that any OS user may enter; removed after the test."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="leat-test-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def leat(work, db):
+    """leat with data and output directories of its own; what it left running is killed before the database goes."""
+    program = leat_module.Leat(work)
+    yield program
+    program.close()
+
+
+@pytest.fixture
+def new_leat(work):
+    """new_leat(): for tests with a server of their own, or with several leats."""
+    programs = []
+
+    def make():
+        directory = work / f"leat{len(programs)}"
+        directory.mkdir()
+        programs.append(leat_module.Leat(directory))
+        return programs[-1]
+
+    yield make
+    for program in programs:
+        program.close()
+
+
+@pytest.fixture
+def check_equal():
+    """check_equal(db, out, tables=None): the files replay to exactly what the source holds. Returns the proofs."""
+
+    def check(db, out, tables=None):
+        with db.connect() as connection:
+            proofs = replay.prove(connection, out, tables)
+        assert proofs, "the source has no table to compare"
+        bad = [proof for proof in proofs if not proof.holds()]
+        assert not bad, "\n".join(str(proof) for proof in bad)
+        return {proof.table: proof for proof in proofs}
+
+    return check

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Private PostgreSQL servers: own data directory, own socket, own port, gone when the test run ends (or dies)."""
+
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import urllib.parse
+
+import psycopg
+
+from wait import wait_until
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEBIAN_BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
+PG18_BIN = ROOT / ".cache/pg18/bin"
+OS_USER = "postgres"
+
+SETTINGS = {
+    "wal_level": "logical",
+    "max_wal_senders": 40,
+    "max_replication_slots": 60,
+    "max_connections": 120,
+    "shared_buffers": "64MB",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "log_min_messages": "warning",
+    "wal_sender_timeout": "60s",
+    "autovacuum_naptime": "10s",
+}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def as_server_user(argv):
+    """PostgreSQL refuses to run as root; and a server must not outlive the test run that started it."""
+    if os.geteuid() != 0:
+        return ["setpriv", "--pdeathsig", "QUIT", *argv]
+    return ["setpriv", "--reuid", OS_USER, "--regid", OS_USER, "--clear-groups", "--pdeathsig", "QUIT", *argv]
+
+
+class Database:
+    """One database of a server."""
+
+    def __init__(self, server, name):
+        self.server = server
+        self.name = name
+
+    @property
+    def url(self):
+        """Over the unix socket."""
+        return self.server.url(self.name)
+
+    @property
+    def tcp_url(self):
+        return self.server.url(self.name, tcp=True)
+
+    def connect(self, **kwargs):
+        kwargs.setdefault("autocommit", True)
+        return psycopg.connect(self.server.conninfo(self.name), **kwargs)
+
+    def execute(self, sql, params=None):
+        """One or more statements, each its own transaction unless the text says BEGIN."""
+        with self.connect() as connection:
+            connection.execute(sql, params)
+
+    def query(self, sql, params=None):
+        with self.connect() as connection:
+            return connection.execute(sql, params).fetchall()
+
+    def value(self, sql, params=None):
+        row = self.query(sql, params)[0]
+        return row[0]
+
+    def psql(self, text, *args):
+        return self.server.psql(self.name, text, *args)
+
+    def slots(self):
+        """name -> (active, confirmed_flush_lsn as a number, wal_status)"""
+        rows = self.query(
+            "SELECT slot_name, active, (confirmed_flush_lsn - '0/0')::bigint, wal_status"
+            " FROM pg_replication_slots WHERE database = current_database() AND NOT temporary"
+        )
+        return {name: (active, int(lsn) if lsn is not None else None, status) for name, active, lsn, status in rows}
+
+    def wal_lsn(self):
+        return int(self.value("SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint"))
+
+    def drop(self):
+        with psycopg.connect(self.server.conninfo("postgres"), autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
+                " WHERE database = %s AND active_pid IS NOT NULL",
+                (self.name,),
+            )
+            names = [
+                row[0]
+                for row in connection.execute(
+                    "SELECT slot_name FROM pg_replication_slots WHERE database = %s", (self.name,)
+                ).fetchall()
+            ]
+            for name in names:
+                wait_until(lambda n=name: drop_slot(connection, n), f"slot {name} is dropped")
+            connection.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+
+
+def drop_slot(connection, name):
+    try:
+        connection.execute(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", (name,)
+        )
+        return True
+    except psycopg.errors.ObjectInUse:
+        return False
+
+
+class Postgres:
+    """A server. start, stop, crash, restart; databases."""
+
+    def __init__(self, version=15, settings=None, auth="trust"):
+        self.version = version
+        self.bin = DEBIAN_BIN if version == 15 else PG18_BIN
+        if not (self.bin / "postgres").exists():
+            raise FileNotFoundError(f"PostgreSQL {version} is not in {self.bin}: run scripts/setup test")
+        self.settings = {**SETTINGS, **(settings or {})}
+        self.auth = auth
+        self.process = None
+        self.databases = 0
+        self.port = free_port()
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="leat-pg-"))
+        self.data = self.directory / "data"
+        self.log = self.directory / "log"
+        self.log.touch()
+        if os.geteuid() == 0:
+            user = pwd.getpwnam(OS_USER)
+            os.chown(self.directory, user.pw_uid, user.pw_gid)
+            self.directory.chmod(0o755)
+        self.initdb()
+
+    def run(self, *argv):
+        """A tool of this server's version, as the server's user."""
+        result = subprocess.run(
+            as_server_user([str(a) for a in argv]), capture_output=True, text=True, cwd=self.directory, env=self.env()
+        )
+        if result.returncode != 0:
+            raise RuntimeError(f"{' '.join(map(str, argv))}: {result.stdout}{result.stderr}")
+        return result.stdout
+
+    def env(self):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
+        env["LC_ALL"] = "C.UTF-8"
+        if self.version != 15:
+            env["LD_LIBRARY_PATH"] = str(self.bin.parent / "lib")
+        return env
+
+    def initdb(self):
+        # The superuser's password only matters when auth is not trust.
+        password = self.directory / "password"
+        password.write_text("secret\n")
+        password.chmod(0o644)
+        self.run(
+            self.bin / "initdb", "-D", self.data, "-U", OS_USER, "-A", self.auth, "--pwfile", password,
+            "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions",
+        )  # fmt: skip
+        self.configure(**self.settings)
+
+    def configure(self, **settings):
+        """Settings for the next start (or reload)."""
+        self.settings.update(settings)
+        lines = [f"{name} = '{value}'" for name, value in self.settings.items()]
+        lines += [f"port = {self.port}", "listen_addresses = '127.0.0.1'"]
+        lines += [f"unix_socket_directories = '{self.directory}'", "logging_collector = off"]
+        text = "\n".join(lines) + "\n"
+        extra = self.data / "leat.conf"
+        extra.write_text(text)
+        extra.chmod(0o644)
+        main = self.data / "postgresql.conf"
+        if "leat.conf" not in main.read_text():
+            with main.open("a") as file:
+                file.write("include 'leat.conf'\n")
+
+    def hba(self, text):
+        """Replaces pg_hba.conf; in force after reload or start."""
+        (self.data / "pg_hba.conf").write_text(text)
+
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
+
+    def start(self):
+        assert self.process is None
+        log = self.log.open("ab")
+        self.process = subprocess.Popen(
+            as_server_user([str(self.bin / "postgres"), "-D", str(self.data)]),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory, env=self.env(),
+            start_new_session=True,
+        )  # fmt: skip
+        log.close()
+        wait_until(self.ready, lambda: f"the server answers; its log: {self.log_tail()}", timeout=60)
+        return self
+
+    def ready(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the server ended at once: {self.log_tail()}")
+        try:
+            psycopg.connect(self.conninfo("postgres"), connect_timeout=5).close()
+            return True
+        except psycopg.OperationalError:
+            return False
+
+    def log_tail(self):
+        return self.log.read_text(errors="replace")[-2000:]
+
+    def stop(self, how="fast"):
+        """fast | immediate | smart"""
+        if self.process is None:
+            return
+        self.process.send_signal(
+            {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "smart": signal.SIGTERM}[how]
+        )
+        self.process.wait(60)
+        self.process = None
+
+    def crash(self):
+        """kill -9 of the server and of every process of it, as a power cut would."""
+        children = child_pids(self.process.pid)
+        for pid in [self.process.pid, *children]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait(60)
+        self.process = None
+        wait_until(lambda: not any(is_alive(pid) for pid in children), "the server's processes are gone")
+
+    def restart(self, how="fast"):
+        if how == "crash":
+            self.crash()
+        else:
+            self.stop(how)
+        return self.start()
+
+    def remove(self):
+        self.stop("immediate")
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def conninfo(self, database, user=OS_USER, **more):
+        parts = {"host": self.directory, "port": self.port, "dbname": database, "user": user, "password": "secret"}
+        return psycopg.conninfo.make_conninfo(**{k: str(v) for k, v in {**parts, **more}.items()})
+
+    def url(self, database, tcp=False, user=OS_USER, password=None):
+        secret = "" if password is None else ":" + urllib.parse.quote(password, safe="")
+        if tcp:
+            return f"postgres://{user}{secret}@127.0.0.1:{self.port}/{database}"
+        socket_dir = urllib.parse.quote(str(self.directory), safe="")
+        return f"postgres://{user}{secret}@{socket_dir}:{self.port}/{database}"
+
+    def create_database(self, name=None):
+        self.databases += 1
+        name = name or f"shop{self.databases}"
+        with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return Database(self, name)
+
+    def psql(self, database, text, *args):
+        """Debian's psql, which also speaks to the newer servers. Returns its output; an error raises."""
+        result = subprocess.run(
+            [str(DEBIAN_BIN / "psql"), "-X", "-qAt", "-v", "ON_ERROR_STOP=1", *args, self.conninfo(database)],
+            input=text, capture_output=True, text=True, env=self.env() | {"LD_LIBRARY_PATH": ""},
+        )  # fmt: skip
+        if result.returncode != 0:
+            raise RuntimeError(f"psql: {result.stderr}")
+        return result.stdout
+
+
+def child_pids(parent):
+    try:
+        with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as file:
+            return [int(pid) for pid in file.read().split()]
+    except FileNotFoundError:
+        return []
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
