@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Replication slots and publications: what leat makes on a source, looks at, and removes again.
+// Replication slots and snapshots: what leat makes on a source, looks at, and removes again.
 #ifndef LEAT_FLOW_SOURCE_POSTGRES_SLOT_H
 #define LEAT_FLOW_SOURCE_POSTGRES_SLOT_H
 
-#include "flow/source/postgres/catalog.h"
+#include "flow/source/postgres/publication.h"
 
 typedef struct PgSlot {
     bool exists;
@@ -39,29 +39,5 @@ CHECKED bool pg_slot_drop(PgConn *sql, const char *name, int timeout_ms, Err *er
 CHECKED bool pg_snapshot_hold(PgConn *sql, const char *snapshot, char held[64], Err *err);
 // BEGIN with that snapshot on a reader's connection.
 CHECKED bool pg_snapshot_use(PgConn *sql, const char *held, Err *err);
-
-// --- publications ----------------------------------------------------------------------------------------------
-// Two unless configured otherwise: NAME for tables with a replica identity (all operations), NAME_inserts for the rest
-// (publish = 'insert, truncate'), so that leat never makes a user's UPDATE or DELETE fail. Leaves are published, never
-// the root (publish_via_partition_root = false).
-
-typedef struct PgPublicationPlan {
-    const char *name; // "leat_shop"; the second is "leat_shop_inserts"
-    bool exists, inserts_exists;
-    bool by_dba;            // the user named an existing publication: accepted, never altered
-    const PgTable **tables; // for the first
-    size_t table_count;
-    const PgTable **inserts_tables;
-    size_t inserts_table_count;
-} PgPublicationPlan;
-// Sorts the tables into the two. `dba_publication` NULL = make our own.
-CHECKED bool pg_publication_plan(PgConn *sql, Arena *arena, const char *name, const char *dba_publication,
-                                 const PgTables *tables, PgPublicationPlan *plan, Err *err);
-// Creates what is missing and adds or drops tables where the sets differ. With a DBA's publication: checks that each
-// table is in it with the needed operations (else ERR_SOURCE_SETUP with the ALTER PUBLICATION to run).
-CHECKED bool pg_publication_apply(PgConn *sql, const PgPublicationPlan *plan, Err *err);
-// "leat_shop,leat_shop_inserts", quoted for START_REPLICATION's publication_names. Lives in the arena.
-char *pg_publication_names(Arena *arena, const PgPublicationPlan *plan);
-CHECKED bool pg_publication_drop(PgConn *sql, const char *name, Err *err); // both; absent is fine
 
 #endif
