@@ -43,7 +43,8 @@ PgWireStatus pg_wire_next(PgWire *wire, Slice *body, Err *err);
 CHECKED bool pg_wire_receive(PgWire *wire, size_t *received, Err *err);
 // True when TLS holds bytes that poll() on the socket would not show.
 bool pg_wire_tls_pending(const PgWire *wire);
-// Lets bytes gather: the socket turns readable only with this many (TCP; 1 = at once).
+// Lets bytes gather: the socket turns readable only with this many (TCP; 1 = at once). Fewer may be the last ones for a
+// long time, so poll with a short timeout, and receive when it passes, too.
 void pg_wire_gather(PgWire *wire, int bytes);
 // Sends one CopyData (blocking up to timeout).
 CHECKED bool pg_wire_send(PgWire *wire, Slice body, int timeout_ms, Err *err);
