@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/base/decimal.h"
+#include "core/base/digits.h"
+
+// A number's text before the point: at most 131072 digits, as on PostgreSQL.
+enum { WEIGHT_MAX = 32767, TEXT_DIGITS_MAX = (WEIGHT_MAX + 1) * 4 };
+
+static const uint8_t NAN_BYTES[] = {0, 0, 0, 0, 0xC0, 0, 0, 0};
+static const uint8_t INFINITY_BYTES[] = {0, 0, 0, 0, 0xD0, 0, 0, 0};
+static const uint8_t NEGATIVE_INFINITY_BYTES[] = {0, 0, 0, 0, 0xF0, 0, 0, 0};
+
+static bool special_slice(uint16_t sign, Slice *decimal) {
+    const uint8_t *bytes = sign == DECIMAL_NAN                 ? NAN_BYTES
+                           : sign == DECIMAL_INFINITY          ? INFINITY_BYTES
+                           : sign == DECIMAL_NEGATIVE_INFINITY ? NEGATIVE_INFINITY_BYTES
+                                                               : NULL;
+    *decimal = (Slice){bytes, DECIMAL_HEAD_BYTES};
+    return bytes != NULL;
+}
+
+static void store_u16(uint8_t *at, uint16_t v) {
+    v = __builtin_bswap16(v);
+    memcpy(at, &v, sizeof(v));
+}
+
+// Head and digits in their one form; `digits` are big-endian pairs, as they stand in a decimal.
+static Slice decimal_make(Arena *arena, uint16_t sign, int32_t weight, uint32_t scale, Slice digits) {
+    while (digits.size > 0 && load_u16be(digits.data) == 0) {
+        digits = slice_from(digits, 2);
+        weight--;
+    }
+    while (digits.size > 0 && load_u16be(digits.data + digits.size - 2) == 0) {
+        digits.size -= 2;
+    }
+    if (digits.size == 0) {
+        weight = 0;
+        sign = DECIMAL_POSITIVE;
+    }
+    uint8_t *data = arena_alloc(arena, DECIMAL_HEAD_BYTES + digits.size);
+    store_u16(data, (uint16_t)(digits.size / 2));
+    store_u16(data + 2, (uint16_t)(int16_t)weight);
+    store_u16(data + 4, sign);
+    store_u16(data + 6, (uint16_t)scale);
+    if (digits.size > 0) {
+        memcpy(data + DECIMAL_HEAD_BYTES, digits.data, digits.size);
+    }
+    return (Slice){data, DECIMAL_HEAD_BYTES + digits.size};
+}
+
+bool decimal_from_bytes(Arena *arena, Slice bytes, Slice *decimal) {
+    if (UNLIKELY(bytes.size < DECIMAL_HEAD_BYTES)) {
+        return false;
+    }
+    size_t count = load_u16be(bytes.data);
+    int32_t weight = (int16_t)load_u16be(bytes.data + 2);
+    uint16_t sign = load_u16be(bytes.data + 4);
+    uint16_t scale = load_u16be(bytes.data + 6);
+    Slice digits = slice_from(bytes, DECIMAL_HEAD_BYTES);
+    if (UNLIKELY(digits.size != count * 2)) {
+        return false;
+    }
+    if (UNLIKELY(sign != DECIMAL_POSITIVE && sign != DECIMAL_NEGATIVE)) {
+        return count == 0 && special_slice(sign, decimal);
+    }
+    if (UNLIKELY(scale > DECIMAL_SCALE_MAX)) {
+        return false;
+    }
+    uint32_t largest = 0;
+    for (size_t i = 0; i < digits.size; i += 2) {
+        uint32_t digit = load_u16be(digits.data + i);
+        largest = MAX(largest, digit);
+    }
+    if (UNLIKELY(largest > 9999)) {
+        return false;
+    }
+    bool canonical = count > 0 ? load_u16be(digits.data) != 0 && load_u16be(digits.data + digits.size - 2) != 0
+                               : weight == 0 && sign == DECIMAL_POSITIVE;
+    if (LIKELY(canonical)) {
+        *decimal = bytes;
+        return true;
+    }
+    // Leading zeros lower the weight: one that would leave its field is refused.
+    if (weight - (int32_t)MIN(count, (size_t)WEIGHT_MAX) < -WEIGHT_MAX) {
+        return false;
+    }
+    *decimal = decimal_make(arena, sign, weight, scale, digits);
+    return true;
+}
+
+// --- from text -------------------------------------------------------------------------------------------------
+
+typedef struct DecimalText {
+    Slice whole;    // digits before the point
+    Slice fraction; // digits behind it
+    uint16_t sign;
+} DecimalText;
+
+static Slice digits_take(Slice *text) {
+    size_t size = 0;
+    while (size < text->size && digit_is(text->data[size])) {
+        size++;
+    }
+    Slice digits = {text->data, size};
+    *text = slice_from(*text, size);
+    return digits;
+}
+
+static bool decimal_text_split(Slice text, DecimalText *parts) {
+    parts->sign = DECIMAL_POSITIVE;
+    if (text.size > 0 && (text.data[0] == '-' || text.data[0] == '+')) {
+        parts->sign = text.data[0] == '-' ? DECIMAL_NEGATIVE : DECIMAL_POSITIVE;
+        text = slice_from(text, 1);
+    }
+    parts->whole = digits_take(&text);
+    parts->fraction = (Slice){text.data, 0};
+    if (text.size > 0 && text.data[0] == '.') {
+        text = slice_from(text, 1);
+        parts->fraction = digits_take(&text);
+    }
+    return text.size == 0 && parts->whole.size + parts->fraction.size > 0 && parts->whole.size <= TEXT_DIGITS_MAX &&
+           parts->fraction.size <= DECIMAL_SCALE_MAX;
+}
+
+// The base-10000 digits of decimal ones: `pad` zeros are thought before them, and as many as needed behind.
+static void digits_pack(Slice text, size_t pad, uint8_t *digits, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t digit = 0;
+        for (size_t j = i * 4; j < i * 4 + 4; j++) {
+            digit = digit * 10 + (j >= pad && j - pad < text.size ? text.data[j - pad] - (uint32_t)'0' : 0);
+        }
+        store_u16(digits + i * 2, (uint16_t)digit);
+    }
+}
+
+bool decimal_from_text(Arena *arena, Slice text, Slice *decimal) {
+    DecimalText parts;
+    if (!decimal_text_split(text, &parts)) {
+        return (slice_is(text, "NaN") && special_slice(DECIMAL_NAN, decimal)) ||
+               (slice_is(text, "Infinity") && special_slice(DECIMAL_INFINITY, decimal)) ||
+               (slice_is(text, "-Infinity") && special_slice(DECIMAL_NEGATIVE_INFINITY, decimal));
+    }
+    size_t whole = (parts.whole.size + 3) / 4, fraction = (parts.fraction.size + 3) / 4;
+    uint8_t small[128];
+    uint8_t *digits = (whole + fraction) * 2 <= sizeof(small) ? small : arena_alloc(arena, (whole + fraction) * 2);
+    digits_pack(parts.whole, whole * 4 - parts.whole.size, digits, whole);
+    digits_pack(parts.fraction, 0, digits + whole * 2, fraction);
+    *decimal = decimal_make(arena, parts.sign, (int32_t)whole - 1, (uint32_t)parts.fraction.size,
+                            (Slice){digits, (whole + fraction) * 2});
+    return true;
+}
+
+Slice decimal_from_int64(Arena *arena, int64_t units, uint32_t scale) {
+    ASSERT(scale <= 18);
+    uint64_t left = units < 0 ? 0 - (uint64_t)units : (uint64_t)units;
+    // Decimal digits, aligned so that the point falls between two base-10000 digits.
+    uint8_t text[48];
+    uint8_t *end = text + sizeof(text);
+    uint8_t *at = end;
+    size_t fraction = ((size_t)scale + 3) / 4 * 4;
+    for (size_t i = scale; i < fraction; i++) {
+        *--at = '0';
+    }
+    while (left > 0 || (size_t)(end - at) < fraction) {
+        *--at = (uint8_t)('0' + left % 10);
+        left /= 10;
+    }
+    size_t size = (size_t)(end - at), count = (size + 3) / 4;
+    uint8_t digits[24];
+    ASSERT(count * 2 <= sizeof(digits));
+    digits_pack((Slice){at, size}, count * 4 - size, digits, count);
+    return decimal_make(arena, units < 0 ? DECIMAL_NEGATIVE : DECIMAL_POSITIVE,
+                        (int32_t)count - 1 - (int32_t)fraction / 4, scale, (Slice){digits, count * 2});
+}
+
+// --- to text and integers --------------------------------------------------------------------------------------
+
+// Bytes in a journal were checked when they came in; a digit past 9999 must not reach behind the table all the same.
+static uint32_t digit_at(const uint8_t *digits, int32_t count, int32_t i) {
+    uint32_t digit = i >= 0 && i < count ? load_u16be(digits + (size_t)i * 2) : 0;
+    return MIN(digit, 9999);
+}
+
+static uint8_t *digit_put_first(uint8_t *at, uint32_t digit) {
+    if (digit >= 1000) {
+        return digits_put4(at, digit);
+    }
+    if (digit >= 100) {
+        *at++ = (uint8_t)('0' + digit / 100);
+        return digits_put2(at, digit % 100);
+    }
+    if (digit >= 10) {
+        return digits_put2(at, digit);
+    }
+    *at++ = (uint8_t)('0' + digit);
+    return at;
+}
+
+void decimal_text(Buf *buf, Slice decimal) {
+    uint16_t sign = decimal_sign(decimal);
+    if (UNLIKELY(sign > DECIMAL_NEGATIVE)) {
+        buf_text(buf, sign == DECIMAL_NAN ? "NaN" : sign == DECIMAL_INFINITY ? "Infinity" : "-Infinity");
+        return;
+    }
+    int32_t count = (int32_t)load_u16be(decimal.data);
+    int32_t weight = (int16_t)load_u16be(decimal.data + 2);
+    int32_t scale = (int32_t)load_u16be(decimal.data + 6);
+    const uint8_t *digits = decimal.data + DECIMAL_HEAD_BYTES;
+    ASSERT(decimal.size == DECIMAL_HEAD_BYTES + (size_t)count * 2);
+    uint8_t *room = buf_room(buf, (size_t)(MAX(weight, 0) + 1) * 4 + (size_t)scale + 8);
+    if (UNLIKELY(room == NULL)) {
+        return;
+    }
+    uint8_t *at = room;
+    if (sign == DECIMAL_NEGATIVE) {
+        *at++ = '-';
+    }
+    if (weight < 0) {
+        *at++ = '0';
+    } else {
+        at = digit_put_first(at, digit_at(digits, count, 0));
+        for (int32_t i = 1; i <= weight; i++) {
+            at = digits_put4(at, digit_at(digits, count, i));
+        }
+    }
+    if (scale > 0) {
+        *at++ = '.';
+        uint8_t *end = at + scale;
+        for (int32_t i = weight + 1; at < end; i++) {
+            at = digits_put4(at, digit_at(digits, count, i)); // up to three digits too many, cut off below
+        }
+        at = end;
+    }
+    buf_advance(buf, (size_t)(at - room));
+}
+
+bool decimal_to_int128(Slice decimal, int32_t scale, Int128 *units) {
+    uint16_t sign = decimal_sign(decimal);
+    int32_t count = (int32_t)load_u16be(decimal.data);
+    int32_t weight = (int16_t)load_u16be(decimal.data + 2);
+    const uint8_t *digits = decimal.data + DECIMAL_HEAD_BYTES;
+    ASSERT(decimal.size == DECIMAL_HEAD_BYTES + (size_t)count * 2);
+    if (sign > DECIMAL_NEGATIVE) {
+        return false;
+    }
+    *units = 0;
+    if (count == 0) {
+        return true;
+    }
+    // Decimal digit i stands for 10^(weight * 4 + 3 - i + scale) units; they end at the units' own digit.
+    int64_t last = (int64_t)weight * 4 + 3 + scale;
+    Int128 sum = 0; // negative, as its range reaches one further
+    for (int64_t i = 0; i < MAX((int64_t)count * 4, last + 1); i++) {
+        static const uint32_t POWERS[] = {1000, 100, 10, 1};
+        int32_t digit = (int32_t)(digit_at(digits, count, (int32_t)(i / 4)) / POWERS[i % 4] % 10);
+        if (i > last) {
+            if (digit != 0) {
+                return false;
+            }
+        } else if (__builtin_mul_overflow(sum, 10, &sum) || __builtin_sub_overflow(sum, digit, &sum)) {
+            return false;
+        }
+    }
+    if (sign == DECIMAL_POSITIVE && __builtin_sub_overflow((Int128)0, sum, &sum)) {
+        return false;
+    }
+    *units = sum;
+    return true;
+}
