@@ -27,7 +27,8 @@ SESSION = (
 )
 
 CATALOG = """
-SELECT t.oid::int8, t.typname, t.typtype::text, t.typbasetype::int8, t.typelem::int8, t.typcategory::text, t.typdelim::text,
+SELECT t.oid::int8, t.typname, t.typtype::text, t.typbasetype::int8, t.typelem::int8, t.typcategory::text,
+       t.typdelim::text,
        coalesce(r.rngsubtype, m.rngsubtype, 0)::int8,
        (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
          WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped AND t.typtype = 'c'),

@@ -161,11 +161,20 @@ class Postgres:
             env["LD_LIBRARY_PATH"] = str(self.bin.parent / "lib")
         return env
 
+    def make_reachable(self):
+        """A checkout below /root cannot be entered by the server's user: such a server runs from a copy."""
+        argv = as_server_user(["test", "-x", str(self.bin / "postgres")])
+        if subprocess.run(argv, check=False, capture_output=True).returncode != 0:
+            copy = self.directory / "server"
+            shutil.copytree(self.bin.parent, copy, symlinks=True)
+            self.bin = copy / "bin"
+
     def initdb(self):
         # The superuser's password only matters when auth is not trust.
         password = self.directory / "password"
         password.write_text("secret\n")
         password.chmod(0o644)
+        self.make_reachable()
         self.run(
             self.bin / "initdb", "-D", self.data, "-U", OS_USER, "-A", self.auth, "--pwfile", password,
             "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions",

@@ -28,7 +28,8 @@ def test_changes_apply_in_the_order_of_the_log(db, work, check_equal):
     db.execute("CREATE TABLE t (id int PRIMARY KEY, v text)")
     db.execute("INSERT INTO t VALUES (2, 'two'), (5, 'moved'), (6, 'kept')")
     write(work, "t", change("c", 20, 1, id=2, v="early"), change("u", 30, 1, id=2, v="two"), change("d", 30, 2, id=3))
-    write(work, "t", change("r", 9, 1, id=3, v="x"), change("c", 12, 1, id=4, v="moved"), change("c", 13, 1, id=6, v="kept"))
+    write(work, "t", change("r", 9, 1, id=3, v="x"), change("c", 12, 1, id=4, v="moved"))
+    write(work, "t", change("c", 13, 1, id=6, v="kept"))
     write(work, "t", change("t", 8, 1), change("c", 7, 1, id=99, v="cleared"))
     write(
         work, "t",
@@ -65,7 +66,8 @@ def test_a_table_without_key_is_a_bag(db, work, check_equal):
 
 def test_values_compare_in_their_json_forms(db, work, check_equal):
     db.execute("CREATE EXTENSION hstore")
-    db.execute("CREATE TYPE mood AS ENUM ('fine', 'so so'); CREATE TYPE pair AS (a int, b text); CREATE DOMAIN positive AS int")
+    db.execute("CREATE TYPE mood AS ENUM ('fine', 'so so')")
+    db.execute("CREATE TYPE pair AS (a int, b text); CREATE DOMAIN positive AS int")
     columns = {
         "b": ("bool", "true", True),
         "i": ("int8", "-9223372036854775808", -9223372036854775808),
