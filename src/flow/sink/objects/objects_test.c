@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+// A made-up journal is fed to the sink; whatever happens on the way, the published rows are compared with the
+// journal's, one by one and in order.
+#include "flow/sink/objects/objects.c"
+
+#include "core/base/test.h"
+#include "storage/store/fault/fault.h"
+
+#include <jansson.h>
+#include <limits.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TABLES = 3, ENTRIES_MAX = 4096 };
+
+typedef struct Step {
+    JournalEntryKind kind;
+    uint32_t topic;
+    uint64_t offset;
+    uint64_t epoch, sequence;
+    size_t text_bytes;
+} Step;
+
+typedef struct Script {
+    Step steps[ENTRIES_MAX];
+    size_t count;
+    uint64_t next[TABLES];
+    uint64_t sequence;
+    uint64_t epoch;
+} Script;
+
+static Column COLUMNS[] = {
+    {.name = {(const uint8_t *)"id", 2}, .type = {.kind = TYPE_INT64}, .flags = COLUMN_KEY | COLUMN_PRIMARY},
+    {.name = {(const uint8_t *)"text", 4}, .type = {.kind = TYPE_STRING}},
+};
+static Schema SCHEMAS[TABLES] = {
+    {1, {(const uint8_t *)"shop", 4}, {(const uint8_t *)"users", 5}, IDENTITY_KEY, COLUMNS, 2},
+    {2, {(const uint8_t *)"shop", 4}, {(const uint8_t *)"Users", 5}, IDENTITY_KEY, COLUMNS, 2},
+    {3, {(const uint8_t *)"a/b", 3}, {(const uint8_t *)".hidden+50%", 11}, IDENTITY_KEY, COLUMNS, 2},
+};
+static JournalTopic TOPICS[TABLES] = {
+    {1, {(const uint8_t *)"shop.users", 10}},
+    {2, {(const uint8_t *)"shop.Users", 10}},
+    {3, {(const uint8_t *)"a/b..hidden", 11}},
+};
+static const char *const FAMILIES[TABLES] = {"shop/users/shop.users+0+", "shop/Users/shop.Users+0+",
+                                             "a%2Fb/%2Ehidden%2B50%25/a%2Fb.%2Ehidden%2B50%25+0+"};
+
+static void step_event(Script *script, uint32_t topic, size_t text_bytes) {
+    ASSERT(script->count < ENTRIES_MAX);
+    script->steps[script->count++] = (Step){JOURNAL_EVENT, topic, script->next[topic]++, 0, 0, text_bytes};
+}
+
+static void step_cut(Script *script) {
+    ASSERT(script->count < ENTRIES_MAX);
+    script->steps[script->count++] = (Step){JOURNAL_CUT, 0, 0, script->epoch, ++script->sequence, 0};
+}
+
+// Groups of all sizes, one far past memory and rotation, one table that is seldom hit, an epoch that rises.
+static void script_make(Script *script) {
+    *script = (Script){.epoch = 3};
+    for (int group = 0; group < 24; group++) {
+        int events = group == 9 ? 150 : 1 + group * 7 % 13;
+        for (int i = 0; i < events; i++) {
+            uint32_t topic = group == 9 || i % 5 != 0 ? (uint32_t)i % 2 : group % 8 == 0 ? 2 : 0;
+            step_event(script, topic, (size_t)(i * 37 % 200));
+        }
+        script->epoch += group == 12 ? 2 : 0;
+        step_cut(script);
+    }
+    step_event(script, 0, 5); // no cut yet: not to be seen
+}
+
+typedef struct Bench {
+    char directory[64];
+    char target[96], state[96];
+    ObjectsOptions options;
+    SinkContext context;
+} Bench;
+
+static Bench *bench_make(Bench *bench) {
+    // In memory where there is some: these tests are about order, and call fsync thousands of times.
+    bool memory = access("/dev/shm", W_OK) == 0;
+    *bench = (Bench){0};
+    snprintf(bench->directory, sizeof(bench->directory), "%s/leat_objects_XXXXXX", memory ? "/dev/shm" : "/tmp");
+    ASSERT(mkdtemp(bench->directory) != NULL);
+    snprintf(bench->target, sizeof(bench->target), "%s/lake", bench->directory);
+    snprintf(bench->state, sizeof(bench->state), "%s/state", bench->directory);
+    ASSERT(mkdir(bench->state, 0700) == 0);
+    bench->options = (ObjectsOptions){1500, 600000, "json", "string", "string"};
+    bench->context = (SinkContext){"main", bench->target, bench->state, &bench->options, 16 * KIB};
+    return bench;
+}
+
+static void bench_remove(Bench *bench) {
+    Err err[1] = {{0}};
+    CHECK_OK(file_remove_tree(bench->directory, err));
+}
+
+// Hands one step over. Positions: each entry is a frame of 10 bytes.
+static bool feed(Sink *sink, const Script *script, size_t at, Err *err) {
+    static char text[4096];
+    memset(text, 'x', sizeof(text));
+    const Step *step = &script->steps[at];
+    Value row[2] = {value_int((int64_t)step->offset),
+                    value_bytes(VALUE_STRING, (Slice){(const uint8_t *)text, step->text_bytes})};
+    Event event = {.op = OP_CREATE, .offset_span = 1, .column_count = 2, .commit_lsn = at, .after = row};
+    Position position = {0};
+    JournalEntry entry = {.kind = step->kind, .at = at * 10, .next = at * 10 + 10, .position = &position};
+    if (step->kind == JOURNAL_EVENT) {
+        entry.topic = &TOPICS[step->topic];
+        entry.schema = &SCHEMAS[step->topic];
+        entry.offset = step->offset;
+        entry.event = &event;
+    } else {
+        entry.epoch = step->epoch;
+        entry.cut_sequence = step->sequence;
+    }
+    return sink_take(sink, &entry, err);
+}
+
+static LogPosition *pinned; // shared with children: the journal below it may be gone
+
+// Opens, feeds the rest of the script up to `end`, flushing now and then (also inside of groups), and closes.
+static bool run(const Bench *bench, const Script *script, size_t end, Err *err) {
+    Sink *sink = NULL;
+    TRY(sink_open(&OBJECTS_SINK, &bench->context, &sink, err));
+    LogPosition start = sink_start(sink);
+    CHECK(start % 10 == 0 && start >= *pinned);
+    CHECK(start == 0 || script->steps[start / 10 - 1].kind == JOURNAL_CUT);
+    bool ok = true;
+    for (size_t at = start / 10; ok && at < end; at++) {
+        int64_t next_ms = 0;
+        ok = feed(sink, script, at, err) && (at % 41 != 40 || sink_flush(sink, err)) && sink_tick(sink, &next_ms, err);
+        *pinned = sink_pin(sink);
+    }
+    ok = ok && sink_flush(sink, err);
+    *pinned = sink_pin(sink);
+    if (!ok) {
+        Err again[1] = {{0}};
+        CHECK(!sink_flush(sink, again) && again->code == err->code);
+    }
+    sink_close(sink);
+    return ok;
+}
+
+typedef struct Seen {
+    Arena *arena;
+    Store *store;
+    uint64_t next[TABLES];
+    size_t files;
+} Seen;
+
+static bool seen_visit(void *context, const char *name, uint64_t size) {
+    Seen *seen = context;
+    Err err[1] = {{0}};
+    uint32_t topic = 0;
+    uint64_t offset = 0;
+    while (!objects_name_parse(slice_of(name), slice_of(FAMILIES[topic]), "json", &offset)) {
+        CHECK(++topic < TABLES);
+    }
+    CHECK_INT(offset, seen->next[topic]);
+    Slice bytes = {0};
+    CHECK_OK(store_get(seen->store, name, seen->arena, &bytes, err));
+    CHECK_INT(bytes.size, size);
+    CHECK(size > 0 && bytes.data[size - 1] == '\n');
+    const char *at = (const char *)bytes.data;
+    while (*at != '\0') {
+        const char *end = strchr(at, '\n');
+        json_t *line = json_loadb(at, (size_t)(end - at), JSON_REJECT_DUPLICATES, NULL);
+        CHECK(line != NULL);
+        CHECK_INT(json_integer_value(json_object_get(line, "id")), seen->next[topic]);
+        seen->next[topic]++;
+        json_decref(line);
+        at = end + 1;
+    }
+    seen->files++;
+    return true;
+}
+
+// Every row up to the last cut exactly once and in order, nothing else in the target.
+static size_t check_published(const Bench *bench, const uint64_t next[TABLES]) {
+    Err err[1] = {{0}};
+    Arena arena;
+    arena_init(&arena, "scratch", 0);
+    Seen seen = {.arena = &arena};
+    CHECK_OK(store_open(&LOCAL_STORE, bench->target, "reader", &seen.store, err));
+    CHECK_OK(store_list(seen.store, "", seen_visit, &seen, err));
+    for (int i = 0; i < TABLES; i++) {
+        CHECK_INT(seen.next[i], next[i]);
+    }
+    store_close(seen.store);
+    arena_release(&arena);
+    return seen.files;
+}
+
+static void expected(const Script *script, uint64_t next[TABLES]) {
+    memcpy(next, script->next, TABLES * sizeof(*next));
+    next[0]--; // the one without a cut
+}
+
+static bool staging_left(const Bench *bench) {
+    char path[128];
+    snprintf(path, sizeof(path), "%s/.leat-staging", bench->target);
+    return file_exists(path);
+}
+
+static void shared_make(void) {
+    pinned = mmap(NULL, sizeof(*pinned), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ASSERT(pinned != MAP_FAILED);
+    log_level_set(LOG_ERROR);
+}
+
+TEST(objects_publish_each_row_once_and_go_on_where_they_stopped) {
+    shared_make();
+    static Script script;
+    script_make(&script);
+    Bench bench[1];
+    bench_make(bench);
+    Err err[1] = {{0}};
+    uint64_t next[TABLES];
+    expected(&script, next);
+    for (size_t end = 1; end < script.count; end += 29) {
+        CHECK_OK(run(bench, &script, end, err));
+    }
+    CHECK_OK(run(bench, &script, script.count, err));
+    CHECK_OK(run(bench, &script, script.count, err));
+    CHECK(check_published(bench, next) > 10);
+    CHECK(!staging_left(bench));
+    bench_remove(bench);
+}
+
+TEST(objects_survive_each_failing_call_of_the_store) {
+    shared_make();
+    static Script script;
+    script_make(&script);
+    uint64_t next[TABLES];
+    expected(&script, next);
+    stores[0] = &FAULT_STORE;
+    for (int late = 0; late < 2; late++) {
+        for (uint64_t n = 1;; n++) {
+            Bench bench[1];
+            bench_make(bench);
+            *pinned = 0;
+            Err err[1] = {{0}};
+            fault_plan = (FaultPlan){.fail_at = n, .late = late != 0};
+            bool passed = run(bench, &script, script.count, err);
+            CHECK(passed || err->code == ERR_IO_FULL || err->code == ERR_NONE);
+            bool reached = fault_plan.calls >= n;
+            fault_plan = (FaultPlan){0};
+            err_clear(err);
+            CHECK_OK(run(bench, &script, script.count, err));
+            check_published(bench, next);
+            CHECK(!staging_left(bench));
+            bench_remove(bench);
+            if (!reached) {
+                CHECK(n > 100);
+                break;
+            }
+        }
+    }
+}
+
+#ifdef LEAT_CRASH_POINTS
+// True when the child was killed by the crash point, false when it came to its end.
+static bool run_child(const Bench *bench, const Script *script, const char *crash) {
+    pid_t child = fork();
+    if (child == 0) {
+        Err err[1] = {{0}};
+        setenv("LEAT_CRASH_POINT", crash, 1);
+        CHECK_OK(run(bench, script, script->count, err));
+        _exit(0);
+    }
+    int status = 0;
+    ASSERT(waitpid(child, &status, 0) == child);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+        return true;
+    }
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return false;
+}
+
+TEST(objects_survive_kill_9_at_each_crash_point) {
+    shared_make();
+    static const char *const POINTS[] = {"sink.before_finish", "sink.after_finish",   "sink.before_plan",
+                                         "sink.after_plan",    "store.local.renamed", "sink.published_one",
+                                         "sink.before_done",   "sink.after_done"};
+    static Script script;
+    script_make(&script);
+    uint64_t next[TABLES];
+    expected(&script, next);
+    for (size_t i = 0; i < ARRAY_LEN(POINTS); i++) {
+        bool killed = true;
+        for (int n = 1; killed; n += 1 + n / 4) {
+            Bench bench[1];
+            bench_make(bench);
+            *pinned = 0;
+            char crash[64];
+            snprintf(crash, sizeof(crash), "%s:%d", POINTS[i], n);
+            killed = run_child(bench, &script, crash);
+            CHECK(killed || n > 5);
+            run_child(bench, &script, "sink.recovered_one:1"); // and in the recovery itself
+            run_child(bench, &script, "store.local.renamed:2");
+            CHECK(!run_child(bench, &script, "none"));
+            check_published(bench, next);
+            CHECK(!staging_left(bench));
+            bench_remove(bench);
+        }
+    }
+}
+#endif

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the objects sink remembers: STATE_DIRECTORY/state, replaced as a whole, so it is complete or the one before.
+//
+// Publishing is: stage the files, write the state with the new offsets *and* the plan (which staged bytes go under
+// which name), publish each, write the state again without the plan. From the moment that the plan is written its
+// files count as published: recovery finishes the plan before anything else.
+//
+// The file (v = LEB128 varint, s = v size and bytes):
+//     "leat objects sink state\n", u32le version = 1, u32le CRC-32C of all that follows,
+//     s owner, v start.position, v start.sequence, v start.epoch,
+//     v count of topics, each: s name, s family, v committed, v epoch,
+//     v count of planned files, each: s token, s name
+#ifndef LEAT_FLOW_SINK_OBJECTS_PLAN_H
+#define LEAT_FLOW_SINK_OBJECTS_PLAN_H
+
+#include "core/base/buf.h"
+#include "core/base/err.h"
+#include "storage/journal/journal.h"
+
+enum { OWNER_BYTES = 16 };
+
+// A cut from behind which the journal is read: what it was, to recognise the journal again.
+typedef struct Mark {
+    LogPosition position; // 0 = the journal's beginning
+    uint64_t sequence;
+    uint64_t epoch;
+} Mark;
+
+typedef struct PlanTopic {
+    Slice name;
+    Slice family;       // of its files' names, see names.h; to find them when they are to be purged
+    uint64_t committed; // offsets below are published, or in the plan
+    uint64_t epoch;     // of the cut that ended what was last published
+} PlanTopic;
+
+typedef struct PlanItem {
+    Slice token;
+    Slice name;
+} PlanItem;
+
+typedef struct Plan {
+    Slice owner; // of the staged bytes in the store
+    Mark start;  // where to read the journal from
+    const PlanTopic *topics;
+    size_t topic_count;
+    const PlanItem *items; // none: the plan is done
+    size_t item_count;
+} Plan;
+
+void plan_encode(Buf *buf, const Plan *plan);
+// Borrows from `bytes`. ERR_STATE_CORRUPT, ERR_FORMAT_NEWER.
+CHECKED bool plan_decode(Slice bytes, Arena *arena, Plan *plan, Err *err);
+
+// ERR_NOT_FOUND when there is none.
+CHECKED bool plan_load(const char *state_directory, Arena *arena, Plan *plan, Err *err);
+CHECKED bool plan_save(const char *state_directory, const Plan *plan, Err *err);
+CHECKED bool plan_remove(const char *state_directory, Err *err);
+
+#endif
