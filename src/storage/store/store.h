@@ -20,7 +20,8 @@ typedef struct StoreDriver {
     const char *name;
     bool (*accepts)(const char *url);
     bool (*probe)(const char *url, Err *err); // can be written, or could be created; creates nothing
-    bool (*open)(const char *url, void **state, Err *err);
+    // `owner` names whose staged bytes these are: letters, digits, '-'; a sweep leaves those of other owners alone.
+    bool (*open)(const char *url, const char *owner, void **state, Err *err);
     void (*close)(void *state);
     // Bytes for the object that is to be named `name`; the stage's temporary home must be on the same file system.
     bool (*stage_open)(void *state, const char *name, void **stage, Err *err);
@@ -30,6 +31,8 @@ typedef struct StoreDriver {
     void (*stage_abort)(void *state, void *stage); // drops the bytes
     // Puts the staged bytes under `name`, atomically and durably. True as well when an earlier publish of this token
     // has already done so. ERR_EXISTS when other bytes are there under that name: nothing is overwritten.
+    // ERR_NOT_FOUND when neither the staged bytes nor the name are there: published, and taken away by a reader.
+    // ERR_STATE_CORRUPT when the owner's whole staging area is gone: nobody can tell.
     bool (*publish)(void *state, const char *token, const char *name, Err *err);
     bool (*stage_drop)(void *state, const char *token, Err *err); // of a finished stage; absent is fine
     // Names below a prefix, in order. `visit` returns false to stop.
@@ -37,11 +40,11 @@ typedef struct StoreDriver {
                  void *context, Err *err);
     bool (*get)(void *state, const char *name, Arena *arena, Slice *bytes, Err *err);
     bool (*remove)(void *state, const char *name, Err *err); // absent is fine
-    // Drops every staged byte that no token in `keep` names: what a crash left behind.
+    // Drops every staged byte of this owner that no token in `keep` names: what a crash left behind.
     bool (*sweep)(void *state, const char *const *keep, size_t keep_count, Err *err);
 } StoreDriver;
 
-CHECKED bool store_open(const StoreDriver *driver, const char *url, Store **store, Err *err);
+CHECKED bool store_open(const StoreDriver *driver, const char *url, const char *owner, Store **store, Err *err);
 void store_close(Store *store);
 CHECKED bool store_stage_open(Store *store, const char *name, StoreStage **stage, Err *err);
 CHECKED bool store_stage_write(StoreStage *stage, Slice bytes, Err *err);

@@ -1,0 +1,559 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/store/local/local.h"
+
+#include "core/sys/crash.h"
+#include "core/sys/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define STAGING ".leat-staging"
+
+typedef struct LocalStage LocalStage;
+
+typedef struct Local {
+    Arena run;
+    const char *root;
+    const char *staging;  // ROOT/.leat-staging/OWNER
+    bool staging_missing; // when the store was opened
+    uint64_t sequence;    // of the next staged file's name
+    LocalStage *open;     // the one stage whose descriptor is kept: thousands may be under way
+    int fd;
+} Local;
+
+struct LocalStage {
+    uint64_t size;
+    char name[32]; // in the staging folder
+};
+
+// --- paths -----------------------------------------------------------------------------------------------------
+
+static int hex_digit(char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+static bool url_decode(const char *text, Arena *arena, const char **path, Err *err) {
+    char *decoded = arena_alloc(arena, strlen(text) + 1);
+    size_t size = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at != '%') {
+            decoded[size++] = *at;
+            continue;
+        }
+        int high = hex_digit(at[1]), low = high < 0 ? -1 : hex_digit(at[2]);
+        if (low < 0 || (high == 0 && low == 0)) {
+            FAIL(err, ERR_OPTION, "file URL: bad escape at '%.3s'", at);
+            return err_hint(err, "write %% as %%25, or give a plain path");
+        }
+        decoded[size++] = (char)(high * 16 + low);
+        at += 2;
+    }
+    *path = decoded;
+    return true;
+}
+
+bool local_store_path(const char *url, Arena *arena, const char **path, Err *err) {
+    const char *found = url;
+    if (strncmp(url, "file:", 5) == 0) {
+        const char *rest = url + 5;
+        if (strncmp(rest, "//localhost/", 12) == 0) {
+            rest += 11;
+        } else if (strncmp(rest, "//", 2) == 0) {
+            rest += 2;
+        }
+        if (rest[0] != '/') {
+            FAIL(err, ERR_OPTION, "%s names a host or a relative path", url);
+            return err_hint(err, "a file URL is file:///absolute/path; a relative directory is given as it is");
+        }
+        TRY(url_decode(rest, arena, &found, err));
+    }
+    size_t size = strlen(found);
+    while (size > 1 && found[size - 1] == '/') {
+        size--;
+    }
+    if (size == 0 || size >= PATH_MAX / 2) {
+        return FAIL(err, ERR_OPTION, "a directory's path has 1 to %d bytes, not %zu", PATH_MAX / 2, size);
+    }
+    *path = arena_text(arena, (Slice){(const uint8_t *)found, size});
+    return true;
+}
+
+static bool local_accepts(const char *url) {
+    return url[0] != '\0' && (strncmp(url, "file:", 5) == 0 || strstr(url, "://") == NULL);
+}
+
+static bool join(const char *folder, const char *name, char path[PATH_MAX], Err *err) {
+    int size = snprintf(path, PATH_MAX, "%s%s%s", folder, strcmp(folder, "/") == 0 ? "" : "/", name);
+    return (size > 0 && size < PATH_MAX) ||
+           FAIL(err, ERR_IO_FAILED, "path below %s is longer than %d bytes", folder, PATH_MAX);
+}
+
+// The file that a name stands for. Names never lead out of the root.
+static bool name_path(const Local *local, const char *name, char path[PATH_MAX], Err *err) {
+    for (const char *at = name; at != NULL; at = strchr(at, '/')) {
+        at += *at == '/' ? 1 : 0;
+        size_t size = strcspn(at, "/");
+        if (size == 0 || (size == 1 && at[0] == '.') || (size == 2 && at[0] == '.' && at[1] == '.')) {
+            return FAIL(err, ERR_INTERNAL, "'%s' is no name for a file in %s", name, local->root);
+        }
+    }
+    return join(local->root, name, path, err);
+}
+
+// The folder of a path that has a slash, in place.
+static void parent_of(char path[PATH_MAX]) {
+    char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        path[0] = '.';
+        path[1] = '\0';
+    } else {
+        slash[slash == path ? 1 : 0] = '\0';
+    }
+}
+
+// --- folders ---------------------------------------------------------------------------------------------------
+
+// Makes a folder and its parents, durable in theirs. What readers see gets the user's umask, staged bytes do not.
+static bool folder_make(const char *path, mode_t mode, Err *err) {
+    struct stat status;
+    if (stat(path, &status) == 0) {
+        if (!S_ISDIR(status.st_mode)) {
+            FAIL(err, ERR_IO_READ_ONLY, "%s is a file, not a directory", path);
+            return err_hint(err, "give another directory, or move that file away");
+        }
+        return true;
+    }
+    if (errno != ENOENT && errno != ENOTDIR) {
+        return FAIL_ERRNO(err, "stat %s", path);
+    }
+    char parent[PATH_MAX];
+    snprintf(parent, sizeof(parent), "%s", path);
+    parent_of(parent);
+    TRY(folder_make(parent, mode, err));
+    if (mkdir(path, mode) != 0 && errno != EEXIST) {
+        return FAIL_ERRNO(err, "make directory %s", path);
+    }
+    return file_sync_directory(parent, err);
+}
+
+static bool local_probe(const char *url, Err *err) {
+    Arena scratch;
+    arena_init(&scratch, "scratch", 1 * MIB);
+    const char *root = NULL;
+    bool ok = local_store_path(url, &scratch, &root, err);
+    char path[PATH_MAX] = "";
+    if (ok) {
+        snprintf(path, sizeof(path), "%s", root);
+    }
+    struct stat status;
+    while (ok && stat(path, &status) != 0) { // up to what exists
+        if (errno != ENOENT) {
+            ok = FAIL_ERRNO(err, "stat %s", path);
+        }
+        parent_of(path);
+    }
+    struct statvfs system;
+    if (ok && !S_ISDIR(status.st_mode)) {
+        FAIL(err, ERR_IO_READ_ONLY, "%s is a file, not a directory", path);
+        ok = err_hint(err, "give another directory, or move that file away");
+    } else if (ok && access(path, W_OK | X_OK) != 0) {
+        ok = FAIL_ERRNO(err, "write into directory %s", path);
+    } else if (ok && statvfs(path, &system) == 0 && system.f_blocks > 0 && system.f_bavail == 0) {
+        errno = ENOSPC;
+        ok = FAIL_ERRNO(err, "write into directory %s", path);
+    }
+    arena_release(&scratch);
+    return ok;
+}
+
+static bool local_open(const char *url, const char *owner, void **state, Err *err) {
+    Local *local = calloc(1, sizeof(*local));
+    ASSERT(local != NULL);
+    arena_init(&local->run, "run", 1 * MIB);
+    local->fd = -1;
+    bool ok = local_store_path(url, &local->run, &local->root, err) && folder_make(local->root, 0777, err);
+    if (!ok) {
+        arena_release(&local->run);
+        free(local);
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    local->staging =
+        arena_printf(&local->run, "%s%s" STAGING "/%s", local->root, strcmp(local->root, "/") == 0 ? "" : "/", owner);
+    local->staging_missing = !file_exists(local->staging);
+    *state = local;
+    return true;
+}
+
+static void local_close(void *state) {
+    Local *local = state;
+    file_close(&local->fd);
+    arena_release(&local->run);
+    free(local);
+}
+
+// --- staging ---------------------------------------------------------------------------------------------------
+
+// The stage's descriptor: the last one used stays open.
+static bool stage_descriptor(Local *local, LocalStage *stage, Err *err) {
+    if (local->open == stage) {
+        return true;
+    }
+    file_close(&local->fd);
+    local->open = NULL;
+    char path[PATH_MAX];
+    TRY(join(local->staging, stage->name, path, err));
+    TRY(file_open(path, O_WRONLY, &local->fd, err));
+    local->open = stage;
+    return true;
+}
+
+static void stage_free(Local *local, LocalStage *stage) {
+    if (local->open == stage) {
+        file_close(&local->fd);
+        local->open = NULL;
+    }
+    free(stage);
+}
+
+static bool staged_file_make(Local *local, LocalStage *stage, Err *err) {
+    char path[PATH_MAX];
+    for (bool made = false;;) {
+        snprintf(stage->name, sizeof(stage->name), "%016" PRIx64, local->sequence++);
+        TRY(join(local->staging, stage->name, path, err));
+        local->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (local->fd >= 0) {
+            return true;
+        }
+        if (errno == ENOENT && !made) {
+            TRY(folder_make(local->staging, 0777, err));
+            made = true;
+        } else if (errno != EEXIST) { // of an earlier run
+            return FAIL_ERRNO(err, "make %s", path);
+        }
+    }
+}
+
+static bool local_stage_open(void *state, const char *name, void **stage, Err *err) {
+    Local *local = state;
+    char path[PATH_MAX];
+    TRY(name_path(local, name, path, err));
+    LocalStage *opened = calloc(1, sizeof(*opened));
+    ASSERT(opened != NULL);
+    file_close(&local->fd);
+    local->open = NULL;
+    if (!staged_file_make(local, opened, err)) {
+        free(opened);
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    local->open = opened;
+    *stage = opened;
+    return true;
+}
+
+static bool local_stage_write(void *state, void *stage_state, Slice bytes, Err *err) {
+    Local *local = state;
+    LocalStage *stage = stage_state;
+    TRY(stage_descriptor(local, stage, err));
+    char path[PATH_MAX];
+    TRY(join(local->staging, stage->name, path, err));
+    TRY(file_write(local->fd, path, bytes, (off_t)stage->size, err));
+    stage->size += bytes.size;
+    return true;
+}
+
+static bool stage_finish(Local *local, LocalStage *stage, char token[STORE_TOKEN_BYTES_MAX], Err *err) {
+    char path[PATH_MAX];
+    TRY(join(local->staging, stage->name, path, err));
+    TRY(stage_descriptor(local, stage, err));
+    struct stat status;
+    if (fsync(local->fd) != 0 || fstat(local->fd, &status) != 0) {
+        return FAIL_ERRNO(err, "fsync %s", path);
+    }
+    if ((uint64_t)status.st_size != stage->size) {
+        return FAIL(err, ERR_IO_FAILED, "%s has %" PRIu64 " bytes, %" PRIu64 " were written", path,
+                    (uint64_t)status.st_size, stage->size);
+    }
+    TRY(file_sync_directory(local->staging, err));
+    snprintf(token, STORE_TOKEN_BYTES_MAX, "%s %" PRIu64 " %" PRIu64, stage->name, stage->size,
+             (uint64_t)status.st_ino);
+    return true;
+}
+
+static bool local_stage_finish(void *state, void *stage, char token[STORE_TOKEN_BYTES_MAX], Err *err) {
+    bool ok = stage_finish(state, stage, token, err);
+    stage_free(state, stage);
+    return ok;
+}
+
+static void local_stage_abort(void *state, void *stage_state) {
+    Local *local = state;
+    LocalStage *stage = stage_state;
+    char path[PATH_MAX];
+    Err ignored[1] = {{0}};
+    if (join(local->staging, stage->name, path, ignored)) {
+        unlink(path); // what stays is swept at the next start
+    }
+    stage_free(local, stage);
+}
+
+// --- publishing ------------------------------------------------------------------------------------------------
+
+typedef struct Token {
+    char name[32];
+    uint64_t size;
+    uint64_t inode;
+} Token;
+
+static bool token_parse(const char *text, Token *token, Err *err) {
+    char end = '\0';
+    int found = sscanf(text, "%31[0-9a-f] %" SCNu64 " %" SCNu64 "%c", token->name, &token->size, &token->inode, &end);
+    return found == 3 || FAIL(err, ERR_STATE_CORRUPT, "'%.100s' is no token of the local store", text);
+}
+
+static bool is_token_file(const Token *token, const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode) && (uint64_t)status.st_size == token->size &&
+           (uint64_t)status.st_ino == token->inode;
+}
+
+// Like rename, but never over another file.
+static int rename_new(const char *from, const char *to) {
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) {
+        return 0;
+    }
+    if (errno != EINVAL && errno != ENOSYS) {
+        return -1;
+    }
+    if (link(from, to) == 0) { // the file system cannot do it in one step
+        return unlink(from);
+    }
+    if (errno != EPERM && errno != ENOTSUP) {
+        return -1;
+    }
+    if (access(to, F_OK) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return rename(from, to);
+}
+
+// Why the rename was refused: done earlier, or a name that is taken, or staged bytes that are gone.
+static bool publish_refused(Local *local, const Token *token, const char *from, const char *to, int errnum, Err *err) {
+    if (errnum != ENOENT && errnum != EEXIST) {
+        return err_errno(err, __FILE__, __LINE__, errnum, "publish %s", to);
+    }
+    if (is_token_file(token, to)) {
+        return unlink(from) == 0 || errno == ENOENT || FAIL_ERRNO(err, "remove %s", from); // done, or linked
+    }
+    if (file_exists(to)) {
+        FAIL(err, ERR_EXISTS, "%s exists already, with other bytes", to);
+        return err_hint(err, "move the file away if it is of an earlier pipeline, or give this one another directory");
+    }
+    if (local->staging_missing) {
+        FAIL(err, ERR_STATE_CORRUPT, "%s is gone with its staging folder, and %s was not published", from, to);
+        return err_hint(err, "restore " STAGING ", or delete the pipeline and start again into an empty directory");
+    }
+    return FAIL(err, ERR_NOT_FOUND, "%s: neither staged nor there", to);
+}
+
+static bool local_publish(void *state, const char *text, const char *name, Err *err) {
+    Local *local = state;
+    Token token = {0};
+    char from[PATH_MAX], to[PATH_MAX], folder[PATH_MAX];
+    TRY(token_parse(text, &token, err));
+    TRY(name_path(local, name, to, err));
+    TRY(join(local->staging, token.name, from, err));
+    memcpy(folder, to, sizeof(folder));
+    parent_of(folder);
+    TRY(folder_make(folder, 0777, err));
+    if (rename_new(from, to) != 0) {
+        TRY(publish_refused(local, &token, from, to, errno, err));
+    }
+    CRASH_POINT("store.local.renamed");
+    return file_sync_directory(folder, err);
+}
+
+static bool local_stage_drop(void *state, const char *text, Err *err) {
+    Local *local = state;
+    Token token = {0};
+    char path[PATH_MAX];
+    TRY(token_parse(text, &token, err));
+    TRY(join(local->staging, token.name, path, err));
+    return file_remove(path, err);
+}
+
+// --- reading and cleaning --------------------------------------------------------------------------------------
+
+typedef struct Listed {
+    char *name;
+    uint64_t size;
+} Listed;
+
+typedef struct Listing {
+    const Local *local;
+    Arena *arena;
+    const char *prefix;
+    const char *folder; // below the root; "" = the root
+    Listed *found;
+    size_t count, capacity;
+    Err *err;
+    bool ok;
+} Listing;
+
+static bool list_folder(Listing *listing, const char *folder);
+
+static bool list_entry(void *context, const char *entry) {
+    Listing *listing = context;
+    const char *folder = listing->folder;
+    char *name = arena_printf(listing->arena, "%s%s%s", folder, folder[0] != '\0' ? "/" : "", entry);
+    char path[PATH_MAX];
+    struct stat status;
+    if (strcmp(name, STAGING) == 0 || !join(listing->local->root, name, path, listing->err)) {
+        listing->ok = listing->err->code == ERR_NONE;
+        return listing->ok;
+    }
+    size_t size = strlen(name), wanted = strlen(listing->prefix);
+    if (lstat(path, &status) != 0 || memcmp(name, listing->prefix, MIN(size, wanted)) != 0) {
+        return true;
+    }
+    if (S_ISDIR(status.st_mode)) {
+        listing->ok = list_folder(listing, name);
+        listing->folder = folder;
+    } else if (S_ISREG(status.st_mode) && size >= wanted) {
+        if (listing->count == listing->capacity) {
+            size_t capacity = MAX(listing->capacity * 2, (size_t)64);
+            Listed *grown = ARENA_ARRAY(listing->arena, Listed, capacity);
+            if (listing->count > 0) {
+                memcpy(grown, listing->found, listing->count * sizeof(*grown));
+            }
+            listing->found = grown;
+            listing->capacity = capacity;
+        }
+        listing->found[listing->count++] = (Listed){name, (uint64_t)status.st_size};
+    }
+    return listing->ok;
+}
+
+static bool list_folder(Listing *listing, const char *folder) {
+    char path[PATH_MAX];
+    Err *err = listing->err;
+    if (folder[0] == '\0') {
+        snprintf(path, sizeof(path), "%s", listing->local->root);
+    } else {
+        TRY(join(listing->local->root, folder, path, err));
+    }
+    listing->folder = folder;
+    if (!file_exists(path)) {
+        return true;
+    }
+    TRY(file_list(path, list_entry, listing, err));
+    return listing->ok;
+}
+
+static int listed_compare(const void *a, const void *b) {
+    return strcmp(((const Listed *)a)->name, ((const Listed *)b)->name);
+}
+
+static bool local_list(void *state, const char *prefix, bool (*visit)(void *context, const char *name, uint64_t size),
+                       void *context, Err *err) {
+    Arena scratch;
+    arena_init(&scratch, "scratch", 0);
+    const char *slash = strrchr(prefix, '/');
+    size_t folder_size = slash != NULL ? (size_t)(slash - prefix) : 0;
+    Listing listing = {.local = state, .arena = &scratch, .prefix = prefix, .err = err, .ok = true};
+    bool ok = list_folder(&listing, arena_text(&scratch, (Slice){(const uint8_t *)prefix, folder_size}));
+    if (ok && listing.count > 0) {
+        qsort(listing.found, listing.count, sizeof(*listing.found), listed_compare);
+    }
+    for (size_t i = 0; ok && i < listing.count; i++) {
+        if (!visit(context, listing.found[i].name, listing.found[i].size)) {
+            break;
+        }
+    }
+    arena_release(&scratch);
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
+static bool local_get(void *state, const char *name, Arena *arena, Slice *bytes, Err *err) {
+    char path[PATH_MAX];
+    TRY(name_path(state, name, path, err));
+    return file_read_all(path, SIZE_MAX, arena, bytes, err);
+}
+
+// Folders that become empty go too.
+static bool local_remove(void *state, const char *name, Err *err) {
+    const Local *local = state;
+    char path[PATH_MAX];
+    TRY(name_path(local, name, path, err));
+    TRY(file_remove(path, err));
+    for (parent_of(path); strlen(path) > strlen(local->root) && rmdir(path) == 0;) {
+        parent_of(path);
+    }
+    return !file_exists(path) || file_sync_directory(path, err);
+}
+
+typedef struct Sweep {
+    const Local *local;
+    const char *const *keep;
+    size_t keep_count;
+    Err *err;
+    bool ok;
+} Sweep;
+
+static bool sweep_entry(void *context, const char *entry) {
+    Sweep *sweep = context;
+    size_t size = strlen(entry);
+    for (size_t i = 0; i < sweep->keep_count; i++) {
+        if (strncmp(sweep->keep[i], entry, size) == 0 && sweep->keep[i][size] == ' ') {
+            return true;
+        }
+    }
+    char path[PATH_MAX];
+    sweep->ok = join(sweep->local->staging, entry, path, sweep->err) && file_remove(path, sweep->err);
+    return sweep->ok;
+}
+
+static bool local_sweep(void *state, const char *const *keep, size_t keep_count, Err *err) {
+    Local *local = state;
+    if (!file_exists(local->staging)) {
+        return true;
+    }
+    Sweep sweep = {local, keep, keep_count, err, true};
+    TRY(file_list(local->staging, sweep_entry, &sweep, err));
+    if (!sweep.ok) {
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof(folder), "%s", local->staging);
+    if (rmdir(folder) == 0) { // nothing is staged: leave a clean target behind
+        parent_of(folder);
+        rmdir(folder); // refused while other owners have theirs
+    }
+    return true;
+}
+
+const StoreDriver LOCAL_STORE = {
+    .name = "local",
+    .accepts = local_accepts,
+    .probe = local_probe,
+    .open = local_open,
+    .close = local_close,
+    .stage_open = local_stage_open,
+    .stage_write = local_stage_write,
+    .stage_finish = local_stage_finish,
+    .stage_abort = local_stage_abort,
+    .publish = local_publish,
+    .stage_drop = local_stage_drop,
+    .list = local_list,
+    .get = local_get,
+    .remove = local_remove,
+    .sweep = local_sweep,
+};

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/store/store.h"
+
+#include <stdlib.h>
+
+struct Store {
+    const StoreDriver *driver;
+    void *state;
+};
+
+struct StoreStage {
+    Store *store;
+    void *state;
+};
+
+bool store_open(const StoreDriver *driver, const char *url, const char *owner, Store **store, Err *err) {
+    ASSERT(owner[0] != '\0' && strchr(owner, '/') == NULL && owner[0] != '.');
+    void *state = NULL;
+    TRY(driver->open(url, owner, &state, err));
+    Store *opened = calloc(1, sizeof(*opened));
+    ASSERT(opened != NULL);
+    *opened = (Store){.driver = driver, .state = state};
+    *store = opened;
+    return true;
+}
+
+void store_close(Store *store) {
+    if (store != NULL) {
+        store->driver->close(store->state);
+        free(store);
+    }
+}
+
+bool store_stage_open(Store *store, const char *name, StoreStage **stage, Err *err) {
+    void *state = NULL;
+    TRY(store->driver->stage_open(store->state, name, &state, err));
+    StoreStage *opened = calloc(1, sizeof(*opened));
+    ASSERT(opened != NULL);
+    *opened = (StoreStage){.store = store, .state = state};
+    *stage = opened;
+    return true;
+}
+
+bool store_stage_write(StoreStage *stage, Slice bytes, Err *err) {
+    return stage->store->driver->stage_write(stage->store->state, stage->state, bytes, err);
+}
+
+bool store_stage_finish(StoreStage *stage, char token[STORE_TOKEN_BYTES_MAX], Err *err) {
+    token[0] = '\0';
+    bool ok = stage->store->driver->stage_finish(stage->store->state, stage->state, token, err);
+    ASSERT(!ok || token[0] != '\0');
+    free(stage);
+    return ok;
+}
+
+void store_stage_abort(StoreStage *stage) {
+    if (stage != NULL) {
+        stage->store->driver->stage_abort(stage->store->state, stage->state);
+        free(stage);
+    }
+}
+
+bool store_publish(Store *store, const char *token, const char *name, Err *err) {
+    ASSERT(token[0] != '\0' && name[0] != '\0' && name[0] != '/');
+    return store->driver->publish(store->state, token, name, err);
+}
+
+bool store_stage_drop(Store *store, const char *token, Err *err) {
+    return store->driver->stage_drop(store->state, token, err);
+}
+
+bool store_list(Store *store, const char *prefix, bool (*visit)(void *context, const char *name, uint64_t size),
+                void *context, Err *err) {
+    return store->driver->list(store->state, prefix, visit, context, err);
+}
+
+bool store_get(Store *store, const char *name, Arena *arena, Slice *bytes, Err *err) {
+    return store->driver->get(store->state, name, arena, bytes, err);
+}
+
+bool store_remove(Store *store, const char *name, Err *err) {
+    return store->driver->remove(store->state, name, err);
+}
+
+bool store_sweep(Store *store, const char *const *keep, size_t keep_count, Err *err) {
+    return store->driver->sweep(store->state, keep, keep_count, err);
+}
