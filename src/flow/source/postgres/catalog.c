@@ -250,8 +250,7 @@ static void near_names(const PgRows *rows, const Pattern *pattern, Arena *arena,
     if (list[0] != 0) {
         (void)err_hint(err, "did you mean %s?", list);
     } else {
-        (void)err_hint(err, "names are schema.table, in the case that the catalog has; the user needs no right to see "
-                            "them, but the URL must name the right database");
+        (void)err_hint(err, "write schema.table, in the case that the catalog has, and check the database in the URL");
     }
 }
 

@@ -63,6 +63,8 @@ static const StateRule STATE_RULES[] = {
      "a connection pooler stands in front of the server: give leat a URL that goes to PostgreSQL directly"},
     {"08P01", "startup parameter", ERR_SOURCE_SETUP,
      "a connection pooler stands in front of the server: give leat a URL that goes to PostgreSQL directly"},
+    {"0A000", "replication", ERR_SOURCE_SETUP,
+     "a connection pooler or proxy stands in front of the server: give leat a URL that goes to PostgreSQL directly"},
     {"08", NULL, ERR_SOURCE_CLOSED, NULL},
     {"57P03", NULL, ERR_SOURCE_UNREACHABLE, "the server is starting or stopping: leat tries again"},
     {"57P", NULL, ERR_SOURCE_CLOSED, NULL},
@@ -143,39 +145,31 @@ static const char *find_state(const char *message) {
     return found;
 }
 
+// The last line speaks of the host tried last; lines with a tab in front only explain the one before.
+static Slice last_line(const char *message) {
+    const char *found = message;
+    for (const char *at = message; *at != 0;) {
+        size_t size = strcspn(at, "\n");
+        found = size > 0 && *at != '\t' ? at : found;
+        at += size + (at[size] == '\n');
+    }
+    return (Slice){(const uint8_t *)found, strcspn(found, "\n")};
+}
+
 static bool connect_fail(Err *err, const char *message) {
     const char *state = find_state(message);
     if (state != NULL) {
         char code[6] = {0};
         memcpy(code, state, 5);
-        const char *text = state + 7;
-        if (strncmp(code, "08P01", 5) != 0 && strncmp(code, "0A000", 5) != 0) {
-            return pg_fail(err, __FILE__, __LINE__, "connecting", code, text, NULL, NULL);
-        }
-        return pg_fail(err, __FILE__, __LINE__, "connecting", "08P01", text, NULL, NULL);
+        return pg_fail(err, __FILE__, __LINE__, "connecting", code, state + 7, NULL, NULL);
     }
-    size_t size = strlen(message);
-    while (size > 0 && message[size - 1] == '\n') {
-        size--;
-    }
-    // The last line speaks of the host tried last.
-    size_t start = size;
-    while (start > 0 && message[start - 1] != '\n') {
-        start--;
-    }
+    Slice line = last_line(message);
     const StateRule *rule = NULL;
     for (size_t i = 0; i < ARRAY_LEN(CLIENT_RULES) && rule == NULL; i++) {
         rule = strstr(message, CLIENT_RULES[i].state) != NULL ? &CLIENT_RULES[i] : NULL;
     }
-    if (message[start] == '\t') { // "\tIs the server running on that host…": the line before says more
-        size = start - 1;
-        start = size;
-        while (start > 0 && message[start - 1] != '\n') {
-            start--;
-        }
-    }
-    (void)FAIL(err, rule != NULL ? rule->code : ERR_SOURCE_UNREACHABLE, "%.*s", (int)MIN(size - start, (size_t)400),
-               message + start);
+    (void)FAIL(err, rule != NULL ? rule->code : ERR_SOURCE_UNREACHABLE, "%.*s", (int)MIN(line.size, (size_t)400),
+               (const char *)line.data);
     return rule != NULL ? err_hint(err, "%s", rule->hint) : false;
 }
 

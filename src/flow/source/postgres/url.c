@@ -2,10 +2,10 @@
 #include "flow/source/postgres/url.h"
 
 #include "core/base/buf.h"
-#include "core/sys/file.h"
+#include "core/config/secret.h"
 #include "flow/source/postgres/conn.h"
 
-enum { SECRET_BYTES_MAX = 64 * 1024, REFERENCES_MAX = 16, URL_BYTES_MAX = 16 * 1024 };
+enum { REFERENCES_MAX = 16, URL_BYTES_MAX = 16 * 1024 };
 #define MARK 1 // stands, twice, around the number of a reference; refused in input
 
 typedef struct References {
@@ -39,34 +39,12 @@ static bool reference_check(Slice reference, size_t place, Err *err) {
         return true;
     }
     (void)FAIL(err, ERR_OPTION, "source URL, character %zu: '${' begins no known reference", place + 1);
-    return err_hint(err, "write ${env:NAME} or ${file:/path}");
+    return err_hint(err, "write ${env:NAME} or ${file:/path}; a literal ${ is written $${");
 }
 
-// The value that a reference stands for. Ends of lines behind a file's secret do not belong to it.
 static bool reference_value(Arena *arena, Slice reference, char **value, Err *err) {
-    if (has_prefix(reference, "env:")) {
-        const char *name = arena_text(arena, slice_from(reference, 4));
-        const char *found = getenv(name);
-        if (found == NULL) {
-            (void)FAIL(err, ERR_OPTION, "source URL: the environment variable %s is not set", name);
-            return err_hint(err, "set it where leat is started");
-        }
-        *value = arena_text(arena, slice_of(found));
-        return true;
-    }
-    const char *path = arena_text(arena, slice_from(reference, 5));
-    Slice bytes = {0};
-    if (!file_read_all(path, SECRET_BYTES_MAX, arena, &bytes, err)) {
-        return err_prefix(err, "source URL: a secret's file");
-    }
-    while (bytes.size > 0 && (bytes.data[bytes.size - 1] == '\n' || bytes.data[bytes.size - 1] == '\r')) {
-        bytes.size--;
-    }
-    if (bytes.size > 0 && memchr(bytes.data, 0, bytes.size) != NULL) {
-        return FAIL(err, ERR_OPTION, "source URL: %s holds a NUL byte", path);
-    }
-    *value = arena_text(arena, bytes);
-    return true;
+    return secret_resolve(arena_printf(arena, "${%.*s}", SLICE_ARG(reference)), arena, value, err) ||
+           err_prefix(err, "source URL");
 }
 
 // The text with each reference replaced by its mark, which libpq carries through as it is.
@@ -75,7 +53,10 @@ static bool references_take_out(Arena *arena, const char *text, References *refe
     buf_init(&buf, 2 * URL_BYTES_MAX);
     for (const char *at = text; *at != 0;) {
         Slice reference = reference_at(at);
-        if (at[0] == '$' && at[1] == '{') {
+        if (strncmp(at, "$${", 3) == 0) {
+            buf_text(&buf, "${");
+            at += 3;
+        } else if (at[0] == '$' && at[1] == '{') {
             TRY(reference_check(reference, (size_t)(at - text), err));
             if (references->count == REFERENCES_MAX) {
                 return FAIL(err, ERR_OPTION, "source URL: more than %d references", REFERENCES_MAX);
