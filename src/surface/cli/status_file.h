@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// status.json of a pipeline (flow/pipeline/report.h), read back.
+#ifndef LEAT_SURFACE_CLI_STATUS_FILE_H
+#define LEAT_SURFACE_CLI_STATUS_FILE_H
+
+#include "core/base/arena.h"
+#include "core/base/err.h"
+
+typedef struct StatusTable {
+    const char *name, *state, *reason; // reason: NULL when there is none
+    int64_t rows_expected;             // -1 = unknown
+    int64_t snapshot_rows, changes;
+} StatusTable;
+
+typedef struct StatusFile {
+    bool present;     // false: it has never run
+    const char *json; // the object as it stands there
+    const char *phase, *trouble, *durable_lsn;
+    int64_t time_ms, lag_ms, lag_bytes, changes, journal_bytes, sink_behind_bytes;
+    int64_t sink_files, sink_bytes, sink_published_ms, dead_letters;
+    StatusTable *tables;
+    size_t table_count;
+} StatusFile;
+
+CHECKED bool status_file_read(const char *directory, Arena *arena, StatusFile *status, Err *err);
+
+#endif
