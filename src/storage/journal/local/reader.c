@@ -7,6 +7,7 @@
 #include "data/event/event_codec.h"
 #include "storage/journal/local/head.h"
 #include "storage/journal/local/ledger.h"
+#include "storage/journal/local/look.h"
 #include "storage/journal/local/recover.h"
 #include "storage/journal/local/segment.h"
 
@@ -55,12 +56,6 @@ static bool end_by_scan(const char *directory, const SegmentList *segments, LogP
     ledger_release(&ledger);
     *end = recovered.end;
     return ok;
-}
-
-static bool writer_lives(const char *directory) {
-    char path[PATH_MAX];
-    int pid = 0;
-    return snprintf(path, sizeof(path), "%s/lock", directory) < (int)sizeof(path) && file_locked(path, &pid);
 }
 
 LogPosition journal_reader_end(JournalReader *reader) {
@@ -114,7 +109,7 @@ static bool reader_start(JournalReader *reader, LogPosition from, Err *err) {
     ok = ok && head_open(&reader->head, reader->directory, err);
     if (ok) {
         reader->end = journal_reader_end(reader);
-        if (reader->head.page == NULL || (from > reader->end && !writer_lives(reader->directory))) {
+        if (reader->head.page == NULL || (from > reader->end && !look_live(reader->directory))) {
             ok = end_by_scan(reader->directory, &segments, reader->end, &reader->scanned, err);
             reader->end = journal_reader_end(reader);
         }
