@@ -96,7 +96,8 @@ static void bench_append(const Table *table, const char *directory, int64_t even
     uint32_t schema_id = journal_schema(journal, topic, &schema);
     Value row[12];
     Position position = {.size = 8};
-    int64_t wall = clock_monotonic_us(), thread = cpu_ns(CLOCK_THREAD_CPUTIME_ID), cpu = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
+    int64_t wall = clock_monotonic_us(), thread = cpu_ns(CLOCK_THREAD_CPUTIME_ID),
+            cpu = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
     int64_t fill = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
     for (int64_t i = 0; i < events; i++) {
         row_fill(table, i, row);
