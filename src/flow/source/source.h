@@ -73,7 +73,7 @@ typedef struct SourceContext {
 // What a run would do before anything is created.
 typedef struct SourcePlan {
     bool first_run;
-    char server[128]; // "PostgreSQL 15.18, database shop"
+    char server[192]; // "PostgreSQL 15.18, database shop"
     const char *slot;
     bool slot_exists;
     const char *publication; // names, comma-separated

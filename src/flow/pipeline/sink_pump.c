@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/pipeline/sink_pump.h"
+
+#include "core/base/log.h"
+#include "core/sys/clock.h"
+#include "core/sys/file.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define READER_BYTES   (1 * MIB)
+#define WAIT_MS_MAX    500
+#define BACKOFF_US_MIN 200000
+#define BACKOFF_US_MAX 10000000
+#define FINISH_TRIES   5 // of a transient error, once the run is over
+enum { CUTS_KEPT = 256 };
+
+typedef struct KeptCut {
+    LogPosition at;
+    Position position;
+} KeptCut;
+
+struct SinkPump {
+    const PipelineConfig *config;
+    char journal[PATH_MAX];
+    char state_directory[PATH_MAX];
+    pthread_t thread;
+    _Atomic bool finishing;
+
+    pthread_mutex_t mutex; // over all that follows
+    JournalReader *reader; // for waking
+    SinkPumpLook look;
+    Err err;
+    Position published;
+    LogPosition pinned;
+    bool has_pin;
+    KeptCut cuts[CUTS_KEPT]; // taken, not yet published; the oldest first
+    size_t cut_count;
+};
+
+// --- what other threads see ------------------------------------------------------------------------------------
+
+void sink_pump_look(SinkPump *pump, SinkPumpLook *look) {
+    pthread_mutex_lock(&pump->mutex);
+    *look = pump->look;
+    pthread_mutex_unlock(&pump->mutex);
+}
+
+bool sink_pump_published(SinkPump *pump, Position *position) {
+    pthread_mutex_lock(&pump->mutex);
+    *position = pump->published;
+    pthread_mutex_unlock(&pump->mutex);
+    return position->size > 0;
+}
+
+// --- the thread ------------------------------------------------------------------------------------------------
+
+static void cut_keep(SinkPump *pump, const JournalEntry *entry) {
+    if (pump->cut_count == CUTS_KEPT) {
+        pump->cut_count--; // a newer one says the same, a little later
+    }
+    pump->cuts[pump->cut_count++] = (KeptCut){entry->next, *entry->position};
+}
+
+static void cuts_publish(SinkPump *pump, LogPosition pin) {
+    size_t done = 0;
+    while (done < pump->cut_count && pump->cuts[done].at <= pin) {
+        pump->published = pump->cuts[done++].position;
+    }
+    if (done > 0) {
+        pump->cut_count -= done;
+        memmove(pump->cuts, pump->cuts + done, pump->cut_count * sizeof(pump->cuts[0]));
+    }
+}
+
+// Only what the sink has committed may be trimmed.
+static bool progress(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err) {
+    LogPosition pin = sink_pin(sink);
+    SinkStats stats;
+    sink_stats(sink, &stats);
+    LogPosition end = journal_reader_end(reader);
+    pthread_mutex_lock(&pump->mutex);
+    pump->look.stats = stats;
+    pump->look.behind_bytes = end > pin ? end - pin : 0;
+    bool moved = !pump->has_pin || pin != pump->pinned;
+    cuts_publish(pump, pin);
+    pthread_mutex_unlock(&pump->mutex);
+    if (moved) {
+        TRY(journal_pin(pump->journal, "main", pin, err));
+        pump->pinned = pin;
+        pump->has_pin = true;
+    }
+    return true;
+}
+
+// Nothing more for now. *done when the run is over and all is published.
+static bool idle(SinkPump *pump, Sink *sink, JournalReader *reader, bool last_look, bool *done, Err *err) {
+    int64_t next_ms = -1;
+    if (last_look) {
+        TRY(sink_flush(sink, err));
+        *done = true;
+        return progress(pump, sink, reader, err);
+    }
+    TRY(sink_tick(sink, &next_ms, err));
+    TRY(progress(pump, sink, reader, err));
+    journal_reader_wait(reader, next_ms < 0 ? WAIT_MS_MAX : (int)MIN(next_ms, WAIT_MS_MAX));
+    return true;
+}
+
+static bool entries_pump(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err) {
+    int64_t progress_at = 0;
+    for (bool done = false; !done;) {
+        // Read before the look at the journal: what was durable when the run ended is then seen.
+        bool finishing = pump->finishing;
+        JournalEntry entry;
+        TRY(journal_reader_next(reader, &entry, err));
+        if (entry.kind == JOURNAL_END) {
+            TRY(idle(pump, sink, reader, finishing, &done, err));
+            continue;
+        }
+        TRY(sink_take(sink, &entry, err));
+        if (entry.kind == JOURNAL_CUT) {
+            cut_keep(pump, &entry);
+            int64_t now = clock_monotonic_us();
+            if (now > progress_at) {
+                progress_at = now + 100000;
+                TRY(progress(pump, sink, reader, err));
+            }
+        }
+    }
+    return true;
+}
+
+static bool attempt(SinkPump *pump, Err *err) {
+    const PipelineConfig *config = pump->config;
+    SinkContext context = {.name = "main",
+                           .url = config->sink_url,
+                           .state_directory = pump->state_directory,
+                           .options = config->sink_options,
+                           .memory_bytes_max = (size_t)config->options.memory_limit / 4};
+    Sink *sink = NULL;
+    JournalReader *reader = NULL;
+    TRY(file_make_directories(pump->state_directory, err));
+    TRY(sink_open(config->sink, &context, &sink, err));
+    bool ok = journal_reader_open(pump->journal, sink_start(sink), READER_BYTES, &reader, err);
+    if (ok) {
+        pthread_mutex_lock(&pump->mutex);
+        pump->reader = reader;
+        pump->cut_count = 0;
+        pthread_mutex_unlock(&pump->mutex);
+        ok = progress(pump, sink, reader, err) && entries_pump(pump, sink, reader, err);
+        pthread_mutex_lock(&pump->mutex);
+        pump->reader = NULL;
+        pthread_mutex_unlock(&pump->mutex);
+        journal_reader_close(reader);
+    }
+    sink_close(sink);
+    return ok;
+}
+
+static void trouble_set(SinkPump *pump, const Err *err) {
+    pthread_mutex_lock(&pump->mutex);
+    snprintf(pump->look.trouble, sizeof(pump->look.trouble), "%s", err->message);
+    pthread_mutex_unlock(&pump->mutex);
+}
+
+static void *pump_thread(void *context) {
+    SinkPump *pump = context;
+    int64_t backoff_us = BACKOFF_US_MIN;
+    int tries = 0;
+    for (;;) {
+        Err err[1] = {{0}};
+        if (attempt(pump, err)) {
+            break;
+        }
+        bool wait = err_class(err->code) == ERR_CLASS_TRANSIENT && !(pump->finishing && ++tries >= FINISH_TRIES);
+        if (!wait) {
+            pthread_mutex_lock(&pump->mutex);
+            pump->err = *err;
+            pump->look.failed = true;
+            pthread_mutex_unlock(&pump->mutex);
+            break;
+        }
+        trouble_set(pump, err);
+        log_warn(LOG_SINK, "the sink cannot go on; trying again", LOG_TEXT("error", err_name(err->code)),
+                 LOG_TEXT("reason", err->message));
+        for (int64_t slept = 0; slept < backoff_us && !pump->finishing; slept += 50000) {
+            clock_sleep_us(50000);
+        }
+        if (pump->finishing) {
+            clock_sleep_us(BACKOFF_US_MIN);
+        }
+        backoff_us = MIN(backoff_us * 2, BACKOFF_US_MAX);
+        trouble_set(pump, &(Err){0});
+    }
+    return NULL;
+}
+
+// --- life ------------------------------------------------------------------------------------------------------
+
+bool sink_pump_start(const PipelineConfig *config, SinkPump **pump, Err *err) {
+    SinkPump *started = calloc(1, sizeof(*started));
+    ASSERT(started != NULL);
+    started->config = config;
+    snprintf(started->journal, sizeof(started->journal), "%s/journal", config->directory);
+    snprintf(started->state_directory, sizeof(started->state_directory), "%s/sinks/main", config->directory);
+    pthread_mutex_init(&started->mutex, NULL);
+    int failed = pthread_create(&started->thread, NULL, pump_thread, started);
+    if (failed != 0) {
+        free(started);
+        return err_errno(err, __FILE__, __LINE__, failed, "start a thread");
+    }
+    *pump = started;
+    return true;
+}
+
+bool sink_pump_finish(SinkPump *pump, SinkStats *stats, Err *err) {
+    pump->finishing = true;
+    pthread_mutex_lock(&pump->mutex);
+    if (pump->reader != NULL) {
+        journal_reader_wake(pump->reader);
+    }
+    pthread_mutex_unlock(&pump->mutex);
+    pthread_join(pump->thread, NULL);
+    bool ok = !pump->look.failed;
+    *stats = pump->look.stats;
+    if (!ok) {
+        *err = pump->err;
+    }
+    pthread_mutex_destroy(&pump->mutex);
+    free(pump);
+    return ok;
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+// State records, by key: "table/OID": u8 version, u8 truncate, u8 view, sized space, sized name.
+//                        "seen/TOPIC": u8 version; the topic has rows from a table of that name, this one or an earlier.
+//                        "leaf/OID":  u8 version, v table's OID, u8 state, v lsn.
+#include "flow/source/postgres/capture.h"
+
+#include "core/base/log.h"
+#include "flow/source/postgres/pattern.h"
+
+enum { RECORD_VERSION = 1 };
+
+// --- the records -----------------------------------------------------------------------------------------------
+
+static Slice record_key(char key[32], const char *kind, uint32_t oid) {
+    int size = snprintf(key, 32, "%s/%u", kind, oid);
+    return (Slice){(const uint8_t *)key, (size_t)size};
+}
+
+void pg_capture_put(PgCapture *capture, const PgCaptured *table) {
+    DEFER(buf_release) Buf record = {0};
+    char key[32];
+    buf_u8(&record, RECORD_VERSION);
+    buf_u8(&record, table->truncate);
+    buf_u8(&record, table->view);
+    buf_slice_sized(&record, slice_of(table->space));
+    buf_slice_sized(&record, slice_of(table->name));
+    journal_state_put(capture->journal, record_key(key, "table", table->oid), buf_slice(&record));
+}
+
+static void leaf_put(PgCapture *capture, const PgLeaf *leaf) {
+    DEFER(buf_release) Buf record = {0};
+    char key[32];
+    buf_u8(&record, RECORD_VERSION);
+    buf_varint(&record, leaf->table->oid);
+    buf_u8(&record, (uint8_t)leaf->state);
+    buf_varint(&record, leaf->lsn);
+    journal_state_put(capture->journal, record_key(key, "leaf", leaf->oid), buf_slice(&record));
+}
+
+static void record_remove(PgCapture *capture, const char *kind, uint32_t oid) {
+    char key[32];
+    journal_state_put(capture->journal, record_key(key, kind, oid), (Slice){NULL, 0});
+}
+
+// Marks the topic as used; true when it was before.
+static bool topic_seen(PgCapture *capture, const char *topic) {
+    DEFER(buf_release) Buf key = {0};
+    buf_printf(&key, "seen/%s", topic);
+    bool seen = journal_state_get(capture->journal, buf_slice(&key)).size > 0;
+    journal_state_put(capture->journal, buf_slice(&key), (Slice){(const uint8_t[]){RECORD_VERSION}, 1});
+    return seen;
+}
+
+// --- tables and leaves -----------------------------------------------------------------------------------------
+
+static char *text_new(Slice slice) {
+    char *text = strndup((const char *)slice.data, slice.size);
+    ASSERT(text != NULL);
+    return text;
+}
+
+static void table_name_set(PgCaptured *table, Slice space, Slice name) {
+    free(table->space);
+    free(table->name);
+    free(table->topic);
+    table->space = text_new(space);
+    table->name = text_new(name);
+    table->topic = NULL;
+    ASSERT(asprintf(&table->topic, "%s.%s", table->space, table->name) > 0);
+    table->report.name = table->topic;
+}
+
+static PgCaptured *table_add(PgCapture *capture, uint32_t oid, Slice space, Slice name) {
+    PgCaptured *table = calloc(1, sizeof(*table));
+    if (capture->table_count == capture->table_capacity) {
+        capture->table_capacity = MAX(capture->table_capacity * 2, (size_t)16);
+        capture->tables = realloc(capture->tables, capture->table_capacity * sizeof(*capture->tables));
+    }
+    ASSERT(table != NULL && capture->tables != NULL);
+    table->oid = oid;
+    table->report = (TableReport){.rows_expected = -1};
+    table_name_set(table, space, name);
+    capture->tables[capture->table_count++] = table;
+    map_put_u64(&capture->by_oid, oid, table);
+    return table;
+}
+
+static void counts_leave(PgCapture *capture, const PgLeaf *leaf) {
+    capture->held -= leaf->state != PG_LEAF_STREAMING;
+    capture->pending -= leaf->state == PG_LEAF_PENDING;
+}
+
+static void counts_enter(PgCapture *capture, const PgLeaf *leaf) {
+    capture->held += leaf->state != PG_LEAF_STREAMING;
+    capture->pending += leaf->state == PG_LEAF_PENDING;
+}
+
+static PgLeaf *leaf_add(PgCapture *capture, PgCaptured *table, uint32_t oid, PgLeafState state, uint64_t lsn) {
+    PgLeaf *leaf = calloc(1, sizeof(*leaf));
+    ASSERT(leaf != NULL);
+    *leaf = (PgLeaf){.oid = oid, .table = table, .state = state, .lsn = lsn, .next = table->leaves};
+    table->leaves = leaf;
+    map_put_u64(&capture->by_leaf, oid, leaf);
+    counts_enter(capture, leaf);
+    return leaf;
+}
+
+static void leaf_remove(PgCapture *capture, PgLeaf *leaf) {
+    PgLeaf **link = &leaf->table->leaves;
+    while (*link != leaf) {
+        link = &(*link)->next;
+    }
+    *link = leaf->next;
+    counts_leave(capture, leaf);
+    map_remove_u64(&capture->by_leaf, leaf->oid);
+    record_remove(capture, "leaf", leaf->oid);
+    free(leaf);
+}
+
+static void table_free(PgCaptured *table) {
+    free(table->space);
+    free(table->name);
+    free(table->topic);
+    free(table);
+}
+
+static void table_remove(PgCapture *capture, size_t index) {
+    PgCaptured *table = capture->tables[index];
+    while (table->leaves != NULL) {
+        leaf_remove(capture, table->leaves);
+    }
+    map_remove_u64(&capture->by_oid, table->oid);
+    record_remove(capture, "table", table->oid);
+    capture->tables[index] = capture->tables[--capture->table_count];
+    table_free(table);
+}
+
+void pg_capture_release(PgCapture *capture) {
+    for (size_t i = 0; i < capture->table_count; i++) {
+        while (capture->tables[i]->leaves != NULL) {
+            PgLeaf *leaf = capture->tables[i]->leaves;
+            capture->tables[i]->leaves = leaf->next;
+            free(leaf);
+        }
+        table_free(capture->tables[i]);
+    }
+    free(capture->tables);
+    map_release(&capture->by_oid);
+    map_release(&capture->by_leaf);
+    *capture = (PgCapture){0};
+}
+
+PgLeaf *pg_capture_find_leaf(const PgCapture *capture, uint32_t oid) {
+    return map_find_u64(&capture->by_leaf, oid);
+}
+
+void pg_capture_set(PgCapture *capture, PgLeaf *leaf, PgLeafState state, uint64_t lsn) {
+    counts_leave(capture, leaf);
+    leaf->state = state;
+    leaf->lsn = lsn;
+    counts_enter(capture, leaf);
+    leaf_put(capture, leaf);
+}
+
+void pg_capture_resync(PgCapture *capture, PgCaptured *table) {
+    table->truncate = true;
+    pg_capture_put(capture, table);
+    for (PgLeaf *leaf = table->leaves; leaf != NULL; leaf = leaf->next) {
+        pg_capture_set(capture, leaf, PG_LEAF_PENDING, leaf->lsn);
+    }
+}
+
+TableState pg_captured_state(const PgCaptured *table) {
+    TableState state = TABLE_STREAMING;
+    for (const PgLeaf *leaf = table->leaves; leaf != NULL; leaf = leaf->next) {
+        if (leaf->state == PG_LEAF_READING || leaf->state == PG_LEAF_READ) {
+            return TABLE_SNAPSHOT;
+        }
+        if (leaf->state == PG_LEAF_PENDING) {
+            state = TABLE_PENDING;
+        }
+    }
+    return state;
+}
+
+// --- load ------------------------------------------------------------------------------------------------------
+
+typedef struct Load {
+    PgCapture *capture;
+    bool leaves; // second pass
+    bool bad;
+} Load;
+
+static void load_record(void *context, Slice key, Slice value) {
+    Load *load = context;
+    bool is_table = key.size > 6 && memcmp(key.data, "table/", 6) == 0;
+    bool is_leaf = key.size > 5 && memcmp(key.data, "leaf/", 5) == 0;
+    if (!(load->leaves ? is_leaf : is_table)) {
+        return;
+    }
+    char digits[32] = {0};
+    Slice number = slice_from(key, is_leaf ? 5 : 6);
+    memcpy(digits, number.data, MIN(number.size, sizeof(digits) - 1));
+    uint32_t oid = (uint32_t)strtoul(digits, NULL, 10);
+    Reader reader = reader_of(value);
+    if (read_u8(&reader) != RECORD_VERSION) {
+        load->bad = true;
+        return;
+    }
+    if (is_table) {
+        bool truncate = read_u8(&reader) != 0, view = read_u8(&reader) != 0;
+        Slice space = read_slice(&reader), name = read_slice(&reader);
+        PgCaptured *table = table_add(load->capture, oid, space, name);
+        table->truncate = truncate;
+        table->view = view;
+    } else {
+        PgCaptured *table = map_find_u64(&load->capture->by_oid, read_varint(&reader));
+        PgLeafState state = (PgLeafState)read_u8(&reader);
+        uint64_t lsn = read_varint(&reader);
+        if (table == NULL || state > PG_LEAF_STREAMING) {
+            load->bad = true;
+            return;
+        }
+        leaf_add(load->capture, table, oid, state, lsn);
+    }
+    load->bad |= !reader_done(&reader);
+}
+
+bool pg_capture_load(PgCapture *capture, Journal *journal, Err *err) {
+    *capture = (PgCapture){.journal = journal};
+    Load load = {capture, false, false};
+    journal_state_each(journal, load_record, &load);
+    load.leaves = true;
+    journal_state_each(journal, load_record, &load);
+    if (load.bad) {
+        return FAIL(err, ERR_STATE_CORRUPT, "the journal's record of the captured tables cannot be read");
+    }
+    for (size_t i = 0; i < capture->table_count; i++) {
+        for (PgLeaf *leaf = capture->tables[i]->leaves; leaf != NULL; leaf = leaf->next) {
+            if (leaf->state == PG_LEAF_READING) {
+                log_info(LOG_SOURCE, "the snapshot was lost half-way: the table is read again",
+                         LOG_TEXT("table", capture->tables[i]->topic));
+                pg_capture_resync(capture, capture->tables[i]);
+                break;
+            }
+        }
+    }
+    return true;
+}
+
+// --- refresh ---------------------------------------------------------------------------------------------------
+
+static void refresh_table(PgCapture *capture, const PgTable *found, PgLeafState fresh, uint64_t fresh_lsn,
+                          PgCaptureChange *change) {
+    PgCaptured *table = map_find_u64(&capture->by_oid, found->root_oid);
+    if (table == NULL) {
+        table = table_add(capture, found->root_oid, found->root_space, found->root_name);
+        table->view = found->kind == 'v' || found->kind == 'm' || found->kind == 'f';
+        table->truncate = topic_seen(capture, table->topic) && fresh == PG_LEAF_PENDING;
+        pg_capture_put(capture, table);
+        change->tables = true;
+    } else if (!slice_is(found->root_space, table->space) || !slice_is(found->root_name, table->name)) {
+        log_info(LOG_SOURCE, "a table was renamed: it starts anew under its new name", LOG_TEXT("from", table->topic),
+                 LOG_SLICE("to", found->root_name));
+        table_name_set(table, found->root_space, found->root_name);
+        pg_capture_resync(capture, table);
+        topic_seen(capture, table->topic);
+    }
+    table->seen = true;
+    if (found->kind == 'p') {
+        return; // the root itself holds no rows
+    }
+    PgLeaf *leaf = pg_capture_find_leaf(capture, found->oid);
+    if (leaf != NULL && leaf->table != table) { // attached to a root, or detached from one
+        leaf_remove(capture, leaf);
+        leaf = NULL;
+    }
+    if (leaf == NULL) {
+        leaf = leaf_add(capture, table, found->oid, table->view ? PG_LEAF_PENDING : fresh, fresh_lsn);
+        leaf_put(capture, leaf);
+        change->tables = true;
+    }
+    leaf->seen = true;
+    leaf->pages = found->pages;
+    leaf->kind = found->kind;
+    leaf->rows = found->rows;
+    leaf->bytes = found->bytes;
+}
+
+// A leaf that is gone took its rows with it, without a word in the change stream.
+static bool leaf_vanished(PgCapture *capture, PgLeaf *leaf, const char *detach, PgCaptureChange *change, Err *err) {
+    PgCaptured *table = leaf->table;
+    snprintf(change->vanished, sizeof(change->vanished), "%s", table->topic);
+    change->tables = true;
+    if (strcmp(detach, "stop") == 0) {
+        FAIL(err, ERR_TABLE,
+             "table %s has lost a partition (relation %u): its rows left without a trace in the changes", table->topic,
+             leaf->oid);
+        return err_hint(err,
+                        "run again with --set source.detach=resync to read the table again, or =keep to keep the rows");
+    }
+    leaf_remove(capture, leaf);
+    if (strcmp(detach, "keep") != 0) {
+        log_warn(LOG_SOURCE, "a table has lost a partition: it is read again", LOG_TEXT("table", table->topic));
+        pg_capture_resync(capture, table);
+    }
+    return true;
+}
+
+static void expectations_sum(PgCaptured *table) {
+    table->report.rows_expected = 0;
+    table->report.bytes_expected = 0;
+    for (const PgLeaf *leaf = table->leaves; leaf != NULL; leaf = leaf->next) {
+        table->report.rows_expected =
+            leaf->rows < 0 || table->report.rows_expected < 0 ? -1 : table->report.rows_expected + leaf->rows;
+        table->report.bytes_expected += leaf->bytes;
+    }
+}
+
+bool pg_capture_refresh(PgCapture *capture, const PgTables *tables, const char *detach, PgLeafState fresh,
+                        uint64_t fresh_lsn, PgCaptureChange *change, Err *err) {
+    *change = (PgCaptureChange){0};
+    for (size_t i = 0; i < capture->table_count; i++) {
+        capture->tables[i]->seen = false;
+        for (PgLeaf *leaf = capture->tables[i]->leaves; leaf != NULL; leaf = leaf->next) {
+            leaf->seen = false;
+        }
+    }
+    for (size_t i = 0; i < tables->count; i++) {
+        refresh_table(capture, &tables->at[i], fresh, fresh_lsn, change);
+    }
+    for (size_t i = 0; i < capture->table_count;) {
+        PgCaptured *table = capture->tables[i];
+        if (!table->seen) {
+            log_info(LOG_SOURCE, "a table is gone, or no longer wanted", LOG_TEXT("table", table->topic));
+            table_remove(capture, i);
+            change->tables = true;
+            continue;
+        }
+        for (PgLeaf *leaf = table->leaves, *next; leaf != NULL; leaf = next) {
+            next = leaf->next;
+            if (!leaf->seen) {
+                TRY(leaf_vanished(capture, leaf, detach, change, err));
+            }
+        }
+        expectations_sum(table);
+        i++;
+    }
+    return true;
+}
+
+// --- patterns --------------------------------------------------------------------------------------------------
+
+bool pg_pattern_matches(const char *patterns, const char *space, const char *name) {
+    DEFER(arena_release) Arena arena = {.name = "scratch"};
+    Err err[1] = {{0}};
+    Patterns parsed;
+    return patterns != NULL && patterns[0] != '\0' && patterns_parse(&arena, patterns, "tables", &parsed, err) &&
+           patterns_match(&parsed, slice_of(space), slice_of(name), false);
+}

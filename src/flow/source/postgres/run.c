@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/source/postgres/run.h"
+
+#include "core/base/log.h"
+#include "core/sys/clock.h"
+#include "core/sys/file.h"
+#include "flow/source/postgres/drain.h"
+#include "flow/source/postgres/setup.h"
+#include "flow/source/postgres/snapshot.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <unistd.h>
+
+#define POLL_MS        50
+#define REPORT_US      250000
+#define RESYNC_US      1000000
+#define TRIM_US        5000000
+#define WATCH_US       10000000
+#define REFRESH_US     30000000
+#define NUDGE_US       1000000 // of silence, before the server is asked or made to write something
+#define STOP_US        700000  // for a transaction to end, after *stop
+#define SLOT_WARN_PART 0.5
+#define GATHER_BYTES   65536
+
+typedef struct Run {
+    PgSession session;
+    PgSetup setup;
+    PgStream stream;
+    PgSnapshot snapshot;
+    bool streaming; // false with SOURCE_SNAPSHOT_ONLY
+    uint64_t target_lsn;
+    uint64_t cuts_seen;
+    bool gathering;
+    bool paused; // the journal is full
+    int64_t report_at, resync_at, trim_at, watch_at, refresh_at, nudge_at, stop_at;
+    double slot_warned;
+    TableReport *tables;
+    size_t table_capacity;
+} Run;
+
+static bool due(int64_t *at, int64_t now, int64_t every) {
+    if (now < *at) {
+        return false;
+    }
+    *at = now + every;
+    return true;
+}
+
+// --- reports ---------------------------------------------------------------------------------------------------
+
+static bool report(Run *run) {
+    PgSession *session = &run->session;
+    PgCapture *capture = &session->capture;
+    if (capture->table_count > run->table_capacity) {
+        run->table_capacity = capture->table_count;
+        run->tables = realloc(run->tables, run->table_capacity * sizeof(*run->tables));
+        ASSERT(run->tables != NULL);
+    }
+    for (size_t i = 0; i < capture->table_count; i++) {
+        run->tables[i] = capture->tables[i]->report;
+        run->tables[i].state = pg_captured_state(capture->tables[i]);
+    }
+    session->report.tables = run->tables;
+    session->report.table_count = capture->table_count;
+    session->report.phase = run->snapshot.active || capture->pending > 0 ? SOURCE_SNAPSHOTTING
+                            : run->stream.boundary_lsn < run->target_lsn ? SOURCE_CATCHING_UP
+                                                                         : SOURCE_STREAMING;
+    session->report.source_lsn = MAX(session->report.source_lsn, run->stream.server_end);
+    return session->context->report == NULL || session->context->report(session->context->context, &session->report);
+}
+
+static bool slot_watch(Run *run, Err *err) {
+    PgSession *session = &run->session;
+    PgSlot slot;
+    TRY(pg_slot_read(&session->sql, session->slot, &slot, err));
+    session->report.slot_retained_bytes = slot.retained_bytes;
+    session->report.slot_safe_bytes = slot.safe_bytes;
+    double cap = (double)(slot.retained_bytes + slot.safe_bytes);
+    double part = slot.safe_bytes >= 0 && cap > 0 ? (double)slot.retained_bytes / cap : 0;
+    if (part >= SLOT_WARN_PART && part >= run->slot_warned + 0.1) {
+        run->slot_warned = part;
+        log_warn(LOG_SOURCE, "the slot keeps much of the WAL that the server allows it",
+                 LOG_TEXT("slot", session->slot), LOG_INT("retained_bytes", slot.retained_bytes),
+                 LOG_INT("bytes_to_invalidation", slot.safe_bytes));
+    }
+    return true;
+}
+
+// --- the duties of one turn ------------------------------------------------------------------------------------
+
+// Which leaves are held must be durable before the first of their changes is in the spool alone.
+static bool spool_ensure(Run *run, Err *err) {
+    PgSession *session = &run->session;
+    if (session->capture.held == 0 || !run->streaming) {
+        return true;
+    }
+    if (session->spool == NULL) {
+        TRY(pg_spool_open(session, true, err));
+    }
+    TRY(pg_stream_cut(&run->stream, true, err));
+    return journal_sync(session->journal, err);
+}
+
+static bool round_begin(Run *run, Err *err) {
+    PgSession *session = &run->session;
+    if (run->snapshot.active || session->capture.pending == 0) {
+        return true;
+    }
+    const char *exported = run->setup.exported[0] != '\0' ? run->setup.exported : NULL;
+    bool ok = pg_snapshot_begin(&run->snapshot, session, exported, run->setup.from, err);
+    run->setup.exported[0] = '\0';
+    pg_conn_close(&run->setup.creator);
+    return ok;
+}
+
+// At a transaction's end: what DDL, partitions or a user asked for.
+static bool attend(Run *run, Err *err) {
+    PgSession *session = &run->session;
+    if (run->streaming && !pg_stream_at_boundary(&run->stream)) {
+        return true;
+    }
+    size_t held = session->capture.held;
+    for (MapEntry *entry; (entry = map_next(&session->resync, NULL)) != NULL;) {
+        uint32_t oid = 0;
+        memcpy(&oid, entry->key.data, sizeof(oid));
+        PgCaptured *table = map_find_u64(&session->capture.by_oid, oid);
+        if (table != NULL) {
+            pg_capture_resync(&session->capture, table);
+        }
+        map_remove_u64(&session->resync, oid);
+    }
+    if (session->refresh_wanted) {
+        session->refresh_wanted = false;
+        bool changed = false;
+        TRY(pg_setup_refresh(&run->setup, PG_LEAF_PENDING, 0, &changed, err));
+        if (run->streaming) {
+            TRY(pg_stream_rebind(&run->stream, err));
+        }
+    }
+    return session->capture.held <= held || spool_ensure(run, err);
+}
+
+static bool resync_poll(Run *run, Err *err) {
+    const SourceContext *context = run->session.context;
+    const char *wanted = context->resync_wanted != NULL ? context->resync_wanted(context->context) : NULL;
+    if (wanted == NULL || !pg_stream_at_boundary(&run->stream) || run->snapshot.active) {
+        return true;
+    }
+    size_t count = 0;
+    TRY(pg_setup_resync(&run->setup, wanted, &count, err));
+    TRY(spool_ensure(run, err));
+    TRY(pg_stream_cut(&run->stream, true, err));
+    TRY(journal_sync(run->session.journal, err));
+    context->resync_taken(context->context);
+    return true;
+}
+
+// Nothing comes, and the goal is not reached: ask for the server's end; if even that lies behind (an unfinished record
+// at a page's end), make it write a little.
+static bool nudge(Run *run, Err *err) {
+    PgStream *stream = &run->stream;
+    int64_t now = clock_monotonic_us();
+    if (run->session.context->mode == SOURCE_FOLLOW || stream->boundary_lsn >= run->target_lsn ||
+        !due(&run->nudge_at, now, NUDGE_US / 10)) {
+        return true;
+    }
+    if (now - stream->heard_us > NUDGE_US && !run->session.server.in_recovery) {
+        TRY(pg_exec(&run->session.sql, "SELECT pg_logical_emit_message(true, 'leat', '')", err));
+        stream->heard_us = now;
+    }
+    return pg_stream_feedback(stream, true, err);
+}
+
+static bool timers(Run *run, Err *err) {
+    PgSession *session = &run->session;
+    int64_t now = clock_monotonic_us();
+    if (run->streaming && due(&run->resync_at, now, RESYNC_US)) {
+        TRY(resync_poll(run, err));
+    }
+    if (due(&run->trim_at, now, TRIM_US)) {
+        TRY(journal_trim(session->journal, err));
+    }
+    if (run->streaming && due(&run->watch_at, now, WATCH_US)) {
+        TRY(slot_watch(run, err));
+    }
+    if (run->streaming && session->context->mode == SOURCE_FOLLOW && due(&run->refresh_at, now, REFRESH_US)) {
+        session->refresh_wanted = true;
+    }
+    if (due(&run->report_at, now, REPORT_US) && !report(run)) {
+        return FAIL(err, ERR_INTERRUPTED, "the sink has stopped");
+    }
+    return true;
+}
+
+static void durable_note(Run *run) {
+    uint64_t count = 0;
+    if (read(journal_event_fd(run->session.journal), &count, sizeof(count)) != sizeof(count)) {
+        return;
+    }
+    if (!journal_busy(run->session.journal) && run->stream.newest_cut_us != 0) {
+        run->session.report.lag_ms = MAX((clock_wall_us() - run->stream.newest_cut_us) / 1000, 0);
+        run->stream.newest_cut_us = 0;
+    }
+}
+
+static bool journal_full(Run *run) {
+    uint64_t bytes_max = run->session.context->journal_bytes_max;
+    if (bytes_max == 0) {
+        return false;
+    }
+    JournalInfo info;
+    journal_info(run->session.journal, &info);
+    bool full = info.end - info.begin > bytes_max;
+    if (full != run->paused) {
+        run->paused = full;
+        log_warn(LOG_SOURCE, full ? "the journal is full: the source waits for the sink" : "the journal has room again",
+                 LOG_UINT("journal_bytes", info.end - info.begin), LOG_UINT("journal_bytes_max", bytes_max));
+    }
+    return full;
+}
+
+// While a backlog comes over TCP, bytes gather into large reads: fewer wake-ups on both sides.
+static void gather_adapt(Run *run, bool busy) {
+    if (busy != run->gathering) {
+        run->gathering = busy;
+        pg_wire_gather(&run->stream.wire, busy ? GATHER_BYTES : 1);
+    }
+}
+
+static void wait(Run *run, bool more) {
+    struct pollfd fds[PG_READERS_MAX + 2];
+    nfds_t count = 0;
+    int timeout = more ? 0 : run->gathering ? 1 : POLL_MS;
+    fds[count++] = (struct pollfd){.fd = journal_event_fd(run->session.journal), .events = POLLIN};
+    if (run->streaming && !run->paused) {
+        fds[count++] = (struct pollfd){.fd = run->stream.wire.fd, .events = POLLIN};
+        timeout = pg_wire_tls_pending(&run->stream.wire) ? 0 : timeout;
+    }
+    if (run->snapshot.active && !run->paused) {
+        count += (nfds_t)pg_snapshot_poll(&run->snapshot, fds + count);
+    }
+    poll(fds, count, timeout);
+    durable_note(run);
+}
+
+static bool stream_turn(Run *run, bool *more, Err *err) {
+    PgStream *stream = &run->stream;
+    uint64_t before = stream->wire.received_bytes;
+    if (!run->paused) {
+        TRY(pg_stream_pump(stream, more, err));
+        gather_adapt(run, stream->wire.received_bytes - before >= GATHER_BYTES);
+    }
+    TRY(attend(run, err));
+    TRY(pg_stream_cut(stream, false, err));
+    TRY(pg_stream_feedback(stream, false, err));
+    return nudge(run, err);
+}
+
+static bool snapshot_turn(Run *run, bool *more, Err *err) {
+    TRY(round_begin(run, err));
+    if (run->snapshot.active && !run->paused) {
+        TRY(pg_snapshot_pump(&run->snapshot, more, err));
+    }
+    if (run->session.spool != NULL && !run->snapshot.active && run->session.capture.pending == 0 && run->streaming) {
+        TRY(pg_drain_step(&run->stream, more, err));
+    }
+    return true;
+}
+
+// --- the end ---------------------------------------------------------------------------------------------------
+
+static bool finished(const Run *run) {
+    const PgSession *session = &run->session;
+    switch (session->context->mode) {
+    case SOURCE_FOLLOW:
+        return false;
+    case SOURCE_SNAPSHOT_ONLY:
+        return !run->snapshot.active && session->capture.pending == 0;
+    case SOURCE_ONCE:
+    case SOURCE_NO_SNAPSHOT:
+        return session->capture.held == 0 && session->spool == NULL && pg_stream_at_boundary(&run->stream) &&
+               run->stream.boundary_lsn >= run->target_lsn;
+    }
+    return false;
+}
+
+static bool stopping(Run *run) {
+    if (!*run->session.context->stop) {
+        return false;
+    }
+    int64_t now = clock_monotonic_us();
+    if (run->stop_at == 0) {
+        run->stop_at = now + STOP_US;
+    }
+    return !run->streaming || pg_stream_at_boundary(&run->stream) || now > run->stop_at;
+}
+
+static bool finish(Run *run, Err *err) {
+    PgSession *session = &run->session;
+    if (run->streaming && pg_stream_at_boundary(&run->stream)) {
+        TRY(pg_stream_cut(&run->stream, true, err));
+        TRY(journal_sync(session->journal, err));
+        TRY(pg_stream_feedback(&run->stream, true, err));
+    } else if (!run->streaming) {
+        Position none = {0};
+        TRY(journal_cut(session->journal, &none, err));
+        TRY(journal_sync(session->journal, err));
+    }
+    report(run);
+    return true;
+}
+
+static bool loop(Run *run, Err *err) {
+    while (!finished(run) && !stopping(run)) {
+        bool more = false;
+        journal_full(run);
+        if (run->streaming) {
+            TRY(stream_turn(run, &more, err));
+        }
+        TRY(snapshot_turn(run, &more, err));
+        if (!run->streaming && !journal_busy(run->session.journal) &&
+            journal_pending_bytes(run->session.journal) > 2 * MIB) {
+            Position none = {0};
+            TRY(journal_cut(run->session.journal, &none, err));
+        }
+        TRY(timers(run, err));
+        wait(run, more);
+    }
+    return finish(run, err);
+}
+
+// --- the run ---------------------------------------------------------------------------------------------------
+
+// A spool from before a restart goes on if a leaf still needs it. READ leaves without it have lost their changes.
+static bool spool_continue(Run *run, Err *err) {
+    PgSession *session = &run->session;
+    if (session->capture.held == 0 || run->setup.first) {
+        TRY(pg_spool_remove(session, err));
+        return session->capture.held == 0 || pg_spool_open(session, true, err);
+    }
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/spool", session->context->directory);
+    bool lost = !file_exists(path);
+    for (size_t i = 0; lost && i < session->capture.table_count; i++) {
+        PgCaptured *table = session->capture.tables[i];
+        for (PgLeaf *leaf = table->leaves; leaf != NULL; leaf = leaf->next) {
+            if (leaf->state == PG_LEAF_READ) {
+                log_warn(LOG_SOURCE, "the spool is gone: the table is read again", LOG_TEXT("table", table->topic));
+                pg_capture_resync(&session->capture, table);
+                break;
+            }
+        }
+    }
+    return pg_spool_open(session, lost, err);
+}
+
+static bool start(Run *run, Err *err) {
+    PgSession *session = &run->session;
+    TRY(pg_setup(&run->setup, session, err));
+    run->target_lsn = session->server.wal_end;
+    session->report.source_lsn = session->server.wal_end;
+    run->streaming = session->context->mode != SOURCE_SNAPSHOT_ONLY;
+    if (!run->streaming) {
+        return true;
+    }
+    TRY(spool_continue(run, err));
+    // The exported snapshot dies with the next command on its connection, so the round begins before anything else.
+    TRY(round_begin(run, err));
+    TRY(pg_stream_open(&run->stream, session, run->setup.from, err));
+    TRY(pg_stream_cut(&run->stream, true, err)); // states as loaded (READING became PENDING) are durable
+    return true;
+}
+
+bool pg_source_run(const SourceContext *context, Err *err) {
+    Run run = {.session = {.context = context, .journal = context->journal, .types = pg_types_new()}};
+    run.session.report = (SourceReport){.lag_ms = -1, .slot_retained_bytes = -1, .slot_safe_bytes = -1};
+    int64_t now = clock_monotonic_us();
+    run.watch_at = now + WATCH_US;
+    run.refresh_at = now + REFRESH_US;
+    bool ok = start(&run, err) && loop(&run, err);
+    pg_snapshot_close(&run.snapshot);
+    pg_stream_close(&run.stream);
+    pg_setup_release(&run.setup);
+    pg_conn_close(&run.session.sql);
+    journal_close(run.session.spool);
+    pg_capture_release(&run.session.capture);
+    map_release(&run.session.resync);
+    pg_types_free(run.session.types);
+    free(run.tables);
+    return ok;
+}

@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/source/postgres/snapshot.h"
+
+#include "core/base/log.h"
+#include "core/sys/clock.h"
+#include "core/sys/crash.h"
+
+#define RANGE_PAGES       8192 // 64 MiB of heap
+#define WIRE_BUFFER_BYTES (256 * KIB)
+#define WIRE_MESSAGE_MAX  ((size_t)1 << 30)
+#define PUMP_BYTES        (1 * MIB)
+#define START_TIMEOUT_MS  60000
+#define RANGE_FAILURES    3
+
+struct PgLeafRead {
+    PgLeafRead *next;
+    PgLeaf *leaf;
+    bool prepared;
+    PgRelation relation;
+    char *columns;       // of the SELECT, in the relation's arena
+    uint32_t range_next; // to be handed out
+    uint32_t range_count;
+    uint32_t ranges_done;
+};
+
+// --- the round -------------------------------------------------------------------------------------------------
+
+static void leaf_read_free(PgLeafRead *read) {
+    if (read->prepared) {
+        pg_relation_release(&read->relation);
+    }
+    free(read);
+}
+
+static void round_add(PgSnapshot *snapshot, PgLeaf *leaf) {
+    PgLeafRead *read = calloc(1, sizeof(*read));
+    ASSERT(read != NULL);
+    read->leaf = leaf;
+    bool heap = leaf->kind == 'r';
+    read->range_count =
+        heap && leaf->pages > RANGE_PAGES ? (uint32_t)((leaf->pages + RANGE_PAGES - 1) / RANGE_PAGES) : 1;
+    if (snapshot->last != NULL) {
+        snapshot->last->next = read;
+    } else {
+        snapshot->first = read;
+    }
+    snapshot->last = read;
+    snapshot->unfinished++;
+}
+
+static bool holder_open(PgSnapshot *snapshot, const char *exported, uint64_t lsn, Err *err) {
+    const SourceContext *context = snapshot->session->context;
+    TRY(pg_conn_open(&snapshot->holder, context->url, PG_CONN_SQL, err));
+    if (exported != NULL) {
+        snapshot->lsn = lsn;
+        return pg_snapshot_hold(&snapshot->holder, exported, snapshot->held, err);
+    }
+    // A slot's creation is the only source of an exact pair of snapshot and LSN; this one is dropped again at once.
+    DEFER(pg_conn_close) PgConn replication = {0};
+    char name[64], made[64];
+    snprintf(name, sizeof(name), "leat_tmp_%d_%llx",
+             snapshot->session->sql.handle != NULL ? PQbackendPID(snapshot->session->sql.handle) : 0,
+             (unsigned long long)clock_wall_us());
+    PgSlotCreate create = {
+        .name = name, .temporary = true, .export_snapshot = true, .timeout_ms = context->slot_create_timeout_ms};
+    TRY(pg_conn_open(&replication, context->url, PG_CONN_REPLICATION, err));
+    TRY(pg_slot_create(&replication, context->url, &create, &snapshot->lsn, made, err));
+    return pg_snapshot_hold(&snapshot->holder, made, snapshot->held, err);
+}
+
+bool pg_snapshot_begin(PgSnapshot *snapshot, PgSession *session, const char *exported, uint64_t lsn, Err *err) {
+    *snapshot = (PgSnapshot){.session = session, .active = true};
+    arena_init(&snapshot->scratch, "batch", 0);
+    TRY(holder_open(snapshot, exported, lsn, err));
+    session->snapshot_us = clock_wall_us();
+    for (size_t i = 0; i < session->capture.table_count; i++) {
+        for (PgLeaf *leaf = session->capture.tables[i]->leaves; leaf != NULL; leaf = leaf->next) {
+            if (leaf->state == PG_LEAF_PENDING) {
+                round_add(snapshot, leaf);
+            }
+        }
+    }
+    snapshot->reader_count = MAX(1, MIN(session->context->snapshot_connections, PG_READERS_MAX));
+    log_info(LOG_SOURCE, "reading tables", LOG_UINT("relations", snapshot->unfinished), LOG_LSN("at", snapshot->lsn),
+             LOG_INT("connections", snapshot->reader_count));
+    return true;
+}
+
+void pg_snapshot_close(PgSnapshot *snapshot) {
+    for (int i = 0; i < snapshot->reader_count; i++) {
+        PgReader *reader = &snapshot->readers[i];
+        pg_wire_close(&reader->wire);
+        pg_conn_close(&reader->conn);
+        // A leaf whose last range was handed out is owned by its readers, possibly several.
+        PgLeafRead *read = reader->read;
+        for (int j = i + 1; read != NULL && j < snapshot->reader_count; j++) {
+            if (snapshot->readers[j].read == read) {
+                read = NULL;
+            }
+        }
+        if (read != NULL && read != snapshot->first) {
+            leaf_read_free(read);
+        }
+    }
+    while (snapshot->first != NULL) {
+        PgLeafRead *read = snapshot->first;
+        snapshot->first = read->next;
+        leaf_read_free(read);
+    }
+    pg_conn_close(&snapshot->holder);
+    arena_release(&snapshot->scratch);
+    *snapshot = (PgSnapshot){0};
+}
+
+// --- one leaf --------------------------------------------------------------------------------------------------
+
+// The columns as the stream would send them: generated ones are left out.
+static bool leaf_relation(PgSnapshot *snapshot, PgLeafRead *read, const PgTable *table, Err *err) {
+    PgSession *session = snapshot->session;
+    Arena *arena = &snapshot->scratch;
+    PgTable root = {0};
+    bool root_found = false;
+    if (table->root_oid != table->oid) {
+        TRY(pg_catalog_table(&session->sql, arena, table->root_oid, &root, &root_found, err));
+    }
+    PgRelationColumn *columns = ARENA_ARRAY(arena, PgRelationColumn, table->column_count);
+    uint16_t count = 0;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const PgColumn *column = &table->columns[i];
+        if (!column->generated) {
+            columns[count++] = (PgRelationColumn){column->in_identity, column->name, column->type_oid, column->typmod};
+        }
+    }
+    static const uint8_t REPLIDENT[] = {
+        [IDENTITY_KEY] = 'd', [IDENTITY_INDEX] = 'i', [IDENTITY_FULL] = 'f', [IDENTITY_NOTHING] = 'n'};
+    TRY(pg_relation_build(&read->relation, read->leaf, table->oid, REPLIDENT[table->identity],
+                          slice_of(read->leaf->table->space), slice_of(read->leaf->table->name), columns, count, table,
+                          root_found ? &root : NULL, session->types, &session->sql, err));
+    Buf text = {0};
+    for (uint16_t i = 0; i < count; i++) {
+        buf_printf(&text, "%s%s%s", i > 0 ? ", " : "", pg_identifier(arena, columns[i].name),
+                   read->relation.codecs[i]->binary == NULL ? "::text" : "");
+    }
+    read->columns = arena_text(&read->relation.arena, buf_slice(&text));
+    buf_release(&text);
+    return true;
+}
+
+static bool event_append(PgSnapshot *snapshot, PgLeafRead *read, Event *event, Err *err) {
+    Journal *journal = snapshot->session->journal;
+    PgRelation *relation = &read->relation;
+    if (!relation->registered[SESSION_JOURNAL]) {
+        relation->topic[SESSION_JOURNAL] = journal_topic(journal, slice_of(read->leaf->table->topic));
+        relation->schema_id[SESSION_JOURNAL] =
+            journal_schema(journal, relation->topic[SESSION_JOURNAL], &relation->schema);
+        relation->registered[SESSION_JOURNAL] = true;
+    }
+    event->offset_span = 1;
+    event->column_count = relation->schema.column_count;
+    event->commit_lsn = snapshot->lsn - 1;
+    event->lsn = event->commit_lsn;
+    event->source_us = event->capture_us = snapshot->session->snapshot_us;
+    return journal_append(journal, relation->topic[SESSION_JOURNAL], relation->schema_id[SESSION_JOURNAL], event, err);
+}
+
+// Ready to be read: shape known, state READING, a TRUNCATE event in front when rows of an earlier read may be there.
+// *gone says that the table was dropped meanwhile.
+static bool leaf_prepare(PgSnapshot *snapshot, PgLeafRead *read, bool *gone, Err *err) {
+    PgSession *session = snapshot->session;
+    PgTable table = {0};
+    bool found = false;
+    arena_reset(&snapshot->scratch);
+    TRY(pg_catalog_table(&session->sql, &snapshot->scratch, read->leaf->oid, &table, &found, err));
+    *gone = !found;
+    if (!found) {
+        return true;
+    }
+    TRY(leaf_relation(snapshot, read, &table, err));
+    read->prepared = true;
+    pg_capture_set(&session->capture, read->leaf, PG_LEAF_READING, snapshot->lsn);
+    PgCaptured *captured = read->leaf->table;
+    if (captured->truncate) {
+        Event event = {.op = OP_TRUNCATE};
+        TRY(event_append(snapshot, read, &event, err));
+        captured->truncate = false;
+        captured->report.snapshot_rows = captured->report.snapshot_bytes = 0;
+        pg_capture_put(&session->capture, captured);
+    }
+    return true;
+}
+
+static void leaf_done(PgSnapshot *snapshot, PgLeafRead *read) {
+    pg_capture_set(&snapshot->session->capture, read->leaf, PG_LEAF_READ, snapshot->lsn);
+    log_info(LOG_SOURCE, "table read", LOG_TEXT("table", read->leaf->table->topic),
+             LOG_UINT("rows", read->leaf->table->report.snapshot_rows));
+    leaf_read_free(read);
+    snapshot->unfinished--;
+}
+
+// --- one reader ------------------------------------------------------------------------------------------------
+
+static char *copy_statement(PgSnapshot *snapshot, const PgLeafRead *read, uint32_t range, const PgTable *table) {
+    Arena *arena = &snapshot->scratch;
+    char *where = "";
+    if (read->range_count > 1) {
+        bool last = range + 1 == read->range_count; // open-ended: the table may have grown since its pages were counted
+        where = arena_printf(arena, " WHERE ctid >= '(%u,0)'::tid", range * RANGE_PAGES);
+        if (!last) {
+            where = arena_printf(arena, "%s AND ctid < '(%u,0)'::tid", where, (range + 1) * RANGE_PAGES);
+        }
+    }
+    const char *only = read->leaf->kind == 'r' ? "ONLY " : "";
+    return arena_printf(arena, "COPY (SELECT %s FROM %s%s.%s%s) TO STDOUT (FORMAT binary)", read->columns, only,
+                        pg_identifier(arena, table->space), pg_identifier(arena, table->name), where);
+}
+
+static void reader_disconnect(PgReader *reader) {
+    pg_wire_close(&reader->wire);
+    pg_conn_close(&reader->conn);
+    reader->copying = false;
+}
+
+static bool reader_connect(PgSnapshot *snapshot, PgReader *reader, Err *err) {
+    if (reader->conn.handle != NULL) {
+        return true;
+    }
+    TRY(pg_conn_open(&reader->conn, snapshot->session->context->url, PG_CONN_SQL, err));
+    TRY(pg_snapshot_use(&reader->conn, snapshot->held, err));
+    return pg_wire_open(&reader->wire, &reader->conn, WIRE_BUFFER_BYTES, WIRE_MESSAGE_MAX, err);
+}
+
+static bool reader_start(PgSnapshot *snapshot, PgReader *reader, Err *err) {
+    PgTable table = {0};
+    bool found = false;
+    arena_reset(&snapshot->scratch);
+    TRY(pg_catalog_table(&snapshot->session->sql, &snapshot->scratch, reader->read->leaf->oid, &table, &found, err));
+    if (!found) {
+        return FAIL(err, ERR_SOURCE_CLOSED, "table %s was dropped while it was being read",
+                    reader->read->leaf->table->topic);
+    }
+    TRY(reader_connect(snapshot, reader, err));
+    const char *statement = copy_statement(snapshot, reader->read, reader->range, &table);
+    if (!pg_wire_start(&reader->wire, statement, START_TIMEOUT_MS, err)) {
+        return err_prefix(err, "table %s", reader->read->leaf->table->topic);
+    }
+    reader->copying = true;
+    reader->header_seen = false;
+    reader->skip = reader->rows;
+    return true;
+}
+
+// Hands the next range to an idle reader.
+static bool reader_assign(PgSnapshot *snapshot, PgReader *reader, Err *err) {
+    while (snapshot->first != NULL) {
+        PgLeafRead *read = snapshot->first;
+        bool gone = false;
+        if (!read->prepared) {
+            TRY(leaf_prepare(snapshot, read, &gone, err));
+        }
+        bool exhausted = gone || read->range_next + 1 == read->range_count;
+        if (exhausted) {
+            snapshot->first = read->next;
+            snapshot->last = snapshot->first == NULL ? NULL : snapshot->last;
+        }
+        if (gone) {
+            snapshot->session->refresh_wanted = true;
+            leaf_read_free(read);
+            snapshot->unfinished--;
+            continue;
+        }
+        reader->read = read;
+        reader->range = read->range_next++;
+        reader->rows = 0;
+        reader->failures = 0;
+        return reader_start(snapshot, reader, err);
+    }
+    return true;
+}
+
+static bool row_decode(PgReader *reader, Reader *bytes, Arena *arena, Err *err) {
+    PgRelation *relation = &reader->read->relation;
+    for (uint16_t i = 0; i < relation->field_count; i++) {
+        int32_t size = read_i32be(bytes);
+        Value *value = &relation->after[relation->places[i]];
+        if (size < 0) {
+            *value = (Value){.kind = VALUE_NULL};
+            continue;
+        }
+        const PgCodec *codec = relation->codecs[i];
+        Slice field = read_bytes(bytes, (size_t)size);
+        if (UNLIKELY(bytes->bad)) {
+            return FAIL(err, ERR_SOURCE_PROTOCOL, "table %s: a row ends in its column %u",
+                        reader->read->leaf->table->topic, i + 1);
+        }
+        if (UNLIKELY(!(codec->binary != NULL ? codec->binary : codec->text)(codec, field, arena, value, err))) {
+            return err_prefix(err, "table %s, column %.*s", reader->read->leaf->table->topic,
+                              SLICE_ARG(relation->columns[i].name));
+        }
+    }
+    return true;
+}
+
+static bool row_append(PgSnapshot *snapshot, PgReader *reader, Slice raw, Err *err) {
+    reader->rows++;
+    PgCaptured *table = reader->read->leaf->table;
+    Event event = {.op = OP_READ,
+                   .after = reader->read->relation.after,
+                   .ordinal = ((uint64_t)reader->range << 32) + reader->rows};
+    Err bad[1] = {{0}};
+    Reader bytes = reader_of(raw);
+    arena_reset(&snapshot->scratch);
+    if (UNLIKELY(!row_decode(reader, &bytes, &snapshot->scratch, bad))) {
+        if (bad->code != ERR_VALUE || !snapshot->session->context->dead_letters) {
+            *err = *bad;
+            return err_hint(err, "--set errors=dead-letter puts such rows aside with their reason and goes on");
+        }
+        event.after = NULL;
+        event.offset_span = 1;
+        event.commit_lsn = event.lsn = snapshot->lsn - 1;
+        event.source_us = event.capture_us = snapshot->session->snapshot_us;
+        return dead_letter_append(snapshot->session, table->topic, bad, &event, raw, err);
+    }
+    table->report.snapshot_rows++;
+    table->report.snapshot_bytes += raw.size;
+    return event_append(snapshot, reader->read, &event, err);
+}
+
+// One CopyData message: whole rows, the first with the file's header in front, the last the trailer.
+static bool copy_apply(PgSnapshot *snapshot, PgReader *reader, Slice body, Err *err) {
+    Reader bytes = reader_of(body);
+    if (!reader->header_seen) {
+        static const char SIGNATURE[] = "PGCOPY\n\377\r\n"; // with its NUL, 11 bytes
+        Slice signature = read_bytes(&bytes, sizeof(SIGNATURE));
+        read_u32be(&bytes); // flags
+        read_bytes(&bytes, read_u32be(&bytes));
+        if (bytes.bad || memcmp(signature.data, SIGNATURE, sizeof(SIGNATURE)) != 0) {
+            return FAIL(err, ERR_SOURCE_PROTOCOL, "table %s: COPY sent no binary header",
+                        reader->read->leaf->table->topic);
+        }
+        reader->header_seen = true;
+    }
+    while (reader_left(&bytes) > 0) {
+        int16_t count = read_i16be(&bytes);
+        if (count == -1) {
+            return true;
+        }
+        if (count != (int16_t)reader->read->relation.field_count) {
+            return FAIL(err, ERR_SOURCE_PROTOCOL, "table %s: COPY sent a row of %d columns, %u were asked for",
+                        reader->read->leaf->table->topic, count, reader->read->relation.field_count);
+        }
+        Slice row = {bytes.at, 0};
+        for (int16_t i = 0; i < count && !bytes.bad; i++) {
+            int32_t size = read_i32be(&bytes);
+            read_bytes(&bytes, size > 0 ? (size_t)size : 0);
+        }
+        row.size = (size_t)(bytes.at - row.data);
+        if (bytes.bad) {
+            return FAIL(err, ERR_SOURCE_PROTOCOL, "table %s: COPY sent half a row", reader->read->leaf->table->topic);
+        }
+        if (UNLIKELY(reader->skip > 0)) {
+            reader->skip--;
+            continue;
+        }
+        TRY(row_append(snapshot, reader, row, err));
+    }
+    return true;
+}
+
+static bool reader_range_done(PgSnapshot *snapshot, PgReader *reader, Err *err) {
+    TRY(pg_wire_finish(&reader->wire, START_TIMEOUT_MS, err));
+    reader->copying = false;
+    PgLeafRead *read = reader->read;
+    reader->read = NULL;
+    CRASH_POINT("snapshot.range_done");
+    if (++read->ranges_done == read->range_count) {
+        leaf_done(snapshot, read);
+    }
+    return true;
+}
+
+static bool reader_pump(PgSnapshot *snapshot, PgReader *reader, bool *more, Err *err) {
+    for (size_t worked = 0; reader->copying && worked < PUMP_BYTES;) {
+        Slice body;
+        PgWireStatus status = pg_wire_next(&reader->wire, &body, err);
+        if (status == PG_WIRE_DATA) {
+            TRY(copy_apply(snapshot, reader, body, err));
+        } else if (status == PG_WIRE_DONE) {
+            TRY(reader_range_done(snapshot, reader, err));
+        } else if (status == PG_WIRE_ERROR) {
+            return err_frame(err, __FILE__, __LINE__);
+        } else {
+            size_t received = 0;
+            TRY(pg_wire_receive(&reader->wire, &received, err));
+            if (received == 0) {
+                return true;
+            }
+            worked += received;
+        }
+    }
+    *more = true;
+    return true;
+}
+
+// A reader that lost its connection goes on in a new one, as long as the holder keeps the snapshot.
+static bool reader_recover(PgSnapshot *snapshot, PgReader *reader, Err *err) {
+    bool lost =
+        err->code == ERR_SOURCE_CLOSED || err->code == ERR_SOURCE_UNREACHABLE || err->code == ERR_SOURCE_PROTOCOL;
+    if (!lost || reader->read == NULL || ++reader->failures > RANGE_FAILURES) {
+        return false;
+    }
+    Err holder[1] = {{0}};
+    if (!pg_exec(&snapshot->holder, "SELECT 1", holder)) {
+        return false;
+    }
+    log_warn(LOG_SOURCE, "a reader lost its connection: its range goes on in a new one",
+             LOG_TEXT("table", reader->read->leaf->table->topic), LOG_UINT("rows", reader->rows),
+             LOG_TEXT("reason", err->message));
+    err_clear(err);
+    reader_disconnect(reader);
+    return reader_start(snapshot, reader, err);
+}
+
+int pg_snapshot_poll(const PgSnapshot *snapshot, struct pollfd *fds) {
+    int count = 0;
+    for (int i = 0; i < snapshot->reader_count; i++) {
+        if (snapshot->readers[i].copying) {
+            fds[count++] = (struct pollfd){.fd = snapshot->readers[i].wire.fd, .events = POLLIN};
+        }
+    }
+    return count;
+}
+
+bool pg_snapshot_pump(PgSnapshot *snapshot, bool *more, Err *err) {
+    for (int i = 0; i < snapshot->reader_count; i++) {
+        PgReader *reader = &snapshot->readers[i];
+        bool ok = reader->read != NULL ? reader_pump(snapshot, reader, more, err) : true;
+        if (ok && reader->read == NULL && snapshot->first != NULL) {
+            *more = true;
+            ok = reader_assign(snapshot, reader, err);
+        }
+        if (!ok && !reader_recover(snapshot, reader, err)) {
+            return err_frame(err, __FILE__, __LINE__);
+        }
+    }
+    if (snapshot->unfinished == 0) {
+        log_info(LOG_SOURCE, "all tables read");
+        pg_snapshot_close(snapshot);
+    }
+    return true;
+}

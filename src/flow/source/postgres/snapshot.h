@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rounds of reading tables: all PENDING leaves under one exported snapshot, large ones in ctid ranges over parallel
+// connections, COPY (FORMAT binary) into the journal.
+//
+// A holder transaction keeps the snapshot alive for the round. A reader's connection may die: its range is read again
+// on a new one, and the rows that were already appended are passed over (a ctid range scan under one snapshot gives the
+// same rows in the same order). When the holder dies the run fails, and the next one reads the unfinished tables again.
+#ifndef LEAT_FLOW_SOURCE_POSTGRES_SNAPSHOT_H
+#define LEAT_FLOW_SOURCE_POSTGRES_SNAPSHOT_H
+
+#include "flow/source/postgres/relation.h"
+#include "flow/source/postgres/session.h"
+#include "flow/source/postgres/wire.h"
+
+#include <poll.h>
+
+enum { PG_READERS_MAX = 16 };
+
+typedef struct PgLeafRead PgLeafRead;
+
+typedef struct PgReader {
+    PgConn conn;
+    PgWire wire;
+    bool copying;
+    PgLeafRead *read; // the leaf under way
+    uint32_t range;   // of that leaf
+    uint64_t rows;    // of the range, appended
+    uint64_t skip;    // of the range, still to be passed over after a reconnect
+    bool header_seen;
+    int failures; // of this range
+} PgReader;
+
+typedef struct PgSnapshot {
+    PgSession *session;
+    bool active;
+    uint64_t lsn;
+    PgConn holder;
+    char held[64];
+    PgReader readers[PG_READERS_MAX];
+    int reader_count;
+    PgLeafRead *first, *last; // leaves that still have ranges to hand out
+    size_t unfinished;        // leaves not READ yet
+    Arena scratch;            // one row
+} PgSnapshot;
+
+// Starts a round over every PENDING leaf. `exported` is a snapshot that a slot's creation has just exported at `lsn`;
+// NULL: a temporary slot is made for it.
+CHECKED bool pg_snapshot_begin(PgSnapshot *snapshot, PgSession *session, const char *exported, uint64_t lsn, Err *err);
+// Descriptors to poll, at most PG_READERS_MAX.
+int pg_snapshot_poll(const PgSnapshot *snapshot, struct pollfd *fds);
+// Works off what has arrived, starts what can be started. Clears `active` when every leaf of the round is READ.
+CHECKED bool pg_snapshot_pump(PgSnapshot *snapshot, bool *more, Err *err);
+void pg_snapshot_close(PgSnapshot *snapshot);
+
+#endif

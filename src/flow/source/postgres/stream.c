@@ -1,0 +1,670 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/source/postgres/stream.h"
+
+#include "core/base/log.h"
+#include "core/sys/clock.h"
+#include "core/sys/crash.h"
+
+#include <poll.h>
+
+#define WIRE_BUFFER_BYTES  (256 * KIB)
+#define WIRE_MESSAGE_MAX   ((size_t)1 << 30) // PostgreSQL's own limit of a row
+#define PUMP_BYTES         (1 * MIB)         // worked off before the loop looks at its other duties
+#define IDLE_CUT_US        (10 * 1000000)
+#define IDLE_CUT_BYTES     (16 * MIB)
+#define HELD_CUT_US        100000
+#define FEEDBACK_US        200000
+#define FEEDBACK_FORCED_US (10 * 1000000)
+#define REPLY_TIMEOUT_MS   10000
+
+// --- relations -------------------------------------------------------------------------------------------------
+
+static void relation_free(PgRelation *relation) {
+    if (relation != NULL) {
+        pg_relation_release(relation);
+        free(relation);
+    }
+}
+
+// True when one of the columns that are new in `fresh` has a default: rows that were there already have got a value
+// that the stream does not tell of.
+static bool default_added(PgSession *session, const PgRelation *old, const PgRelation *fresh, bool *added, Err *err) {
+    *added = false;
+    for (uint16_t i = 0; i < fresh->field_count && !*added; i++) {
+        bool known = false;
+        for (uint16_t j = 0; j < old->field_count; j++) {
+            known |= slice_equal(fresh->columns[i].name, old->columns[j].name);
+        }
+        if (known) {
+            continue;
+        }
+        DEFER(pg_rows_release) PgRows rows = {0};
+        char oid[16], name[NAME_DATA_BYTES];
+        snprintf(oid, sizeof(oid), "%u", fresh->oid);
+        snprintf(name, sizeof(name), "%.*s", SLICE_ARG(fresh->columns[i].name));
+        const char *params[] = {oid, name};
+        TRY(pg_query(&session->sql, &rows,
+                     "SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid = $1::oid AND attname = $2 AND atthasdef",
+                     params, 2, err));
+        *added = rows.count > 0;
+    }
+    return true;
+}
+
+// The table of that relation, as the catalog has it now, which may be later than the stream.
+static bool relation_catalog(PgStream *stream, uint32_t oid, PgTable *table, bool *found, PgTable *root,
+                             bool *root_found, Err *err) {
+    PgSession *session = stream->session;
+    *root_found = false;
+    TRY(pg_catalog_table(&session->sql, &stream->scratch, oid, table, found, err));
+    if (*found && table->root_oid != oid) {
+        TRY(pg_catalog_table(&session->sql, &stream->scratch, table->root_oid, root, root_found, err));
+    }
+    return true;
+}
+
+// A table that the session does not know yet, or knows by another name: the catalog is looked at again at the boundary.
+static void relation_watch(PgStream *stream, const PgMessage *message, const PgLeaf *leaf, const PgTable *table,
+                           bool found) {
+    PgSession *session = stream->session;
+    const SourceContext *context = session->context;
+    if (leaf == NULL) {
+        char space[NAME_DATA_BYTES], name[NAME_DATA_BYTES];
+        Slice root_space = found ? table->root_space : message->relation.space;
+        Slice root_name = found ? table->root_name : message->relation.name;
+        snprintf(space, sizeof(space), "%.*s", SLICE_ARG(root_space));
+        snprintf(name, sizeof(name), "%.*s", SLICE_ARG(root_name));
+        const char *wanted = context->tables != NULL && context->tables[0] != '\0' ? context->tables : "*";
+        if (pg_pattern_matches(wanted, space, name) && !pg_pattern_matches(context->exclude, space, name)) {
+            session->refresh_wanted = true;
+        }
+    } else if (found &&
+               (!slice_is(table->root_name, leaf->table->name) || !slice_is(table->root_space, leaf->table->space))) {
+        session->refresh_wanted = true;
+    }
+}
+
+static bool relation_apply(PgStream *stream, const PgMessage *message, Err *err) {
+    PgSession *session = stream->session;
+    uint32_t oid = message->relation.oid;
+    PgRelation *old = map_find_u64(&stream->relations, oid);
+    PgLeaf *leaf = pg_capture_find_leaf(&session->capture, oid);
+    if (old != NULL && old->leaf == leaf && pg_relation_matches(old, message) && leaf != NULL &&
+        slice_is(old->schema.table, leaf->table->name)) {
+        return true;
+    }
+    PgTable table = {0}, root = {0};
+    bool found = false, root_found = false;
+    TRY(relation_catalog(stream, oid, &table, &found, &root, &root_found, err));
+    relation_watch(stream, message, leaf, &table, found);
+    PgRelation *fresh = calloc(1, sizeof(*fresh));
+    ASSERT(fresh != NULL);
+    Slice space = leaf != NULL ? slice_of(leaf->table->space) : message->relation.space;
+    Slice name = leaf != NULL ? slice_of(leaf->table->name) : message->relation.name;
+    if (!pg_relation_build(fresh, leaf, oid, message->relation.identity, space, name, message->relation.columns,
+                           message->relation.column_count, found ? &table : NULL, root_found ? &root : NULL,
+                           session->types, &session->sql, err)) {
+        relation_free(fresh);
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    if (old != NULL && leaf != NULL) {
+        bool rewritten = pg_relation_rewritten(old, fresh), added = false;
+        if (!rewritten && !default_added(session, old, fresh, &added, err)) {
+            relation_free(fresh);
+            return err_frame(err, __FILE__, __LINE__);
+        }
+        if (rewritten || added) {
+            log_info(LOG_SOURCE, "a change of the table's columns changed its rows: it is read again",
+                     LOG_TEXT("table", leaf->table->topic));
+            map_put_u64(&session->resync, leaf->table->oid, leaf->table);
+        }
+    }
+    relation_free(old);
+    stream->last_relation = NULL;
+    map_put_u64(&stream->relations, oid, fresh);
+    return true;
+}
+
+static PgRelation *relation_find(PgStream *stream, uint32_t oid) {
+    if (LIKELY(stream->last_relation != NULL && stream->last_relation->oid == oid)) {
+        return stream->last_relation;
+    }
+    stream->last_relation = map_find_u64(&stream->relations, oid);
+    return stream->last_relation;
+}
+
+// --- events ----------------------------------------------------------------------------------------------------
+
+// Into the journal or, for a held leaf, the spool.
+static bool event_append(PgStream *stream, PgRelation *relation, const Event *event, Err *err) {
+    PgSession *session = stream->session;
+    PgLeaf *leaf = relation->leaf;
+    if (event->commit_lsn < leaf->lsn) {
+        return true; // the snapshot has it
+    }
+    bool held = leaf->state != PG_LEAF_STREAMING;
+    if (held && event->commit_lsn < session->spool_lsn) {
+        return true; // the spool has it, from before a restart
+    }
+    ASSERT(!held || session->spool != NULL);
+    int where = held ? SESSION_SPOOL : SESSION_JOURNAL;
+    Journal *journal = held ? session->spool : session->journal;
+    if (UNLIKELY(!relation->registered[where])) {
+        char leaf_name[16];
+        snprintf(leaf_name, sizeof(leaf_name), "%u", leaf->oid);
+        relation->topic[where] = journal_topic(journal, slice_of(held ? leaf_name : leaf->table->topic));
+        relation->schema_id[where] = journal_schema(journal, relation->topic[where], &relation->schema);
+        relation->registered[where] = true;
+    }
+    TRY(journal_append(journal, relation->topic[where], relation->schema_id[where], event, err));
+    leaf->table->report.changes++;
+    stream->changes_uncut++;
+    session->report.changes++;
+    stream->newest_us = event->source_us;
+    return true;
+}
+
+static Event event_of(const PgStream *stream, const PgRelation *relation, EventOp op, uint64_t lsn) {
+    return (Event){.op = op,
+                   .offset_span = 1,
+                   .column_count = relation->schema.column_count,
+                   .commit_lsn = stream->commit_lsn,
+                   .ordinal = stream->ordinal,
+                   .lsn = lsn != 0 ? lsn : stream->commit_lsn,
+                   .transaction_id = stream->xid,
+                   .source_us = stream->commit_us,
+                   .capture_us = stream->commit_us};
+}
+
+static bool key_equal(const PgRelation *relation, const Value *a, const Value *b) {
+    for (uint32_t i = 0; i < relation->schema.column_count; i++) {
+        if ((relation->schema.columns[i].flags & COLUMN_KEY) != 0 && b[i].kind != VALUE_UNCHANGED &&
+            !value_equal(&a[i], &b[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// An old row that is whole (FULL) tells what the new one left out.
+static void unchanged_fill(const PgRelation *relation, const Value *before, Value *after) {
+    for (uint32_t i = 0; i < relation->schema.column_count; i++) {
+        if (after[i].kind == VALUE_UNCHANGED && !value_is_absent(&before[i])) {
+            after[i] = before[i];
+        }
+    }
+}
+
+// In the row that an UPDATE found, only the key; the CREATE half of a key change carries it.
+static const Value *key_only(const PgStream *stream, const PgRelation *relation, const Value *row) {
+    Arena *arena = (Arena *)(uintptr_t)&stream->scratch;
+    Value *key = ARENA_ARRAY(arena, Value, relation->schema.column_count);
+    for (uint32_t i = 0; i < relation->schema.column_count; i++) {
+        if ((relation->schema.columns[i].flags & COLUMN_KEY) != 0) {
+            key[i] = row[i];
+        }
+    }
+    return key;
+}
+
+static bool update_append(PgStream *stream, PgRelation *relation, bool has_before, uint64_t lsn, Err *err) {
+    if (has_before && relation->schema.identity == IDENTITY_FULL) {
+        unchanged_fill(relation, relation->before, relation->after);
+    }
+    if (!has_before || key_equal(relation, relation->before, relation->after)) {
+        Event event = event_of(stream, relation, OP_UPDATE, lsn);
+        event.before = has_before && relation->schema.identity == IDENTITY_FULL ? relation->before : NULL;
+        event.after = relation->after;
+        return event_append(stream, relation, &event, err);
+    }
+    Event removed = event_of(stream, relation, OP_DELETE, lsn);
+    removed.flags = EVENT_KEY_CHANGE;
+    removed.before = relation->before;
+    TRY(event_append(stream, relation, &removed, err));
+    stream->ordinal++;
+    Event created = event_of(stream, relation, OP_CREATE, lsn);
+    created.flags = EVENT_KEY_CHANGE;
+    created.before = key_only(stream, relation, relation->before);
+    created.after = relation->after;
+    return event_append(stream, relation, &created, err);
+}
+
+static bool rows_decode(PgStream *stream, PgRelation *relation, PgMessage *message, Err *err) {
+    if (message->change.before.present) {
+        TRY(pg_relation_decode(relation, &message->change.before, relation->before, &stream->scratch, err));
+    }
+    if (message->change.after.present) {
+        TRY(pg_relation_decode(relation, &message->change.after, relation->after, &stream->scratch, err));
+    }
+    return true;
+}
+
+static bool change_apply(PgStream *stream, PgMessage *message, uint64_t lsn, Slice raw, Err *err) {
+    PgRelation *relation = relation_find(stream, message->change.oid);
+    stream->ordinal++;
+    if (UNLIKELY(relation == NULL)) {
+        return FAIL(err, ERR_SOURCE_PROTOCOL, "a change names relation %u, which was never described",
+                    message->change.oid);
+    }
+    if (relation->leaf == NULL) {
+        return true;
+    }
+    EventOp op = message->kind == PG_INSERT ? OP_CREATE : message->kind == PG_DELETE ? OP_DELETE : OP_UPDATE;
+    Err bad[1] = {{0}};
+    if (UNLIKELY(!rows_decode(stream, relation, message, bad))) {
+        if (bad->code != ERR_VALUE || !stream->session->context->dead_letters) {
+            *err = *bad;
+            err_hint(err, "--set errors=dead-letter puts such rows aside with their reason and goes on");
+            return err_prefix(err, "at " LSN_FORMAT ", change %" PRIu64 " of its transaction",
+                              LSN_ARG(stream->commit_lsn), stream->ordinal);
+        }
+        Event event = event_of(stream, relation, op, lsn);
+        return event.commit_lsn < relation->leaf->lsn ||
+               dead_letter_append(stream->session, relation->leaf->table->topic, bad, &event, raw, err);
+    }
+    if (op == OP_UPDATE) {
+        return update_append(stream, relation, message->change.before.present, lsn, err);
+    }
+    Event event = event_of(stream, relation, op, lsn);
+    event.before = op == OP_DELETE ? relation->before : NULL;
+    event.after = op == OP_CREATE ? relation->after : NULL;
+    return event_append(stream, relation, &event, err);
+}
+
+// True when every leaf of the table is among the truncated ones.
+static bool truncates_all(const PgCaptured *table, const PgMessage *message) {
+    for (const PgLeaf *leaf = table->leaves; leaf != NULL; leaf = leaf->next) {
+        bool named = false;
+        for (uint32_t i = 0; i < message->truncate.count; i++) {
+            named |= message->truncate.oids[i] == leaf->oid;
+        }
+        if (!named) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool truncate_apply(PgStream *stream, const PgMessage *message, uint64_t lsn, Err *err) {
+    for (uint32_t i = 0; i < message->truncate.count; i++) {
+        stream->ordinal++;
+        PgRelation *relation = relation_find(stream, message->truncate.oids[i]);
+        if (relation == NULL || relation->leaf == NULL) {
+            continue;
+        }
+        PgCaptured *table = relation->leaf->table;
+        if (!truncates_all(table, message)) {
+            // One partition's rows left the table, and no event can say which those were.
+            map_put_u64(&stream->session->resync, table->oid, table);
+            continue;
+        }
+        if (relation->leaf != table->leaves) {
+            continue; // one event a table, for the first of its leaves
+        }
+        Event event = event_of(stream, relation, OP_TRUNCATE, lsn);
+        TRY(event_append(stream, relation, &event, err));
+    }
+    return true;
+}
+
+// --- transactions ----------------------------------------------------------------------------------------------
+
+static void transaction_begin(PgStream *stream, const PgMessage *message, uint64_t commit_lsn) {
+    stream->in_transaction = true;
+    stream->xid = message->xid;
+    stream->commit_lsn = commit_lsn;
+    stream->commit_us = message->transaction.commit_us + PG_EPOCH_US;
+    stream->ordinal = 0;
+}
+
+static void transaction_end(PgStream *stream, uint64_t end_lsn) {
+    stream->in_transaction = false;
+    stream->boundary_lsn = MAX(stream->boundary_lsn, end_lsn);
+}
+
+static bool message_apply(PgStream *stream, uint64_t lsn, Slice bytes, Err *err);
+
+// A message of a replayed transaction. A long replay must not let the connection die.
+static bool replay_apply(void *context, uint64_t lsn, Slice message, Err *err) {
+    PgStream *stream = context;
+    if (UNLIKELY((stream->ordinal & 0xfff) == 0)) {
+        if (*stream->session->context->stop) {
+            return FAIL(err, ERR_INTERRUPTED, "stopped within a large transaction; it will be sent again");
+        }
+        TRY(pg_stream_feedback(stream, clock_monotonic_us() - stream->told_at_us > FEEDBACK_FORCED_US, err));
+    }
+    return message_apply(stream, lsn, message, err);
+}
+
+static bool streamed_commit(PgStream *stream, const PgMessage *message, Err *err) {
+    CRASH_POINT("stream.before_replay");
+    transaction_begin(stream, message, message->transaction.lsn);
+    TRY(tx_spool_replay(stream->tx_spool, message->xid, replay_apply, stream, err));
+    CRASH_POINT("stream.after_replay");
+    transaction_end(stream, message->transaction.end_lsn);
+    return true;
+}
+
+static bool message_apply(PgStream *stream, uint64_t lsn, Slice bytes, Err *err) {
+    PgMessage message;
+    if (stream->scratch.used > 0) {
+        arena_reset(&stream->scratch);
+    }
+    TRY(pg_message_parse(bytes, false, &stream->scratch, &message, err));
+    switch (message.kind) {
+    case PG_INSERT:
+    case PG_UPDATE:
+    case PG_DELETE:
+        return change_apply(stream, &message, lsn, bytes, err);
+    case PG_BEGIN:
+        transaction_begin(stream, &message, message.transaction.lsn);
+        return true;
+    case PG_COMMIT:
+        transaction_end(stream, message.transaction.end_lsn);
+        return true;
+    case PG_RELATION:
+        return relation_apply(stream, &message, err);
+    case PG_TRUNCATE:
+        return truncate_apply(stream, &message, lsn, err);
+    case PG_STREAM_START:
+        stream->in_block = true;
+        stream->block_xid = message.xid;
+        return true;
+    case PG_STREAM_COMMIT:
+        return streamed_commit(stream, &message, err);
+    case PG_STREAM_ABORT:
+        return tx_spool_abort(stream->tx_spool, message.xid, message.abort.subxid, err);
+    case PG_STREAM_STOP:
+    case PG_ORIGIN:
+    case PG_TYPE:
+    case PG_LOGICAL:
+    default:
+        return true;
+    }
+}
+
+// Within a streamed block every message but its end goes to the transaction's file.
+static bool block_apply(PgStream *stream, uint64_t lsn, Slice bytes, Err *err) {
+    if (bytes.size > 0 && bytes.data[0] == PG_STREAM_STOP) {
+        stream->in_block = false;
+        return true;
+    }
+    if (bytes.size < 6) {
+        return FAIL(err, ERR_SOURCE_PROTOCOL, "a streamed block has a message of %zu bytes", bytes.size);
+    }
+    return tx_spool_append(stream->tx_spool, stream->block_xid, load_u32be(bytes.data + 1), lsn, bytes, err);
+}
+
+static bool frame_apply(PgStream *stream, Slice body, Err *err) {
+    PgFrame frame;
+    TRY(pg_frame_parse(body, &frame, err));
+    stream->server_end = MAX(stream->server_end, frame.end);
+    if (frame.kind == PG_FRAME_KEEPALIVE) {
+        stream->reply_wanted |= frame.reply_requested;
+        if (!stream->in_transaction && !stream->in_block) {
+            stream->boundary_lsn = MAX(stream->boundary_lsn, frame.end);
+        }
+        return true;
+    }
+    return stream->in_block ? block_apply(stream, frame.start, frame.message, err)
+                            : message_apply(stream, frame.start, frame.message, err);
+}
+
+// --- after a refresh -------------------------------------------------------------------------------------------
+
+// Tables may have come, gone, or changed their names; the server will not describe their relations again for that.
+bool pg_stream_rebind(PgStream *stream, Err *err) {
+    PgSession *session = stream->session;
+    stream->last_relation = NULL;
+    for (MapEntry *entry = NULL; (entry = map_next(&stream->relations, entry)) != NULL;) {
+        PgRelation *old = entry->value;
+        PgLeaf *leaf = pg_capture_find_leaf(&session->capture, old->oid);
+        if (leaf == NULL) {
+            old->leaf = NULL;
+            continue;
+        }
+        if (leaf == old->leaf && slice_is(old->schema.table, leaf->table->name) &&
+            slice_is(old->schema.space, leaf->table->space)) {
+            continue;
+        }
+        arena_reset(&stream->scratch);
+        PgTable table = {0}, root = {0};
+        bool found = false, root_found = false;
+        TRY(relation_catalog(stream, old->oid, &table, &found, &root, &root_found, err));
+        PgRelation *fresh = calloc(1, sizeof(*fresh));
+        ASSERT(fresh != NULL);
+        if (!pg_relation_build(fresh, leaf, old->oid, old->identity, slice_of(leaf->table->space),
+                               slice_of(leaf->table->name), old->columns, old->field_count, found ? &table : NULL,
+                               root_found ? &root : NULL, session->types, &session->sql, err)) {
+            relation_free(fresh);
+            return err_frame(err, __FILE__, __LINE__);
+        }
+        relation_free(old);
+        entry->value = fresh;
+    }
+    return true;
+}
+
+// --- the pump --------------------------------------------------------------------------------------------------
+
+static bool wants_attention(const PgStream *stream) {
+    return !stream->in_transaction && (stream->session->refresh_wanted || stream->session->resync.count > 0);
+}
+
+static bool buffered_apply(PgStream *stream, Err *err) {
+    Slice body;
+    for (;;) {
+        switch (pg_wire_next(&stream->wire, &body, err)) {
+        case PG_WIRE_DATA:
+            TRY(frame_apply(stream, body, err));
+            if (UNLIKELY(wants_attention(stream))) {
+                return true;
+            }
+            break;
+        case PG_WIRE_EMPTY:
+            return true;
+        case PG_WIRE_DONE:
+            return FAIL(err, ERR_SOURCE_CLOSED, "the server has ended the replication stream");
+        case PG_WIRE_ERROR:
+            return err_frame(err, __FILE__, __LINE__);
+        }
+    }
+}
+
+bool pg_stream_pump(PgStream *stream, bool *more, Err *err) {
+    if (stream->spool_generation != stream->session->spool_generation) {
+        stream->spool_generation = stream->session->spool_generation;
+        for (MapEntry *entry = NULL; (entry = map_next(&stream->relations, entry)) != NULL;) {
+            ((PgRelation *)entry->value)->registered[SESSION_SPOOL] = false;
+        }
+    }
+    *more = false;
+    TRY(buffered_apply(stream, err));
+    for (size_t worked = 0; worked < PUMP_BYTES && !wants_attention(stream);) {
+        size_t received = 0;
+        TRY(pg_wire_receive(&stream->wire, &received, err));
+        if (received == 0) {
+            return true;
+        }
+        stream->heard_us = clock_monotonic_us();
+        worked += received;
+        TRY(buffered_apply(stream, err));
+        if (stream->changes_uncut > 0 && !stream->in_transaction && !journal_busy(stream->session->journal)) {
+            break; // the flusher is idle: cut now
+        }
+    }
+    *more = true;
+    return true;
+}
+
+// --- cuts and feedback -----------------------------------------------------------------------------------------
+
+static bool cut_is_due(const PgStream *stream, int64_t now) {
+    if (stream->session->spool != NULL) {
+        return now - stream->cut_at_us > HELD_CUT_US || journal_pending_bytes(stream->session->spool) > 2 * MIB ||
+               journal_pending_bytes(stream->session->journal) > 2 * MIB;
+    }
+    if (stream->changes_uncut > 0) {
+        return true;
+    }
+    uint64_t progress = stream->boundary_lsn - stream->cut_lsn;
+    return progress > 0 && (now - stream->cut_at_us > IDLE_CUT_US || progress > IDLE_CUT_BYTES || stream->reply_wanted);
+}
+
+bool pg_stream_cut(PgStream *stream, bool force, Err *err) {
+    PgSession *session = stream->session;
+    int64_t now = clock_monotonic_us();
+    if (!pg_stream_at_boundary(stream) || (!force && (journal_busy(session->journal) || !cut_is_due(stream, now)))) {
+        return true;
+    }
+    PgPosition position = {session->server.system_identifier, session->server.timeline,
+                           MAX(stream->boundary_lsn, stream->cut_lsn)};
+    Position at = pg_position_encode(&position);
+    if (session->spool != NULL) {
+        TRY(journal_cut(session->spool, &at, err));
+        TRY(journal_sync(session->spool, err));
+        CRASH_POINT("stream.between_cuts");
+    }
+    TRY(journal_cut(session->journal, &at, err));
+    stream->cut_lsn = position.lsn;
+    stream->cut_at_us = now;
+    stream->changes_uncut = 0;
+    stream->newest_cut_us = stream->newest_us;
+    return true;
+}
+
+static bool feedback_send(PgStream *stream, uint64_t lsn, bool reply, Err *err) {
+    DEFER(buf_release) Buf message = {0};
+    buf_u8(&message, 'r');
+    buf_u64be(&message, lsn);
+    buf_u64be(&message, lsn);
+    buf_u64be(&message, lsn);
+    buf_u64be(&message, (uint64_t)(clock_wall_us() - PG_EPOCH_US));
+    buf_u8(&message, reply);
+    CRASH_POINT("stream.before_feedback");
+    return pg_wire_send(&stream->wire, buf_slice(&message), REPLY_TIMEOUT_MS, err);
+}
+
+bool pg_stream_feedback(PgStream *stream, bool now, Err *err) {
+    PgSession *session = stream->session;
+    int64_t clock = clock_monotonic_us();
+    if (!now && !stream->reply_wanted && clock - stream->told_at_us < FEEDBACK_US) {
+        return true;
+    }
+    Position durable;
+    PgPosition position;
+    journal_durable(session->journal, &durable);
+    TRY(pg_position_decode(&durable, &position, err));
+    session->report.durable_lsn = position.lsn;
+    if (session->context->acknowledged != NULL && session->context->acknowledged(session->context->context, &durable)) {
+        TRY(pg_position_decode(&durable, &position, err));
+    } else if (session->context->acknowledged != NULL) {
+        position.lsn = stream->told_lsn;
+    }
+    bool due = clock - stream->told_at_us > FEEDBACK_FORCED_US;
+    if (position.lsn <= stream->told_lsn && !now && !stream->reply_wanted && !due) {
+        return true;
+    }
+    TRY(feedback_send(stream, MAX(position.lsn, stream->told_lsn), now, err));
+    stream->told_lsn = MAX(position.lsn, stream->told_lsn);
+    stream->told_at_us = clock;
+    stream->reply_wanted = false;
+    return true;
+}
+
+// --- opening ---------------------------------------------------------------------------------------------------
+
+static bool mismatch(Err *err, const PgSession *session) {
+    return err_hint(
+        err,
+        "changes may be missing. Read everything again with: leat resync %s --tables '*'  (then run it), or "
+        "restore the data directory that belongs to this source",
+        session->context->pipeline);
+}
+
+// START_REPLICATION below confirmed_flush_lsn skips rows without a word, so this must be found before.
+static bool slot_check(PgSession *session, uint64_t from, Err *err) {
+    PgSlot slot;
+    TRY(pg_slot_read(&session->sql, session->slot, &slot, err));
+    if (!slot.exists) {
+        FAIL(err, ERR_SLOT_LOST, "replication slot %s does not exist any more", session->slot);
+        return mismatch(err, session);
+    }
+    if (!slot.ours) {
+        FAIL(err, ERR_EXISTS, "replication slot %s is of plugin '%s' in database '%s', not leat's", session->slot,
+             slot.plugin, slot.database);
+        return err_hint(err, "choose another name with --set slot=NAME");
+    }
+    if (strcmp(slot.wal_status, "lost") == 0 || slot.invalidation[0] != '\0') {
+        FAIL(err, ERR_SLOT_LOST, "replication slot %s was invalidated by the server (%s)", session->slot,
+             slot.invalidation[0] != '\0' ? slot.invalidation : "its WAL was removed");
+        return mismatch(err, session);
+    }
+    if (slot.confirmed_flush_lsn > from) {
+        FAIL(err, ERR_SLOT_MISMATCH,
+             "replication slot %s stands at " LSN_FORMAT ", beyond this journal's " LSN_FORMAT
+             ": the changes between are not here",
+             session->slot, LSN_ARG(slot.confirmed_flush_lsn), LSN_ARG(from));
+        return mismatch(err, session);
+    }
+    if (session->server.wal_end < from) {
+        FAIL(err, ERR_SLOT_MISMATCH,
+             "the server's WAL ends at " LSN_FORMAT ", before this journal's " LSN_FORMAT
+             ": it was restored from a backup, or crashed with fsync=off",
+             LSN_ARG(session->server.wal_end), LSN_ARG(from));
+        return mismatch(err, session);
+    }
+    session->report.slot_retained_bytes = slot.retained_bytes;
+    session->report.slot_safe_bytes = slot.safe_bytes;
+    return true;
+}
+
+static char *start_statement(PgStream *stream, Arena *arena, uint64_t from) {
+    PgSession *session = stream->session;
+    return arena_printf(arena,
+                        "START_REPLICATION SLOT %s LOGICAL " LSN_FORMAT
+                        " (proto_version '2', streaming 'on', binary 'true', publication_names %s)",
+                        pg_identifier(arena, slice_of(session->slot)), LSN_ARG(from),
+                        pg_literal(arena, slice_of(session->publications)));
+}
+
+bool pg_stream_open(PgStream *stream, PgSession *session, uint64_t from, Err *err) {
+    *stream = (PgStream){.session = session, .boundary_lsn = from, .cut_lsn = from, .told_lsn = 0};
+    arena_init(&stream->scratch, "batch", 0);
+    DEFER(arena_release) Arena arena = {.name = "scratch"};
+    TRY(slot_check(session, from, err));
+    char *directory = arena_printf(&arena, "%s/transactions", session->context->directory);
+    TRY(tx_spool_open(directory, &stream->tx_spool, err));
+    TRY(pg_conn_open(&stream->conn, session->context->url, PG_CONN_REPLICATION, err));
+    TRY(pg_wire_open(&stream->wire, &stream->conn, WIRE_BUFFER_BYTES, WIRE_MESSAGE_MAX, err));
+    const char *statement = start_statement(stream, &arena, from);
+    // A client that died without a word keeps the slot busy for a while.
+    for (int64_t deadline = clock_monotonic_us() + 30 * 1000000LL;;) {
+        if (pg_wire_start(&stream->wire, statement, REPLY_TIMEOUT_MS, err)) {
+            break;
+        }
+        if (err->code != ERR_SLOT_BUSY || clock_monotonic_us() > deadline || *session->context->stop) {
+            return err_frame(err, __FILE__, __LINE__);
+        }
+        err_clear(err);
+        clock_sleep_us(100000);
+        pg_wire_close(&stream->wire);
+        pg_conn_close(&stream->conn);
+        TRY(pg_conn_open(&stream->conn, session->context->url, PG_CONN_REPLICATION, err));
+        TRY(pg_wire_open(&stream->wire, &stream->conn, WIRE_BUFFER_BYTES, WIRE_MESSAGE_MAX, err));
+    }
+    stream->cut_at_us = stream->heard_us = clock_monotonic_us();
+    return true;
+}
+
+void pg_stream_close(PgStream *stream) {
+    for (MapEntry *entry = NULL; (entry = map_next(&stream->relations, entry)) != NULL;) {
+        relation_free(entry->value);
+    }
+    map_release(&stream->relations);
+    tx_spool_close(stream->tx_spool);
+    pg_wire_close(&stream->wire);
+    pg_conn_close(&stream->conn);
+    arena_release(&stream->scratch);
+    *stream = (PgStream){0};
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The change stream of one connection: START_REPLICATION, messages into events, transactions into cuts, feedback to the
+// slot. Changes of held leaves go to the spool, the others to the journal.
+#ifndef LEAT_FLOW_SOURCE_POSTGRES_STREAM_H
+#define LEAT_FLOW_SOURCE_POSTGRES_STREAM_H
+
+#include "flow/source/postgres/relation.h"
+#include "flow/source/postgres/session.h"
+#include "flow/source/postgres/tx_spool.h"
+#include "flow/source/postgres/wire.h"
+
+typedef struct PgStream {
+    PgSession *session;
+    PgConn conn;
+    PgWire wire;
+    Map relations; // oid -> PgRelation
+    PgRelation *last_relation;
+    TxSpool *tx_spool;
+    Arena scratch; // one message
+
+    bool in_transaction;
+    bool in_block; // of a streamed transaction
+    uint32_t block_xid;
+    uint32_t xid;
+    uint64_t commit_lsn;
+    int64_t commit_us; // microseconds since 1970
+    uint64_t ordinal;
+    uint32_t spool_generation; // of the registrations in `relations`
+
+    uint64_t boundary_lsn; // everything committed below it has been appended
+    uint64_t cut_lsn;      // of the last cut handed to the journal
+    uint64_t changes_uncut;
+    int64_t newest_us, newest_cut_us; // commit time of the newest change: appended, in the last cut
+    int64_t cut_at_us;                // when the last cut was made (monotonic)
+    uint64_t server_end;
+    int64_t heard_us;  // when the server was last heard (monotonic)
+    bool reply_wanted; // the server wants to hear from us
+    uint64_t told_lsn; // the slot knows this much
+    int64_t told_at_us;
+} PgStream;
+
+// Connects, checks slot, system and timeline against `from` (ERR_SLOT_MISMATCH, ERR_SLOT_LOST), starts there.
+CHECKED bool pg_stream_open(PgStream *stream, PgSession *session, uint64_t from, Err *err);
+void pg_stream_close(PgStream *stream);
+// Applies what is buffered, then receives once and applies that; stops early at a transaction's end when the session
+// wants attention. *more says that there may be more at once.
+CHECKED bool pg_stream_pump(PgStream *stream, bool *more, Err *err);
+// After pg_capture_refresh: binds the relations that the server has described to the leaves there are now.
+CHECKED bool pg_stream_rebind(PgStream *stream, Err *err);
+// Cuts when there is something to cut and the flusher is idle; `force` waits for it and also cuts a bare progress.
+CHECKED bool pg_stream_cut(PgStream *stream, bool force, Err *err);
+// Tells the slot how far it may forget, when that has moved or the server asks; at most every few 100 ms.
+CHECKED bool pg_stream_feedback(PgStream *stream, bool now, Err *err);
+static inline bool pg_stream_at_boundary(const PgStream *stream) {
+    return !stream->in_transaction;
+}
+
+#endif
