@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/drivers.h"
 
-static const SourceDriver *const SOURCES[] = {NULL};
-static const SinkDriver *const SINKS[] = {NULL};
+#include "flow/sink/objects/objects.h"
+#include "flow/source/postgres/postgres.h"
+
+static const SourceDriver *const SOURCES[] = {&POSTGRES_SOURCE, NULL};
+static const SinkDriver *const SINKS[] = {&OBJECTS_SINK, NULL};
 
 const PipelineDrivers DRIVERS = {SOURCES, SINKS};
