@@ -490,6 +490,7 @@ TEST(slot_creation_names_who_blocks_it) {
     CHECK_OK(pg_slot_create(&replication, env("LEAT_PG_URL"), &create, &lsn, snapshot, err));
     waitpid(child, NULL, 0);
     CHECK_OK(pg_slot_drop(&sql, "leat_blocked", 5000, err));
+    pg_conn_close(&writer);
     pg_conn_close(&sql);
     pg_conn_close(&replication);
 }

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The PostgreSQL source's ground floor in C (connections, wire, catalog, slots, publications) on a real server."""
+
+import os
+import pathlib
+import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = pathlib.Path(os.environ.get("LEAT_BIN", HERE.parent.parent / "build/debug/leat")).parent
+
+
+def test_pg_source():
+    done = subprocess.run([HERE / "pg_source.sh", BUILD], capture_output=True, text=True, timeout=300)
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
