@@ -586,6 +586,7 @@ static bool mismatch(Err *err, const PgSession *session) {
 static bool slot_check(PgSession *session, uint64_t from, Err *err) {
     PgSlot slot;
     TRY(pg_slot_read(&session->sql, session->slot, &slot, err));
+    TRY(pg_server_read(&session->sql, &session->server, err)); // its end, after the slot was made
     if (!slot.exists) {
         FAIL(err, ERR_SLOT_LOST, "replication slot %s does not exist any more", session->slot);
         return mismatch(err, session);
