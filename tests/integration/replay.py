@@ -75,8 +75,15 @@ def lsn_number(lsn):
     return int(lsn)
 
 
+def path_name(name):
+    """A schema's or table's name as a directory (flow/sink/objects/names.h). Very long ones are cut; not followed."""
+    bad = set('/\\%+:*?[]"<>|')
+    text = "".join(f"%{ord(c):02X}" if c in bad or ord(c) < 32 or ord(c) == 127 else c for c in name)
+    return "%2E" + text[1:] if text.startswith(".") else text
+
+
 def table_directory(out, schema, table):
-    return pathlib.Path(out) / schema / table
+    return pathlib.Path(out) / path_name(schema) / path_name(table)
 
 
 def read_events(directory):

@@ -54,7 +54,8 @@ void arena_reset(Arena *arena) {
 
 static ArenaChunk *chunk_new(Arena *arena, size_t size) {
     size_t last = arena->chunk != NULL ? arena->chunk->size : 0;
-    size_t chunk_size = MAX(size, MIN(MAX(CHUNK_BYTES_MIN, last * 2), CHUNK_BYTES_MIN == 0 ? 0 : CHUNK_BYTES_MAX));
+    size_t wanted = last * 2 > CHUNK_BYTES_MIN ? last * 2 : CHUNK_BYTES_MIN;
+    size_t chunk_size = CHUNK_BYTES_MIN == 0 ? size : MAX(size, MIN(wanted, CHUNK_BYTES_MAX));
     ArenaChunk *chunk = malloc(sizeof(*chunk) + chunk_size);
     if (chunk == NULL) {
         panic("out of memory: arena '%s' asked for %zu bytes", arena->name, size);

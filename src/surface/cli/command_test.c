@@ -8,6 +8,7 @@ static Cli cli;
 
 static bool parse(const char *const *words, int count, Err *err) {
     char *argv[16];
+    arena_release(&scratch); // of the parse before
     arena_init(&scratch, "scratch", 0);
     cli = (Cli){.arena = &scratch};
     for (int i = 0; i < count; i++) {

@@ -11,12 +11,13 @@
 #define BAD_VALUE(codec, err, what) \
     FAIL((err), ERR_VALUE, "a value of type %.*s: %s", SLICE_ARG((codec)->type.source_name), (what))
 
-#define PG_DECODERS(X)                                                                                                \
-    X(bool)                                                                                                           \
-    X(int16)                                                                                                          \
-    X(int32) X(int64) X(uint32) X(uint64) X(float32) X(float64) X(numeric) X(money) X(qchar) X(bytes) X(uuid) X(bits) \
-        X(lsn) X(tid) X(date) X(time) X(timetz) X(timestamp) X(timestamptz) X(interval) X(array) X(vector)            \
-            X(composite) X(range) X(multirange) X(hstore)
+#define PG_DECODERS(X)                                                                                              \
+    X(bool)                                                                                                         \
+    X(int16)                                                                                                        \
+    X(int32)                                                                                                        \
+    X(int64) X(uint32) X(uint64) X(float32) X(float64) X(numeric) X(money) X(qchar) X(bytes) X(uuid) X(bits) X(lsn) \
+        X(tid) X(date) X(time) X(timetz) X(timestamp) X(timestamptz) X(interval) X(array) X(vector) X(composite)    \
+            X(range) X(multirange) X(hstore)
 
 #define X(name)                                                                                     \
     bool pg_binary_##name(const PgCodec *codec, Slice bytes, Arena *arena, Value *value, Err *err); \
