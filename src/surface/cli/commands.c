@@ -2,6 +2,54 @@
 // The commands, as rows.
 #include "surface/cli/command.h"
 
+static const Flag SYNC_FLAGS[] = {
+    {"tables", "PATTERN,…", "tables", "tables to carry: orders, sales.*; default all"},
+    {"exclude", "PATTERN,…", "exclude", "tables to leave out"},
+    {"format", "FORMAT", NULL, "of the files: json"},
+    {"name", "NAME", NULL, "of the pipeline; default from database and directory"},
+    {"follow", NULL, NULL, "go on until SIGINT or SIGTERM"},
+    {"snapshot-only", NULL, NULL, "read the tables once, leave nothing on the source"},
+    {"no-snapshot", NULL, NULL, "only changes from now on"},
+    {"memory-limit", "BYTES", "memory.limit", "for all buffers together; default 64MiB"},
+    {"publication", "NAME", "publication", "use this publication, never alter it"},
+    {"slot", "NAME", "slot", "of the replication slot; default leat_ and the pipeline"},
+    {"set", "NAME=VALUE", NULL, "any option of leat help options; may be repeated"},
+    {"dry-run", NULL, NULL, "say what would be done, create nothing"},
+    {"print-config", NULL, NULL, "print every option with its value"},
+};
+static const char SYNC_DETAILS[] =
+    "SOURCE is a PostgreSQL URI as libpq takes it; several hosts and target_session_attrs too. In place of a password\n"
+    "it can hold a reference, ${env:NAME} or ${file:/path}. A password in clear is used but never stored: the next\n"
+    "run needs it again. SINK is a directory or a file:// URL.\n"
+    "\n"
+    "The first run reads all tables as of one moment, then every change up to the moment it began. The next run of "
+    "the\n"
+    "same command carries what has changed since. Stopped at any instant, the next run goes on: nothing lost, nothing\n"
+    "twice. Between runs the replication slot stays on the source and keeps its WAL: leat delete NAME removes it.\n"
+    "\n"
+    "On a terminal it shows its progress; into a pipe it writes one JSON object a line.";
+
+static const Flag DOCTOR_FLAGS[] = {
+    {"output", "FORM", NULL, "text or json; default text on a terminal, else json"},
+    {"tables", "PATTERN,…", NULL, "tables to look at; default all"},
+};
+static const Flag STATUS_FLAGS[] = {
+    {"output", "FORM", NULL, "text or json; default text"},
+    {"offline", NULL, NULL, "do not ask the source what the slot retains"},
+};
+static const Flag RESYNC_FLAGS[] = {
+    {"tables", "PATTERN,…", NULL, "tables to read again"},
+};
+static const Flag DELETE_FLAGS[] = {
+    {"purge-data", NULL, NULL, "remove what was written to the sink too"},
+    {"force", NULL, NULL, "go on when the source cannot be reached"},
+    {"yes", NULL, NULL, "do not ask"},
+};
+static const Flag READ_FLAGS[] = {
+    {"from", "WHERE", NULL, "an offset, a time (2026-01-31T12:00:00Z) or now-5m; default the oldest"},
+    {"limit", "N", NULL, "stop after N events"},
+    {"follow", NULL, NULL, "go on until SIGINT or SIGTERM"},
+};
 static const Flag GENERATE_FLAGS[] = {
     {"to", "URL", "to", "the database to fill; required"},
     {"scale", "N", "scale", "size of the first fill; 1, the default, is about 330,000 rows"},
@@ -16,6 +64,22 @@ static const Flag HELP_FLAGS[] = {
 
 #define FLAGS(table) (table), ARRAY_LEN(table)
 const Command COMMANDS[] = {
+    {"sync", "SOURCE SINK", 2, 2, "Carry a database's rows and changes into files, exactly once", SYNC_DETAILS,
+     FLAGS(SYNC_FLAGS), true, sync_command},
+    {"doctor", "SOURCE|NAME|SINK", 1, 1, "Look for what is in the way, with the remedy for each finding",
+     "Exit code 0: no problems; 1: problems found. Nothing is changed, on either side.", FLAGS(DOCTOR_FLAGS), true,
+     doctor_command},
+    {"status", "[NAME]", 0, 1, "Where each pipeline stands, per table", NULL, FLAGS(STATUS_FLAGS), false,
+     status_command},
+    {"resync", "NAME", 1, 1, "Read tables again while the others stream",
+     "Asks the running process, or else the next run.", FLAGS(RESYNC_FLAGS), false, resync_command},
+    {"delete", "NAME", 1, 1, "Remove a pipeline with its slot and publications",
+     "What was written to the sink stays, unless --purge-data is given.", FLAGS(DELETE_FLAGS), false, delete_command},
+    {"topic list", "NAME", 1, 1, "The topics in a pipeline's journal", NULL, NULL, 0, false, topic_list_command},
+    {"topic read", "NAME [TOPIC]", 1, 2, "The journal's events as JSON lines", NULL, FLAGS(READ_FLAGS), false,
+     topic_read_command},
+    {"journal check", "NAME", 1, 1, "Read every frame of a journal and verify it", "Exit code 1: defects found.", NULL,
+     0, false, journal_check_command},
     {"generate", "storefront", 1, 1, "Fill a database with a web shop and keep it busy",
      "It lives in a schema of its own, \"shop\". The same command again goes on with the traffic.",
      FLAGS(GENERATE_FLAGS), false, generate_command},

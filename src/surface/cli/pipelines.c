@@ -47,16 +47,6 @@ const char *cli_sink_url(Arena *arena, const char *given) {
     return arena_text(arena, buf_slice(&path));
 }
 
-SinkContext cli_sink_context(const Cli *cli, const PipelineConfig *config) {
-    return (SinkContext){
-        .name = "main",
-        .url = config->sink_url,
-        .state_directory = arena_printf(cli->arena, "%s/sinks/main", config->directory),
-        .options = config->sink_options,
-        .memory_bytes_max = (size_t)config->options.memory_limit / 4,
-    };
-}
-
 bool cli_pipeline_running(const Cli *cli, const PipelineConfig *config, int *pid) {
     return file_locked(arena_printf(cli->arena, "%s/lock", config->directory), pid);
 }

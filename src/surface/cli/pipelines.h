@@ -10,7 +10,6 @@ const char *cli_data_directory(const Cli *cli);
 CHECKED bool cli_pipeline_load(const Cli *cli, const char *name, PipelineConfig *config, Err *err);
 // A path as it will be found again from another working directory; a URL as it is.
 const char *cli_sink_url(Arena *arena, const char *given);
-SinkContext cli_sink_context(const Cli *cli, const PipelineConfig *config);
 // True while another process runs the pipeline; *pid is then its process.
 bool cli_pipeline_running(const Cli *cli, const PipelineConfig *config, int *pid);
 // A source that refuses a stored URL: says that passwords given on the command line are not stored.

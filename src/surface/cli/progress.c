@@ -311,7 +311,7 @@ Progress *progress_begin(Arena *arena, const char *pipeline) {
 void progress_report(void *context, const PipelineReport *report) {
     Progress *progress = context;
     int64_t now_ms = clock_monotonic_us() / 1000;
-    progress->rows = 0;
+    progress->rows = report->table_count > 0 ? 0 : progress->rows; // the last reports have no tables
     for (size_t i = 0; i < report->table_count; i++) {
         const TableReport *table = &report->tables[i];
         progress->rows += table->snapshot_rows;

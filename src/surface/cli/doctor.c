@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "surface/cli/doctor.h"
+
+#include "core/base/json.h"
+#include "flow/source/postgres/slot.h"
+#include "surface/cli/output.h"
+#include "surface/cli/pipelines.h"
+#include "surface/cli/status_file.h"
+
+#include <unistd.h>
+
+static const char *const LEVELS[] = {"ok", "warn", "problem"};
+
+// --- findings --------------------------------------------------------------------------------------------------
+
+static void finding_json(Buf *out, FindingLevel level, const char *check, const char *remedy, const char *text) {
+    buf_u8(out, '{');
+    json_field_text(out, "event", "finding");
+    json_field_text(out, "level", LEVELS[level]);
+    json_field_text(out, "check", check);
+    json_field_text(out, "text", text);
+    json_field_text(out, "remedy", remedy);
+    buf_text(out, "}\n");
+}
+
+// Each line of a remedy stands by itself, so that it can be copied.
+static void remedy_text(Buf *out, const char *remedy) {
+    for (const char *at = remedy; *at != '\0';) {
+        size_t size = strcspn(at, "\n");
+        buf_text(out, "            ");
+        text_plain(out, (Slice){(const uint8_t *)at, size});
+        buf_u8(out, '\n');
+        at += size + (at[size] == '\n');
+    }
+}
+
+static void finding_text(Buf *out, const Doctor *doctor, FindingLevel level, const char *remedy, const char *text) {
+    static const char *const COLORS[] = {"\033[32m", "\033[33m", "\033[31m"};
+    buf_text(out, doctor->color ? COLORS[level] : "");
+    text_pad(out, slice_of(LEVELS[level]), 8);
+    buf_text(out, doctor->color ? "\033[0m" : "");
+    buf_text(out, "  ");
+    text_plain(out, slice_of(text));
+    buf_u8(out, '\n');
+    if (remedy != NULL) {
+        remedy_text(out, remedy);
+    }
+}
+
+void finding(Doctor *doctor, FindingLevel level, const char *check, const char *remedy, const char *format, ...) {
+    DEFER(buf_release) Buf out = {0};
+    char text[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    doctor->counts[level]++;
+    if (doctor->json) {
+        finding_json(&out, level, check, remedy, text);
+    } else {
+        finding_text(&out, doctor, level, remedy, text);
+    }
+    output_write(&out);
+}
+
+void finding_err(Doctor *doctor, const char *check, Err *err) {
+    finding(doctor, FINDING_PROBLEM, check, err->hint[0] != '\0' ? err->hint : NULL, "%s", err->message);
+    err_clear(err);
+}
+
+// --- what is meant ---------------------------------------------------------------------------------------------
+
+static void doctor_sink(Doctor *doctor, const Cli *cli, const SinkDriver *driver, const char *url) {
+    Err err[1] = {{0}};
+    void *options = arena_alloc(cli->arena, pipeline_sink_options_bytes(driver));
+    option_defaults(driver->options, options);
+    SinkContext context = {
+        .name = "main", .url = url, .state_directory = "", .options = options, .memory_bytes_max = 16 * MIB};
+    if (driver->probe(&context, err)) {
+        finding(doctor, FINDING_OK, "sink", NULL, "sink %s can be written", url);
+    } else {
+        finding_err(doctor, "sink", err);
+    }
+}
+
+static void slot_against_journal(Doctor *doctor, const PipelineConfig *config, const PgSlot *slot, const char *name,
+                                 const StatusFile *status) {
+    uint64_t durable = 0;
+    const char *remedy = arena_printf(doctor->arena, "leat delete %s   -- and sync again", config->name);
+    pg_lsn_parse(slice_of(status->durable_lsn), &durable);
+    if (!slot->exists) {
+        bool expected = status->present && durable > 0;
+        finding(doctor, expected ? FINDING_PROBLEM : FINDING_OK, "slot", expected ? remedy : NULL,
+                expected ? "slot %s is gone: changes since the last run cannot be read any more"
+                         : "slot %s is not there yet",
+                name);
+        return;
+    }
+    if (!slot->ours) {
+        finding(doctor, FINDING_PROBLEM, "slot", "choose another name: --slot NAME",
+                "slot %s belongs to something else (plugin %s, database %s)", name, slot->plugin, slot->database);
+        return;
+    }
+    if (strcmp(slot->wal_status, "lost") == 0 || slot->invalidation[0] != '\0') {
+        finding(doctor, FINDING_PROBLEM, "slot", remedy, "slot %s is invalidated%s%s: its changes are gone", name,
+                slot->invalidation[0] != '\0' ? ", " : "", slot->invalidation);
+        return;
+    }
+    if (durable > 0 && slot->confirmed_flush_lsn > durable) {
+        finding(doctor, FINDING_PROBLEM, "slot", remedy,
+                "slot %s is ahead of the journal (%X/%X, journal %s): going on would leave a gap", name,
+                (unsigned)(slot->confirmed_flush_lsn >> 32), (unsigned)slot->confirmed_flush_lsn, status->durable_lsn);
+        return;
+    }
+    finding(doctor, FINDING_OK, "slot", NULL, "slot %s and the journal agree", name);
+}
+
+static void doctor_slot(Doctor *doctor, const PipelineConfig *config, const StatusFile *status) {
+    Err err[1] = {{0}};
+    PgConn sql = {0};
+    PgSlot slot = {0};
+    const char *name =
+        config->options.slot[0] != '\0' ? config->options.slot : arena_printf(doctor->arena, "leat_%s", config->name);
+    if (pg_conn_open(&sql, config->source_url, PG_CONN_SQL, err) && pg_slot_read(&sql, name, &slot, err)) {
+        slot_against_journal(doctor, config, &slot, name, status);
+    } else {
+        finding_err(doctor, "slot", err);
+    }
+    pg_conn_close(&sql);
+}
+
+static void doctor_journal(Doctor *doctor, const PipelineConfig *config) {
+    Err err[1] = {{0}};
+    JournalLook look = {0};
+    const char *directory = arena_printf(doctor->arena, "%s/journal", config->directory);
+    if (journal_look(directory, &look, NULL, NULL, NULL, err)) {
+        finding(doctor, FINDING_OK, "journal", NULL, "journal: epoch %" PRIu64 ", %" PRIu64 " topics%s",
+                look.info.epoch, look.topic_count, look.live ? ", being written" : "");
+    } else if (err->code == ERR_NOT_FOUND) {
+        finding(doctor, FINDING_OK, "journal", NULL, "no journal yet: the pipeline has never run");
+        err_clear(err);
+    } else {
+        finding_err(doctor, "journal", err);
+    }
+}
+
+static bool doctor_pipeline(Doctor *doctor, const Cli *cli, Err *err) {
+    PipelineConfig config;
+    StatusFile status;
+    TRY(cli_pipeline_load(cli, cli->arguments[0], &config, err));
+    TRY(status_file_read(config.directory, cli->arena, &status, err));
+    int pid = 0;
+    if (cli_pipeline_running(cli, &config, &pid)) {
+        finding(doctor, FINDING_OK, "pipeline", NULL, "pipeline %s runs, pid %d, phase %s", config.name, pid,
+                status.phase);
+    } else {
+        finding(doctor, FINDING_OK, "pipeline", NULL, "pipeline %s does not run now", config.name);
+    }
+    for (size_t i = 0; i < status.table_count; i++) {
+        if (status.tables[i].reason != NULL) {
+            finding(doctor, FINDING_PROBLEM, "table",
+                    arena_printf(cli->arena, "leat resync %s --tables %s", config.name, status.tables[i].name),
+                    "table %s is set aside: %s", status.tables[i].name, status.tables[i].reason);
+        }
+    }
+    doctor_journal(doctor, &config);
+    doctor_sink(doctor, cli, config.sink, config.sink_url);
+    if (doctor_source(doctor, config.source_url, config.options.tables, config.options.exclude)) {
+        doctor_slot(doctor, &config, &status);
+    }
+    return true;
+}
+
+// A pipeline of that name; a source URL; else a place to write to.
+static bool doctor_look(Doctor *doctor, const Cli *cli, Err *err) {
+    const char *given = cli->arguments[0];
+    if (pipeline_exists(cli_data_directory(cli), given, cli->arena)) {
+        return doctor_pipeline(doctor, cli, err);
+    }
+    for (size_t i = 0; cli->drivers->sources[i] != NULL; i++) {
+        if (cli->drivers->sources[i]->accepts(given)) {
+            doctor_source(doctor, given, cli_value(cli, "tables"), NULL);
+            return true;
+        }
+    }
+    const char *url = cli_sink_url(cli->arena, given);
+    bool word = strchr(given, '/') == NULL && given[0] != '.' && access(given, F_OK) != 0;
+    for (size_t i = 0; cli->drivers->sinks[i] != NULL && !word; i++) {
+        if (cli->drivers->sinks[i]->accepts(url)) {
+            doctor_sink(doctor, cli, cli->drivers->sinks[i], url);
+            return true;
+        }
+    }
+    PipelineConfig config;
+    return cli_pipeline_load(cli, given, &config, err); // says which there are
+}
+
+static void totals(const Doctor *doctor) {
+    DEFER(buf_release) Buf out = {0};
+    const int *counts = doctor->counts;
+    if (doctor->json) {
+        buf_u8(&out, '{');
+        json_field_text(&out, "event", "summary");
+        json_field_int(&out, "ok", counts[FINDING_OK]);
+        json_field_int(&out, "warn", counts[FINDING_WARN]);
+        json_field_int(&out, "problem", counts[FINDING_PROBLEM]);
+        buf_text(&out, "}\n");
+    } else {
+        buf_printf(&out, "%d ok, %d warnings, %d problems\n", counts[0], counts[1], counts[2]);
+    }
+    output_write(&out);
+}
+
+bool doctor_command(Cli *cli, Err *err) {
+    const char *form = cli_value(cli, "output");
+    if (form != NULL && strcmp(form, "json") != 0 && strcmp(form, "text") != 0) {
+        return FAIL(err, ERR_USAGE, "--output is text or json, not \"%.40s\"", form);
+    }
+    Doctor doctor = {.arena = cli->arena, .color = output_color(STDOUT_FILENO)};
+    doctor.json = form != NULL ? strcmp(form, "json") == 0 : !isatty(STDOUT_FILENO);
+    cli_signals();
+    TRY(doctor_look(&doctor, cli, err));
+    totals(&doctor);
+    cli->exit_code = doctor.counts[FINDING_PROBLEM] == 0 ? EXIT_DONE : EXIT_FAILED;
+    return true;
+}
