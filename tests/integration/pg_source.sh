@@ -39,7 +39,7 @@ host all barred_user 192.0.2.1/32 scram-sha-256
 host all tcp_user,plain_user,nobody 127.0.0.1/32 scram-sha-256
 END
 "${as[@]}" "$bin/pg_ctl" -D data -l log -w start >/dev/null
-"$bin/psql" -X -q -v ON_ERROR_STOP=1 -h "$dir" -p "$port" -U postgres <<END
+psql -X -q -v ON_ERROR_STOP=1 -h "$dir" -p "$port" -U postgres <<END
 CREATE ROLE tcp_user LOGIN REPLICATION PASSWORD 's3cret';
 CREATE ROLE plain_user LOGIN PASSWORD 's3cret';
 CREATE ROLE barred_user LOGIN PASSWORD 's3cret';

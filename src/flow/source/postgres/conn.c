@@ -40,7 +40,8 @@ static const StateRule STATE_RULES[] = {
     {"28", NULL, ERR_SOURCE_AUTH, "check user and password in the source URL"},
     {"42501", "replication", ERR_SOURCE_PERMISSION,
      "let an administrator run: ALTER ROLE … REPLICATION (on Amazon RDS: GRANT rds_replication TO …)"},
-    {"42501", "CONNECTION LIMIT", ERR_SOURCE_UNREACHABLE, NULL},
+    {"42501", "WAL sender", ERR_SOURCE_PERMISSION, // 16 and later
+     "let an administrator run: ALTER ROLE … REPLICATION (on Amazon RDS: GRANT rds_replication TO …)"},
     {"42501", NULL, ERR_SOURCE_PERMISSION, "let the owner or an administrator grant it to the source's user"},
     {"3D000", NULL, ERR_NOT_FOUND, "check the database's name in the source URL"},
     {"53400", NULL, ERR_SOURCE_SETUP, "free or drop unused slots, or raise max_replication_slots and restart"},
