@@ -210,7 +210,7 @@ static bool staging_left(const Bench *bench) {
 static void shared_make(void) {
     pinned = mmap(NULL, sizeof(*pinned), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ASSERT(pinned != MAP_FAILED);
-    log_level_set(LOG_ERROR);
+    log_level_set(LOG_SILENT);
 }
 
 TEST(objects_publish_each_row_once_and_go_on_where_they_stopped) {
@@ -311,3 +311,290 @@ TEST(objects_survive_kill_9_at_each_crash_point) {
     }
 }
 #endif
+
+// --- one case each ---------------------------------------------------------------------------------------------
+
+static Sink *open_sink(const Bench *bench) {
+    Err err[1] = {{0}};
+    Sink *sink = NULL;
+    CHECK_OK(sink_open(&OBJECTS_SINK, &bench->context, &sink, err));
+    return sink;
+}
+
+static void feed_all(Sink *sink, const Script *script, size_t from) {
+    Err err[1] = {{0}};
+    for (size_t at = from; at < script->count; at++) {
+        CHECK_OK(feed(sink, script, at, err));
+    }
+}
+
+TEST(objects_refuse_a_journal_of_another_copy) {
+    shared_make();
+    static Script script;
+    script = (Script){.epoch = 5};
+    Bench bench[1];
+    bench_make(bench);
+    Err err[1] = {{0}};
+    for (int i = 0; i < 10; i++) {
+        step_event(&script, 0, 10);
+        step_event(&script, 1, 10);
+        step_cut(&script);
+    }
+    // Table 1 stays open with its last group, so the journal is needed from before it: 0 is published further.
+    bench->options.rotate_bytes = 1024;
+    CHECK_OK(run(bench, &script, 27, err));
+    Sink *sink = open_sink(bench);
+    CHECK_INT(sink_start(sink), 270);
+    // An older copy: the same cut again, or one of an older epoch.
+    static Script other;
+    other = script;
+    other.steps[29].sequence = 9;
+    CHECK_OK(feed(sink, &other, 27, err));
+    CHECK_OK(feed(sink, &other, 28, err));
+    CHECK_FAILS(feed(sink, &other, 29, err), ERR_STATE_CORRUPT);
+    CHECK_FAILS(sink_flush(sink, err), ERR_STATE_CORRUPT); // and it stays so
+    sink_close(sink);
+    other = script;
+    other.steps[29].epoch = 4;
+    sink = open_sink(bench);
+    CHECK_OK(feed(sink, &other, 27, err));
+    CHECK_OK(feed(sink, &other, 28, err));
+    CHECK_FAILS(feed(sink, &other, 29, err), ERR_STATE_CORRUPT);
+    sink_close(sink);
+    // A later epoch that appends at offsets which are published: what it holds is something else.
+    other = script;
+    other.steps[27].offset = 5;
+    other.steps[29].epoch = 6;
+    sink = open_sink(bench);
+    CHECK_OK(feed(sink, &other, 27, err));
+    CHECK_OK(feed(sink, &other, 28, err));
+    CHECK_FAILS(feed(sink, &other, 29, err), ERR_STATE_CORRUPT);
+    sink_close(sink);
+    // A gap.
+    other = script;
+    other.steps[27].offset = 11;
+    sink = open_sink(bench);
+    CHECK_FAILS(feed(sink, &other, 27, err), ERR_STATE_CORRUPT);
+    sink_close(sink);
+    uint64_t next[TABLES] = {9, 9, 0};
+    check_published(bench, next);
+    CHECK_OK(run(bench, &script, script.count, err)); // the right one still goes on
+    check_published(bench, script.next);
+    bench_remove(bench);
+}
+
+TEST(objects_never_mix_with_files_of_an_earlier_pipeline) {
+    shared_make();
+    static Script script;
+    script_make(&script);
+    Bench bench[1];
+    bench_make(bench);
+    Err err[1] = {{0}};
+    uint64_t next[TABLES];
+    expected(&script, next);
+    CHECK_OK(run(bench, &script, script.count, err));
+    CHECK_OK(file_remove_tree(bench->state, err)); // the data directory is lost, the journal begins anew
+    CHECK_OK(file_make_directories(bench->state, err));
+    *pinned = 0;
+    CHECK(!run(bench, &script, script.count, err));
+    CHECK_INT(err->code, ERR_EXISTS);
+    CHECK(strstr(err->message, "shop.") != NULL && err->hint[0] != '\0');
+    check_published(bench, next);
+    // The old files are moved away: it goes on.
+    err_clear(err);
+    CHECK_OK(file_remove_tree(bench->target, err));
+    CHECK_OK(run(bench, &script, script.count, err));
+    check_published(bench, next);
+    bench_remove(bench);
+}
+
+TEST(objects_accept_that_a_reader_took_a_file_away_in_mid_publication) {
+    shared_make();
+    static Script script;
+    script_make(&script);
+    Bench bench[1];
+    bench_make(bench);
+    Err err[1] = {{0}};
+    CHECK(run_child(bench, &script, "sink.published_one:4"));
+    Arena arena;
+    arena_init(&arena, "scratch", 0);
+    Plan plan = {0};
+    CHECK_OK(plan_load(bench->state, &arena, &plan, err));
+    char path[256];
+    CHECK(plan.item_count > 0);
+    snprintf(path, sizeof(path), "%s/%.*s", bench->target, SLICE_ARG(plan.items[0].name));
+    CHECK_OK(file_remove(path, err));
+    CHECK_OK(run(bench, &script, script.count, err));
+    arena_release(&arena);
+    bench_remove(bench);
+}
+
+TEST(objects_publish_by_age_and_let_the_journal_be_trimmed) {
+    shared_make();
+    static Script script;
+    script = (Script){.epoch = 1};
+    step_event(&script, 0, 1); // 0
+    step_cut(&script);
+    step_event(&script, 1, 1); // 2
+    step_cut(&script);
+    step_event(&script, 2, 1); // 4
+    step_cut(&script);
+    step_cut(&script); // an empty group
+    Bench bench[1];
+    bench_make(bench);
+    bench->options.rotate_interval_ms = 1000;
+    Sink *sink = open_sink(bench);
+    Objects *objects = *(Objects **)((char *)sink + sizeof(void *)); // behind the driver
+    Err err[1] = {{0}};
+    int64_t next_ms = 0;
+    CHECK_OK(sink_tick(sink, &next_ms, err));
+    CHECK_INT(next_ms, -1);
+    feed_all(sink, &script, 0);
+    CHECK_OK(sink_tick(sink, &next_ms, err));
+    CHECK(next_ms > 500 && next_ms <= 1000);
+    CHECK_INT(sink_pin(sink), 0);
+    objects->files.head->since_ms -= 1000;
+    objects->files.head->next->since_ms -= 910; // nearly due: goes along
+    CHECK_OK(sink_tick(sink, &next_ms, err));
+    uint64_t next[TABLES] = {1, 1, 0};
+    check_published(bench, next);
+    CHECK_INT(sink_pin(sink), 40); // from before table 2's record
+    CHECK_OK(sink_flush(sink, err));
+    check_published(bench, (const uint64_t[]){1, 1, 1});
+    CHECK_INT(sink_pin(sink), 70);
+    // Cuts without records raise the pin too, in time.
+    size_t from = script.count;
+    step_cut(&script);
+    CHECK_OK(feed(sink, &script, from, err));
+    CHECK_INT(sink_pin(sink), 70);
+    CHECK_OK(sink_tick(sink, &next_ms, err));
+    CHECK(next_ms > 0 && next_ms <= 1000);
+    objects->saved_ms -= 1000;
+    CHECK_OK(sink_tick(sink, &next_ms, err));
+    CHECK_INT(sink_pin(sink), 80);
+    CHECK_INT(next_ms, -1);
+    SinkStats stats;
+    sink_stats(sink, &stats);
+    CHECK(stats.events == 3 && stats.files == 3 && stats.bytes > 300 && stats.published_ms > 0);
+    sink_close(sink);
+    bench_remove(bench);
+}
+
+static void many_event(Sink *sink, uint32_t table, uint64_t offset, size_t text_bytes, LogPosition at) {
+    static uint8_t text[8192];
+    char name[32];
+    Err err[1] = {{0}};
+    snprintf(name, sizeof(name), "t%u", table);
+    Schema schema = {table + 1, SLICE("many"), slice_of(name), IDENTITY_KEY, COLUMNS, 2};
+    JournalTopic topic = {table, slice_of(name)};
+    Value row[2] = {value_int((int64_t)offset), value_bytes(VALUE_STRING, (Slice){text, text_bytes})};
+    memset(text, 'x', sizeof(text));
+    Event event = {.op = OP_CREATE, .offset_span = 1, .column_count = 2, .after = row};
+    CHECK_OK(sink_take(sink,
+                       &(JournalEntry){.kind = JOURNAL_EVENT,
+                                       .at = at,
+                                       .next = at + 1,
+                                       .topic = &topic,
+                                       .schema = &schema,
+                                       .offset = offset,
+                                       .event = &event},
+                       err));
+}
+
+TEST(objects_keep_thousands_of_tables_within_their_memory) {
+    shared_make();
+    enum { MANY = 5000, ROUNDS = 8 };
+    Bench bench[1];
+    bench_make(bench);
+    bench->options.rotate_bytes = 1 << 30;
+    bench->context.memory_bytes_max = 8 * MIB;
+    Sink *sink = open_sink(bench);
+    Objects *objects = *(Objects **)((char *)sink + sizeof(void *));
+    Err err[1] = {{0}};
+    LogPosition at = 0;
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        for (uint32_t table = 0; table < MANY; table++) {
+            many_event(sink, table, round, round == 3 ? 5000 : 100, at++);
+            CHECK(objects->files.buffered <= 8 * MIB);
+        }
+        CHECK_OK(sink_take(
+            sink, &(JournalEntry){.kind = JOURNAL_CUT, .at = at, .next = at + 1, .epoch = 1, .cut_sequence = round + 1},
+            err));
+        at++;
+    }
+    CHECK_OK(sink_flush(sink, err));
+    SinkStats stats;
+    sink_stats(sink, &stats);
+    CHECK_INT(stats.files, MANY);
+    CHECK_INT(objects->files.buffered, 0);
+    sink_close(sink);
+    CHECK_OK(objects_remove(&bench->context, true, err));
+    bench_remove(bench);
+}
+
+TEST(objects_refuse_a_damaged_or_newer_state) {
+    shared_make();
+    static Script script;
+    script_make(&script);
+    Bench bench[1];
+    bench_make(bench);
+    Err err[1] = {{0}};
+    CHECK_OK(run(bench, &script, script.count, err));
+    Arena arena;
+    arena_init(&arena, "scratch", 0);
+    char path[128];
+    snprintf(path, sizeof(path), "%s/state", bench->state);
+    Slice good = {0};
+    CHECK_OK(file_read_all(path, 1 * MIB, &arena, &good, err));
+    uint8_t *bad = arena_alloc(&arena, good.size);
+    Sink *sink = NULL;
+    for (size_t i = 0; i < good.size; i++) {
+        memcpy(bad, good.data, good.size);
+        bad[i] ^= 0x10;
+        CHECK_OK(file_replace(path, (Slice){bad, good.size}, err));
+        CHECK(!sink_open(&OBJECTS_SINK, &bench->context, &sink, err));
+        CHECK(err->code == ERR_STATE_CORRUPT || (i >= 24 && i < 28 && err->code == ERR_FORMAT_NEWER));
+        CHECK(strstr(err->message, path) != NULL && err->hint[0] != '\0');
+        err_clear(err);
+        CHECK_OK(file_replace(path, (Slice){good.data, i}, err));
+        CHECK_FAILS(sink_open(&OBJECTS_SINK, &bench->context, &sink, err), ERR_STATE_CORRUPT);
+    }
+    arena_release(&arena);
+    bench_remove(bench);
+}
+
+TEST(objects_purge_their_own_files_only) {
+    shared_make();
+    static Script script;
+    script_make(&script);
+    Bench bench[1];
+    bench_make(bench);
+    Err err[1] = {{0}};
+    CHECK_OK(run(bench, &script, script.count, err));
+    char path[256];
+    static const char *const FOREIGN[] = {"shop/users/notes.json", "shop/users/shop.users+0+00000000000099999999.json",
+                                          "shop/users/shop.users+0+0.json", "other.txt"};
+    for (size_t i = 0; i < ARRAY_LEN(FOREIGN); i++) {
+        snprintf(path, sizeof(path), "%s/%s", bench->target, FOREIGN[i]);
+        CHECK_OK(file_replace(path, SLICE("x"), err));
+    }
+    CHECK_OK(objects_remove(&bench->context, true, err));
+    Store *store = NULL;
+    Buf names;
+    buf_init(&names, 0);
+    CHECK_OK(store_open(&LOCAL_STORE, bench->target, "reader", &store, err));
+    size_t count = 0;
+    for (; count < ARRAY_LEN(FOREIGN); count++) {
+        snprintf(path, sizeof(path), "%s/%s", bench->target, FOREIGN[count]);
+        CHECK(file_exists(path));
+    }
+    snprintf(path, sizeof(path), "%s/shop/users/shop.users+0+%020d.json", bench->target, 0);
+    CHECK(!file_exists(path));
+    snprintf(path, sizeof(path), "%s/shop/Users", bench->target);
+    CHECK(!file_exists(path));
+    store_close(store);
+    snprintf(path, sizeof(path), "%s/state", bench->state);
+    CHECK(!file_exists(path));
+    CHECK_OK(objects_remove(&bench->context, true, err)); // twice is fine
+    bench_remove(bench);
+}

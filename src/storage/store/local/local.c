@@ -164,7 +164,7 @@ static bool local_probe(const char *url, Err *err) {
     if (ok && !S_ISDIR(status.st_mode)) {
         FAIL(err, ERR_IO_READ_ONLY, "%s is a file, not a directory", path);
         ok = err_hint(err, "give another directory, or move that file away");
-    } else if (ok && access(path, W_OK | X_OK) != 0) {
+    } else if (ok && faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) != 0) {
         ok = FAIL_ERRNO(err, "write into directory %s", path);
     } else if (ok && statvfs(path, &system) == 0 && system.f_blocks > 0 && system.f_bavail == 0) {
         errno = ENOSPC;
@@ -235,6 +235,7 @@ static bool staged_file_make(Local *local, LocalStage *stage, Err *err) {
         if (errno == ENOENT && !made) {
             TRY(folder_make(local->staging, 0777, err));
             made = true;
+            local->staging_missing = false; // from here on it is this store's own doing
         } else if (errno != EEXIST) { // of an earlier run
             return FAIL_ERRNO(err, "make %s", path);
         }

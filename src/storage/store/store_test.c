@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// The conformance tests of the store's seam, over every driver that keeps files.
+#include "storage/store/store.c"
+
+#include "core/base/buf.h"
+#include "core/base/test.h"
+#include "core/sys/file.h"
+#include "storage/store/fault/fault.h"
+#include "storage/store/local/local.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const StoreDriver *const DRIVERS[] = {&LOCAL_STORE, &FAULT_STORE};
+
+static char folder[64];
+
+static const char *fresh(void) {
+    bool memory = access("/dev/shm", W_OK) == 0; // these tests are about order, and call fsync thousands of times
+    snprintf(folder, sizeof(folder), "%s/leat_store_XXXXXX", memory ? "/dev/shm" : "/tmp");
+    ASSERT(mkdtemp(folder) != NULL);
+    return folder;
+}
+
+static void clean(void) {
+    Err err[1] = {{0}};
+    CHECK_OK(file_remove_tree(folder, err));
+}
+
+static void stage(Store *store, const char *name, const char *text, char token[STORE_TOKEN_BYTES_MAX]) {
+    Err err[1] = {{0}};
+    StoreStage *staged = NULL;
+    CHECK_OK(store_stage_open(store, name, &staged, err));
+    for (const char *at = text; *at != '\0'; at++) {
+        CHECK_OK(store_stage_write(staged, (Slice){(const uint8_t *)at, 1}, err));
+    }
+    CHECK_OK(store_stage_finish(staged, token, err));
+}
+
+static void check_bytes(Store *store, const char *name, const char *want) {
+    Err err[1] = {{0}};
+    Arena arena;
+    arena_init(&arena, "scratch", 0);
+    Slice bytes = {0};
+    CHECK_OK(store_get(store, name, &arena, &bytes, err));
+    CHECK_TEXT(bytes, want);
+    arena_release(&arena);
+}
+
+static bool visit_append(void *context, const char *name, uint64_t size) {
+    buf_printf(context, "%s:%" PRIu64 " ", name, size);
+    return true;
+}
+
+static void check_list(Store *store, const char *prefix, const char *want) {
+    Err err[1] = {{0}};
+    Buf buf;
+    buf_init(&buf, 0);
+    CHECK_OK(store_list(store, prefix, visit_append, &buf, err));
+    CHECK_TEXT(buf_slice(&buf), want);
+    buf_release(&buf);
+}
+
+static Store *open_fresh(const StoreDriver *driver) {
+    Err err[1] = {{0}};
+    Store *store = NULL;
+    CHECK_OK(store_open(driver, fresh(), "me", &store, err));
+    return store;
+}
+
+// The block that follows runs once for each driver, in a fresh folder.
+#define EACH_STORE(store)                                          \
+    Err err[1] = {{0}};                                            \
+    for (size_t driver = 0; driver < ARRAY_LEN(DRIVERS); driver++) \
+        for (Store *store = open_fresh(DRIVERS[driver]); store != NULL; store_close(store), clean(), store = NULL)
+
+TEST(stores_publish_complete_or_not_at_all) {
+    EACH_STORE(store) {
+        char token[STORE_TOKEN_BYTES_MAX], other[STORE_TOKEN_BYTES_MAX];
+        stage(store, "a/b/c.json", "hello", token);
+        check_list(store, "", "");
+        CHECK_OK(store_publish(store, token, "a/b/c.json", err));
+        check_bytes(store, "a/b/c.json", "hello");
+        CHECK_OK(store_publish(store, token, "a/b/c.json", err)); // twice is fine
+        stage(store, "a/b/c.json", "other", other);
+        CHECK_FAILS(store_publish(store, other, "a/b/c.json", err), ERR_EXISTS);
+        check_bytes(store, "a/b/c.json", "hello");
+        CHECK_OK(store_publish(store, other, "a/b-2", err)); // refused under one name, free for another
+        stage(store, "a/e", "", other);
+        CHECK_OK(store_publish(store, other, "a/e", err));
+        check_list(store, "", "a/b-2:5 a/b/c.json:5 a/e:0 ");
+        check_list(store, "a/b", "a/b-2:5 a/b/c.json:5 ");
+        check_list(store, "a/b/", "a/b/c.json:5 ");
+        check_list(store, "x/y", "");
+        CHECK_OK(store_remove(store, "a/b/c.json", err));
+        CHECK_OK(store_remove(store, "a/b/c.json", err));
+        check_list(store, "", "a/b-2:5 a/e:0 ");
+        // Published, then taken away by a reader: told apart from an error by its code.
+        CHECK_FAILS(store_publish(store, token, "a/b/c.json", err), ERR_NOT_FOUND);
+    }
+}
+
+TEST(stores_keep_staged_bytes_until_they_are_swept) {
+    EACH_STORE(store) {
+        char kept[STORE_TOKEN_BYTES_MAX], lost[STORE_TOKEN_BYTES_MAX], foreign[STORE_TOKEN_BYTES_MAX];
+        stage(store, "k", "kept", kept);
+        stage(store, "l", "lost", lost);
+        Store *second = NULL;
+        CHECK_OK(store_open(DRIVERS[driver], folder, "another", &second, err));
+        stage(second, "f", "foreign", foreign);
+        StoreStage *staged = NULL;
+        CHECK_OK(store_stage_open(store, "dropped", &staged, err));
+        store_stage_abort(staged);
+        const char *keep[] = {kept};
+        CHECK_OK(store_sweep(store, keep, 1, err));
+        CHECK_OK(store_publish(store, kept, "k", err));
+        CHECK_FAILS(store_publish(store, lost, "l", err), ERR_NOT_FOUND);
+        CHECK_OK(store_stage_drop(store, lost, err));
+        CHECK_OK(store_sweep(store, NULL, 0, err));
+        CHECK_OK(store_publish(second, foreign, "f", err));
+        CHECK_OK(store_sweep(second, NULL, 0, err));
+        store_close(second);
+        check_list(store, "", "f:7 k:4 ");
+        char path[96];
+        snprintf(path, sizeof(path), "%s/.leat-staging", folder);
+        CHECK(!file_exists(path)); // nothing is left behind
+    }
+}
+
+TEST(stores_say_when_nobody_can_tell_whether_bytes_were_published) {
+    EACH_STORE(store) {
+        char token[STORE_TOKEN_BYTES_MAX], path[96];
+        stage(store, "t", "text", token);
+        snprintf(path, sizeof(path), "%s/.leat-staging", folder);
+        CHECK_OK(file_remove_tree(path, err));
+        Store *again = NULL;
+        CHECK_OK(store_open(DRIVERS[driver], folder, "me", &again, err));
+        CHECK_FAILS(store_publish(again, token, "t", err), ERR_STATE_CORRUPT);
+        CHECK_FAILS(store_publish(again, "nonsense", "t", err), ERR_STATE_CORRUPT);
+        store_close(again);
+    }
+}
+
+TEST(stores_take_many_stages_at_once) {
+    EACH_STORE(store) {
+        enum { STAGES = 1500 };
+        static StoreStage *stages[STAGES];
+        char token[STORE_TOKEN_BYTES_MAX], name[32];
+        for (int i = 0; i < STAGES; i++) {
+            CHECK_OK(store_stage_open(store, "n", &stages[i], err));
+        }
+        for (int round = 0; round < 2; round++) {
+            for (int i = 0; i < STAGES; i += 7) {
+                snprintf(name, sizeof(name), "%d-", i);
+                CHECK_OK(store_stage_write(stages[i], slice_of(name), err));
+            }
+        }
+        for (int i = 0; i < STAGES; i++) {
+            if (i % 700 == 0) {
+                CHECK_OK(store_stage_finish(stages[i], token, err));
+                snprintf(name, sizeof(name), "%d", i);
+                CHECK_OK(store_publish(store, token, name, err));
+            } else {
+                store_stage_abort(stages[i]);
+            }
+        }
+        check_bytes(store, "700", "700-700-");
+        check_list(store, "", "0:4 1400:10 700:8 ");
+    }
+}
+
+TEST(stores_never_leave_their_root) {
+    EACH_STORE(store) {
+        StoreStage *staged = NULL;
+        static const char *const NAMES[] = {"../x", "a/../../x", "a//b", "./a", "a/"};
+        for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+            CHECK_FAILS(store_stage_open(store, NAMES[i], &staged, err), ERR_INTERNAL);
+        }
+    }
+}
+
+TEST(local_urls_are_paths) {
+    Err err[1] = {{0}};
+    Arena arena;
+    arena_init(&arena, "scratch", 0);
+    static const struct {
+        const char *url, *path;
+    } CASES[] = {{"lake", "lake"},
+                 {"/a/b/", "/a/b"},
+                 {"/", "/"},
+                 {"file:///a%20b/%E2%82%AC", "/a b/\xe2\x82\xac"},
+                 {"file://localhost/x", "/x"},
+                 {"file:/x//", "/x"}};
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        const char *path = NULL;
+        CHECK(LOCAL_STORE.accepts(CASES[i].url));
+        CHECK_OK(local_store_path(CASES[i].url, &arena, &path, err));
+        CHECK_TEXT(slice_of(path), CASES[i].path);
+    }
+    static const char *const BAD[] = {"file://host/x", "file:x", "file:///a%2", "file:///a%zz", "file:///%00"};
+    for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
+        const char *path = NULL;
+        CHECK_FAILS(local_store_path(BAD[i], &arena, &path, err), ERR_OPTION);
+    }
+    CHECK(!LOCAL_STORE.accepts("s3://bucket/x"));
+    arena_release(&arena);
+}
+
+TEST(local_stores_say_why_a_target_cannot_be_written) {
+    Err err[1] = {{0}};
+    char path[128];
+    Store *store = NULL;
+    snprintf(path, sizeof(path), "%s/file", fresh());
+    CHECK_OK(file_replace(path, SLICE("x"), err));
+    CHECK_FAILS(LOCAL_STORE.probe(path, err), ERR_IO_READ_ONLY);
+    CHECK_FAILS(store_open(&LOCAL_STORE, path, "me", &store, err), ERR_IO_READ_ONLY);
+    snprintf(path, sizeof(path), "%s/new/folder", folder);
+    CHECK_OK(LOCAL_STORE.probe(path, err));
+    CHECK(!file_exists(path));
+    if (geteuid() == 0) { // root may write everywhere: drop it
+        ASSERT(chmod(folder, 0755) == 0 && seteuid(65534) == 0);
+    } else {
+        ASSERT(chmod(folder, 0555) == 0);
+    }
+    CHECK_FAILS(LOCAL_STORE.probe(path, err), ERR_IO_READ_ONLY);
+    CHECK_FAILS(store_open(&LOCAL_STORE, path, "me", &store, err), ERR_IO_READ_ONLY);
+    ASSERT(geteuid() != 65534 || seteuid(0) == 0);
+    chmod(folder, 0755);
+    clean();
+}
+
+TEST(local_stores_report_a_full_disk) {
+    if (!file_exists("/dev/full")) {
+        return;
+    }
+    Err err[1] = {{0}};
+    Store *store = NULL;
+    char path[128];
+    CHECK_OK(store_open(&LOCAL_STORE, fresh(), "me", &store, err));
+    snprintf(path, sizeof(path), "%s/.leat-staging/me", folder);
+    CHECK_OK(file_make_directories(path, err));
+    StoreStage *first = NULL, *second = NULL;
+    CHECK_OK(store_stage_open(store, "a", &first, err));
+    CHECK_OK(store_stage_open(store, "b", &second, err)); // the first one's descriptor is closed
+    snprintf(path, sizeof(path), "%s/.leat-staging/me/%016x", folder, 0);
+    CHECK_OK(file_remove(path, err));
+    ASSERT(symlink("/dev/full", path) == 0);
+    CHECK_FAILS(store_stage_write(first, SLICE("bytes"), err), ERR_IO_FULL);
+    store_stage_abort(first);
+    store_stage_abort(second);
+    store_close(store);
+    clean();
+}
