@@ -17,8 +17,9 @@ struct PgLeafRead {
     PgLeaf *leaf;
     bool prepared;
     PgRelation relation;
-    char *columns;       // of the SELECT, in the relation's arena
-    uint32_t range_next; // to be handed out
+    char *columns;        // of the SELECT, in the relation's arena
+    uint32_t range_first; // the leaf's ranges are numbered on from those of its table's other leaves in this round
+    uint32_t range_next;  // to be handed out
     uint32_t range_count;
     uint32_t ranges_done;
 };
@@ -39,6 +40,10 @@ static void round_add(PgSnapshot *snapshot, PgLeaf *leaf) {
     bool heap = leaf->kind == 'r';
     read->range_count =
         heap && leaf->pages > RANGE_PAGES ? (uint32_t)((leaf->pages + RANGE_PAGES - 1) / RANGE_PAGES) : 1;
+    const PgLeafRead *before = snapshot->last; // leaves of a table come one after the other
+    if (before != NULL && before->leaf->table == leaf->table) {
+        read->range_first = before->range_first + before->range_count;
+    }
     if (snapshot->last != NULL) {
         snapshot->last->next = read;
     } else {
@@ -305,7 +310,8 @@ static bool row_append(PgSnapshot *snapshot, PgReader *reader, Slice raw, Err *e
     PgCaptured *table = reader->read->leaf->table;
     Event event = {.op = OP_READ,
                    .after = reader->read->relation.after,
-                   .ordinal = ((uint64_t)reader->range << 32) + reader->rows};
+                   // Unique in the table, as (commit_lsn, ordinal) must be: the leaves of a round share the LSN.
+                   .ordinal = ((uint64_t)(reader->read->range_first + reader->range) << 32) + reader->rows};
     Err bad[1] = {{0}};
     Reader bytes = reader_of(raw);
     arena_reset(&snapshot->scratch);
