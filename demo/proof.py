@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does what leat wrote give back the database? Asked in SQL, of DuckDB, value by value.
+
+Each table's files (SCHEMA/TABLE/*.json) become the table's final state; the source's rows come over as CSV; the two are
+compared column by column, both in the same DuckDB types. Everything is SQL, so that any engine's user can do the same.
+"""
+
+import dataclasses
+import pathlib
+
+import duckdb
+
+TABLES = """
+SELECT c.oid::int8, n.nspname, c.relname,
+       coalesce((SELECT array_agg(a.attname::text ORDER BY k.ord) FROM pg_index i
+          CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, ord)
+          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+         WHERE i.indrelid = c.oid AND i.indisprimary), '{}')
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname = %s
+ ORDER BY c.relname
+"""
+COLUMNS = """
+SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), t.typtype = 'e', t.typname
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+ WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum
+"""
+# PostgreSQL's type -> DuckDB's. What is not here compares as text.
+TYPES = {
+    "bool": "BOOLEAN", "int2": "SMALLINT", "int4": "INTEGER", "int8": "BIGINT", "float4": "FLOAT", "float8": "DOUBLE",
+    "date": "DATE", "timestamptz": "TIMESTAMPTZ", "timestamp": "TIMESTAMP", "uuid": "UUID",
+    "_text": "VARCHAR[]", "_int4": "INTEGER[]", "_int8": "BIGINT[]",
+}  # fmt: skip
+META = {
+    "__op": "VARCHAR", "__commit_lsn": "UBIGINT", "__ordinal": "UBIGINT", "__source_ts_ms": "BIGINT",
+    "__deleted": "BOOLEAN", "__unchanged": "VARCHAR[]", "__key_before": "JSON",
+}  # fmt: skip
+
+
+@dataclasses.dataclass
+class Proof:
+    table: str
+    source: int  # rows in the source
+    replayed: int  # rows by replaying the files
+    differing: int  # rows of both with another value in any column
+    lost: int  # rows of the source that the replay has not
+    doubled: int  # rows of the replay that the source has not, and changes that are in the files twice
+    changes: int  # lines in the files
+
+    def holds(self):
+        return self.differing == self.lost == self.doubled == 0
+
+
+def name(text):
+    return '"' + text.replace('"', '""') + '"'
+
+
+def literal(text):
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+class Table:
+    def __init__(self, connection, oid, schema, table, key):
+        self.schema, self.table, self.key = schema, table, key
+        self.types, self.exports = {}, []
+        for column, full, enum, kind in connection.execute(COLUMNS, (oid,)).fetchall():
+            if kind == "numeric" and "(" in full:
+                self.types[column] = full.replace("numeric", "DECIMAL")
+            else:
+                self.types[column] = "VARCHAR" if enum else TYPES.get(kind, "VARCHAR")
+            self.exports.append(export(column, kind))
+
+    def columns_sql(self, more=()):
+        """For `columns = …` of DuckDB's readers."""
+        return "{" + ", ".join(f"{literal(c)}: {literal(t)}" for c, t in [*self.types.items(), *more]) + "}"
+
+
+def export(column, kind):
+    """The column as DuckDB's CSV reader wants it."""
+    if kind.startswith("_"):
+        return f"to_json({name(column)})::text"
+    if kind == "bytea":
+        return f"translate(encode({name(column)}, 'base64'), E'\\n', '')"
+    return name(column)
+
+
+def load_source(connection, db, table, directory):
+    """The source's rows -> table `source`."""
+    path = directory / f"{table.schema}.{table.table}.csv"
+    exports = ", ".join(table.exports)
+    sql = f"COPY (SELECT {exports} FROM {name(table.schema)}.{name(table.table)}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)"
+    with path.open("wb") as file, connection.cursor().copy(sql) as copy:
+        for block in copy:
+            file.write(block)
+    # Lists come as JSON text, which is DuckDB's own text form of them only by way of its JSON type.
+    texts = ", ".join(
+        f"{literal(c)}: 'VARCHAR'" if t.endswith("[]") else f"{literal(c)}: {literal(t)}"
+        for c, t in table.types.items()
+    )
+    lists = ", ".join(
+        f"from_json({name(c)}, {literal(list_shape(t))}) AS {name(c)}"
+        for c, t in table.types.items()
+        if t.endswith("[]")
+    )
+    db.execute(
+        f"CREATE OR REPLACE TABLE source AS SELECT * {f'REPLACE ({lists})' if lists else ''} FROM read_csv({literal(path)},"
+        f" columns = {{{texts}}}, header = false, delim = ',', quote = '\"', escape = '\"', allow_quoted_nulls = false,"
+        " auto_detect = false, nullstr = '', max_line_size = 16000000, parallel = false, new_line = '\\n')"
+    )
+    path.unlink()
+
+
+def list_shape(kind):
+    return f'["{kind.removesuffix("[]")}"]'
+
+
+def load_changes(db, table, out):
+    """The files -> table `change`: one row a position, numbered in the order of the log. How many lines, how many twice."""
+    files = out / table.schema / table.table / "*.json"
+    if not any(files.parent.glob("*.json")):
+        columns = ", ".join(f"{name(c)} {t}" for c, t in [*table.types.items(), *META.items()])
+        db.execute(f"CREATE OR REPLACE TABLE line ({columns})")
+    else:
+        db.execute(
+            f"CREATE OR REPLACE TABLE line AS FROM read_json({literal(files)}, format = 'newline_delimited',"
+            f" columns = {table.columns_sql(META.items())}, maximum_object_size = 64000000)"
+        )
+    db.execute("""
+        CREATE OR REPLACE TABLE change AS
+        SELECT DISTINCT ON (__commit_lsn, __ordinal) *, row_number() OVER (ORDER BY __commit_lsn, __ordinal) AS n
+          FROM line ORDER BY __commit_lsn, __ordinal;
+        -- A truncation clears what came before it.
+        DELETE FROM change WHERE n <= (SELECT max(n) FROM change WHERE __op = 't');
+    """)
+    return db.execute("SELECT count(*), count(*) - count(DISTINCT (__commit_lsn, __ordinal)) FROM line").fetchone()
+
+
+# A key's changes fall into lives: each begins with r or c and ends with d, or goes on. In a life a column has the last
+# value that travelled. A life that began with a key change inherits what did not travel since from the life before it,
+# which ended in the change just before, under the key that __key_before names.
+REPLAY = """
+CREATE OR REPLACE TABLE replay AS
+WITH RECURSIVE told AS (
+    SELECT *, count(*) FILTER (WHERE __op IN ('r', 'c')) OVER (PARTITION BY {key} ORDER BY n) AS life FROM change
+), life AS (
+    SELECT {key}, life, min(n) AS first, max(n) AS last, arg_max(__op, n) = 'd' AS over,
+           arg_min({{k: __key_before}}, n).k IS NOT NULL AS inherits{values}
+      FROM told GROUP BY {key}, life
+), heir AS (
+    SELECT life.*, before.last AS parent
+      FROM life LEFT JOIN life AS before ON life.inherits AND before.over AND before.last = life.first - 1
+), line_of AS (
+    SELECT last AS heir_id, last AS ancestor, 0 AS depth FROM heir WHERE NOT over
+    UNION ALL
+    SELECT line_of.heir_id, heir.parent, depth + 1 FROM line_of JOIN heir ON heir.last = line_of.ancestor
+     WHERE heir.parent IS NOT NULL
+)
+SELECT {columns}
+  FROM heir JOIN (SELECT heir_id{inherited} FROM line_of JOIN heir ON heir.last = line_of.ancestor GROUP BY heir_id) AS found
+    ON heir.last = found.heir_id
+"""
+
+
+def replay_keyed(db, table):
+    key = ", ".join(f"told.{name(c)}" for c in table.key).replace("told.", "")
+    others = [c for c in table.types if c not in table.key]
+    values = "".join(
+        f",\n           arg_max({{v: {name(c)}}}, n) FILTER (WHERE __op <> 'd' AND NOT list_contains(__unchanged, {literal(c)})) AS {name(c)}"
+        for c in others
+    )
+    inherited = "".join(
+        f", arg_min(heir.{name(c)}, depth) FILTER (WHERE heir.{name(c)} IS NOT NULL) AS {name(c)}" for c in others
+    )
+    columns = ", ".join(f"heir.{name(c)}" if c in table.key else f"found.{name(c)}.v AS {name(c)}" for c in table.types)
+    db.execute(REPLAY.format(key=key, values=values, inherited=inherited, columns=columns))
+
+
+def compare_keyed(db, table):
+    key = ", ".join(name(c) for c in table.key)
+    first = name(table.key[0])
+    differs = " OR ".join(f"s.{name(c)} IS DISTINCT FROM r.{name(c)}" for c in table.types if c not in table.key)
+    return db.execute(f"""
+        SELECT count(*) FILTER (WHERE s.{first} IS NOT NULL AND r.{first} IS NOT NULL AND ({differs or "false"})),
+               count(*) FILTER (WHERE r.{first} IS NULL), count(*) FILTER (WHERE s.{first} IS NULL)
+          FROM source s FULL OUTER JOIN replay r USING ({key})
+    """).fetchone()
+
+
+def compare_bags(db, table):
+    """Without a key: how often does each row stand on either side?"""
+    columns = ", ".join(name(c) for c in table.types)
+    return db.execute(f"""
+        SELECT 0, coalesce(sum(greatest(s - r, 0)), 0)::BIGINT, coalesce(sum(greatest(r - s, 0)), 0)::BIGINT FROM (
+            SELECT count(*) FILTER (WHERE side = 's') AS s, count(*) FILTER (WHERE side = 'r') AS r
+              FROM (SELECT 's' AS side, {columns} FROM source UNION ALL SELECT 'r', {columns} FROM replay)
+             GROUP BY {columns})
+    """).fetchone()
+
+
+def prove(connection, schema, out, directory):
+    """A Proof for each table of the schema. `directory` is for temporary files."""
+    connection.execute("SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET extra_float_digits = 1")
+    db = duckdb.connect()
+    db.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+    proofs = []
+    for row in connection.execute(TABLES, (schema,)).fetchall():
+        table = Table(connection, *row)
+        load_source(connection, db, table, pathlib.Path(directory))
+        changes, twice = load_changes(db, table, pathlib.Path(out))
+        # bytea travels as base64 on both sides: equal text is equal bytes.
+        if table.key:
+            replay_keyed(db, table)
+        else:
+            columns = ", ".join(name(c) for c in table.types)
+            db.execute(f"CREATE OR REPLACE TABLE replay AS SELECT {columns} FROM change")
+        differing, lost, extra = compare_keyed(db, table) if table.key else compare_bags(db, table)
+        source, replayed = db.execute("SELECT (SELECT count(*) FROM source), (SELECT count(*) FROM replay)").fetchone()
+        proofs.append(Proof(f"{table.schema}.{table.table}", source, replayed, differing, lost, extra + twice, changes))
+    db.close()
+    return proofs
+
+
+def print_proofs(proofs):
+    head = ("table", "source rows", "by replay", "differing", "lost", "doubled", "changes in files")
+    cells = [head]
+    for p in [*proofs, total(proofs)]:
+        cells.append((p.table, *(f"{n:,}" for n in (p.source, p.replayed, p.differing, p.lost, p.doubled, p.changes))))
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    for i, row in enumerate(cells):
+        if i in (1, len(cells) - 1):
+            print("    " + "  ".join("-" * width for width in widths))
+        print("    " + "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))]))
+
+
+def total(proofs):
+    fields = [f.name for f in dataclasses.fields(Proof)][1:]
+    return Proof("all", *(sum(getattr(p, f) for p in proofs) for f in fields))
