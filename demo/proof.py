@@ -103,7 +103,8 @@ def load_source(connection, db, table, directory):
         if t.endswith("[]")
     )
     db.execute(
-        f"CREATE OR REPLACE TABLE source AS SELECT * {f'REPLACE ({lists})' if lists else ''} FROM read_csv({literal(path)},"
+        f"CREATE OR REPLACE TABLE source AS SELECT * {f'REPLACE ({lists})' if lists else ''}"
+        f" FROM read_csv({literal(path)},"
         f" columns = {{{texts}}}, header = false, delim = ',', quote = '\"', escape = '\"', allow_quoted_nulls = false,"
         " auto_detect = false, nullstr = '', max_line_size = 16000000, parallel = false, new_line = '\\n')"
     )
@@ -115,7 +116,8 @@ def list_shape(kind):
 
 
 def load_changes(db, table, out):
-    """The files -> table `change`: one row a position, numbered in the order of the log. How many lines, how many twice."""
+    """The files -> table `change`: one row a position, numbered in the order of the log. How many lines, how many
+    twice."""
     files = out / table.schema / table.table / "*.json"
     if not any(files.parent.glob("*.json")):
         columns = ", ".join(f"{name(c)} {t}" for c, t in [*table.types.items(), *META.items()])
@@ -156,7 +158,8 @@ WITH RECURSIVE told AS (
      WHERE heir.parent IS NOT NULL
 )
 SELECT {columns}
-  FROM heir JOIN (SELECT heir_id{inherited} FROM line_of JOIN heir ON heir.last = line_of.ancestor GROUP BY heir_id) AS found
+  FROM heir
+  JOIN (SELECT heir_id{inherited} FROM line_of JOIN heir ON heir.last = line_of.ancestor GROUP BY heir_id) AS found
     ON heir.last = found.heir_id
 """
 
@@ -165,7 +168,8 @@ def replay_keyed(db, table):
     key = ", ".join(f"told.{name(c)}" for c in table.key).replace("told.", "")
     others = [c for c in table.types if c not in table.key]
     values = "".join(
-        f",\n           arg_max({{v: {name(c)}}}, n) FILTER (WHERE __op <> 'd' AND NOT list_contains(__unchanged, {literal(c)})) AS {name(c)}"
+        f",\n           arg_max({{v: {name(c)}}}, n)"
+        f" FILTER (WHERE __op <> 'd' AND NOT list_contains(__unchanged, {literal(c)})) AS {name(c)}"
         for c in others
     )
     inherited = "".join(

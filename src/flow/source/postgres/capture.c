@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // State records, by key: "table/OID": u8 version, u8 truncate, u8 view, sized space, sized name.
-//                        "seen/TOPIC": u8 version; the topic has rows from a table of that name, this one or an earlier.
+//                        "seen/TOPIC": u8 version; the topic has rows from a table of that name, now or earlier.
 //                        "leaf/OID":  u8 version, v table's OID, u8 state, v lsn.
 #include "flow/source/postgres/capture.h"
 

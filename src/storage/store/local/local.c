@@ -236,7 +236,7 @@ static bool staged_file_make(Local *local, LocalStage *stage, Err *err) {
             TRY(folder_make(local->staging, 0777, err));
             made = true;
             local->staging_missing = false; // from here on it is this store's own doing
-        } else if (errno != EEXIST) { // of an earlier run
+        } else if (errno != EEXIST) {       // of an earlier run
             return FAIL_ERRNO(err, "make %s", path);
         }
     }
