@@ -21,7 +21,9 @@
 #define NUDGE_US       1000000 // of silence, before the server is asked or made to write something
 #define STOP_US        700000  // for a transaction to end, after *stop
 #define SLOT_WARN_PART 0.5
-#define GATHER_BYTES   65536
+#define GATHER_BYTES   65536 // TCP: the socket turns readable with so many
+#define GATHER_US      150   // unix: a pause before the next read
+#define BURST_BYTES    8192  // received in one turn: more is on its way
 
 typedef struct Run {
     PgSession session;
@@ -220,17 +222,22 @@ static bool journal_full(Run *run) {
     return full;
 }
 
-// While a backlog comes over TCP, bytes gather into large reads: fewer wake-ups on both sides.
-static void gather_adapt(Run *run, bool busy) {
-    if (busy != run->gathering) {
-        run->gathering = busy;
-        pg_wire_gather(&run->stream.wire, busy ? GATHER_BYTES : 1);
+// While a backlog comes, bytes gather into large reads: each wake-up saved is saved on both sides of the socket.
+static void gather_adapt(Run *run, bool burst) {
+    if (burst != run->gathering) {
+        run->gathering = burst;
+        if (!run->stream.local) {
+            pg_wire_gather(&run->stream.wire, burst ? GATHER_BYTES : 1);
+        }
     }
 }
 
 static void wait(Run *run, bool more) {
     struct pollfd fds[PG_READERS_MAX + 2];
     nfds_t count = 0;
+    if (run->gathering && run->stream.local && !more) {
+        clock_sleep_us(GATHER_US);
+    }
     int timeout = more ? 0 : run->gathering ? 1 : POLL_MS;
     fds[count++] = (struct pollfd){.fd = journal_event_fd(run->session.journal), .events = POLLIN};
     if (run->streaming && !run->paused) {
@@ -249,7 +256,7 @@ static bool stream_turn(Run *run, bool *more, Err *err) {
     uint64_t before = stream->wire.received_bytes;
     if (!run->paused) {
         TRY(pg_stream_pump(stream, more, err));
-        gather_adapt(run, stream->wire.received_bytes - before >= GATHER_BYTES);
+        gather_adapt(run, stream->wire.received_bytes - before >= BURST_BYTES);
     }
     TRY(attend(run, err));
     TRY(pg_stream_cut(stream, false, err));

@@ -6,10 +6,12 @@
 #include "core/sys/crash.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #define WIRE_BUFFER_BYTES  (256 * KIB)
 #define WIRE_MESSAGE_MAX   ((size_t)1 << 30) // PostgreSQL's own limit of a row
 #define PUMP_BYTES         (1 * MIB)         // worked off before the loop looks at its other duties
+#define SHORT_READ_BYTES   (64 * KIB)
 #define IDLE_CUT_US        (10 * 1000000)
 #define IDLE_CUT_BYTES     (16 * MIB)
 #define HELD_CUT_US        100000
@@ -489,6 +491,9 @@ bool pg_stream_pump(PgStream *stream, bool *more, Err *err) {
         stream->heard_us = clock_monotonic_us();
         worked += received;
         TRY(buffered_apply(stream, err));
+        if (received < SHORT_READ_BYTES) {
+            return true; // the socket is empty, or nearly so
+        }
         if (stream->changes_uncut > 0 && !stream->in_transaction && !journal_busy(stream->session->journal)) {
             break; // the flusher is idle: cut now
         }
@@ -654,6 +659,9 @@ bool pg_stream_open(PgStream *stream, PgSession *session, uint64_t from, Err *er
         TRY(pg_conn_open(&stream->conn, session->context->url, PG_CONN_REPLICATION, err));
         TRY(pg_wire_open(&stream->wire, &stream->conn, WIRE_BUFFER_BYTES, WIRE_MESSAGE_MAX, err));
     }
+    int domain = 0;
+    socklen_t size = sizeof(domain);
+    stream->local = getsockopt(stream->wire.fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
     stream->cut_at_us = stream->heard_us = clock_monotonic_us();
     return true;
 }

@@ -13,6 +13,7 @@ typedef struct PgStream {
     PgSession *session;
     PgConn conn;
     PgWire wire;
+    bool local;    // over a unix socket
     Map relations; // oid -> PgRelation
     PgRelation *last_relation;
     TxSpool *tx_spool;
