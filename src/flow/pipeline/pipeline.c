@@ -32,6 +32,7 @@ typedef struct Runner {
     PipelineReport report;
     TableReport *tables; // the newest report's, copied
     size_t table_capacity;
+    Arena names; // of those tables
     int64_t started_us, status_at;
     Arena requests;
     char *resync;
@@ -88,6 +89,12 @@ static void tables_keep(Runner *runner, const SourceReport *source) {
     }
     if (source->table_count > 0) {
         memcpy(runner->tables, source->tables, source->table_count * sizeof(*runner->tables));
+    }
+    arena_reset(&runner->names); // the source's own end with its run, and the last report is made after it
+    for (size_t i = 0; i < source->table_count; i++) {
+        TableReport *table = &runner->tables[i];
+        table->name = arena_text(&runner->names, slice_of(table->name));
+        table->reason = table->reason != NULL ? arena_text(&runner->names, slice_of(table->reason)) : NULL;
     }
     runner->report.tables = runner->tables;
     runner->report.table_count = source->table_count;
@@ -183,8 +190,6 @@ static bool attempt(Runner *runner, Err *err) {
         context.context = runner;
         ok = config->source->run(&context, err);
     }
-    runner->report.tables = NULL; // their names were the run's
-    runner->report.table_count = 0;
     journal_close(runner->journal);
     runner->journal = NULL;
     return ok;
@@ -278,6 +283,7 @@ bool pipeline_run(const PipelineConfig *config, const PipelineRun *run, Pipeline
     Runner runner = {.config = config, .run = run, .lock = -1, .started_us = clock_monotonic_us()};
     runner.report = (PipelineReport){.lag_ms = -1, .slot_retained_bytes = -1, .slot_safe_bytes = -1};
     arena_init(&runner.requests, "run", 0);
+    arena_init(&runner.names, "run", 0);
     bool ok = runner_run(&runner, err);
     *last = runner.report;
     last->tables = NULL;
@@ -285,6 +291,7 @@ bool pipeline_run(const PipelineConfig *config, const PipelineRun *run, Pipeline
     file_close(&runner.lock);
     free(runner.tables);
     arena_release(&runner.requests);
+    arena_release(&runner.names);
     return ok;
 }
 

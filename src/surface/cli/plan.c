@@ -15,7 +15,20 @@ const char *source_mode_name(SourceMode mode) {
 
 static void label(Buf *out, const char *name) {
     buf_text(out, "  ");
-    text_pad(out, slice_of(name), 12);
+    text_pad(out, slice_of(name), 14);
+}
+
+// "leat_shop","leat_shop_inserts" as the source is told; people read it without quotes.
+static char *publications(const PipelinePlan *plan, Buf *names) {
+    for (const char *at = plan->publication != NULL ? plan->publication : ""; *at != '\0'; at++) {
+        if (*at == ',') {
+            buf_text(names, ", ");
+        } else if (*at != '"') {
+            buf_u8(names, (uint8_t)*at);
+        }
+    }
+    buf_u8(names, '\0');
+    return (char *)names->data;
 }
 
 static void tables_text(Buf *out, const PipelinePlan *plan) {
@@ -57,17 +70,17 @@ static void source_text(Buf *out, SourceMode mode, const PipelinePlan *plan) {
         buf_text(out, "nothing that stays on the source\n");
         return;
     }
+    DEFER(buf_release) Buf names = {0};
     label(out, "publications");
-    buf_printf(out, "%s\n", plan->publication != NULL ? plan->publication : "");
+    buf_printf(out, "%s\n", publications(plan, &names));
     label(out, "slot");
     buf_printf(out, "%s%s\n", plan->slot != NULL ? plan->slot : "", plan->slot_exists ? "" : ", to be created");
     label(out, "WAL cap");
     if (plan->slot_cap_bytes < 0) {
-        buf_text(out, "none: while leat does not run the slot keeps all WAL on the source (max_slot_wal_keep_size)\n");
+        buf_text(out, "none (max_slot_wal_keep_size): the slot keeps all WAL while leat does not run\n");
     } else {
-        buf_text(out, "the slot is lost when leat is more than ");
         text_bytes(out, (double)plan->slot_cap_bytes);
-        buf_text(out, " of WAL behind (max_slot_wal_keep_size)\n");
+        buf_text(out, " (max_slot_wal_keep_size): further behind, the slot is lost\n");
     }
 }
 
@@ -95,13 +108,14 @@ void plan_text(Buf *out, const PipelineConfig *config, SourceMode mode, const Pi
 }
 
 void plan_json(Buf *out, const PipelineConfig *config, SourceMode mode, const PipelinePlan *plan) {
+    DEFER(buf_release) Buf names = {0};
     buf_u8(out, '{');
     json_field_text(out, "event", "plan");
     json_field_text(out, "pipeline", config->name);
     json_field_text(out, "mode", source_mode_name(mode));
     json_field_bool(out, "first_run", plan->first_run);
     json_field_text(out, "server", plan->server);
-    json_field_text(out, "publications", plan->publication);
+    json_field_text(out, "publications", publications(plan, &names));
     json_field_text(out, "slot", plan->slot);
     json_field_bool(out, "slot_exists", plan->slot_exists);
     json_field_int(out, "slot_cap_bytes", plan->slot_cap_bytes);
@@ -125,19 +139,25 @@ void plan_json(Buf *out, const PipelineConfig *config, SourceMode mode, const Pi
 
 static void slot_text(Buf *out, const Summary *summary) {
     const PipelinePlan *plan = summary->plan;
-    buf_printf(out, "the slot %s stays on the source and keeps WAL there until leat runs again: ",
-               plan->slot != NULL ? plan->slot : "");
-    if (plan->slot_cap_bytes < 0) {
-        buf_text(out, "without limit (max_slot_wal_keep_size is not set)");
-    } else {
-        buf_text(out, "up to ");
-        text_bytes(out, (double)plan->slot_cap_bytes);
-    }
+    label(out, "slot");
+    buf_printf(out, "%s stays on the source and keeps its WAL until leat runs again:\n", plan->slot);
+    label(out, "");
     if (summary->last->slot_retained_bytes >= 0) {
-        buf_text(out, ", now ");
+        buf_text(out, "now ");
         text_bytes(out, (double)summary->last->slot_retained_bytes);
+        buf_text(out, ", ");
     }
-    buf_printf(out, "\nto go on: the same command; to remove all of it: leat delete %s\n", summary->config->name);
+    if (plan->slot_cap_bytes < 0) {
+        buf_text(out, "without limit (max_slot_wal_keep_size is not set)\n");
+    } else {
+        buf_text(out, "at most ");
+        text_bytes(out, (double)plan->slot_cap_bytes);
+        buf_text(out, "\n");
+    }
+    label(out, "go on");
+    buf_text(out, "with the same command\n");
+    label(out, "remove");
+    buf_printf(out, "leat delete %s\n", summary->config->name);
 }
 
 void summary_text(Buf *out, const Summary *summary) {
@@ -152,12 +172,16 @@ void summary_text(Buf *out, const Summary *summary) {
     text_bytes(out, (double)last->sink.bytes);
     buf_text(out, ") in ");
     text_duration(out, summary->elapsed_ms);
-    buf_printf(out, ", in %s\n", summary->config->sink_url);
+    buf_u8(out, '\n');
+    label(out, "written to");
+    text_plain(out, slice_of(summary->config->sink_url));
+    buf_u8(out, '\n');
     if (last->dead_letters > 0) {
+        label(out, "dead letters");
         text_count(out, (double)last->dead_letters);
-        buf_printf(out, " rows went to the dead letters: leat status %s\n", summary->config->name);
+        buf_text(out, " rows could not be carried\n");
     }
-    if (summary->mode != SOURCE_SNAPSHOT_ONLY) {
+    if (summary->mode != SOURCE_SNAPSHOT_ONLY && summary->plan->slot != NULL) {
         slot_text(out, summary);
     }
 }

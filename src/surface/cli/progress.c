@@ -11,19 +11,20 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum { TABLES_SHOWN = 15, DRAW_EVERY_MS = 200, LINE_EVERY_MS = 1000 };
+enum { TABLES_SHOWN = 15, WIDE = 72, DRAW_EVERY_MS = 200, LINE_EVERY_MS = 1000 };
 
 // A count that grows, and how fast of late.
 typedef struct Rate {
     uint64_t count;
     int64_t at_ms;
     double per_second;
+    TableState state; // what is counted: rows of the snapshot, then changes
 } Rate;
 
 struct Progress {
     const char *pipeline;
     Arena *arena;
-    bool terminal, color;
+    bool terminal;
     bool log_above; // stderr is a terminal too: its lines go through us
     int64_t shown_ms;
     uint64_t rows;
@@ -46,6 +47,13 @@ static void rate_take(Rate *rate, uint64_t count, int64_t now_ms) {
     }
     rate->count = count;
     rate->at_ms = now_ms;
+}
+
+static void table_rate_take(Rate *rate, const TableReport *table, int64_t now_ms) {
+    if (rate->state != table->state) {
+        *rate = (Rate){.state = table->state};
+    }
+    rate_take(rate, table->state == TABLE_STREAMING ? table->changes : table->snapshot_rows, now_ms);
 }
 
 static Rate *rate_of(Progress *progress, const TableReport *table) {
@@ -152,17 +160,19 @@ static void table_line(Buf *line, const TableReport *table, const Rate *rate, in
     text_count(&text, streaming ? (double)table->changes : (double)table->snapshot_rows);
     buf_text(&text, streaming ? " changes" : " rows   ");
     cell(line, &text, 19);
-    buf_reset(&text);
-    if (rate->per_second >= 1) {
-        text_count(&text, rate->per_second);
-        buf_text(&text, "/s");
+    if (columns >= WIDE) {
+        buf_reset(&text);
+        if (rate->per_second >= 1) {
+            text_count(&text, rate->per_second);
+            buf_text(&text, "/s");
+        }
+        cell(line, &text, 11);
+        buf_reset(&text);
+        if (!streaming) {
+            text_bytes(&text, (double)table->snapshot_bytes);
+        }
+        cell(line, &text, 9);
     }
-    cell(line, &text, 11);
-    buf_reset(&text);
-    if (columns >= 72 && !streaming) {
-        text_bytes(&text, (double)table->snapshot_bytes);
-    }
-    cell(line, &text, columns >= 72 ? 9 : 0);
     buf_reset(&text);
     share(&text, table);
     cell(line, &text, 9);
@@ -219,7 +229,7 @@ static void block_build(Progress *progress, const PipelineReport *report, Buf *b
     for (size_t i = 0; i < count; i++) {
         name_width = MAX(name_width, text_width(slice_of(chosen[i]->name)));
     }
-    name_width = MIN(name_width, (size_t)MAX(columns - 62, 20));
+    name_width = MIN(name_width, (size_t)MAX(columns - (columns >= WIDE ? 66 : 42), 16));
     DEFER(buf_release) Buf line = {0};
     head_line(&line, progress, report);
     line_add(block, &line, columns);
@@ -315,7 +325,7 @@ void progress_report(void *context, const PipelineReport *report) {
     for (size_t i = 0; i < report->table_count; i++) {
         const TableReport *table = &report->tables[i];
         progress->rows += table->snapshot_rows;
-        rate_take(rate_of(progress, table), table->snapshot_rows + table->changes, now_ms);
+        table_rate_take(rate_of(progress, table), table, now_ms);
     }
     rate_take(&progress->changes, report->changes, now_ms);
     bool last = report->phase == PIPELINE_DONE;
