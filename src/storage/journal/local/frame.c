@@ -84,8 +84,8 @@ uint32_t frame_seal(Buf *buf, size_t start, FrameKind kind, LogPosition at, uint
 bool frame_plausible(const uint8_t *header, LogPosition at, uint64_t left, uint64_t *size) {
     *size = load_u32le(header + 4);
     uint64_t kind = load_u64le(header + 24);
-    return load_u64le(header + 8) == at && *size >= FRAME_HEADER_BYTES && *size <= left && kind >= FRAME_STATE &&
-           kind <= FRAME_CUT;
+    return load_u64le(header + 8) == at && *size >= FRAME_HEADER_BYTES && frame_padded(*size) <= left &&
+           kind >= FRAME_STATE && kind <= FRAME_CUT;
 }
 
 bool frame_decode(const uint8_t *bytes, uint64_t size, Frame *frame) {
