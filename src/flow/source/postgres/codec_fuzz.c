@@ -47,7 +47,10 @@ static void check_again(const PgCodec *codec, const Value *value, Arena *arena) 
     Value again;
     buf_init(&buf, 0);
     value_text(&buf, &codec->type, value);
-    ASSERT(pg_decode_text(codec, buf_slice(&buf), arena, &again, err) && value_equal(value, &again));
+    if (!pg_decode_text(codec, buf_slice(&buf), arena, &again, err) || !value_equal(value, &again)) {
+        panic("%.*s is not read back from its text '%.*s': %s", SLICE_ARG(codec->type.source_name),
+              SLICE_ARG(buf_slice(&buf)), err->message);
+    }
     buf_reset(&buf);
     value_encode(&buf, value);
     Reader reader = reader_of(buf_slice(&buf));
