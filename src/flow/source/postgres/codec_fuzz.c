@@ -9,8 +9,9 @@ enum { OID_END = 6200, HEAD_BYTES = 3, BYTES_PER_BYTE = 256 };
 
 static const PgCodec *codecs[256];
 static size_t codec_count;
+static PgTypes *types; // as long as the process
 
-static void codec_add(PgTypes *types, uint32_t oid) {
+static void codec_add(uint32_t oid) {
     Err err[1] = {{0}};
     ASSERT(codec_count < ARRAY_LEN(codecs) && pg_types_codec(types, NULL, oid, -1, &codecs[codec_count], err));
     codec_count++;
@@ -21,12 +22,12 @@ static void codecs_init(void) {
     static PgCodec composite = {.binary = pg_binary_composite, .text = pg_text_composite, .field_count = 3};
     static const PgCodec *fields[3];
     static Field type_fields[3];
-    PgTypes *types = pg_types_new();
+    types = pg_types_new();
     for (uint32_t oid = 1; oid < OID_END; oid++) {
         bool array;
         // Vectors print as lists, and are read back from numbers and spaces.
         if (pg_builtin_find(oid, &array) != NULL && oid != 22 && oid != 30 && oid != 1006 && oid != 1013) {
-            codec_add(types, oid);
+            codec_add(oid);
         }
     }
     uint32_t oids[] = {25, 3904, 1009};
