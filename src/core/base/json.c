@@ -77,7 +77,7 @@ static void escape(Buf *buf, uint8_t byte) {
     }
 }
 
-void json_string(Buf *buf, Slice text) {
+void json_quote(Buf *buf, Slice text) {
     buf_u8(buf, '"');
     const uint8_t *at = text.data, *end = text.data + text.size;
     while (at < end) {
@@ -107,7 +107,7 @@ void json_key(Buf *buf, const char *name) {
     if (buf->size > 0 && buf->data[buf->size - 1] != '{') {
         buf_u8(buf, ',');
     }
-    json_string(buf, slice_of(name));
+    json_quote(buf, slice_of(name));
     buf_u8(buf, ':');
 }
 
@@ -116,7 +116,7 @@ void json_field_text(Buf *buf, const char *name, const char *text) {
     if (text == NULL) {
         buf_text(buf, "null");
     } else {
-        json_string(buf, slice_of(text));
+        json_quote(buf, slice_of(text));
     }
 }
 

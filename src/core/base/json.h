@@ -6,7 +6,7 @@
 #include "core/base/buf.h"
 
 // A quoted string. Bytes that are not UTF-8 become U+FFFD; control characters are escaped.
-void json_string(Buf *buf, Slice text);
+void json_quote(Buf *buf, Slice text);
 // True when the text is valid UTF-8 (RFC 3629: no surrogates, no overlong forms).
 bool json_utf8_valid(Slice text);
 

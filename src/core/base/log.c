@@ -33,7 +33,7 @@ static void field_value(Buf *line, const LogField *field, bool json) {
     switch (field->kind) {
     case LOG_KIND_TEXT:
         if (json) {
-            json_string(line, field->text);
+            json_quote(line, field->text);
         } else {
             buf_put(line, field->text);
         }
@@ -61,10 +61,10 @@ static void line_json(Buf *line, LogLevel level, LogArea area, const char *messa
     strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
     buf_printf(line, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"area\":\"%s\",\"message\":", stamp,
                (int)(now.tv_nsec / 1000000), LEVEL_NAMES[level], AREA_NAMES[area]);
-    json_string(line, slice_of(message));
+    json_quote(line, slice_of(message));
     for (const LogField *field = fields; field->kind != LOG_KIND_END; field++) {
         buf_u8(line, ',');
-        json_string(line, slice_of(field->name));
+        json_quote(line, slice_of(field->name));
         buf_u8(line, ':');
         field_value(line, field, true);
     }

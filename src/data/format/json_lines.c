@@ -73,7 +73,7 @@ static void decimal_number(Buf *buf, const Type *type, const Value *value) {
 static void document(Buf *buf, const JsonOptions *options, const Type *type, Slice text) {
     bool embed = type->kind == TYPE_JSON && options->documents == JSON_DOCUMENTS_EMBEDDED;
     if (!embed || !json_document_write(buf, text)) {
-        json_string(buf, text);
+        json_quote(buf, text);
     }
 }
 
@@ -100,7 +100,7 @@ static void write_struct(Buf *buf, const JsonOptions *options, const Type *type,
         if (i > 0) {
             buf_u8(buf, ',');
         }
-        json_string(buf, type->fields[i].name);
+        json_quote(buf, type->fields[i].name);
         buf_u8(buf, ':');
         write_value(buf, options, &type->fields[i].type, &value->items.at[i]);
     }
@@ -113,7 +113,7 @@ static void write_map(Buf *buf, const JsonOptions *options, const Type *type, co
         if (i > 0) {
             buf_u8(buf, ',');
         }
-        json_string(buf, value->items.at[i].bytes);
+        json_quote(buf, value->items.at[i].bytes);
         buf_u8(buf, ':');
         write_value(buf, options, type->element, &value->items.at[i + 1]);
     }
@@ -125,7 +125,7 @@ static void escaped_text(Buf *buf, const Type *type, const Value *value) {
     Buf text;
     buf_init(&text, 0);
     value_text(&text, type, value);
-    json_string(buf, buf_slice(&text));
+    json_quote(buf, buf_slice(&text));
     buf_release(&text);
 }
 
@@ -315,7 +315,7 @@ static void compile_column(Arena *arena, const Schema *schema, uint32_t i, Buf *
     column->key = (from->flags & (COLUMN_KEY | COLUMN_PRIMARY)) != 0;
     buf_reset(work);
     buf_u8(work, i == 0 ? '{' : ',');
-    json_string(work, written_name(arena, schema, from->name));
+    json_quote(work, written_name(arena, schema, from->name));
     buf_u8(work, ':');
     size_t lead = work->size;
     buf_text(work, "null");

@@ -23,6 +23,8 @@ static const OptionSpec PIPELINE_SPECS[] = {
     {"slot", OPTION_TEXT, 0, AT(slot), "", 0, 0, NULL, "Name of the replication slot; empty = leat_ and the pipeline."},
     {"slot.failover", OPTION_BOOL, 0, AT(slot_failover), "false", 0, 0, NULL,
      "Make the slot a failover slot, which standbys keep in step (PostgreSQL 17 and newer)."},
+    {"messages", OPTION_BOOL, 0, AT(messages), "false", 0, 0, NULL,
+     "Capture what pg_logical_emit_message writes, too, into topic leat.messages."},
     {"slot.create.timeout", OPTION_DURATION, 0, AT(slot_create_timeout_ms), "5m", 1000, 86400000, NULL,
      "How long the creation of the slot may wait for open writing transactions."},
     {"snapshot.connections", OPTION_INT, 0, AT(snapshot_connections), "2", 1, 32, NULL,

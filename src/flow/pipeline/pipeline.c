@@ -160,6 +160,7 @@ static void source_context(const PipelineConfig *config, SourceContext *context)
                                .detach = options->detach,
                                .dead_letters = strcmp(options->errors, "dead-letter") == 0,
                                .slot_failover = options->slot_failover,
+                               .messages = options->messages,
                                .snapshot_connections = (int)options->snapshot_connections,
                                .slot_create_timeout_ms = (int)options->slot_create_timeout_ms,
                                .journal_bytes_max = (uint64_t)options->journal_bytes_max,

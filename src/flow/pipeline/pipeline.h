@@ -26,6 +26,7 @@ typedef struct PipelineOptions {
     const char *errors;      // fail | dead-letter
     const char *detach;      // partition policy: resync | keep | stop
     bool slot_failover;
+    bool messages; // logical messages are captured too
     int64_t memory_limit;
     int64_t snapshot_connections;
     int64_t slot_create_timeout_ms;

@@ -48,6 +48,7 @@ typedef struct SourceContext {
     const char *detach;           // partition policy: resync | keep | stop
     bool dead_letters;            // a row that cannot be decoded goes there instead of stopping the run
     bool slot_failover;
+    bool messages; // pg_logical_emit_message is captured too, into topic leat.messages
     size_t memory_bytes_max;
     int snapshot_connections;
     int slot_create_timeout_ms;

@@ -130,7 +130,7 @@ void plan_json(Buf *out, const PipelineConfig *config, SourceMode mode, const Pi
     buf_u8(out, '[');
     for (size_t i = 0; i < plan->warning_count; i++) {
         buf_text(out, i > 0 ? "," : "");
-        json_string(out, slice_of(plan->warnings[i]));
+        json_quote(out, slice_of(plan->warnings[i]));
     }
     buf_text(out, "]}\n");
 }

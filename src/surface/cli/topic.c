@@ -98,7 +98,7 @@ static void event_line(Reading *reading, const JournalEntry *entry) {
     Buf *out = &reading->out;
     buf_u8(out, '{');
     json_key(out, "topic");
-    json_string(out, entry->topic->name);
+    json_quote(out, entry->topic->name);
     json_field_uint(out, "offset", entry->offset);
     json_field_uint(out, "schema", entry->schema->id);
     json_key(out, "row");

@@ -296,8 +296,8 @@ static bool leaf_vanished(PgCapture *capture, PgLeaf *leaf, const char *detach, 
         FAIL(err, ERR_TABLE,
              "table %s has lost a partition (relation %u): its rows left without a trace in the changes", table->topic,
              leaf->oid);
-        return err_hint(err,
-                        "run again with --set source.detach=resync to read the table again, or =keep to keep the rows");
+        return err_hint(
+            err, "run again with --set partition.detach=resync to read the table again, or =keep to keep the rows");
     }
     leaf_remove(capture, leaf);
     if (strcmp(detach, "keep") != 0) {

@@ -6,6 +6,7 @@
 
 #include "flow/source/postgres/capture.h"
 #include "flow/source/postgres/codec.h"
+#include "flow/source/postgres/pgoutput.h"
 #include "flow/source/postgres/position.h"
 #include "flow/source/postgres/slot.h"
 
@@ -31,9 +32,10 @@ enum { SESSION_JOURNAL = 0, SESSION_SPOOL = 1 }; // indexes of PgRelation.topic 
 
 #define PG_EPOCH_US 946684800000000 // 2000-01-01 in microseconds since 1970
 
-// A row that could not be decoded, with its reason, into topic leat.dead_letters (see dead_letter.c).
+// A row that could not be decoded, with its reason, into topic leat.dead_letters; `event` says when and which.
 CHECKED bool dead_letter_append(PgSession *session, const char *table, const Err *why, const Event *event, Slice raw,
                                 Err *err);
-#define DEAD_LETTER_TOPIC "leat.dead_letters"
+// What pg_logical_emit_message wrote, into topic leat.messages.
+CHECKED bool logical_message_append(PgSession *session, const PgMessage *message, const Event *event, Err *err);
 
 #endif

@@ -309,6 +309,26 @@ static bool truncate_apply(PgStream *stream, const PgMessage *message, uint64_t 
     return true;
 }
 
+// One within a transaction is a change of it; one outside stands for itself, at its own LSN.
+static bool logical_apply(PgStream *stream, const PgMessage *message, Err *err) {
+    Event event = {
+        .commit_lsn = message->logical.lsn, .lsn = message->logical.lsn, .source_us = clock_wall_us(), .ordinal = 1};
+    if (stream->in_transaction) {
+        stream->ordinal++;
+        event.commit_lsn = stream->commit_lsn;
+        event.ordinal = stream->ordinal;
+        event.transaction_id = stream->xid;
+        event.source_us = stream->commit_us;
+    } else if (message->logical.lsn <= stream->from_lsn) {
+        return true; // sent again: it was before the position that this connection started from
+    } else {
+        stream->boundary_lsn = MAX(stream->boundary_lsn, message->logical.lsn); // behind the message's record
+    }
+    event.capture_us = event.source_us;
+    stream->changes_uncut++;
+    return logical_message_append(stream->session, message, &event, err);
+}
+
 // --- transactions ----------------------------------------------------------------------------------------------
 
 static void transaction_begin(PgStream *stream, const PgMessage *message, uint64_t commit_lsn) {
@@ -379,9 +399,10 @@ static bool message_apply(PgStream *stream, uint64_t lsn, Slice bytes, Err *err)
     case PG_STREAM_STOP:
     case PG_ORIGIN:
     case PG_TYPE:
-    case PG_LOGICAL:
     default:
         return true;
+    case PG_LOGICAL:
+        return logical_apply(stream, &message, err);
     }
 }
 
@@ -629,13 +650,14 @@ static char *start_statement(PgStream *stream, Arena *arena, uint64_t from) {
     PgSession *session = stream->session;
     return arena_printf(arena,
                         "START_REPLICATION SLOT %s LOGICAL " LSN_FORMAT
-                        " (proto_version '2', streaming 'on', binary 'true', publication_names %s)",
+                        " (proto_version '2', streaming 'on', binary 'true', messages '%s', publication_names %s)",
                         pg_identifier(arena, slice_of(session->slot)), LSN_ARG(from),
+                        session->context->messages ? "true" : "false",
                         pg_literal(arena, slice_of(session->publications)));
 }
 
 bool pg_stream_open(PgStream *stream, PgSession *session, uint64_t from, Err *err) {
-    *stream = (PgStream){.session = session, .boundary_lsn = from, .cut_lsn = from, .told_lsn = 0};
+    *stream = (PgStream){.session = session, .from_lsn = from, .boundary_lsn = from, .cut_lsn = from};
     arena_init(&stream->scratch, "batch", 0);
     DEFER(arena_release) Arena arena = {.name = "scratch"};
     TRY(slot_check(session, from, err));

@@ -28,6 +28,7 @@ typedef struct PgStream {
     uint64_t ordinal;
     uint32_t spool_generation; // of the registrations in `relations`
 
+    uint64_t from_lsn;     // where this connection started
     uint64_t boundary_lsn; // everything committed below it has been appended
     uint64_t cut_lsn;      // of the last cut handed to the journal
     uint64_t changes_uncut;
