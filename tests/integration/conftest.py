@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import carry as carry_module  # noqa: E402
 import leat as leat_module  # noqa: E402
 import postgres  # noqa: E402
 import replay  # noqa: E402
@@ -127,3 +128,9 @@ def check_equal():
         return {proof.table: proof for proof in proofs}
 
     return check
+
+
+@pytest.fixture(params=["live", "later"])
+def carry(request, leat, db, check_equal):
+    """The test runs twice: leat follows while the changes are made, or reads them afterwards."""
+    return carry_module.Carry(leat, db, check_equal, request.param == "live")

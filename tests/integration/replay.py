@@ -26,7 +26,7 @@ SELECT c.oid::int8, n.nspname, c.relname,
        coalesce((SELECT array_agg(a.attname::text ORDER BY k.ord) FROM pg_index i
           CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, ord)
           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
-         WHERE i.indrelid = c.oid AND CASE WHEN c.relreplident = 'i' THEN i.indisreplident ELSE i.indisprimary END),
+         WHERE i.indrelid = c.oid AND k.ord <= i.indnkeyatts AND CASE WHEN c.relreplident = 'i' THEN i.indisreplident ELSE i.indisprimary END),
          '{}')
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
@@ -212,6 +212,8 @@ class Bag:
             self.rows.clear()
             return
         values = tuple(self.table.frozen(column, row.get(column)) for column, _ in self.table.columns)
+        if row["__op"] == "u" and self.rows[values] > 0:
+            return  # the whole row is the key, and the key did not change
         if row["__op"] != "d":
             self.rows[values] += 1
         elif self.rows[values] > 0:

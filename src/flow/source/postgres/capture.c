@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // State records, by key: "table/OID": u8 version, u8 truncate, u8 view, sized space, sized name.
 //                        "seen/TOPIC": u8 version; the topic has rows from a table of that name, now or earlier.
-//                        "leaf/OID":  u8 version, v table's OID, u8 state, v lsn.
+//                        "leaf/OID":  u8 version, v table's OID, u8 state, v lsn, u8 identity.
 #include "flow/source/postgres/capture.h"
 
 #include "core/base/log.h"
@@ -34,6 +34,7 @@ static void leaf_put(PgCapture *capture, const PgLeaf *leaf) {
     buf_varint(&record, leaf->table->oid);
     buf_u8(&record, (uint8_t)leaf->state);
     buf_varint(&record, leaf->lsn);
+    buf_u8(&record, leaf->identity);
     journal_state_put(capture->journal, record_key(key, "leaf", leaf->oid), buf_slice(&record));
 }
 
@@ -217,11 +218,12 @@ static void load_record(void *context, Slice key, Slice value) {
         PgCaptured *table = map_find_u64(&load->capture->by_oid, read_varint(&reader));
         PgLeafState state = (PgLeafState)read_u8(&reader);
         uint64_t lsn = read_varint(&reader);
+        bool identity = read_u8(&reader) != 0;
         if (table == NULL || state > PG_LEAF_STREAMING) {
             load->bad = true;
             return;
         }
-        leaf_add(load->capture, table, oid, state, lsn);
+        leaf_add(load->capture, table, oid, state, lsn)->identity = identity;
     }
     load->bad |= !reader_done(&reader);
 }
@@ -250,6 +252,24 @@ bool pg_capture_load(PgCapture *capture, Journal *journal, Err *err) {
 
 // --- refresh ---------------------------------------------------------------------------------------------------
 
+bool pg_capture_identity(const PgTable *table) {
+    return table->identity != IDENTITY_NOTHING;
+}
+
+// What a leaf without identity went through was published in part only: with one, its table starts anew.
+static void leaf_identity(PgCapture *capture, PgLeaf *leaf, bool fresh, bool identity) {
+    if (leaf->identity == identity && !fresh) {
+        return;
+    }
+    leaf->identity = identity;
+    leaf_put(capture, leaf);
+    if (identity && !fresh) {
+        log_info(LOG_SOURCE, "a table has got a replica identity: it is read again",
+                 LOG_TEXT("table", leaf->table->topic));
+        pg_capture_resync(capture, leaf->table);
+    }
+}
+
 static void refresh_table(PgCapture *capture, const PgTable *found, PgLeafState fresh, uint64_t fresh_lsn,
                           PgCaptureChange *change) {
     PgCaptured *table = map_find_u64(&capture->by_oid, found->root_oid);
@@ -275,11 +295,12 @@ static void refresh_table(PgCapture *capture, const PgTable *found, PgLeafState 
         leaf_remove(capture, leaf);
         leaf = NULL;
     }
-    if (leaf == NULL) {
+    bool new = leaf == NULL;
+    if (new) {
         leaf = leaf_add(capture, table, found->oid, table->view ? PG_LEAF_PENDING : fresh, fresh_lsn);
-        leaf_put(capture, leaf);
         change->tables = true;
     }
+    leaf_identity(capture, leaf, new, pg_capture_identity(found));
     leaf->seen = true;
     leaf->pages = found->pages;
     leaf->kind = found->kind;

@@ -30,6 +30,7 @@ typedef struct PgLeaf {
     PgLeafState state;
     uint64_t lsn;  // changes committed below it are in the snapshot
     bool seen;     // by the refresh under way
+    bool identity; // its updates and deletes are published
     int64_t pages; // as of the last refresh
     char kind;
     double rows;
@@ -73,6 +74,7 @@ typedef struct PgCaptureChange {
 CHECKED bool pg_capture_refresh(PgCapture *capture, const PgTables *tables, const char *detach, PgLeafState fresh,
                                 uint64_t fresh_lsn, PgCaptureChange *change, Err *err);
 
+bool pg_capture_identity(const PgTable *table);                       // are updates and deletes of it published?
 PgLeaf *pg_capture_find_leaf(const PgCapture *capture, uint32_t oid); // NULL = not captured
 // Moves a leaf to a state and puts that into the journal's next cut.
 void pg_capture_set(PgCapture *capture, PgLeaf *leaf, PgLeafState state, uint64_t lsn);

@@ -53,7 +53,7 @@ static bool publications_apply(PgSetup *setup, Arena *arena, const PgTables *tab
 
 static bool leaf_known(const PgSession *session, const PgTable *table) {
     const PgLeaf *leaf = pg_capture_find_leaf(&session->capture, table->oid);
-    return leaf != NULL && leaf->table->oid == table->root_oid;
+    return leaf != NULL && leaf->table->oid == table->root_oid && leaf->identity == pg_capture_identity(table);
 }
 
 // Publications first: a table that is published only after its snapshot was taken would lose what came between.

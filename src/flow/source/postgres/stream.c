@@ -81,7 +81,8 @@ static void relation_watch(PgStream *stream, const PgMessage *message, const PgL
             session->refresh_wanted = true;
         }
     } else if (found &&
-               (!slice_is(table->root_name, leaf->table->name) || !slice_is(table->root_space, leaf->table->space))) {
+               (leaf->identity != pg_capture_identity(table) || !slice_is(table->root_name, leaf->table->name) ||
+                !slice_is(table->root_space, leaf->table->space))) {
         session->refresh_wanted = true;
     }
 }
