@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // leat sync SOURCE SINK: says what it is going to do, does it, says what it has done.
-#include "core/base/json.h"
+#include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "flow/pipeline/source_url.h"
 #include "surface/cli/output.h"
@@ -124,8 +124,18 @@ static bool plan(const Cli *cli, const Summary *summary, PipelinePlan *to, Err *
         FAIL(err, ERR_LOCKED, "pipeline %s runs already (pid %d)", config->name, pid);
         return err_hint(err, "watch it: leat status %s; stop it: kill %d", config->name, pid);
     }
-    TRY(pipeline_plan(config, summary->mode, cli->arena, to, err));
-    print(summary, plan_as_text, plan_as_json);
+    if (pipeline_plan(config, summary->mode, cli->arena, to, err)) {
+        print(summary, plan_as_text, plan_as_json);
+        return true;
+    }
+    bool known = pipeline_exists(cli_data_directory(cli), config->name, cli->arena);
+    bool waits = summary->mode == SOURCE_FOLLOW && known && !cli_has(cli, "dry-run");
+    if (!waits || err_class(err->code) != ERR_CLASS_TRANSIENT || err->code == ERR_INTERRUPTED) {
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    log_warn(LOG_CLI, "the source is away: waiting for it", LOG_TEXT("reason", err->message));
+    err_clear(err);
+    *to = (PipelinePlan){.slot_cap_bytes = -1};
     return true;
 }
 
