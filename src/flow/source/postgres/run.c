@@ -132,7 +132,7 @@ static bool attend(Run *run, Err *err) {
         }
         map_remove_u64(&session->resync, oid);
     }
-    if (session->refresh_wanted) {
+    if (session->refresh_wanted && !run->snapshot.active) { // a round's readers hold on to leaves that may be gone
         session->refresh_wanted = false;
         bool changed = false;
         TRY(pg_setup_refresh(&run->setup, PG_LEAF_PENDING, 0, &changed, err));

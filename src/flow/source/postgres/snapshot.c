@@ -15,6 +15,7 @@
 struct PgLeafRead {
     PgLeafRead *next;
     PgLeaf *leaf;
+    uint32_t resyncs; // of the table, when the round began
     bool prepared;
     PgRelation relation;
     char *columns;        // of the SELECT, in the relation's arena
@@ -37,6 +38,7 @@ static void round_add(PgSnapshot *snapshot, PgLeaf *leaf) {
     PgLeafRead *read = calloc(1, sizeof(*read));
     ASSERT(read != NULL);
     read->leaf = leaf;
+    read->resyncs = leaf->table->resyncs;
     bool heap = leaf->kind == 'r';
     read->range_count =
         heap && leaf->pages > RANGE_PAGES ? (uint32_t)((leaf->pages + RANGE_PAGES - 1) / RANGE_PAGES) : 1;
@@ -194,8 +196,16 @@ static bool leaf_prepare(PgSnapshot *snapshot, PgLeafRead *read, bool *gone, Err
     return true;
 }
 
+// The table was to be read again after this round had begun: what the round reads of it is not enough, and the leaf
+// stays PENDING for the next one.
+static bool outdated(const PgLeafRead *read) {
+    return read->resyncs != read->leaf->table->resyncs;
+}
+
 static void leaf_done(PgSnapshot *snapshot, PgLeafRead *read) {
-    pg_capture_set(&snapshot->session->capture, read->leaf, PG_LEAF_READ, snapshot->lsn);
+    if (!outdated(read)) {
+        pg_capture_set(&snapshot->session->capture, read->leaf, PG_LEAF_READ, snapshot->lsn);
+    }
     log_info(LOG_SOURCE, "table read", LOG_TEXT("table", read->leaf->table->topic),
              LOG_UINT("rows", read->leaf->table->report.snapshot_rows));
     leaf_read_free(read);
@@ -258,17 +268,17 @@ static bool reader_start(PgSnapshot *snapshot, PgReader *reader, Err *err) {
 static bool reader_assign(PgSnapshot *snapshot, PgReader *reader, Err *err) {
     while (snapshot->first != NULL) {
         PgLeafRead *read = snapshot->first;
-        bool gone = false;
-        if (!read->prepared) {
+        bool gone = false, skipped = !read->prepared && outdated(read);
+        if (!read->prepared && !skipped) {
             TRY(leaf_prepare(snapshot, read, &gone, err));
         }
-        bool exhausted = gone || read->range_next + 1 == read->range_count;
+        bool exhausted = gone || skipped || read->range_next + 1 == read->range_count;
         if (exhausted) {
             snapshot->first = read->next;
             snapshot->last = snapshot->first == NULL ? NULL : snapshot->last;
         }
-        if (gone) {
-            snapshot->session->refresh_wanted = true;
+        if (gone || skipped) {
+            snapshot->session->refresh_wanted |= gone;
             leaf_read_free(read);
             snapshot->unfinished--;
             continue;

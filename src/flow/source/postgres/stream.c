@@ -214,7 +214,8 @@ static bool update_append(PgStream *stream, PgRelation *relation, bool has_befor
     if (has_before && relation->schema.identity == IDENTITY_FULL) {
         unchanged_fill(relation, relation->before, relation->after);
     }
-    if (!has_before || key_equal(relation, relation->before, relation->after)) {
+    // In a table without a key an UPDATE takes one row away and puts another, also when they are equal.
+    if (!has_before || (!relation->whole_row_key && key_equal(relation, relation->before, relation->after))) {
         Event event = event_of(stream, relation, OP_UPDATE, lsn);
         event.before = has_before && relation->schema.identity == IDENTITY_FULL ? relation->before : NULL;
         event.after = relation->after;
