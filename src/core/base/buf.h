@@ -29,7 +29,7 @@ static inline Slice buf_slice(const Buf *buf) {
 // Room for `size` more bytes at the end, not yet counted; NULL past the limit. Then buf_advance what was written.
 bool buf_grow(Buf *buf, size_t size);
 static inline uint8_t *buf_room(Buf *buf, size_t size) {
-    if (UNLIKELY(buf->capacity - buf->size < size) && !buf_grow(buf, size)) {
+    if (UNLIKELY(buf->capacity - buf->size < size || buf->data == NULL) && !buf_grow(buf, size)) {
         return NULL;
     }
     return buf->data + buf->size;

@@ -73,6 +73,14 @@ bool decimal_from_bytes(Arena *arena, Slice bytes, Slice *decimal) {
     if (UNLIKELY(largest > 9999)) {
         return false;
     }
+    // Digits behind the scale would be lost in the text; PostgreSQL cuts them off before it stores a number.
+    int32_t hidden = ((int32_t)count - 1 - weight) * 4 - (int32_t)scale;
+    if (UNLIKELY(count > 0 && hidden > 0)) {
+        static const uint32_t POWERS[] = {1, 10, 100, 1000};
+        if (hidden > 3 || load_u16be(digits.data + digits.size - 2) % POWERS[hidden] != 0) {
+            return false;
+        }
+    }
     bool canonical = count > 0 ? load_u16be(digits.data) != 0 && load_u16be(digits.data + digits.size - 2) != 0
                                : weight == 0 && sign == DECIMAL_POSITIVE;
     if (LIKELY(canonical)) {

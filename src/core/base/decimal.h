@@ -8,8 +8,9 @@
 //     count × u16  0 to 9999, the most significant first
 //
 // all big-endian: what PostgreSQL's numeric_send writes, so that a value is borrowed from the wire once it was checked.
-// There is one form of each number and scale: no zero digit first or last, zero has no digits, weight 0 and no sign,
-// NaN and the infinities have weight and scale 0. So equal bytes mean equal numbers shown alike (1.0 is not 1.00).
+// There is one form of each number and scale: no digit behind the scale, no zero digit first or last, zero has no
+// digits, weight 0 and no sign, NaN and the infinities have weight and scale 0. So equal bytes mean equal numbers shown
+// alike (1.0 is not 1.00).
 #ifndef LEAT_CORE_BASE_DECIMAL_H
 #define LEAT_CORE_BASE_DECIMAL_H
 

@@ -40,7 +40,7 @@ static void uuid_text(Buf *buf, Slice uuid) {
 
 static void bits_text(Buf *buf, Slice bytes, int32_t count) {
     size_t size = MIN((size_t)MAX(count, 0), bytes.size * 8);
-    uint8_t *room = buf_room(buf, size);
+    uint8_t *room = size > 0 ? buf_room(buf, size) : NULL;
     if (room != NULL) {
         for (size_t i = 0; i < size; i++) {
             room[i] = (bytes.data[i / 8] >> (7 - i % 8)) & 1 ? '1' : '0';

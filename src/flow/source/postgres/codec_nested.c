@@ -71,7 +71,7 @@ static bool take_quoted(Slice *text, Arena *arena, bool doubling, Slice *item) {
 // What stands up to one of the characters.
 static Slice take_plain(Slice *text, const char *ends) {
     size_t size = 0;
-    while (size < text->size && strchr(ends, text->data[size]) == NULL) {
+    while (size < text->size && memchr(ends, text->data[size], strlen(ends)) == NULL) {
         size++;
     }
     Slice plain = {text->data, size};
