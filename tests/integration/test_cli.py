@@ -163,7 +163,8 @@ def test_a_source_that_is_away(leat, shop):
 def test_a_clear_password_is_used_and_not_stored(new_leat, new_postgres):
     server = new_postgres(auth="scram-sha-256")
     database = server.create_database()
-    database.execute("CREATE ROLE ann LOGIN REPLICATION SUPERUSER PASSWORD 'gehe im'; CREATE TABLE t (id int PRIMARY KEY)")
+    database.execute("CREATE ROLE ann LOGIN REPLICATION SUPERUSER PASSWORD 'gehe im'")
+    database.execute("CREATE TABLE t (id int PRIMARY KEY)")
     leat = new_leat()
     url = server.url(database.name, tcp=True, user="ann", password="gehe im")
     result = leat.run("sync", url, leat.out, "--format", "json", "--name", "shop")
