@@ -170,12 +170,20 @@ static void source_context(const PipelineConfig *config, SourceContext *context)
 
 // --- the run ---------------------------------------------------------------------------------------------------
 
+// A sink pins the journal from its creation on, also when it cannot be opened yet.
+static bool pin_ensure(const char *journal, Err *err) {
+    char path[PATH_MAX];
+    return snprintf(path, sizeof(path), "%s/pins/main", journal) >= (int)sizeof(path) || file_exists(path) ||
+           journal_pin(journal, "main", 0, err);
+}
+
 static bool attempt(Runner *runner, Err *err) {
     const PipelineConfig *config = runner->config;
     char path[PATH_MAX];
     snprintf(path, sizeof(path), "%s/journal", config->directory);
     TRY(journal_open(path, &runner->journal_options, &runner->journal, err));
-    bool ok = runner->pump != NULL || sink_pump_start(config, &runner->pump, err);
+    bool ok = runner->pump != NULL || pin_ensure(path, err);
+    ok = ok && (runner->pump != NULL || sink_pump_start(config, &runner->pump, err));
     if (ok) {
         SourceContext context;
         source_context(config, &context);

@@ -165,7 +165,6 @@ void pg_capture_set(PgCapture *capture, PgLeaf *leaf, PgLeafState state, uint64_
 
 void pg_capture_resync(PgCapture *capture, PgCaptured *table) {
     table->truncate = true;
-    table->resyncs++;
     pg_capture_put(capture, table);
     for (PgLeaf *leaf = table->leaves; leaf != NULL; leaf = leaf->next) {
         pg_capture_set(capture, leaf, PG_LEAF_PENDING, leaf->lsn);

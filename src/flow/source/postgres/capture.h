@@ -41,10 +41,9 @@ typedef struct PgLeaf {
 struct PgCaptured {
     uint32_t oid;
     char *space, *name;
-    char *topic;      // space.name
-    bool truncate;    // a TRUNCATE event precedes the next read
-    bool view;        // read in snapshots, never streamed
-    uint32_t resyncs; // how often it was to be read again: a round that began before such a call does not count
+    char *topic;   // space.name
+    bool truncate; // a TRUNCATE event precedes the next read
+    bool view;     // read in snapshots, never streamed
     PgLeaf *leaves;
     bool seen;
     TableReport report; // counters of this process

@@ -20,6 +20,8 @@
 #define REFRESH_US     30000000
 #define NUDGE_US       1000000 // of silence, before the server is asked or made to write something
 #define STOP_US        700000  // for a transaction to end, after *stop
+#define ROUND_WAIT_MS  10000
+#define ROUND_RETRY_US 20000000
 #define SLOT_WARN_PART 0.5
 #define GATHER_BYTES   65536 // TCP: the socket turns readable with so many
 #define GATHER_US      150   // unix: a pause before the next read
@@ -35,7 +37,7 @@ typedef struct Run {
     uint64_t cuts_seen;
     bool gathering;
     bool paused; // the journal is full
-    int64_t report_at, resync_at, trim_at, watch_at, refresh_at, nudge_at, stop_at;
+    int64_t report_at, resync_at, trim_at, watch_at, refresh_at, nudge_at, stop_at, round_at;
     double slot_warned;
     TableReport *tables;
     size_t table_capacity;
@@ -104,23 +106,36 @@ static bool spool_ensure(Run *run, Err *err) {
     return journal_sync(session->journal, err);
 }
 
+// Taking a snapshot waits for open writing transactions. While others stream it must not wait long: it is tried again.
 static bool round_begin(Run *run, Err *err) {
     PgSession *session = &run->session;
-    if (run->snapshot.active || session->capture.pending == 0) {
+    int64_t now = clock_monotonic_us();
+    if (run->snapshot.active || session->capture.pending == 0 || now < run->round_at) {
         return true;
     }
     const char *exported = run->setup.exported[0] != '\0' ? run->setup.exported : NULL;
-    bool ok = pg_snapshot_begin(&run->snapshot, session, exported, run->setup.from, err);
+    bool patient = run->stream.session == NULL; // nothing streams yet
+    int timeout_ms = session->context->slot_create_timeout_ms;
+    timeout_ms = patient ? timeout_ms : MIN(timeout_ms, ROUND_WAIT_MS);
+    bool ok = pg_snapshot_begin(&run->snapshot, session, exported, run->setup.from, timeout_ms, err);
     run->setup.exported[0] = '\0';
     pg_conn_close(&run->setup.creator);
+    if (!ok && !patient && err->code == ERR_SOURCE_SETUP) {
+        log_warn(LOG_SOURCE, "tables wait to be read", LOG_TEXT("reason", err->message));
+        err_clear(err);
+        pg_snapshot_close(&run->snapshot);
+        run->round_at = clock_monotonic_us() + ROUND_RETRY_US;
+        return true;
+    }
+    session->reading = run->snapshot.active;
     return ok;
 }
 
 // At a transaction's end: what DDL, partitions or a user asked for.
 static bool attend(Run *run, Err *err) {
     PgSession *session = &run->session;
-    if (run->streaming && !pg_stream_at_boundary(&run->stream)) {
-        return true;
+    if (run->snapshot.active || (run->streaming && !pg_stream_at_boundary(&run->stream))) {
+        return true; // a round works on the leaves that there were when it began
     }
     size_t held = session->capture.held;
     for (MapEntry *entry; (entry = map_next(&session->resync, NULL)) != NULL;) {
@@ -132,7 +147,7 @@ static bool attend(Run *run, Err *err) {
         }
         map_remove_u64(&session->resync, oid);
     }
-    if (session->refresh_wanted && !run->snapshot.active) { // a round's readers hold on to leaves that may be gone
+    if (session->refresh_wanted) {
         session->refresh_wanted = false;
         bool changed = false;
         TRY(pg_setup_refresh(&run->setup, PG_LEAF_PENDING, 0, &changed, err));
@@ -268,6 +283,7 @@ static bool snapshot_turn(Run *run, bool *more, Err *err) {
     TRY(round_begin(run, err));
     if (run->snapshot.active && !run->paused) {
         TRY(pg_snapshot_pump(&run->snapshot, more, err));
+        run->session.reading = run->snapshot.active;
     }
     if (run->session.spool != NULL && !run->snapshot.active && run->session.capture.pending == 0 && run->streaming) {
         TRY(pg_drain_step(&run->stream, more, err));

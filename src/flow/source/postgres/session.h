@@ -24,6 +24,7 @@ typedef struct PgSession {
     const char *publications; // for START_REPLICATION
     SourceReport report;
     int64_t snapshot_us; // when the round's snapshot was taken, microseconds since 1970
+    bool reading;        // a snapshot round is under way: tables and leaves stay as they are
     bool refresh_wanted; // the catalog must be looked at again at the next transaction boundary
     Map resync;          // table oid -> PgCaptured: to be read again, from the next transaction boundary on
 } PgSession;

@@ -15,7 +15,6 @@
 struct PgLeafRead {
     PgLeafRead *next;
     PgLeaf *leaf;
-    uint32_t resyncs; // of the table, when the round began
     bool prepared;
     PgRelation relation;
     char *columns;        // of the SELECT, in the relation's arena
@@ -38,7 +37,6 @@ static void round_add(PgSnapshot *snapshot, PgLeaf *leaf) {
     PgLeafRead *read = calloc(1, sizeof(*read));
     ASSERT(read != NULL);
     read->leaf = leaf;
-    read->resyncs = leaf->table->resyncs;
     bool heap = leaf->kind == 'r';
     read->range_count =
         heap && leaf->pages > RANGE_PAGES ? (uint32_t)((leaf->pages + RANGE_PAGES - 1) / RANGE_PAGES) : 1;
@@ -55,7 +53,7 @@ static void round_add(PgSnapshot *snapshot, PgLeaf *leaf) {
     snapshot->unfinished++;
 }
 
-static bool holder_open(PgSnapshot *snapshot, const char *exported, uint64_t lsn, Err *err) {
+static bool holder_open(PgSnapshot *snapshot, const char *exported, uint64_t lsn, int timeout_ms, Err *err) {
     const SourceContext *context = snapshot->session->context;
     TRY(pg_conn_open(&snapshot->holder, context->url, PG_CONN_SQL, err));
     if (exported != NULL) {
@@ -68,17 +66,17 @@ static bool holder_open(PgSnapshot *snapshot, const char *exported, uint64_t lsn
     snprintf(name, sizeof(name), "leat_tmp_%d_%llx",
              snapshot->session->sql.handle != NULL ? PQbackendPID(snapshot->session->sql.handle) : 0,
              (unsigned long long)clock_wall_us());
-    PgSlotCreate create = {
-        .name = name, .temporary = true, .export_snapshot = true, .timeout_ms = context->slot_create_timeout_ms};
+    PgSlotCreate create = {.name = name, .temporary = true, .export_snapshot = true, .timeout_ms = timeout_ms};
     TRY(pg_conn_open(&replication, context->url, PG_CONN_REPLICATION, err));
     TRY(pg_slot_create(&replication, context->url, &create, &snapshot->lsn, made, err));
     return pg_snapshot_hold(&snapshot->holder, made, snapshot->held, err);
 }
 
-bool pg_snapshot_begin(PgSnapshot *snapshot, PgSession *session, const char *exported, uint64_t lsn, Err *err) {
+bool pg_snapshot_begin(PgSnapshot *snapshot, PgSession *session, const char *exported, uint64_t lsn, int timeout_ms,
+                       Err *err) {
     *snapshot = (PgSnapshot){.session = session, .active = true};
     arena_init(&snapshot->scratch, "batch", 0);
-    TRY(holder_open(snapshot, exported, lsn, err));
+    TRY(holder_open(snapshot, exported, lsn, timeout_ms, err));
     session->snapshot_us = clock_wall_us();
     for (size_t i = 0; i < session->capture.table_count; i++) {
         for (PgLeaf *leaf = session->capture.tables[i]->leaves; leaf != NULL; leaf = leaf->next) {
@@ -196,16 +194,8 @@ static bool leaf_prepare(PgSnapshot *snapshot, PgLeafRead *read, bool *gone, Err
     return true;
 }
 
-// The table was to be read again after this round had begun: what the round reads of it is not enough, and the leaf
-// stays PENDING for the next one.
-static bool outdated(const PgLeafRead *read) {
-    return read->resyncs != read->leaf->table->resyncs;
-}
-
 static void leaf_done(PgSnapshot *snapshot, PgLeafRead *read) {
-    if (!outdated(read)) {
-        pg_capture_set(&snapshot->session->capture, read->leaf, PG_LEAF_READ, snapshot->lsn);
-    }
+    pg_capture_set(&snapshot->session->capture, read->leaf, PG_LEAF_READ, snapshot->lsn);
     log_info(LOG_SOURCE, "table read", LOG_TEXT("table", read->leaf->table->topic),
              LOG_UINT("rows", read->leaf->table->report.snapshot_rows));
     leaf_read_free(read);
@@ -268,17 +258,17 @@ static bool reader_start(PgSnapshot *snapshot, PgReader *reader, Err *err) {
 static bool reader_assign(PgSnapshot *snapshot, PgReader *reader, Err *err) {
     while (snapshot->first != NULL) {
         PgLeafRead *read = snapshot->first;
-        bool gone = false, skipped = !read->prepared && outdated(read);
-        if (!read->prepared && !skipped) {
+        bool gone = false;
+        if (!read->prepared) {
             TRY(leaf_prepare(snapshot, read, &gone, err));
         }
-        bool exhausted = gone || skipped || read->range_next + 1 == read->range_count;
+        bool exhausted = gone || read->range_next + 1 == read->range_count;
         if (exhausted) {
             snapshot->first = read->next;
             snapshot->last = snapshot->first == NULL ? NULL : snapshot->last;
         }
-        if (gone || skipped) {
-            snapshot->session->refresh_wanted |= gone;
+        if (gone) {
+            snapshot->session->refresh_wanted = true;
             leaf_read_free(read);
             snapshot->unfinished--;
             continue;

@@ -44,8 +44,9 @@ typedef struct PgSnapshot {
 } PgSnapshot;
 
 // Starts a round over every PENDING leaf. `exported` is a snapshot that a slot's creation has just exported at `lsn`;
-// NULL: a temporary slot is made for it.
-CHECKED bool pg_snapshot_begin(PgSnapshot *snapshot, PgSession *session, const char *exported, uint64_t lsn, Err *err);
+// NULL: a temporary slot is made for it, which may wait `timeout_ms` (then ERR_SOURCE_SETUP).
+CHECKED bool pg_snapshot_begin(PgSnapshot *snapshot, PgSession *session, const char *exported, uint64_t lsn,
+                               int timeout_ms, Err *err);
 // Descriptors to poll, at most PG_READERS_MAX.
 int pg_snapshot_poll(const PgSnapshot *snapshot, struct pollfd *fds);
 // Works off what has arrived, starts what can be started. Clears `active` when every leaf of the round is READ.

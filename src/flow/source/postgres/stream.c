@@ -473,7 +473,8 @@ bool pg_stream_rebind(PgStream *stream, Err *err) {
 // --- the pump --------------------------------------------------------------------------------------------------
 
 static bool wants_attention(const PgStream *stream) {
-    return !stream->in_transaction && (stream->session->refresh_wanted || stream->session->resync.count > 0);
+    return !stream->in_transaction && !stream->session->reading &&
+           (stream->session->refresh_wanted || stream->session->resync.count > 0);
 }
 
 static bool buffered_apply(PgStream *stream, Err *err) {
