@@ -17,11 +17,14 @@ typedef struct PgCodec PgCodec;
 typedef bool (*PgDecode)(const PgCodec *codec, Slice bytes, Arena *arena, Value *value, Err *err);
 
 struct PgCodec {
-    Type type;       // leat's type, with source_name and source_id
-    PgDecode binary; // NULL = the type has no binary form: ask for text
+    Type type; // leat's type, with source_name and source_id
+    // NULL = its binary form cannot be read without the server (regclass, cube …): ask for text. In a snapshot
+    // "column"::text does; pgoutput sends binary for every type that has a send function, so a stream with such a
+    // column must be started without `binary`.
+    PgDecode binary;
     PgDecode text;
     uint32_t oid;
-    const PgCodec *element;       // arrays, ranges, multiranges, domains
+    const PgCodec *element;       // arrays, ranges; a multirange's range. A domain's codec is its base type's.
     const PgCodec *const *fields; // composites
     uint32_t field_count;
 };
@@ -29,8 +32,8 @@ struct PgCodec {
 PgTypes *pg_types_new(void);
 void pg_types_free(PgTypes *types); // and every codec
 // The codec of a column type. Built-in types need no connection; others are read from the catalog over `sql` (pg_type,
-// pg_enum, pg_range, pg_attribute) when they are not known yet, or `fresh` is asked for (an enum has a new label). With
-// sql = NULL an unknown type is ERR_NOT_FOUND.
+// pg_enum, pg_range, pg_attribute) when they are not known yet (after pg_types_forget they are read again: an enum has
+// a new label). With sql = NULL an unknown type is ERR_NOT_FOUND.
 CHECKED bool pg_types_codec(PgTypes *types, PgConn *sql, uint32_t oid, int32_t typmod, const PgCodec **codec, Err *err);
 void pg_types_forget(PgTypes *types, uint32_t oid); // the catalog has changed; old codecs stay valid
 
