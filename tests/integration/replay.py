@@ -26,7 +26,8 @@ SELECT c.oid::int8, n.nspname, c.relname,
        coalesce((SELECT array_agg(a.attname::text ORDER BY k.ord) FROM pg_index i
           CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, ord)
           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
-         WHERE i.indrelid = c.oid AND k.ord <= i.indnkeyatts AND CASE WHEN c.relreplident = 'i' THEN i.indisreplident ELSE i.indisprimary END),
+         WHERE i.indrelid = c.oid AND k.ord <= i.indnkeyatts
+           AND CASE WHEN c.relreplident = 'i' THEN i.indisreplident ELSE i.indisprimary END),
          '{}')
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
@@ -124,7 +125,8 @@ class Table:
     def source_rows(self, connection):
         """The rows of the source, canonical, one tuple each."""
         # By the types' own output: a cast to text strips char(n)'s blanks and gives inet a mask.
-        names = ", ".join(f"CASE WHEN num_nulls({quote(c)}) = 0 THEN format('%s', {quote(c)}) END" for c, _ in self.columns)
+        quoted = [quote(column) for column, _ in self.columns]
+        names = ", ".join(f"CASE WHEN num_nulls({c}) = 0 THEN format('%s', {c}) END" for c in quoted)
         with connection.cursor(name="replay_source") if not connection.autocommit else connection.cursor() as cursor:
             cursor.execute(f"SELECT {names} FROM {quote(self.schema)}.{quote(self.name)}")
             kinds = [kind for _, kind in self.columns]
