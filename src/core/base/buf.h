@@ -39,8 +39,11 @@ static inline void buf_advance(Buf *buf, size_t size) {
 }
 
 static inline void buf_bytes(Buf *buf, const void *bytes, size_t size) {
+    if (size == 0) {
+        return; // an empty buffer has no place to add nothing to
+    }
     uint8_t *room = buf_room(buf, size);
-    if (LIKELY(room != NULL) && size > 0) {
+    if (LIKELY(room != NULL)) {
         memcpy(room, bytes, size);
         buf->size += size;
     }

@@ -215,7 +215,7 @@ TEST(journal_missing_segments_are_damage) {
 TEST(journal_a_newer_format_is_refused) {
     Image before, after;
     three_cuts(&before, &after);
-    uint8_t *bytes = arena_alloc(&after.arena, after.segment.size);
+    uint8_t *bytes = arena_alloc(&after.arena, after.segment.size + after.head.size);
     memcpy(bytes, after.segment.data, after.segment.size);
     bytes[8] = FORMAT_VERSION + 1;
     file_put("00000000000000000000.seg", (Slice){bytes, after.segment.size});
