@@ -12,6 +12,9 @@ typedef struct Open {
 } Open;
 
 static bool open_schemas_apply(Open *open, Ledger *ledger, Err *err) {
+    if (open->schemas.size == 0) {
+        return true;
+    }
     Reader reader = reader_of(buf_slice(&open->schemas));
     while (reader_left(&reader) > 0) {
         LedgerSchema *schema = NULL;
