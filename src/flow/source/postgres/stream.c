@@ -87,6 +87,31 @@ static void relation_watch(PgStream *stream, const PgMessage *message, const PgL
     }
 }
 
+// A type with a binary form that leat does not know (PostGIS, cube, …): with `binary` the server would send just that.
+// The stream starts again in text form, and stays so: the journal remembers.
+#define TEXT_FORM_KEY SLICE("text_form")
+
+static bool text_form_switch(PgStream *stream, const PgRelation *relation, Err *err) {
+    PgSession *session = stream->session;
+    const PgCodec *unknown = NULL;
+    for (uint16_t i = 0; i < relation->field_count && unknown == NULL; i++) {
+        unknown = relation->codecs[i]->binary == NULL ? relation->codecs[i] : NULL;
+    }
+    if (unknown == NULL || stream->text_form) {
+        return true;
+    }
+    // Within a transaction: what it has appended so far is dropped, it will be sent again.
+    PgPosition position = {session->server.system_identifier, session->server.timeline, stream->cut_lsn};
+    Position at = pg_position_encode(&position);
+    TRY(journal_rollback(session->journal, err));
+    journal_state_put(session->journal, TEXT_FORM_KEY, SLICE("1"));
+    TRY(journal_cut(session->journal, &at, err));
+    TRY(journal_sync(session->journal, err));
+    return FAIL(err, ERR_SOURCE_CLOSED, "table %.*s.%.*s has type %.*s: the stream starts again in text form",
+                SLICE_ARG(relation->schema.space), SLICE_ARG(relation->schema.table),
+                SLICE_ARG(unknown->type.source_name));
+}
+
 static bool relation_apply(PgStream *stream, const PgMessage *message, Err *err) {
     PgSession *session = stream->session;
     uint32_t oid = message->relation.oid;
@@ -107,6 +132,10 @@ static bool relation_apply(PgStream *stream, const PgMessage *message, Err *err)
     if (!pg_relation_build(fresh, leaf, oid, message->relation.identity, space, name, message->relation.columns,
                            message->relation.column_count, found ? &table : NULL, root_found ? &root : NULL,
                            session->types, &session->sql, err)) {
+        relation_free(fresh);
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    if (leaf != NULL && !text_form_switch(stream, fresh, err)) {
         relation_free(fresh);
         return err_frame(err, __FILE__, __LINE__);
     }
@@ -653,9 +682,9 @@ static char *start_statement(PgStream *stream, Arena *arena, uint64_t from) {
     PgSession *session = stream->session;
     return arena_printf(arena,
                         "START_REPLICATION SLOT %s LOGICAL " LSN_FORMAT
-                        " (proto_version '2', streaming 'on', binary 'true', messages '%s', publication_names %s)",
+                        " (proto_version '2', streaming 'on', binary '%s', messages '%s', publication_names %s)",
                         pg_identifier(arena, slice_of(session->slot)), LSN_ARG(from),
-                        session->context->messages ? "true" : "false",
+                        stream->text_form ? "false" : "true", session->context->messages ? "true" : "false",
                         pg_literal(arena, slice_of(session->publications)));
 }
 
@@ -668,6 +697,7 @@ bool pg_stream_open(PgStream *stream, PgSession *session, uint64_t from, Err *er
     TRY(tx_spool_open(directory, &stream->tx_spool, err));
     TRY(pg_conn_open(&stream->conn, session->context->url, PG_CONN_REPLICATION, err));
     TRY(pg_wire_open(&stream->wire, &stream->conn, WIRE_BUFFER_BYTES, WIRE_MESSAGE_MAX, err));
+    stream->text_form = journal_state_get(session->journal, TEXT_FORM_KEY).size > 0;
     const char *statement = start_statement(stream, &arena, from);
     // A client that died without a word keeps the slot busy for a while.
     for (int64_t deadline = clock_monotonic_us() + 30 * 1000000LL;;) {

@@ -13,8 +13,9 @@ typedef struct PgStream {
     PgSession *session;
     PgConn conn;
     PgWire wire;
-    bool local;    // over a unix socket
-    Map relations; // oid -> PgRelation
+    bool text_form; // values come as text, not in binary form
+    bool local;     // over a unix socket
+    Map relations;  // oid -> PgRelation
     PgRelation *last_relation;
     TxSpool *tx_spool;
     Arena scratch; // one message
