@@ -143,8 +143,13 @@ def test_follow_ends_well_and_a_second_process_is_refused(leat, shop):
     process.wait_streaming(shop)
     fails(leat.sync(shop, "--name", "shop", check=False), 2, f"pid {process.pid}", "leat status shop")
     fails(leat.run("delete", "shop", check=False), 2, f"pid {process.pid}", "kill")
-    status = json.loads(leat.run("status", "shop", "--output", "json").stdout)
-    assert status["running"] and status["pid"] == process.pid and status["slot"]["active"]
+
+    def look():  # between its creation and the stream nobody holds the slot for a moment
+        status = json.loads(leat.run("status", "shop", "--output", "json").stdout)
+        assert status["running"] and status["pid"] == process.pid
+        return status["slot"]["active"]
+
+    wait_until(look, "status shows the slot in use")
     process.signal(signal.SIGINT)
     assert process.wait(10) == 0
     assert json_lines(process.stdout())[-1]["event"] == "summary"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/sys/file.h"
 
+#include "core/sys/clock.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -213,7 +215,12 @@ bool file_remove_tree(const char *path, Err *err) {
 
 bool file_lock(const char *path, int *fd, Err *err) {
     TRY(file_open(path, O_RDWR | O_CREAT, fd, err));
-    if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+    bool locked = flock(*fd, LOCK_EX | LOCK_NB) == 0;
+    for (int i = 0; i < 10 && !locked && errno == EWOULDBLOCK; i++) { // file_locked holds it for a moment, to look
+        clock_sleep_us(5000);
+        locked = flock(*fd, LOCK_EX | LOCK_NB) == 0;
+    }
+    if (!locked) {
         int pid = 0;
         int errnum = errno;
         file_close(fd);
