@@ -9,7 +9,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -242,7 +241,9 @@ bool file_locked(const char *path, int *pid) {
     if (fd < 0) {
         return false;
     }
-    bool locked = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    // Asked, not tried: a look must not make another process that is just starting fail.
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    bool locked = fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
     char text[32] = {0};
     if (locked && pread(fd, text, sizeof(text) - 1, 0) > 0) {
         *pid = (int)strtol(text, NULL, 10);
