@@ -214,16 +214,12 @@ bool file_remove_tree(const char *path, Err *err) {
 
 bool file_lock(const char *path, int *fd, Err *err) {
     TRY(file_open(path, O_RDWR | O_CREAT, fd, err));
-    bool locked = flock(*fd, LOCK_EX | LOCK_NB) == 0;
-    for (int i = 0; i < 10 && !locked && errno == EWOULDBLOCK; i++) { // file_locked holds it for a moment, to look
-        clock_sleep_us(5000);
-        locked = flock(*fd, LOCK_EX | LOCK_NB) == 0;
-    }
-    if (!locked) {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(*fd, F_OFD_SETLK, &whole) != 0) {
         int pid = 0;
         int errnum = errno;
         file_close(fd);
-        if (errnum != EWOULDBLOCK) {
+        if (errnum != EAGAIN && errnum != EACCES) {
             return err_errno(err, __FILE__, __LINE__, errnum, "lock %s", path);
         }
         file_locked(path, &pid);
