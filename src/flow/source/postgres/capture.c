@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// State records, by key: "table/OID": u8 version, u8 truncate, u8 view, sized space, sized name.
+// State records, by key: "table/OID": u8 version, u8 truncate, u8 resync, u8 view, sized space, sized name.
 //                        "seen/TOPIC": u8 version; the topic has rows from a table of that name, now or earlier.
-//                        "leaf/OID":  u8 version, v table's OID, u8 state, v lsn, u8 identity.
+//                        "leaf/OID":  u8 version, v table's OID, u8 state, v lsn, u8 identity, sized shape.
+// A shape: for each column that is not generated, v attnum, v type's OID, sized name.
 #include "flow/source/postgres/capture.h"
 
 #include "core/base/log.h"
@@ -21,6 +22,7 @@ void pg_capture_put(PgCapture *capture, const PgCaptured *table) {
     char key[32];
     buf_u8(&record, RECORD_VERSION);
     buf_u8(&record, table->truncate);
+    buf_u8(&record, table->resync);
     buf_u8(&record, table->view);
     buf_slice_sized(&record, slice_of(table->space));
     buf_slice_sized(&record, slice_of(table->name));
@@ -35,6 +37,7 @@ static void leaf_put(PgCapture *capture, const PgLeaf *leaf) {
     buf_u8(&record, (uint8_t)leaf->state);
     buf_varint(&record, leaf->lsn);
     buf_u8(&record, leaf->identity);
+    buf_slice_sized(&record, buf_slice(&leaf->shape));
     journal_state_put(capture->journal, record_key(key, "leaf", leaf->oid), buf_slice(&record));
 }
 
@@ -106,6 +109,11 @@ static PgLeaf *leaf_add(PgCapture *capture, PgCaptured *table, uint32_t oid, PgL
     return leaf;
 }
 
+static void leaf_free(PgLeaf *leaf) {
+    buf_release(&leaf->shape);
+    free(leaf);
+}
+
 static void leaf_remove(PgCapture *capture, PgLeaf *leaf) {
     PgLeaf **link = &leaf->table->leaves;
     while (*link != leaf) {
@@ -115,7 +123,7 @@ static void leaf_remove(PgCapture *capture, PgLeaf *leaf) {
     counts_leave(capture, leaf);
     map_remove_u64(&capture->by_leaf, leaf->oid);
     record_remove(capture, "leaf", leaf->oid);
-    free(leaf);
+    leaf_free(leaf);
 }
 
 static void table_free(PgCaptured *table) {
@@ -141,7 +149,7 @@ void pg_capture_release(PgCapture *capture) {
         while (capture->tables[i]->leaves != NULL) {
             PgLeaf *leaf = capture->tables[i]->leaves;
             capture->tables[i]->leaves = leaf->next;
-            free(leaf);
+            leaf_free(leaf);
         }
         table_free(capture->tables[i]);
     }
@@ -165,10 +173,16 @@ void pg_capture_set(PgCapture *capture, PgLeaf *leaf, PgLeafState state, uint64_
 
 void pg_capture_resync(PgCapture *capture, PgCaptured *table) {
     table->truncate = true;
+    table->resync = false;
     pg_capture_put(capture, table);
     for (PgLeaf *leaf = table->leaves; leaf != NULL; leaf = leaf->next) {
         pg_capture_set(capture, leaf, PG_LEAF_PENDING, leaf->lsn);
     }
+}
+
+void pg_capture_resync_soon(PgCapture *capture, PgCaptured *table) {
+    table->resync = true;
+    pg_capture_put(capture, table);
 }
 
 TableState pg_captured_state(const PgCaptured *table) {
@@ -209,21 +223,25 @@ static void load_record(void *context, Slice key, Slice value) {
         return;
     }
     if (is_table) {
-        bool truncate = read_u8(&reader) != 0, view = read_u8(&reader) != 0;
+        bool truncate = read_u8(&reader) != 0, resync = read_u8(&reader) != 0, view = read_u8(&reader) != 0;
         Slice space = read_slice(&reader), name = read_slice(&reader);
         PgCaptured *table = table_add(load->capture, oid, space, name);
         table->truncate = truncate;
+        table->resync = resync;
         table->view = view;
     } else {
         PgCaptured *table = map_find_u64(&load->capture->by_oid, read_varint(&reader));
         PgLeafState state = (PgLeafState)read_u8(&reader);
         uint64_t lsn = read_varint(&reader);
         bool identity = read_u8(&reader) != 0;
+        Slice shape = read_slice(&reader);
         if (table == NULL || state > PG_LEAF_STREAMING) {
             load->bad = true;
             return;
         }
-        leaf_add(load->capture, table, oid, state, lsn)->identity = identity;
+        PgLeaf *leaf = leaf_add(load->capture, table, oid, state, lsn);
+        leaf->identity = identity;
+        buf_put(&leaf->shape, shape);
     }
     load->bad |= !reader_done(&reader);
 }
@@ -238,13 +256,17 @@ bool pg_capture_load(PgCapture *capture, Journal *journal, Err *err) {
         return FAIL(err, ERR_STATE_CORRUPT, "the journal's record of the captured tables cannot be read");
     }
     for (size_t i = 0; i < capture->table_count; i++) {
-        for (PgLeaf *leaf = capture->tables[i]->leaves; leaf != NULL; leaf = leaf->next) {
-            if (leaf->state == PG_LEAF_READING) {
-                log_info(LOG_SOURCE, "the snapshot was lost half-way: the table is read again",
-                         LOG_TEXT("table", capture->tables[i]->topic));
-                pg_capture_resync(capture, capture->tables[i]);
-                break;
-            }
+        PgCaptured *table = capture->tables[i];
+        bool lost = false;
+        for (PgLeaf *leaf = table->leaves; leaf != NULL; leaf = leaf->next) {
+            lost |= leaf->state == PG_LEAF_READING;
+        }
+        if (lost) {
+            log_info(LOG_SOURCE, "the snapshot was lost half-way: the table is read again",
+                     LOG_TEXT("table", table->topic));
+        }
+        if (lost || table->resync) {
+            pg_capture_resync(capture, table);
         }
     }
     return true;
@@ -265,6 +287,57 @@ static void leaf_identity(PgCapture *capture, PgLeaf *leaf, bool fresh, bool ide
     leaf_put(capture, leaf);
     if (identity && !fresh) {
         log_info(LOG_SOURCE, "a table has got a replica identity: it is read again",
+                 LOG_TEXT("table", leaf->table->topic));
+        pg_capture_resync(capture, leaf->table);
+    }
+}
+
+static void shape_write(Buf *shape, const PgTable *table) {
+    buf_reset(shape);
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const PgColumn *column = &table->columns[i];
+        if (!column->generated) {
+            buf_varint(shape, (uint64_t)column->attnum);
+            buf_varint(shape, column->type_oid);
+            buf_slice_sized(shape, column->name);
+        }
+    }
+}
+
+// Did rows that are there already get another value, without a word in the change stream? Then the column was renamed,
+// got another type, was dropped and made again under its name, or came with a default.
+static bool column_rewrote(Slice shape, const PgColumn *column) {
+    bool known = false, replaced = false;
+    Reader reader = reader_of(shape);
+    while (reader_left(&reader) > 0) {
+        uint64_t attnum = read_varint(&reader), type_oid = read_varint(&reader);
+        Slice name = read_slice(&reader);
+        if (attnum == (uint64_t)column->attnum) {
+            known = true;
+            replaced |= type_oid != column->type_oid || !slice_equal(name, column->name);
+        } else {
+            replaced |= slice_equal(name, column->name);
+        }
+    }
+    return replaced || (!known && column->has_default);
+}
+
+// A column's number never changes and never comes again, so it tells a rename from a drop: names alone do not.
+static void leaf_shape(PgCapture *capture, PgLeaf *leaf, bool fresh, const PgTable *table) {
+    DEFER(buf_release) Buf shape = {0};
+    shape_write(&shape, table);
+    if (slice_equal(buf_slice(&shape), buf_slice(&leaf->shape))) {
+        return;
+    }
+    bool rewrote = false;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        rewrote |= !table->columns[i].generated && column_rewrote(buf_slice(&leaf->shape), &table->columns[i]);
+    }
+    buf_reset(&leaf->shape);
+    buf_put(&leaf->shape, buf_slice(&shape));
+    leaf_put(capture, leaf);
+    if (rewrote && !fresh) {
+        log_info(LOG_SOURCE, "a change of the table's columns changed its rows: it is read again",
                  LOG_TEXT("table", leaf->table->topic));
         pg_capture_resync(capture, leaf->table);
     }
@@ -301,6 +374,7 @@ static void refresh_table(PgCapture *capture, const PgTable *found, PgLeafState 
         change->tables = true;
     }
     leaf_identity(capture, leaf, new, pg_capture_identity(found));
+    leaf_shape(capture, leaf, new, found);
     leaf->seen = true;
     leaf->pages = found->pages;
     leaf->kind = found->kind;

@@ -15,6 +15,7 @@
 #ifndef LEAT_FLOW_SOURCE_POSTGRES_CAPTURE_H
 #define LEAT_FLOW_SOURCE_POSTGRES_CAPTURE_H
 
+#include "core/base/buf.h"
 #include "core/base/map.h"
 #include "flow/source/postgres/catalog.h"
 #include "flow/source/source.h"
@@ -31,6 +32,7 @@ typedef struct PgLeaf {
     uint64_t lsn;  // changes committed below it are in the snapshot
     bool seen;     // by the refresh under way
     bool identity; // its updates and deletes are published
+    Buf shape;     // its columns as of the last refresh, see capture.c
     int64_t pages; // as of the last refresh
     char kind;
     double rows;
@@ -43,6 +45,7 @@ struct PgCaptured {
     char *space, *name;
     char *topic;   // space.name
     bool truncate; // a TRUNCATE event precedes the next read
+    bool resync;   // to be read again when the round under way is done, or by the next run
     bool view;     // read in snapshots, never streamed
     PgLeaf *leaves;
     bool seen;
@@ -80,6 +83,8 @@ PgLeaf *pg_capture_find_leaf(const PgCapture *capture, uint32_t oid); // NULL = 
 void pg_capture_set(PgCapture *capture, PgLeaf *leaf, PgLeafState state, uint64_t lsn);
 // The whole table is to be read again, from a TRUNCATE event on.
 void pg_capture_resync(PgCapture *capture, PgCaptured *table);
+// The same, but not now: the next cut remembers it, so that it also outlives the process.
+void pg_capture_resync_soon(PgCapture *capture, PgCaptured *table);
 void pg_capture_put(PgCapture *capture, const PgCaptured *table); // its own record, into the next cut
 TableState pg_captured_state(const PgCaptured *table);
 

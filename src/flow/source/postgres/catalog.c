@@ -63,7 +63,8 @@ static const char TABLES_SQL[] =
     "WHERE c.oid = ANY ($1::oid[]) ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
 
 static const char COLUMNS_SQL[] =
-    "SELECT attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attgenerated <> '' FROM pg_attribute "
+    "SELECT attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attgenerated <> '', "
+    "atthasdef OR atthasmissing OR attidentity <> '' FROM pg_attribute "
     "WHERE attrelid = ANY ($1::oid[]) AND attnum > 0 AND NOT attisdropped ORDER BY attrelid, attnum";
 
 // Columns of the index as numbers with blanks between; those behind indnkeyatts are only carried along.
@@ -119,6 +120,7 @@ static bool columns_fill(Arena *arena, PgConn *sql, const char *oids, const Map 
             .typmod = (int32_t)pg_int(&rows, i, 4),
             .not_null = pg_bool(&rows, i, 5),
             .generated = pg_bool(&rows, i, 6),
+            .has_default = pg_bool(&rows, i, 7),
             .in_identity = table->identity == IDENTITY_FULL,
         };
         if (table->column_count++ == 0) {

@@ -27,6 +27,7 @@ typedef struct PgColumn {
     uint32_t type_oid;
     int32_t typmod;
     bool not_null;
+    bool has_default;     // or is an identity column: rows that were there when it was added got values
     bool generated;       // GENERATED ALWAYS AS … (STORED or VIRTUAL)
     bool in_identity;     // the source sends it for the old row
     uint16_t key_ordinal; // 1, 2, … in the primary key; 0 = not in it

@@ -130,19 +130,6 @@ bool pg_relation_matches(const PgRelation *relation, const PgMessage *message) {
     return true;
 }
 
-bool pg_relation_rewritten(const PgRelation *old, const PgRelation *fresh) {
-    for (uint16_t i = 0; i < fresh->field_count; i++) {
-        const PgRelationColumn *now = &fresh->columns[i];
-        for (uint16_t j = 0; j < old->field_count; j++) {
-            const PgRelationColumn *then = &old->columns[j];
-            if (slice_equal(now->name, then->name) && now->type_oid != then->type_oid) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 static bool field_decode(const PgRelation *relation, uint16_t i, const PgField *field, Value *value, Arena *arena,
                          Err *err) {
     const PgCodec *codec = relation->codecs[i];

@@ -36,10 +36,6 @@ CHECKED bool pg_relation_build(PgRelation *relation, PgLeaf *leaf, uint32_t oid,
 void pg_relation_release(PgRelation *relation);
 // True when the message describes what `relation` was built from.
 bool pg_relation_matches(const PgRelation *relation, const PgMessage *message);
-// True when going from `old` to `new` rewrote rows without a word in the stream: a column came with a default, or a
-// type changed. `table` is the catalog's view (NULL: no defaults are known).
-bool pg_relation_rewritten(const PgRelation *old, const PgRelation *fresh);
-
 // One row into `row` (schema order). ERR_VALUE names the column.
 CHECKED bool pg_relation_decode(const PgRelation *relation, PgTuple *tuple, Value *row, Arena *arena, Err *err);
 

@@ -28,31 +28,6 @@ static void relation_free(PgRelation *relation) {
     }
 }
 
-// True when one of the columns that are new in `fresh` has a default: rows that were there already have got a value
-// that the stream does not tell of.
-static bool default_added(PgSession *session, const PgRelation *old, const PgRelation *fresh, bool *added, Err *err) {
-    *added = false;
-    for (uint16_t i = 0; i < fresh->field_count && !*added; i++) {
-        bool known = false;
-        for (uint16_t j = 0; j < old->field_count; j++) {
-            known |= slice_equal(fresh->columns[i].name, old->columns[j].name);
-        }
-        if (known) {
-            continue;
-        }
-        DEFER(pg_rows_release) PgRows rows = {0};
-        char oid[16], name[NAME_DATA_BYTES];
-        snprintf(oid, sizeof(oid), "%u", fresh->oid);
-        snprintf(name, sizeof(name), "%.*s", SLICE_ARG(fresh->columns[i].name));
-        const char *params[] = {oid, name};
-        TRY(pg_query(&session->sql, &rows,
-                     "SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid = $1::oid AND attname = $2 AND atthasdef",
-                     params, 2, err));
-        *added = rows.count > 0;
-    }
-    return true;
-}
-
 // The table of that relation, as the catalog has it now, which may be later than the stream.
 static bool relation_catalog(PgStream *stream, uint32_t oid, PgTable *table, bool *found, PgTable *root,
                              bool *root_found, Err *err) {
@@ -139,18 +114,8 @@ static bool relation_apply(PgStream *stream, const PgMessage *message, Err *err)
         relation_free(fresh);
         return err_frame(err, __FILE__, __LINE__);
     }
-    if (old != NULL && leaf != NULL) {
-        bool rewritten = pg_relation_rewritten(old, fresh), added = false;
-        if (!rewritten && !default_added(session, old, fresh, &added, err)) {
-            relation_free(fresh);
-            return err_frame(err, __FILE__, __LINE__);
-        }
-        if (rewritten || added) {
-            log_info(LOG_SOURCE, "a change of the table's columns changed its rows: it is read again",
-                     LOG_TEXT("table", leaf->table->topic));
-            map_put_u64(&session->resync, leaf->table->oid, leaf->table);
-        }
-    }
+    // Columns that changed may have changed the rows that were there: the catalog tells, by the columns' numbers.
+    session->refresh_wanted |= old != NULL && leaf != NULL && !pg_relation_matches(old, message);
     relation_free(old);
     stream->last_relation = NULL;
     map_put_u64(&stream->relations, oid, fresh);
@@ -329,6 +294,7 @@ static bool truncate_apply(PgStream *stream, const PgMessage *message, uint64_t 
         if (!truncates_all(table, message)) {
             // One partition's rows left the table, and no event can say which those were.
             map_put_u64(&stream->session->resync, table->oid, table);
+            pg_capture_resync_soon(&stream->session->capture, table);
             continue;
         }
         if (relation->leaf != table->leaves) {
