@@ -426,6 +426,38 @@ static bool reader_recover(PgSnapshot *snapshot, PgReader *reader, Err *err) {
     return reader_start(snapshot, reader, err);
 }
 
+// DDL between the look at the catalog and the COPY makes that fail, or its rows unreadable. Then the error is not the
+// user's: the next run looks again.
+static bool ddl_explains(PgSnapshot *snapshot, const PgReader *reader, Err *err) {
+    if ((err->code != ERR_SOURCE_QUERY && err->code != ERR_VALUE && err->code != ERR_SOURCE_PROTOCOL) ||
+        reader->read == NULL) {
+        return false;
+    }
+    const PgRelation *relation = &reader->read->relation;
+    PgTable table = {0};
+    bool found = false;
+    Err ignored[1] = {{0}}; // the first error is the one to tell then
+    if (!pg_catalog_table(&snapshot->session->sql, &snapshot->scratch, relation->oid, &table, &found, ignored)) {
+        return false;
+    }
+    uint16_t at = 0;
+    bool same = found && strstr(err->message, "42P01") == NULL; // renamed since it was looked up
+    for (uint32_t i = 0; same && i < table.column_count; i++) {
+        const PgColumn *column = &table.columns[i];
+        if (!column->generated) {
+            same = at < relation->field_count && slice_equal(relation->columns[at].name, column->name) &&
+                   relation->columns[at].type_oid == column->type_oid;
+            at++;
+        }
+    }
+    if (same && at == relation->field_count) {
+        return false;
+    }
+    err_clear(err);
+    FAIL(err, ERR_SOURCE_CLOSED, "table %s was altered while it was being read", reader->read->leaf->table->topic);
+    return true;
+}
+
 int pg_snapshot_poll(const PgSnapshot *snapshot, struct pollfd *fds) {
     int count = 0;
     for (int i = 0; i < snapshot->reader_count; i++) {
@@ -445,6 +477,7 @@ bool pg_snapshot_pump(PgSnapshot *snapshot, bool *more, Err *err) {
             ok = reader_assign(snapshot, reader, err);
         }
         if (!ok && !reader_recover(snapshot, reader, err)) {
+            (void)ddl_explains(snapshot, reader, err);
             return err_frame(err, __FILE__, __LINE__);
         }
     }
