@@ -2,7 +2,7 @@
 """The differential test: random transactions on the source, leat killed at random instants and at every crash point,
 PostgreSQL restarted and crashed; then the files must replay to what the source holds, value by value.
 
-    LEAT_LONG=1   at least 100 kills, and every crash point at least once armed (about 10 minutes)
+    LEAT_LONG=1   at least 100 kills, and every crash point armed at least once (about 15 minutes)
     LEAT_SEED=N   the seed of an earlier run (the sessions run at the same time, so it repeats only so far)
 """
 
@@ -20,8 +20,14 @@ from random_workload import SCHEMA, Workload
 
 LONG = os.environ.get("LEAT_LONG") == "1"
 ROUND_SECONDS = 6
+ROUNDS = 5  # of one storm; then a fresh source
 # Everything small, so that segments, files, spools and streamed transactions come and go all the time.
-SERVER = {"logical_decoding_work_mem": "64kB", "checkpoint_timeout": "30s", "max_wal_size": "64MB", "deadlock_timeout": "200ms"}
+SERVER = {
+    "logical_decoding_work_mem": "64kB",
+    "checkpoint_timeout": "30s",
+    "max_wal_size": "64MB",
+    "deadlock_timeout": "200ms",
+}
 OPTIONS = {
     "journal.segment.bytes": "1MiB", "journal.retention.bytes": "2MiB", "file.rotate.bytes": "400KiB",
     "file.rotate.interval": "1s", "snapshot.connections": "3", "memory.limit": "32MiB",
@@ -41,14 +47,13 @@ def crash_points():
 class Storm:
     """leat and the source, both having a bad day."""
 
-    def __init__(self, server, database, leat, seed):
-        self.server, self.database, self.leat = server, database, leat
+    def __init__(self, server, database, leat, seed, points):
+        self.server, self.database, self.leat, self.seed = server, database, leat, seed
         self.random = random.Random(seed)
-        self.workload = Workload(database, seed, ddl=os.environ.get("LEAT_DDL") != "0")
-        self.points = crash_points()
-        self.random.shuffle(self.points)
-        self.armed, self.hit = set(), {}
-        self.kills = self.restarts = self.rounds = self.rows = self.changes = 0
+        self.workload = Workload(database, seed)
+        self.points = points  # names, the next one to arm in front
+        self.armed, self.hit = set(), set()
+        self.kills = self.restarts = self.rows = self.changes = 0
         self.story = []
 
     def tell(self, text):
@@ -64,11 +69,11 @@ class Storm:
     def one_life(self):
         """Starts leat, lets it live for a while, ends it."""
         r = self.random
-        point = self.next_point() if r.random() < 0.45 else None
+        point = self.next_point() if r.random() < 0.6 else None
         follow = r.random() < 0.8
         start = self.leat.follow if follow else self.leat_once
         process = start(self.database, *ARGS, crash_point=point)
-        life = r.choice([r.uniform(0, 0.3), r.uniform(0, 1.5), r.uniform(1, 3)])
+        life = r.uniform(1, 3) if point else r.choice([r.uniform(0, 0.3), r.uniform(0, 1.5)])
         self.wait(process, life)
         allowed = {0}  # a run without --follow that was told to stop says that it was not done: 130
         if r.random() < 0.15:
@@ -92,8 +97,7 @@ class Storm:
         self.tell(f"  ended with {status}, had {point}")
         if status == -signal.SIGKILL:
             if point is not None and not process.killed_by_us:
-                name = point.partition(":")[0]
-                self.hit[name] = self.hit.get(name, 0) + 1
+                self.hit.add(point.partition(":")[0])
                 self.kills += 1
         else:
             assert status in allowed, f"leat ended with {status}: {process.stderr()[-4000:]}"
@@ -107,7 +111,6 @@ class Storm:
             time.sleep(0.01)
 
     def round(self):
-        self.rounds += 1
         self.workload.start()
         deadline = time.monotonic() + ROUND_SECONDS
         try:
@@ -131,57 +134,64 @@ class Storm:
 
     def report(self):
         return (
-            f"{self.rounds} rounds, {self.workload.committed():,} transactions committed, {self.workload.failed():,} failed,"
-            f" {self.kills} kills ({len(self.hit)} of {len(self.points)} crash points hit, {len(self.armed)} armed),"
-            f" {self.restarts} restarts of the source; {self.rows:,} rows equal after {self.changes:,} changes"
+            f"seed {self.seed}: {self.workload.committed():,} transactions committed, {self.workload.failed():,} failed;"
+            f" {self.kills} kills, {len(self.hit)} of {len(self.armed)} armed crash points hit, {self.restarts} restarts of"
+            f" the source; {self.rows:,} rows equal after {self.changes:,} changes"
         )
 
+    def keep(self):
+        """What a failure leaves behind, for whoever looks into it: LEAT_KEEP=1 puts it into build/random/SEED."""
+        if os.environ.get("LEAT_KEEP"):
+            target = leat_module.ROOT / "build" / "random" / str(self.seed)
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(self.leat.directory, target)
+            (target / "story.txt").write_text("\n".join(self.story) + "\n")
 
-def watch_kills(process_class):
-    """Remember whether a SIGKILL was ours or a crash point's."""
-    original = process_class.kill
+
+@pytest.fixture
+def kills_are_ours(monkeypatch):
+    """Remember whether a SIGKILL came from the test or from a crash point."""
+    original = leat_module.LeatProcess.kill
 
     def kill(self):
         self.killed_by_us = True
         return original(self)
 
-    return original, kill
-
-
-@pytest.fixture
-def storm(new_postgres, new_leat, monkeypatch, request):
-    seed = int(os.environ.get("LEAT_SEED") or random.SystemRandom().randint(1, 10**6))
-    print(f"LEAT_SEED={seed}")
-    _, kill = watch_kills(leat_module.LeatProcess)
     monkeypatch.setattr(leat_module.LeatProcess, "kill", kill)
     monkeypatch.setattr(leat_module.LeatProcess, "killed_by_us", False, raising=False)
-    server = new_postgres(settings=SERVER)
-    database = server.create_database("storm")
+
+
+def weather(server, leat, seed, points):
+    """One storm over a fresh source."""
+    database = server.create_database()
     database.execute(SCHEMA)
-    made = Storm(server, database, new_leat(), seed)
+    storm = Storm(server, database, leat, seed, points)
     try:
-        yield made
-        print(made.report())
+        for _ in range(ROUNDS):
+            storm.round()
+        print(storm.report())
+    except BaseException:
+        storm.keep()
+        print("\n".join(storm.story[-30:]))
+        raise
     finally:
-        keep(made, seed)
+        leat.close()
+    database.drop()
+    return storm
 
 
-def keep(storm, seed):
-    """What a failure leaves behind, for whoever looks into it."""
-    if os.environ.get("LEAT_KEEP"):
-        target = leat_module.ROOT / "build" / "random" / str(seed)
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(storm.leat.directory, target)
-        (target / "story.txt").write_text("\n".join(storm.story) + "\n")
-
-
-def test_the_files_replay_to_the_source(storm):
+def test_the_files_replay_to_the_source(new_postgres, new_leat, kills_are_ours):
+    seed = int(os.environ.get("LEAT_SEED") or random.SystemRandom().randint(1, 10**6))
+    print(f"LEAT_SEED={seed}")
+    server = new_postgres(settings=SERVER)
+    points = crash_points()
+    random.Random(seed).shuffle(points)
+    storms = [weather(server, new_leat(), seed, points)]
+    while LONG and (sum(s.kills for s in storms) < 120 or len(storms) < 4):
+        storms.append(weather(server, new_leat(), seed + len(storms), points))
+    assert sum(s.workload.committed() for s in storms) > 1000
     if LONG:
-        while storm.kills < 120 or len(storm.armed) < len(storm.points) or storm.rounds < 20:
-            storm.round()
-        missed = set(storm.points) - set(storm.hit)
-        assert len(missed) < len(storm.points) / 2, f"crash points that were never reached: {sorted(missed)}"
-    else:
-        for _ in range(6):
-            storm.round()
-    assert storm.workload.committed() > 1000
+        armed, hit = set().union(*(s.armed for s in storms)), set().union(*(s.hit for s in storms))
+        print(f"{sum(s.kills for s in storms)} kills; crash points armed but never reached: {sorted(armed - hit)}")
+        assert armed == set(points)
+        assert len(hit) > len(points) / 2
