@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
                              .url = argv[1],
                              .tables = argc > 4 ? argv[4] : "",
                              .detach = "resync",
-                             .snapshot_connections = 2,
+                             .snapshot_connections = 2, .catalog_interval_ms = 30000,
                              .slot_create_timeout_ms = 10000,
                              .mode = SOURCE_NO_SNAPSHOT,
                              .directory = argv[2],

@@ -108,6 +108,12 @@ class Leat:
         self.processes = []
         self.runs = 0
 
+    @property
+    def pipeline(self):
+        """The name of the one pipeline that there is."""
+        (directory,) = (self.data / "pipelines").iterdir()
+        return directory.name
+
     def env(self, crash_point=None, env=None):
         # What the user's shell sets must not change a test.
         result = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LEAT_"))}

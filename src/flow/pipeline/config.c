@@ -27,6 +27,8 @@ static const OptionSpec PIPELINE_SPECS[] = {
      "Capture what pg_logical_emit_message writes, too, into topic leat.messages."},
     {"slot.create.timeout", OPTION_DURATION, 0, AT(slot_create_timeout_ms), "5m", 1000, 86400000, NULL,
      "How long the creation of the slot may wait for open writing transactions."},
+    {"catalog.interval", OPTION_DURATION, 0, AT(catalog_interval_ms), "30s", 100, 86400000, NULL,
+     "How often --follow looks for new tables and partitions."},
     {"snapshot.connections", OPTION_INT, 0, AT(snapshot_connections), "2", 1, 16, NULL,
      "Parallel connections that read the snapshot."},
     {"partition.detach", OPTION_CHOICE, 0, AT(detach), "resync", 0, 0, "resync,keep,stop",

@@ -163,6 +163,7 @@ static void source_context(const PipelineConfig *config, SourceContext *context)
                                .messages = options->messages,
                                .snapshot_connections = (int)options->snapshot_connections,
                                .slot_create_timeout_ms = (int)options->slot_create_timeout_ms,
+                               .catalog_interval_ms = (int)options->catalog_interval_ms,
                                .journal_bytes_max = (uint64_t)options->journal_bytes_max,
                                .memory_bytes_max = (size_t)options->memory_limit,
                                .directory = config->directory};

@@ -52,6 +52,7 @@ typedef struct SourceContext {
     size_t memory_bytes_max;
     int snapshot_connections;
     int slot_create_timeout_ms;
+    int catalog_interval_ms;    // how often --follow looks for new and changed tables
     uint64_t journal_bytes_max; // the source pauses above it; 0 = never
 
     SourceMode mode;

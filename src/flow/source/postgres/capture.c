@@ -2,13 +2,14 @@
 // State records, by key: "table/OID": u8 version, u8 truncate, u8 resync, u8 view, sized space, sized name.
 //                        "seen/TOPIC": u8 version; the topic has rows from a table of that name, now or earlier.
 //                        "leaf/OID":  u8 version, v table's OID, u8 state, v lsn, u8 identity, sized shape.
-// A shape: for each column that is not generated, v attnum, v type's OID, sized name.
+// A shape: for each column that is not generated, v attnum, v type's OID, u32 typmod, sized name.
 #include "flow/source/postgres/capture.h"
 
 #include "core/base/log.h"
 #include "flow/source/postgres/pattern.h"
 
 enum { RECORD_VERSION = 1 };
+enum { OID_VARCHAR = 1043, OID_TIMESTAMP = 1114, OID_TIMESTAMPTZ = 1184, OID_VARBIT = 1562, OID_NUMERIC = 1700 };
 
 // --- the records -----------------------------------------------------------------------------------------------
 
@@ -299,8 +300,25 @@ static void shape_write(Buf *shape, const PgTable *table) {
         if (!column->generated) {
             buf_varint(shape, (uint64_t)column->attnum);
             buf_varint(shape, column->type_oid);
+            buf_u32le(shape, (uint32_t)column->typmod);
             buf_slice_sized(shape, column->name);
         }
+    }
+}
+
+// Length limits, and digits that grow, leave the values as they are.
+static bool typmod_rewrites(uint32_t type_oid, int32_t was, int32_t is) {
+    switch (type_oid) {
+    case OID_VARCHAR:
+    case OID_VARBIT:
+        return false;
+    case OID_TIMESTAMP:
+    case OID_TIMESTAMPTZ:
+        return is != -1 && (was == -1 || is < was);
+    case OID_NUMERIC:
+        return is != -1 && (was == -1 || ((is ^ was) & 0x7ff) != 0); // the scale
+    default:
+        return is != was;
     }
 }
 
@@ -311,10 +329,12 @@ static bool column_rewrote(Slice shape, const PgColumn *column) {
     Reader reader = reader_of(shape);
     while (reader_left(&reader) > 0) {
         uint64_t attnum = read_varint(&reader), type_oid = read_varint(&reader);
+        int32_t typmod = (int32_t)read_u32le(&reader);
         Slice name = read_slice(&reader);
         if (attnum == (uint64_t)column->attnum) {
             known = true;
-            replaced |= type_oid != column->type_oid || !slice_equal(name, column->name);
+            replaced |= type_oid != column->type_oid || !slice_equal(name, column->name) ||
+                        typmod_rewrites(column->type_oid, typmod, column->typmod);
         } else {
             replaced |= slice_equal(name, column->name);
         }

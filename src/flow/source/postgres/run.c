@@ -17,7 +17,6 @@
 #define RESYNC_US      1000000
 #define TRIM_US        5000000
 #define WATCH_US       10000000
-#define REFRESH_US     30000000
 #define NUDGE_US       1000000 // of silence, before the server is asked or made to write something
 #define STOP_US        700000  // for a transaction to end, after *stop
 #define ROUND_WAIT_MS  10000
@@ -36,7 +35,8 @@ typedef struct Run {
     uint64_t target_lsn;
     uint64_t cuts_seen;
     bool gathering;
-    bool paused; // the journal is full
+    bool paused;       // the journal is full
+    bool resync_waits; // someone asked to read tables again; that begins when the round is over
     int64_t report_at, resync_at, trim_at, watch_at, refresh_at, nudge_at, stop_at, round_at;
     double slot_warned;
     TableReport *tables;
@@ -161,6 +161,7 @@ static bool attend(Run *run, Err *err) {
 static bool resync_poll(Run *run, Err *err) {
     const SourceContext *context = run->session.context;
     const char *wanted = context->resync_wanted != NULL ? context->resync_wanted(context->context) : NULL;
+    run->resync_waits = wanted != NULL;
     if (wanted == NULL || !pg_stream_at_boundary(&run->stream) || run->snapshot.active) {
         return true;
     }
@@ -170,6 +171,7 @@ static bool resync_poll(Run *run, Err *err) {
     TRY(pg_stream_cut(&run->stream, true, err));
     TRY(journal_sync(run->session.journal, err));
     context->resync_taken(context->context);
+    run->resync_waits = false;
     return true;
 }
 
@@ -192,7 +194,7 @@ static bool nudge(Run *run, Err *err) {
 static bool timers(Run *run, Err *err) {
     PgSession *session = &run->session;
     int64_t now = clock_monotonic_us();
-    if (run->streaming && due(&run->resync_at, now, RESYNC_US)) {
+    if (run->streaming && ((run->resync_waits && !run->snapshot.active) || due(&run->resync_at, now, RESYNC_US))) {
         TRY(resync_poll(run, err));
     }
     if (due(&run->trim_at, now, TRIM_US)) {
@@ -201,7 +203,8 @@ static bool timers(Run *run, Err *err) {
     if (run->streaming && due(&run->watch_at, now, WATCH_US)) {
         TRY(slot_watch(run, err));
     }
-    if (run->streaming && session->context->mode == SOURCE_FOLLOW && due(&run->refresh_at, now, REFRESH_US)) {
+    if (run->streaming && session->context->mode == SOURCE_FOLLOW &&
+        due(&run->refresh_at, now, session->context->catalog_interval_ms * INT64_C(1000))) {
         session->refresh_wanted = true;
     }
     if (due(&run->report_at, now, REPORT_US) && !report(run)) {
@@ -285,7 +288,10 @@ static bool snapshot_turn(Run *run, bool *more, Err *err) {
         TRY(pg_snapshot_pump(&run->snapshot, more, err));
         run->session.reading = run->snapshot.active;
     }
-    if (run->session.spool != NULL && !run->snapshot.active && run->session.capture.pending == 0 && run->streaming) {
+    if (!run->streaming) {
+        return attend(run, err);
+    }
+    if (run->session.spool != NULL && !run->snapshot.active && run->session.capture.pending == 0) {
         TRY(pg_drain_step(&run->stream, more, err));
     }
     return true;
@@ -299,10 +305,11 @@ static bool finished(const Run *run) {
     case SOURCE_FOLLOW:
         return false;
     case SOURCE_SNAPSHOT_ONLY:
-        return !run->snapshot.active && session->capture.pending == 0;
+        return !run->snapshot.active && session->capture.pending == 0 && session->resync.count == 0;
     case SOURCE_ONCE:
     case SOURCE_NO_SNAPSHOT:
-        return session->capture.held == 0 && session->spool == NULL && pg_stream_at_boundary(&run->stream) &&
+        return session->capture.held == 0 && session->spool == NULL && !run->resync_waits &&
+               session->resync.count == 0 && pg_stream_at_boundary(&run->stream) &&
                run->stream.boundary_lsn >= run->target_lsn;
     }
     return false;
@@ -392,7 +399,7 @@ static bool start(Run *run, Err *err) {
     TRY(round_begin(run, err));
     TRY(pg_stream_open(&run->stream, session, run->setup.from, err));
     TRY(pg_stream_cut(&run->stream, true, err)); // states as loaded (READING became PENDING) are durable
-    return true;
+    return resync_poll(run, err);
 }
 
 bool pg_source_run(const SourceContext *context, Err *err) {
@@ -400,7 +407,7 @@ bool pg_source_run(const SourceContext *context, Err *err) {
     run.session.report = (SourceReport){.lag_ms = -1, .slot_retained_bytes = -1, .slot_safe_bytes = -1};
     int64_t now = clock_monotonic_us();
     run.watch_at = now + WATCH_US;
-    run.refresh_at = now + REFRESH_US;
+    run.refresh_at = now + context->catalog_interval_ms * INT64_C(1000);
     bool ok = start(&run, err) && loop(&run, err);
     pg_snapshot_close(&run.snapshot);
     pg_stream_close(&run.stream);

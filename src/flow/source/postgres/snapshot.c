@@ -194,12 +194,41 @@ static bool leaf_prepare(PgSnapshot *snapshot, PgLeafRead *read, bool *gone, Err
     return true;
 }
 
-static void leaf_done(PgSnapshot *snapshot, PgLeafRead *read) {
-    pg_capture_set(&snapshot->session->capture, read->leaf, PG_LEAF_READ, snapshot->lsn);
+// ALTER TABLE that writes the table anew, and TRUNCATE, are not MVCC-safe: to a snapshot from before them the table is
+// empty. The catalog as of the snapshot tells. A reader's lock keeps others from doing it behind this check.
+static bool leaf_intact(PgSnapshot *snapshot, const PgLeaf *leaf, bool *intact, Err *err) {
+    *intact = true;
+    if (leaf->kind != 'r') {
+        return true;
+    }
+    DEFER(pg_rows_release) PgRows rows = {0};
+    char oid[16];
+    const char *params[] = {oid};
+    snprintf(oid, sizeof(oid), "%u", leaf->oid);
+    TRY(pg_query(&snapshot->holder, &rows,
+                 "SELECT relfilenode = pg_catalog.pg_relation_filenode(oid) FROM pg_catalog.pg_class WHERE oid = "
+                 "$1::oid",
+                 params, 1, err));
+    *intact = rows.count == 1 && pg_bool(&rows, 0, 0);
+    return true;
+}
+
+static bool leaf_done(PgSnapshot *snapshot, PgLeafRead *read, Err *err) {
+    PgSession *session = snapshot->session;
+    bool intact = true;
+    TRY(leaf_intact(snapshot, read->leaf, &intact, err));
+    if (!intact) {
+        log_info(LOG_SOURCE, "the table was rewritten while it was to be read: it is read again",
+                 LOG_TEXT("table", read->leaf->table->topic));
+        map_put_u64(&session->resync, read->leaf->table->oid, read->leaf->table);
+        pg_capture_resync_soon(&session->capture, read->leaf->table);
+    }
+    pg_capture_set(&session->capture, read->leaf, PG_LEAF_READ, snapshot->lsn);
     log_info(LOG_SOURCE, "table read", LOG_TEXT("table", read->leaf->table->topic),
              LOG_UINT("rows", read->leaf->table->report.snapshot_rows));
     leaf_read_free(read);
     snapshot->unfinished--;
+    return true;
 }
 
 // --- one reader ------------------------------------------------------------------------------------------------
@@ -378,10 +407,7 @@ static bool reader_range_done(PgSnapshot *snapshot, PgReader *reader, Err *err) 
     PgLeafRead *read = reader->read;
     reader->read = NULL;
     CRASH_POINT("snapshot.range_done");
-    if (++read->ranges_done == read->range_count) {
-        leaf_done(snapshot, read);
-    }
-    return true;
+    return ++read->ranges_done < read->range_count || leaf_done(snapshot, read, err);
 }
 
 static bool reader_pump(PgSnapshot *snapshot, PgReader *reader, bool *more, Err *err) {
