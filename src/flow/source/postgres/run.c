@@ -22,9 +22,13 @@
 #define ROUND_WAIT_MS  10000
 #define ROUND_RETRY_US 20000000
 #define SLOT_WARN_PART 0.5
-#define GATHER_BYTES   65536 // TCP: the socket turns readable with so many
-#define GATHER_US      150   // unix: a pause before the next read
-#define BURST_BYTES    8192  // received in one turn: more is on its way
+#define GATHER_BYTES   131072 // TCP: the socket turns readable with so many
+#define GATHER_MS      3      // or after so long
+#define BURST_BYTES    8192   // received within WINDOW_US: more is on its way
+#define WINDOW_US      2000
+#define PAUSE_US_MIN   50 // unix: before the next read
+#define PAUSE_US_MAX   1000
+#define PAUSE_TURNS    8 // of them between two looks at other things
 
 typedef struct Run {
     PgSession session;
@@ -34,7 +38,10 @@ typedef struct Run {
     bool streaming; // false with SOURCE_SNAPSHOT_ONLY
     uint64_t target_lsn;
     uint64_t cuts_seen;
-    bool gathering;
+    uint64_t window_bytes; // received since window_at
+    int64_t window_at;
+    int64_t pause_us;  // while gathering on a unix socket
+    uint32_t turns;    // with a pause
     bool paused;       // the journal is full
     bool resync_waits; // someone asked to read tables again; that begins when the round is over
     int64_t report_at, resync_at, trim_at, watch_at, refresh_at, nudge_at, stop_at, round_at;
@@ -240,23 +247,50 @@ static bool journal_full(Run *run) {
     return full;
 }
 
-// While a backlog comes, bytes gather into large reads: each wake-up saved is saved on both sides of the socket.
-static void gather_adapt(Run *run, bool burst) {
-    if (burst != run->gathering) {
-        run->gathering = burst;
-        if (!run->stream.local) {
-            pg_wire_gather(&run->stream.wire, burst ? GATHER_BYTES : 1);
-        }
+// How many messages of that size a unix socket takes before its sender must wait: each is charged as a buffer of a
+// power of two, with the kernel's own part (320 bytes) in it and a head (256) beside it, of net.core.wmem_default.
+static uint64_t socket_takes(uint64_t message_bytes) {
+    uint64_t buffer = 512;
+    while (buffer < message_bytes + 320) {
+        buffer *= 2;
     }
+    return 212992 / (buffer + 256) + 1;
+}
+
+// While a backlog comes, bytes gather into large reads: each wake-up saved is saved on both sides of the socket. The
+// pause is as long as the server needs to fill the socket by half, so it never has to wait for us.
+static void gather_adapt(Run *run, uint64_t bytes, uint64_t messages) {
+    PgStream *stream = &run->stream;
+    bool burst = stream->gathering && bytes > 0;
+    int64_t now = clock_monotonic_us();
+    run->window_at = run->window_bytes == 0 ? now : run->window_at;
+    run->window_bytes += bytes;
+    if (run->window_bytes >= BURST_BYTES || now - run->window_at > WINDOW_US) {
+        burst = run->window_bytes >= BURST_BYTES && now - run->window_at <= WINDOW_US;
+        run->window_bytes = 0;
+    }
+    if (burst && stream->local && messages > 0) {
+        int64_t wanted = (int64_t)(socket_takes(bytes / messages) / 2);
+        int64_t pause_us = (run->pause_us * wanted / (int64_t)messages + 3 * run->pause_us) / 4;
+        run->pause_us = MIN(MAX(pause_us, PAUSE_US_MIN), PAUSE_US_MAX);
+    }
+    if (burst != stream->gathering && !stream->local) {
+        pg_wire_gather(&stream->wire, burst ? GATHER_BYTES : 1);
+    }
+    stream->gathering = burst;
 }
 
 static void wait(Run *run, bool more) {
     struct pollfd fds[PG_READERS_MAX + 2];
     nfds_t count = 0;
-    if (run->gathering && run->stream.local && !more) {
-        clock_sleep_us(GATHER_US);
+    bool gathering = run->stream.gathering && !run->paused;
+    if (gathering && run->stream.local && !more) {
+        clock_sleep_us(run->pause_us);
+        if (!run->snapshot.active && ++run->turns % PAUSE_TURNS != 0) {
+            return; // there are bytes now
+        }
     }
-    int timeout = more ? 0 : run->gathering ? 1 : POLL_MS;
+    int timeout = more ? 0 : gathering ? GATHER_MS : POLL_MS;
     fds[count++] = (struct pollfd){.fd = journal_event_fd(run->session.journal), .events = POLLIN};
     if (run->streaming && !run->paused) {
         fds[count++] = (struct pollfd){.fd = run->stream.wire.fd, .events = POLLIN};
@@ -266,15 +300,17 @@ static void wait(Run *run, bool more) {
         count += (nfds_t)pg_snapshot_poll(&run->snapshot, fds + count);
     }
     poll(fds, count, timeout);
-    durable_note(run);
+    if (fds[0].revents != 0) {
+        durable_note(run);
+    }
 }
 
 static bool stream_turn(Run *run, bool *more, Err *err) {
     PgStream *stream = &run->stream;
-    uint64_t before = stream->wire.received_bytes;
+    uint64_t bytes = stream->wire.received_bytes, messages = stream->wire.messages;
     if (!run->paused) {
         TRY(pg_stream_pump(stream, more, err));
-        gather_adapt(run, stream->wire.received_bytes - before >= BURST_BYTES);
+        gather_adapt(run, stream->wire.received_bytes - bytes, stream->wire.messages - messages);
     }
     TRY(attend(run, err));
     TRY(pg_stream_cut(stream, false, err));
@@ -406,6 +442,7 @@ bool pg_source_run(const SourceContext *context, Err *err) {
     Run run = {.session = {.context = context, .journal = context->journal, .types = pg_types_new()}};
     run.session.report = (SourceReport){.lag_ms = -1, .slot_retained_bytes = -1, .slot_safe_bytes = -1};
     int64_t now = clock_monotonic_us();
+    run.pause_us = PAUSE_US_MIN;
     run.watch_at = now + WATCH_US;
     run.refresh_at = now + context->catalog_interval_ms * INT64_C(1000);
     bool ok = start(&run, err) && loop(&run, err);

@@ -12,6 +12,9 @@
 #define WIRE_MESSAGE_MAX   ((size_t)1 << 30) // PostgreSQL's own limit of a row
 #define PUMP_BYTES         (1 * MIB)         // worked off before the loop looks at its other duties
 #define SHORT_READ_BYTES   (64 * KIB)
+#define GATHER_CUT_BYTES   (1 * MIB) // while gathering: what makes a cut worth its sync,
+#define GATHER_CUT_CHANGES 512
+#define GATHER_CUT_US      10000 // or so much time since the last
 #define IDLE_CUT_US        (10 * 1000000)
 #define IDLE_CUT_BYTES     (16 * MIB)
 #define HELD_CUT_US        100000
@@ -472,13 +475,20 @@ static bool wants_attention(const PgStream *stream) {
            (stream->session->refresh_wanted || stream->session->resync.count > 0);
 }
 
+// What has been received rarely ends where a transaction does, so a large group is cut at the first end that comes by.
+static bool wants_cut(const PgStream *stream) {
+    return !stream->in_transaction && stream->changes_uncut >= GATHER_CUT_CHANGES &&
+           journal_pending_bytes(stream->session->journal) > GATHER_CUT_BYTES &&
+           !journal_busy(stream->session->journal);
+}
+
 static bool buffered_apply(PgStream *stream, Err *err) {
     Slice body;
     for (;;) {
         switch (pg_wire_next(&stream->wire, &body, err)) {
         case PG_WIRE_DATA:
             TRY(frame_apply(stream, body, err));
-            if (UNLIKELY(wants_attention(stream))) {
+            if (UNLIKELY(wants_attention(stream)) || UNLIKELY(wants_cut(stream))) {
                 return true;
             }
             break;
@@ -501,7 +511,7 @@ bool pg_stream_pump(PgStream *stream, bool *more, Err *err) {
     }
     *more = false;
     TRY(buffered_apply(stream, err));
-    for (size_t worked = 0; worked < PUMP_BYTES && !wants_attention(stream);) {
+    for (size_t worked = 0; worked < PUMP_BYTES && !wants_attention(stream) && !wants_cut(stream);) {
         size_t received = 0;
         TRY(pg_wire_receive(&stream->wire, &received, err));
         if (received == 0) {
@@ -510,11 +520,8 @@ bool pg_stream_pump(PgStream *stream, bool *more, Err *err) {
         stream->heard_us = clock_monotonic_us();
         worked += received;
         TRY(buffered_apply(stream, err));
-        if (received < SHORT_READ_BYTES) {
+        if (received < SHORT_READ_BYTES && !wants_cut(stream)) {
             return true; // the socket is empty, or nearly so
-        }
-        if (stream->changes_uncut > 0 && !stream->in_transaction && !journal_busy(stream->session->journal)) {
-            break; // the flusher is idle: cut now
         }
     }
     *more = true;
@@ -529,7 +536,8 @@ static bool cut_is_due(const PgStream *stream, int64_t now) {
                journal_pending_bytes(stream->session->journal) > 2 * MIB;
     }
     if (stream->changes_uncut > 0) {
-        return true;
+        return !stream->gathering || now - stream->cut_at_us > GATHER_CUT_US ||
+               journal_pending_bytes(stream->session->journal) > GATHER_CUT_BYTES;
     }
     uint64_t progress = stream->boundary_lsn - stream->cut_lsn;
     return progress > 0 && (now - stream->cut_at_us > IDLE_CUT_US || progress > IDLE_CUT_BYTES || stream->reply_wanted);

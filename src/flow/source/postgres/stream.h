@@ -15,6 +15,7 @@ typedef struct PgStream {
     PgWire wire;
     bool text_form; // values come as text, not in binary form
     bool local;     // over a unix socket
+    bool gathering; // a backlog comes: large reads and fewer cuts instead of early ones
     Map relations;  // oid -> PgRelation
     PgRelation *last_relation;
     TxSpool *tx_spool;

@@ -243,6 +243,7 @@ PgWireStatus pg_wire_next(PgWire *wire, Slice *body, Err *err) {
         if (LIKELY(header[0] == 'd' && size <= have - HEADER_BYTES)) {
             *body = (Slice){header + HEADER_BYTES, size};
             wire->at += HEADER_BYTES + size;
+            wire->messages++;
             return PG_WIRE_DATA;
         }
     }

@@ -18,9 +18,9 @@ typedef struct PgWire {
     size_t at, end, capacity;
     size_t buffer_bytes, message_bytes_max;
     bool eof;
-    bool both;                         // CopyBoth: we may send, too
-    bool ended, ready;                 // CopyDone and ReadyForQuery were seen
-    uint64_t received_bytes, receives; // counters
+    bool both;                                   // CopyBoth: we may send, too
+    bool ended, ready;                           // CopyDone and ReadyForQuery were seen
+    uint64_t received_bytes, receives, messages; // counters
 } PgWire;
 
 // `buffer_bytes` is what one receive can bring; the buffer grows for a larger message, up to message_bytes_max, and
