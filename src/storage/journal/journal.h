@@ -55,13 +55,15 @@ void journal_state_each(const Journal *journal, void (*visit)(void *context, Sli
 // has finished the one before. A group may be empty: the cut alone moves the position. Errors of the flusher are
 // reported by this and every later call; after one the journal can only be closed.
 CHECKED bool journal_cut(Journal *journal, const Position *position, Err *err);
-// True while a cut, or an early part of a large group, is being flushed. For the source's loop: gather while busy, cut when idle.
+// True while a cut, or an early part of a large group, is being flushed. For the source's loop: gather while busy, cut
+// when idle.
 bool journal_busy(const Journal *journal);
 // Waits until every cut handed over is durable.
 CHECKED bool journal_sync(Journal *journal, Err *err);
 // The position of the last durable cut, and how many cuts have become durable since open.
 uint64_t journal_durable(const Journal *journal, Position *position);
-// Readable (eventfd) after each cut that became durable or failed, and each part written early; the caller reads it to reset it.
+// Readable (eventfd) after each cut that became durable or failed, and each part written early; the caller reads it to
+// reset it.
 int journal_event_fd(const Journal *journal);
 // Bytes appended that are held in memory; those of a large group that were written early, before its cut, do not count.
 size_t journal_pending_bytes(const Journal *journal);
