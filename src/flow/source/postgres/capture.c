@@ -363,45 +363,6 @@ static void leaf_shape(PgCapture *capture, PgLeaf *leaf, bool fresh, const PgTab
     }
 }
 
-static void refresh_table(PgCapture *capture, const PgTable *found, PgLeafState fresh, uint64_t fresh_lsn,
-                          PgCaptureChange *change) {
-    PgCaptured *table = map_find_u64(&capture->by_oid, found->root_oid);
-    if (table == NULL) {
-        table = table_add(capture, found->root_oid, found->root_space, found->root_name);
-        table->view = found->kind == 'v' || found->kind == 'm' || found->kind == 'f';
-        table->truncate = topic_seen(capture, table->topic) && fresh == PG_LEAF_PENDING;
-        pg_capture_put(capture, table);
-        change->tables = true;
-    } else if (!slice_is(found->root_space, table->space) || !slice_is(found->root_name, table->name)) {
-        log_info(LOG_SOURCE, "a table was renamed: it starts anew under its new name", LOG_TEXT("from", table->topic),
-                 LOG_SLICE("to", found->root_name));
-        table_name_set(table, found->root_space, found->root_name);
-        pg_capture_resync(capture, table);
-        topic_seen(capture, table->topic);
-    }
-    table->seen = true;
-    if (found->kind == 'p') {
-        return; // the root itself holds no rows
-    }
-    PgLeaf *leaf = pg_capture_find_leaf(capture, found->oid);
-    if (leaf != NULL && leaf->table != table) { // attached to a root, or detached from one
-        leaf_remove(capture, leaf);
-        leaf = NULL;
-    }
-    bool new = leaf == NULL;
-    if (new) {
-        leaf = leaf_add(capture, table, found->oid, table->view ? PG_LEAF_PENDING : fresh, fresh_lsn);
-        change->tables = true;
-    }
-    leaf_identity(capture, leaf, new, pg_capture_identity(found));
-    leaf_shape(capture, leaf, new, found);
-    leaf->seen = true;
-    leaf->pages = found->pages;
-    leaf->kind = found->kind;
-    leaf->rows = found->rows;
-    leaf->bytes = found->bytes;
-}
-
 // A leaf that is gone took its rows with it, without a word in the change stream.
 static bool leaf_vanished(PgCapture *capture, PgLeaf *leaf, const char *detach, PgCaptureChange *change, Err *err) {
     PgCaptured *table = leaf->table;
@@ -419,6 +380,50 @@ static bool leaf_vanished(PgCapture *capture, PgLeaf *leaf, const char *detach, 
         log_warn(LOG_SOURCE, "a table has lost a partition: it is read again", LOG_TEXT("table", table->topic));
         pg_capture_resync(capture, table);
     }
+    return true;
+}
+
+static bool refresh_table(PgCapture *capture, const PgTable *found, const char *detach, PgLeafState fresh,
+                          uint64_t fresh_lsn, PgCaptureChange *change, Err *err) {
+    PgCaptured *table = map_find_u64(&capture->by_oid, found->root_oid);
+    if (table == NULL) {
+        table = table_add(capture, found->root_oid, found->root_space, found->root_name);
+        table->view = found->kind == 'v' || found->kind == 'm' || found->kind == 'f';
+        table->truncate = topic_seen(capture, table->topic) && fresh == PG_LEAF_PENDING;
+        pg_capture_put(capture, table);
+        change->tables = true;
+    } else if (!slice_is(found->root_space, table->space) || !slice_is(found->root_name, table->name)) {
+        log_info(LOG_SOURCE, "a table was renamed: it starts anew under its new name", LOG_TEXT("from", table->topic),
+                 LOG_SLICE("to", found->root_name));
+        table_name_set(table, found->root_space, found->root_name);
+        pg_capture_resync(capture, table);
+        topic_seen(capture, table->topic);
+    }
+    table->seen = true;
+    if (found->kind == 'p') {
+        return true; // the root itself holds no rows
+    }
+    PgLeaf *leaf = pg_capture_find_leaf(capture, found->oid);
+    if (leaf != NULL && leaf->table != table) { // attached to a root, or detached from one, which keeps other leaves
+        if (leaf->table->oid == leaf->oid) {
+            leaf_remove(capture, leaf);
+        } else {
+            TRY(leaf_vanished(capture, leaf, detach, change, err));
+        }
+        leaf = NULL;
+    }
+    bool new = leaf == NULL;
+    if (new) {
+        leaf = leaf_add(capture, table, found->oid, table->view ? PG_LEAF_PENDING : fresh, fresh_lsn);
+        change->tables = true;
+    }
+    leaf_identity(capture, leaf, new, pg_capture_identity(found));
+    leaf_shape(capture, leaf, new, found);
+    leaf->seen = true;
+    leaf->pages = found->pages;
+    leaf->kind = found->kind;
+    leaf->rows = found->rows;
+    leaf->bytes = found->bytes;
     return true;
 }
 
@@ -442,7 +447,7 @@ bool pg_capture_refresh(PgCapture *capture, const PgTables *tables, const char *
         }
     }
     for (size_t i = 0; i < tables->count; i++) {
-        refresh_table(capture, &tables->at[i], fresh, fresh_lsn, change);
+        TRY(refresh_table(capture, &tables->at[i], detach, fresh, fresh_lsn, change, err));
     }
     for (size_t i = 0; i < capture->table_count;) {
         PgCaptured *table = capture->tables[i];
