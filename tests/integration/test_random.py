@@ -88,7 +88,7 @@ class Storm:
                 self.tell("stop")
                 process.signal(signal.SIGTERM)
                 process.wait(30)
-                allowed.add(0 if follow else 130)
+                allowed |= {0 if follow else 130, -signal.SIGTERM}  # the latter before it listens to signals
             else:
                 self.tell("kill -9")
                 process.kill()

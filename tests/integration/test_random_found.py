@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the randomized test has found, each as small as it can be: without a kill, between two runs."""
+
+import pytest
+
+
+def carried(db, leat, check_equal, before, between):
+    db.execute(before)
+    leat.sync(db)
+    for statement in between:
+        db.execute(statement)
+    leat.sync(db)
+    check_equal(db, leat.out)
+
+
+PARTS = """
+    CREATE TABLE parts (id int, region text, v text, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+    CREATE TABLE parts_a PARTITION OF parts FOR VALUES IN ('a');
+    CREATE TABLE parts_b PARTITION OF parts FOR VALUES IN ('b');
+    INSERT INTO parts SELECT g, (ARRAY['a', 'b'])[1 + g % 2], 'v' FROM generate_series(1, 50) g
+"""
+
+
+def test_a_snapshot_of_several_leaves_numbers_each_row_once(db, leat, check_equal):
+    carried(db, leat, check_equal, PARTS, [])
+
+
+def test_a_detached_partition_that_stays_a_table_takes_its_rows_from_the_root(db, leat, check_equal):
+    carried(db, leat, check_equal, PARTS, ["ALTER TABLE parts DETACH PARTITION parts_b"])
+
+
+def test_an_update_that_changes_nothing_in_a_table_without_key(db, leat, check_equal):
+    before = "CREATE TABLE t (a int); ALTER TABLE t REPLICA IDENTITY FULL; INSERT INTO t VALUES (1), (1), (2)"
+    carried(db, leat, check_equal, before, ["UPDATE t SET a = a"])
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        ["ALTER TABLE t RENAME COLUMN a TO b", "ALTER TABLE t ADD COLUMN a int"],
+        ["ALTER TABLE t DROP COLUMN a", "ALTER TABLE t ADD COLUMN a int"],
+        ["ALTER TABLE t ADD COLUMN c int DEFAULT 7"],
+        ["ALTER TABLE t ADD COLUMN c int DEFAULT 7", "ALTER TABLE t ALTER COLUMN c DROP DEFAULT"],
+        ["ALTER TABLE t RENAME COLUMN a TO b", "INSERT INTO t VALUES (3, 3)"],
+    ],
+    ids=["renamed and replaced", "dropped and made again", "a default", "a default for old rows only", "renamed"],
+)
+def test_columns_that_changed_while_leat_was_away(db, leat, check_equal, between):
+    before = "CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 10), (2, 20)"
+    carried(db, leat, check_equal, before, between)
