@@ -134,6 +134,12 @@ static bool acknowledged(void *context, Position *position) {
     return sink_pump_published(((Runner *)context)->pump, position);
 }
 
+static LogPosition published(void *context) {
+    SinkPumpLook look;
+    sink_pump_look(((Runner *)context)->pump, &look);
+    return look.pin;
+}
+
 static const char *resync_wanted(void *context) {
     Runner *runner = context;
     if (runner->resync == NULL) {
@@ -194,6 +200,7 @@ static bool attempt(Runner *runner, Err *err) {
         context.spool_options.memory_bytes_max = (size_t)config->options.memory_limit / SPOOL_PART;
         context.stop = runner->run->stop;
         context.acknowledged = strcmp(config->options.ack_policy, "sink") == 0 ? acknowledged : NULL;
+        context.published = published;
         context.resync_wanted = resync_wanted;
         context.resync_taken = resync_taken;
         context.report = source_reported;

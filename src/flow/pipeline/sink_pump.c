@@ -83,6 +83,7 @@ static bool progress(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err
     pthread_mutex_lock(&pump->mutex);
     pump->look.stats = stats;
     pump->look.behind_bytes = end > pin ? end - pin : 0;
+    pump->look.pin = pin;
     bool moved = !pump->has_pin || pin != pump->pinned;
     cuts_publish(pump, pin);
     pthread_mutex_unlock(&pump->mutex);

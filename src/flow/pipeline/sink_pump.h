@@ -10,9 +10,10 @@ typedef struct SinkPump SinkPump;
 
 typedef struct SinkPumpLook {
     SinkStats stats;
-    uint64_t behind_bytes; // of the journal, not yet published
-    bool failed;           // see sink_pump_join
-    char trouble[512];     // a transient error that is being waited out; "" = none
+    uint64_t behind_bytes;
+    LogPosition pin; // what lies below is published; 0 before the sink was opened // of the journal, not yet published
+    bool failed;     // see sink_pump_join
+    char trouble[512]; // a transient error that is being waited out; "" = none
 } SinkPumpLook;
 
 // The journal must have been opened once, so that its directory is there.

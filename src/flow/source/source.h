@@ -53,7 +53,7 @@ typedef struct SourceContext {
     int snapshot_connections;
     int slot_create_timeout_ms;
     int catalog_interval_ms;    // how often --follow looks for new and changed tables
-    uint64_t journal_bytes_max; // the source pauses above it; 0 = never
+    uint64_t journal_bytes_max; // the source pauses when more of the journal waits for the sink; 0 = never
 
     SourceMode mode;
     const char *directory; // the pipeline's
@@ -63,6 +63,7 @@ typedef struct SourceContext {
     // May the source be told that everything up to here is safe? (ack.policy=sink asks the sink.) NULL = a durable cut
     // is.
     bool (*acknowledged)(void *context, Position *position);
+    LogPosition (*published)(void *context); // the sink has committed what lies below; NULL = no sink waits
     // Tables that someone asked to read again (patterns), or NULL. Called about once a second; `done` when it has been
     // made durable.
     const char *(*resync_wanted)(void *context);

@@ -232,17 +232,20 @@ static void durable_note(Run *run) {
 }
 
 static bool journal_full(Run *run) {
-    uint64_t bytes_max = run->session.context->journal_bytes_max;
-    if (bytes_max == 0) {
+    const SourceContext *context = run->session.context;
+    uint64_t bytes_max = context->journal_bytes_max;
+    if (bytes_max == 0 || context->published == NULL) {
         return false;
     }
     JournalInfo info;
     journal_info(run->session.journal, &info);
-    bool full = info.end - info.begin > bytes_max;
+    // What is kept behind the sink, for readers that come later, fills nothing: it is bounded by its own options.
+    uint64_t bytes = info.end - MIN(MAX(context->published(context->context), info.begin), info.end);
+    bool full = bytes > bytes_max;
     if (full != run->paused) {
         run->paused = full;
         log_warn(LOG_SOURCE, full ? "the journal is full: the source waits for the sink" : "the journal has room again",
-                 LOG_UINT("journal_bytes", info.end - info.begin), LOG_UINT("journal_bytes_max", bytes_max));
+                 LOG_UINT("journal_bytes", bytes), LOG_UINT("journal_bytes_max", bytes_max));
     }
     return full;
 }

@@ -455,7 +455,8 @@ static bool reader_recover(PgSnapshot *snapshot, PgReader *reader, Err *err) {
 // DDL between the look at the catalog and the COPY makes that fail, or its rows unreadable. Then the error is not the
 // user's: the next run looks again.
 static bool ddl_explains(PgSnapshot *snapshot, const PgReader *reader, Err *err) {
-    if ((err->code != ERR_SOURCE_QUERY && err->code != ERR_VALUE && err->code != ERR_SOURCE_PROTOCOL) ||
+    if ((err->code != ERR_SOURCE_QUERY && err->code != ERR_TABLE && err->code != ERR_VALUE &&
+         err->code != ERR_SOURCE_PROTOCOL) ||
         reader->read == NULL) {
         return false;
     }
