@@ -64,6 +64,10 @@ static const StateRule STATE_RULES[] = {
      "a connection pooler stands in front of the server: give leat a URL that goes to PostgreSQL directly"},
     {"08P01", "startup parameter", ERR_SOURCE_SETUP,
      "a connection pooler stands in front of the server: give leat a URL that goes to PostgreSQL directly"},
+    // A fault that logical decoding has met right after a slot's creation, amid concurrent TRUNCATEs.
+    {"XX000", "could not map filenode", ERR_SOURCE_CLOSED,
+     "the server's logical decoding stumbled over concurrent DDL: leat tries again; if it stays, leat resync reads "
+     "anew"},
     {"0A000", "replication", ERR_SOURCE_SETUP,
      "a connection pooler or proxy stands in front of the server: give leat a URL that goes to PostgreSQL directly"},
     {"08", NULL, ERR_SOURCE_CLOSED, NULL},
