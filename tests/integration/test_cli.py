@@ -155,6 +155,17 @@ def test_follow_ends_well_and_a_second_process_is_refused(leat, shop):
     assert json_lines(process.stdout())[-1]["event"] == "summary"
 
 
+def test_a_name_that_another_data_directory_uses(leat, shop, new_leat):
+    """Its slot is refused, and its publications are as they were."""
+    leat.sync(shop, "--name", "shop")
+    published = "SELECT pubname, tablename FROM pg_publication_tables ORDER BY 1, 2"
+    before = shop.query(published)
+    other = new_leat()
+    result = other.run("sync", shop.url, other.out, "--format", "json", "--name", "shop", "--exclude", "*", check=False)
+    fails(result, 2, "leat_shop", "--name")
+    assert before and shop.query(published) == before
+
+
 def test_a_source_that_is_away(leat, shop):
     parts = urllib.parse.urlsplit(shop.tcp_url)
     away = parts._replace(netloc=f"{parts.username}@127.0.0.1:1").geturl()
@@ -314,6 +325,7 @@ def test_doctor_of_a_pipeline_and_of_a_sink(leat, shop, work):
     result = leat.run("doctor", "shop")
     assert ("ok", "journal") in findings(result) and ("ok", "sink") in findings(result)
     assert any("agree" in e["text"] for e in events(result) if e["event"] == "finding")
+    next(leat.data.rglob("status.json")).unlink()  # the journal is what counts, not the newest report
     shop.execute("SELECT pg_drop_replication_slot('leat_shop')")
     result = leat.run("doctor", "shop", check=False)
     assert result.returncode == 1 and "gone" in findings(result)[("problem", "slot")]["text"]

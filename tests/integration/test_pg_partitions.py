@@ -109,6 +109,19 @@ def test_a_detached_partition_stops_the_run(leat, db, check_equal):
     check_equal(db, leat.out, ["p"])
 
 
+def test_a_detached_partition_goes_on_as_a_table_of_its_own(leat, db, check_equal):
+    """It still matches the patterns: the root must be read again all the same."""
+    db.execute(f"{ROOT}; {LEAF.format(0, 1)}; {LEAF.format(1, 2)}; INSERT INTO p VALUES (1, 1, 'a'), (11, 2, 'b')")
+    leat.sync(db)
+    db.execute("ALTER TABLE p DETACH PARTITION p1; INSERT INTO p VALUES (2, 3, 'c'); INSERT INTO p1 VALUES (12, 9, 'x')")
+    stopped = leat.sync(db, "--set", "partition.detach=stop", check=False)
+    assert stopped.returncode == 1 and "partition.detach" in stopped.stderr
+    leat.sync(db, "--set", "partition.detach=resync")
+    db.execute("UPDATE p1 SET v = 'own'; ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (10) TO (20)")
+    leat.sync(db)
+    check_equal(db, leat.out, ["p"])
+
+
 def test_inheritance_children_are_tables_of_their_own(carry):
     carry.do(
         "CREATE TABLE parent (id int PRIMARY KEY, v text); CREATE TABLE child (w text, PRIMARY KEY (id)) INHERITS"

@@ -2,6 +2,7 @@
 #include "surface/cli/doctor.h"
 
 #include "core/base/json.h"
+#include "flow/source/postgres/position.h"
 #include "flow/source/postgres/slot.h"
 #include "surface/cli/output.h"
 #include "surface/cli/pipelines.h"
@@ -83,13 +84,24 @@ static void doctor_sink(Doctor *doctor, const Cli *cli, const SinkDriver *driver
     }
 }
 
-static void slot_against_journal(Doctor *doctor, const PipelineConfig *config, const PgSlot *slot, const char *name,
-                                 const StatusFile *status) {
-    uint64_t durable = 0;
-    const char *remedy = arena_printf(doctor->arena, "leat delete %s   -- and sync again", config->name);
-    pg_lsn_parse(slice_of(status->durable_lsn), &durable);
+// How far the journal has read; 0 = nothing, or no position that can be read.
+static uint64_t journal_lsn(Doctor *doctor, const PipelineConfig *config) {
+    Err err[1] = {{0}};
+    JournalLook look = {0};
+    PgPosition position = {0};
+    const char *directory = arena_printf(doctor->arena, "%s/journal", config->directory);
+    return journal_look(directory, &look, NULL, NULL, NULL, err) &&
+                   pg_position_decode(&look.info.position, &position, err)
+               ? position.lsn
+               : 0;
+}
+
+static void slot_against_journal(Doctor *doctor, const PipelineConfig *config, const PgSlot *slot, const char *name) {
+    uint64_t durable = journal_lsn(doctor, config);
+    const char *remedy = arena_printf(
+        doctor->arena, "leat resync %s --tables '*'   # then run it: reads everything again", config->name);
     if (!slot->exists) {
-        bool expected = status->present && durable > 0;
+        bool expected = durable > 0;
         finding(doctor, expected ? FINDING_PROBLEM : FINDING_OK, "slot", expected ? remedy : NULL,
                 expected ? "slot %s is gone: changes since the last run cannot be read any more"
                          : "slot %s is not there yet",
@@ -108,21 +120,21 @@ static void slot_against_journal(Doctor *doctor, const PipelineConfig *config, c
     }
     if (durable > 0 && slot->confirmed_flush_lsn > durable) {
         finding(doctor, FINDING_PROBLEM, "slot", remedy,
-                "slot %s is ahead of the journal (%X/%X, journal %s): going on would leave a gap", name,
-                (unsigned)(slot->confirmed_flush_lsn >> 32), (unsigned)slot->confirmed_flush_lsn, status->durable_lsn);
+                "slot %s is ahead of the journal (" LSN_FORMAT ", journal " LSN_FORMAT "): going on would leave a gap",
+                name, LSN_ARG(slot->confirmed_flush_lsn), LSN_ARG(durable));
         return;
     }
     finding(doctor, FINDING_OK, "slot", NULL, "slot %s and the journal agree", name);
 }
 
-static void doctor_slot(Doctor *doctor, const PipelineConfig *config, const StatusFile *status) {
+static void doctor_slot(Doctor *doctor, const PipelineConfig *config) {
     Err err[1] = {{0}};
     PgConn sql = {0};
     PgSlot slot = {0};
     const char *name =
         config->options.slot[0] != '\0' ? config->options.slot : arena_printf(doctor->arena, "leat_%s", config->name);
     if (pg_conn_open(&sql, config->source_url, PG_CONN_SQL, err) && pg_slot_read(&sql, name, &slot, err)) {
-        slot_against_journal(doctor, config, &slot, name, status);
+        slot_against_journal(doctor, config, &slot, name);
     } else {
         finding_err(doctor, "slot", err);
     }
@@ -165,8 +177,9 @@ static bool doctor_pipeline(Doctor *doctor, const Cli *cli, Err *err) {
     }
     doctor_journal(doctor, &config);
     doctor_sink(doctor, cli, config.sink, config.sink_url);
+    doctor->has_publication = config.options.publication[0] != '\0';
     if (doctor_source(doctor, config.source_url, config.options.tables, config.options.exclude)) {
-        doctor_slot(doctor, &config, &status);
+        doctor_slot(doctor, &config);
     }
     return true;
 }

@@ -11,6 +11,7 @@ typedef enum FindingLevel { FINDING_OK, FINDING_WARN, FINDING_PROBLEM } FindingL
 typedef struct Doctor {
     Arena *arena;
     bool json, color;
+    bool has_publication; // a DBA's: leat makes none
     int counts[3]; // by level
 } Doctor;
 

@@ -76,7 +76,7 @@ static void role(Doctor *doctor, PgConn *sql, const PgServer *server) {
     } else {
         finding(doctor, FINDING_PROBLEM, "role", remedy, "role %s may not replicate", user);
     }
-    if (!pg_bool(&rows, 0, 3)) {
+    if (!pg_bool(&rows, 0, 3) && !doctor->has_publication) {
         finding(doctor, FINDING_PROBLEM, "create",
                 arena_printf(doctor->arena,
                              "GRANT CREATE ON DATABASE %s TO %s;\n-- or let a DBA make a publication, "

@@ -119,7 +119,9 @@ void doctor_tables(Doctor *doctor, PgConn *sql, const PgServer *server, const ch
     int before = doctor->counts[FINDING_WARN] + doctor->counts[FINDING_PROBLEM];
     const char *oids = oids_of(doctor, &tables);
     for (size_t i = 0; i < ARRAY_LEN(CHECKS) && tables.count > 0; i++) {
-        check_run(doctor, sql, &CHECKS[i], oids);
+        if (!doctor->has_publication || strcmp(CHECKS[i].check, "owner") != 0) {
+            check_run(doctor, sql, &CHECKS[i], oids);
+        }
     }
     if (tables.count > 0 && doctor->counts[FINDING_WARN] + doctor->counts[FINDING_PROBLEM] == before) {
         finding(doctor, FINDING_OK, "tables", NULL, "every table can be captured in full");

@@ -214,6 +214,9 @@ static const char *retained_cell(const Standing *standing, Arena *arena) {
     if (!standing->slot_known || !standing->slot.exists) {
         return standing->slot_known ? "no slot" : "unknown";
     }
+    if (strcmp(standing->slot.wal_status, "lost") == 0) {
+        return "slot lost";
+    }
     DEFER(buf_release) Buf text = {0};
     text_bytes(&text, (double)standing->slot.retained_bytes);
     return arena_text(arena, buf_slice(&text));

@@ -133,7 +133,6 @@ static void capture_restart(PgCapture *capture) {
 static bool slot_make(PgSetup *setup, uint64_t *lsn, Err *err) {
     PgSession *session = setup->session;
     const SourceContext *context = session->context;
-    TRY(leftover_remove(setup, err));
     journal_state_put(session->journal, SLOT_KEY, slice_of(setup->slot));
     TRY(cut_at(session, 0, false, err));
     CRASH_POINT("setup.before_slot");
@@ -158,6 +157,8 @@ static bool setup_first(PgSetup *setup, Err *err) {
         TRY(pg_setup_refresh(setup, PG_LEAF_PENDING, 0, &changed, err));
         return cut_at(session, 0, false, err);
     }
+    // Before publications are touched: they may be those of another leat that uses this name.
+    TRY(leftover_remove(setup, err));
     // The tables are looked at before the slot is made: publications must be there when it starts to decode.
     TRY(pg_setup_refresh(setup, PG_LEAF_PENDING, 0, &changed, err));
     TRY(slot_make(setup, &setup->from, err));
