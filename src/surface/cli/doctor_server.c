@@ -50,13 +50,8 @@ static void standby(Doctor *doctor, const PgServer *server) {
     if (!server->in_recovery) {
         return;
     }
-    if (server->version < 160000) {
-        finding(doctor, FINDING_PROBLEM, "standby", "give the primary's address, or target_session_attrs=read-write",
-                "the server is a standby; logical decoding works there from PostgreSQL 16 on");
-    } else {
-        finding(doctor, FINDING_WARN, "standby", "create the publications on the primary, then give --publication",
-                "the server is a standby: publications cannot be created there");
-    }
+    finding(doctor, FINDING_PROBLEM, "standby", "give the primary's address, or target_session_attrs=read-write",
+            "the server is a standby: publications and slots are made on the primary");
 }
 
 static void role(Doctor *doctor, PgConn *sql, const PgServer *server) {
