@@ -260,6 +260,7 @@ static bool change_apply(PgStream *stream, PgMessage *message, uint64_t lsn, Sli
                               LSN_ARG(stream->commit_lsn), stream->ordinal);
         }
         Event event = event_of(stream, relation, op, lsn);
+        stream->changes_uncut++; // so that a cut is due
         return event.commit_lsn < relation->leaf->lsn ||
                dead_letter_append(stream->session, relation->leaf->table->topic, bad, &event, raw, err);
     }
@@ -560,8 +561,10 @@ bool pg_stream_cut(PgStream *stream, bool force, Err *err) {
     TRY(journal_cut(session->journal, &at, err));
     stream->cut_lsn = position.lsn;
     stream->cut_at_us = now;
+    if (stream->changes_uncut > 0) {
+        stream->newest_cut_us = stream->newest_us;
+    }
     stream->changes_uncut = 0;
-    stream->newest_cut_us = stream->newest_us;
     return true;
 }
 
