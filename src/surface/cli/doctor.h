@@ -12,7 +12,7 @@ typedef struct Doctor {
     Arena *arena;
     bool json, color;
     bool has_publication; // a DBA's: leat makes none
-    int counts[3]; // by level
+    int counts[3];        // by level
 } Doctor;
 
 // Says it at once. `remedy` is SQL ready to paste, or a sentence; NULL when there is nothing to do.
