@@ -164,3 +164,18 @@ def test_truncate(carry):
     carry.leat.sync(carry.db)
     carry.check_equal(carry.db, carry.leat.out)
     assert not [row for row in read(carry.leat.out, "a") if row[2]["id"] == 9]
+
+
+def test_a_table_that_loses_its_key_while_leat_runs(carry):
+    """Its user's UPDATE fails only until leat has moved it to the publication of inserts."""
+    carry.do("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b')")
+    carry.begin("--tables", "t", "--set", "catalog.interval=200ms")
+    carry.do("ALTER TABLE t DROP CONSTRAINT t_pkey")
+    moved = "SELECT count(*) FROM pg_publication_tables WHERE tablename = 't' AND pubname LIKE '%_inserts'"
+    if carry.live:
+        carry.process.until(lambda: carry.db.value(moved) == 1, "it is moved")
+    else:
+        carry.leat.sync(carry.db, *carry.args)
+    carry.do("UPDATE t SET v = 'free' WHERE id = 1", "INSERT INTO t VALUES (3, 'c')")
+    carry.end(equal=False)
+    assert [row["id"] for row in carry.events("t")] == [1, 2, 3]

@@ -319,3 +319,22 @@ def test_delete_removes_slot_and_publications(leat, db):
     leat.run("delete", leat.pipeline, "--yes")
     assert db.slots() == {} and db.value("SELECT count(*) FROM pg_publication") == 0
     assert not list((leat.data / "pipelines").iterdir()) and list(leat.out.rglob("*.json"))
+
+
+def test_ack_policy_sink(leat, db, check_equal):
+    """The slot moves only when the files are published: then the data directory may be lost without a gap."""
+    db.execute(TABLE)
+    args = ["--set", "ack.policy=sink", "--set", "file.rotate.interval=1h"]
+    leat.sync(db, *args)
+    process = leat.follow(db, *args)
+    process.wait_streaming(db)
+    ((_, before, _),) = db.slots().values()
+    db.execute("INSERT INTO t VALUES (100, 'not yet published')")
+    lsn = db.wal_lsn()
+    process.until(lambda: '"id":100' in leat.run("topic", "read", leat.pipeline, "public.t").stdout, "it is durable")
+    assert [slot[1] for slot in db.slots().values()] == [before]
+    process.stop()
+    leat.sync(db, *args)
+    check_equal(db, leat.out)
+    leat.sync(db, *args)
+    assert all(slot[1] >= lsn for slot in db.slots().values())

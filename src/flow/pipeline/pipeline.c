@@ -29,6 +29,7 @@ typedef struct Runner {
     SinkPump *pump;
     JournalOptions journal_options;
     Journal *journal;
+    JournalInfo opened; // what the journal held when it was opened
     PipelineReport report;
     TableReport *tables; // the newest report's, copied
     size_t table_capacity;
@@ -130,8 +131,16 @@ static bool source_reported(void *context, const SourceReport *source) {
 
 // --- what the source asks --------------------------------------------------------------------------------------
 
+// A run without --follow publishes its last files when its source is done: then the next run tells the source.
 static bool acknowledged(void *context, Position *position) {
-    return sink_pump_published(((Runner *)context)->pump, position);
+    Runner *runner = context;
+    if (sink_pump_published(runner->pump, position)) {
+        return true;
+    }
+    SinkPumpLook look;
+    sink_pump_look(runner->pump, &look);
+    *position = runner->opened.position;
+    return position->size > 0 && look.pin >= runner->opened.end;
 }
 
 static LogPosition published(void *context) {
@@ -189,6 +198,7 @@ static bool attempt(Runner *runner, Err *err) {
     char path[PATH_MAX];
     snprintf(path, sizeof(path), "%s/journal", config->directory);
     TRY(journal_open(path, &runner->journal_options, &runner->journal, err));
+    journal_info(runner->journal, &runner->opened);
     bool ok = runner->pump != NULL || pin_ensure(path, err);
     ok = ok && (runner->pump != NULL || sink_pump_start(config, &runner->pump, err));
     if (ok) {
