@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What leat must write into a JSON row for a value that PostgreSQL prints as text.
 
-The forms (docs/reference/types.md has them all):
+The forms (docs/sources/postgresql-types.md has them all):
     bool                    true, false
     integers, floats        number; NaN, Infinity, -Infinity as strings
     numeric, money          string, as PostgreSQL prints it

@@ -348,7 +348,14 @@ bool pipeline_delete(const PipelineConfig *config, const PipelineDelete *how, Er
     }
     SourceContext context;
     source_context(config, &context);
+    snprintf(path, sizeof(path), "%s/journal", config->directory);
+    Err unread[1] = {{0}}; // a damaged journal must not keep a pipeline from being deleted
+    if (file_exists(path) && !journal_open(path, &(JournalOptions){0}, &context.journal, unread)) {
+        log_err(LOG_PIPELINE, "the journal cannot be read", unread);
+        context.journal = NULL;
+    }
     bool ok = config->source->remove(&context, err);
+    journal_close(context.journal);
     if (!ok && how->force) {
         log_warn(LOG_PIPELINE, "slot and publication stay on the source", LOG_TEXT("reason", err->message));
         err_clear(err);

@@ -96,7 +96,8 @@ typedef struct SourceDriver {
     bool (*plan)(const SourceContext *context, Arena *arena, SourcePlan *plan, Err *err);
     // Returns true when the mode's goal is reached or *stop is set, at a durable checkpoint.
     bool (*run)(const SourceContext *context, Err *err);
-    // Removes what `run` has created on the source. Absent is fine.
+    // Removes what `run` has created on the source, as far as the journal (NULL = not to be had) knows of it. Absent is
+    // fine.
     bool (*remove)(const SourceContext *context, Err *err);
 } SourceDriver;
 

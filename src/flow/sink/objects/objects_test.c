@@ -408,6 +408,7 @@ TEST(objects_never_mix_with_files_of_an_earlier_pipeline) {
     bench_remove(bench);
 }
 
+#ifdef LEAT_CRASH_POINTS
 TEST(objects_accept_that_a_reader_took_a_file_away_in_mid_publication) {
     shared_make();
     static Script script;
@@ -428,6 +429,7 @@ TEST(objects_accept_that_a_reader_took_a_file_away_in_mid_publication) {
     arena_release(&arena);
     bench_remove(bench);
 }
+#endif
 
 TEST(objects_publish_by_age_and_let_the_journal_be_trimmed) {
     shared_make();

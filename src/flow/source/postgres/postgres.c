@@ -111,6 +111,11 @@ static bool postgres_remove(const SourceContext *context, Err *err) {
     PgSlot slot;
     const char *name = pg_slot_name(&arena, context);
     TRY(pg_slot_read(&sql, name, &slot, err));
+    if (slot.exists && context->journal != NULL && !pg_slot_known(context->journal, name)) {
+        log_warn(LOG_SOURCE, "the slot was made by another data directory: it stays, with its publications",
+                 LOG_TEXT("slot", name));
+        return true;
+    }
     if (slot.exists && slot.ours) {
         TRY(pg_slot_drop(&sql, name, 30000, err));
         log_info(LOG_SOURCE, "replication slot dropped", LOG_TEXT("slot", name));

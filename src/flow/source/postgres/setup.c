@@ -19,6 +19,10 @@ char *pg_publication_name(Arena *arena, const SourceContext *context) {
                : arena_printf(arena, "leat_%s", context->pipeline);
 }
 
+bool pg_slot_known(const Journal *journal, const char *slot) {
+    return slice_is(journal_state_get(journal, SLOT_KEY), slot);
+}
+
 bool pg_server_check(const PgServer *server, SourceMode mode, Err *err) {
     if (server->version < VERSION_MIN) {
         FAIL(err, ERR_SOURCE_SETUP, "the server is PostgreSQL %s; leat reads 14 and later", server->version_text);
@@ -109,7 +113,7 @@ static bool leftover_remove(PgSetup *setup, Err *err) {
     if (!slot.exists) {
         return true;
     }
-    if (!slice_is(journal_state_get(session->journal, SLOT_KEY), setup->slot)) {
+    if (!pg_slot_known(session->journal, setup->slot)) {
         FAIL(err, ERR_SLOT_MISMATCH,
              "replication slot %s exists, but this data directory knows nothing of it: another leat uses it, or its "
              "data "

@@ -19,6 +19,8 @@ typedef struct PgSetup {
 char *pg_slot_name(Arena *arena, const SourceContext *context);
 char *pg_publication_name(Arena *arena, const SourceContext *context);
 
+// True when this journal's pipeline has made the slot, or was about to.
+bool pg_slot_known(const Journal *journal, const char *slot);
 // ERR_SOURCE_SETUP or ERR_SOURCE_PERMISSION with the remedy when the server cannot be captured.
 CHECKED bool pg_server_check(const PgServer *server, SourceMode mode, Err *err);
 // All of it. After it the journal holds a position and every table a state, durably.

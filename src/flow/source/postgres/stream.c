@@ -591,10 +591,10 @@ bool pg_stream_feedback(PgStream *stream, bool now, Err *err) {
     journal_durable(session->journal, &durable);
     TRY(pg_position_decode(&durable, &position, err));
     session->report.durable_lsn = position.lsn;
-    if (session->context->acknowledged != NULL && session->context->acknowledged(session->context->context, &durable)) {
+    if (session->context->acknowledged != NULL) { // the sink decides; what is in the spool it has not seen yet
+        bool published = session->spool == NULL && session->context->acknowledged(session->context->context, &durable);
         TRY(pg_position_decode(&durable, &position, err));
-    } else if (session->context->acknowledged != NULL) {
-        position.lsn = stream->told_lsn;
+        position.lsn = published ? position.lsn : stream->told_lsn;
     }
     bool due = clock - stream->told_at_us > FEEDBACK_FORCED_US;
     if (position.lsn <= stream->told_lsn && !now && !stream->reply_wanted && !due) {
