@@ -35,7 +35,7 @@ int main(int argc, char **argv) {
     Err err[1] = {{0}};
     char journal_path[1024];
     snprintf(journal_path, sizeof(journal_path), "%s/journal", argv[2]);
-    JournalOptions options = {.memory_bytes_max = 16 * MIB};
+    JournalOptions options = {.memory_bytes_max = 16 * MIB, .retention_bytes = UINT64_MAX / 2};
     Journal *journal = NULL;
     SourceContext context = {.pipeline = argv[3],
                              .url = argv[1],

@@ -11,6 +11,7 @@
 
 #define READER_BYTES   (1 * MIB)
 #define WAIT_MS_MAX    500
+#define PACE_US        20000 // what becomes durable within it is taken in one go
 #define BACKOFF_US_MIN 200000
 #define BACKOFF_US_MAX 10000000
 #define FINISH_TRIES   5 // of a transient error, once the run is over
@@ -106,6 +107,9 @@ static bool idle(SinkPump *pump, Sink *sink, JournalReader *reader, bool last_lo
     TRY(sink_tick(sink, &next_ms, err));
     TRY(progress(pump, sink, reader, err));
     journal_reader_wait(reader, next_ms < 0 ? WAIT_MS_MAX : (int)MIN(next_ms, WAIT_MS_MAX));
+    if (!pump->finishing) {
+        clock_sleep_us(PACE_US);
+    }
     return true;
 }
 

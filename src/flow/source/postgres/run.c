@@ -28,7 +28,10 @@
 #define WINDOW_US      2000
 #define PAUSE_US_MIN   50 // unix: before the next read
 #define PAUSE_US_MAX   1000
-#define PAUSE_TURNS    8 // of them between two looks at other things
+#define PAUSE_TURNS    8      // of them between two looks at other things
+#define CUT_SPACING_US 1000   // under light load: what comes so soon after a cut waits for the next
+#define BUSY_MS        2      // what comes while a cut is flushed gathers for so long
+#define LAG_US         100000 // how often the lag is looked at
 
 typedef struct Run {
     PgSession session;
@@ -42,6 +45,7 @@ typedef struct Run {
     int64_t window_at;
     int64_t pause_us;  // while gathering on a unix socket
     uint32_t turns;    // with a pause
+    int64_t lag_at;    // when the lag is looked at again
     bool paused;       // the journal is full
     bool resync_waits; // someone asked to read tables again; that begins when the round is over
     int64_t report_at, resync_at, trim_at, watch_at, refresh_at, nudge_at, stop_at, round_at;
@@ -228,6 +232,7 @@ static void durable_note(Run *run) {
     if (!journal_busy(run->session.journal) && run->stream.newest_cut_us != 0) {
         run->session.report.lag_ms = MAX((clock_wall_us() - run->stream.newest_cut_us) / 1000, 0);
         run->stream.newest_cut_us = 0;
+        run->lag_at = clock_monotonic_us() + LAG_US;
     }
 }
 
@@ -283,21 +288,45 @@ static void gather_adapt(Run *run, uint64_t bytes, uint64_t messages) {
     stream->gathering = burst;
 }
 
+// A pause instead of a wake-up for each of the next few messages. True when they are to be read without a look at
+// anything else.
+static bool gather_pause(Run *run) {
+    const PgStream *stream = &run->stream;
+    bool gathering = stream->gathering && !run->paused;
+    if (run->snapshot.active || !run->streaming) {
+        return false;
+    }
+    if (gathering && stream->local) {
+        clock_sleep_us(run->pause_us);
+        return ++run->turns % PAUSE_TURNS != 0;
+    }
+    int64_t since_us = clock_monotonic_us() - stream->cut_at_us;
+    if (!gathering && stream->changes_uncut == 0 && since_us < CUT_SPACING_US) {
+        clock_sleep_us(CUT_SPACING_US - since_us);
+    }
+    return false;
+}
+
 static void wait(Run *run, bool more) {
+    PgStream *stream = &run->stream;
+    Journal *journal = run->session.journal;
+    if (!more && gather_pause(run)) {
+        return;
+    }
     struct pollfd fds[PG_READERS_MAX + 2];
     nfds_t count = 0;
-    bool gathering = run->stream.gathering && !run->paused;
-    if (gathering && run->stream.local && !more) {
-        clock_sleep_us(run->pause_us);
-        if (!run->snapshot.active && ++run->turns % PAUSE_TURNS != 0) {
-            return; // there are bytes now
-        }
-    }
-    int timeout = more ? 0 : gathering ? GATHER_MS : POLL_MS;
-    fds[count++] = (struct pollfd){.fd = journal_event_fd(run->session.journal), .events = POLLIN};
-    if (run->streaming && !run->paused) {
-        fds[count++] = (struct pollfd){.fd = run->stream.wire.fd, .events = POLLIN};
-        timeout = pg_wire_tls_pending(&run->stream.wire) ? 0 : timeout;
+    int timeout = more ? 0 : stream->gathering && !run->paused ? GATHER_MS : POLL_MS;
+    bool plain = run->streaming && !run->snapshot.active && run->session.spool == NULL;
+    bool uncut = stream->changes_uncut > 0;
+    // Each cut makes the journal's descriptor readable: a wake-up that is worth it only when something waits for it.
+    bool watched = !plain || uncut || clock_monotonic_us() >= run->lag_at;
+    stream->newest_cut_us = watched ? stream->newest_cut_us : 0;
+    fds[count++] = (struct pollfd){.fd = watched ? journal_event_fd(journal) : -1, .events = POLLIN};
+    if (plain && uncut && !more && !stream->in_transaction && journal_busy(journal)) {
+        timeout = BUSY_MS; // the socket can wait
+    } else if (run->streaming && !run->paused) {
+        fds[count++] = (struct pollfd){.fd = stream->wire.fd, .events = POLLIN};
+        timeout = pg_wire_tls_pending(&stream->wire) ? 0 : timeout;
     }
     if (run->snapshot.active && !run->paused) {
         count += (nfds_t)pg_snapshot_poll(&run->snapshot, fds + count);
