@@ -29,7 +29,7 @@
 #define PAUSE_US_MIN   50 // unix: before the next read
 #define PAUSE_US_MAX   1000
 #define PAUSE_TURNS    8      // of them between two looks at other things
-#define CUT_SPACING_US 1000   // under light load: what comes so soon after a cut waits for the next
+#define CUT_SPACING_US 2000   // under light load: what comes so soon after a cut waits for the next
 #define BUSY_MS        2      // what comes while a cut is flushed gathers for so long
 #define LAG_US         100000 // how often the lag is looked at
 
