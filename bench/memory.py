@@ -38,7 +38,8 @@ def many_tables(bench, tables, rows):
     database = bench.database("tables")
     insert = (
         f"do $$ begin for i in 1..{tables} loop execute format('insert into t%s"
-        " select g, g %% 1000, md5(g::text), now() from generate_series({low}, {high}) g', i); {commit} end loop; end $$"
+        " select g, g %% 1000, md5(g::text), now() from generate_series({low}, {high}) g', i);"
+        " {commit} end loop; end $$"
     )
     database.execute(
         f"do $$ begin for i in 1..{tables} loop"
