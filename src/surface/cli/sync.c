@@ -130,10 +130,12 @@ static bool plan(const Cli *cli, const Summary *summary, PipelinePlan *to, Err *
     }
     bool known = pipeline_exists(cli_data_directory(cli), config->name, cli->arena);
     bool waits = summary->mode == SOURCE_FOLLOW && known && !cli_has(cli, "dry-run");
-    if (!waits || err_class(err->code) != ERR_CLASS_TRANSIENT || err->code == ERR_INTERRUPTED) {
+    if (!waits || err_class(err->code) != ERR_CLASS_TRANSIENT) {
         return err_frame(err, __FILE__, __LINE__);
     }
-    log_warn(LOG_CLI, "the source is away: waiting for it", LOG_TEXT("reason", err->message));
+    if (err->code != ERR_INTERRUPTED) { // told to stop while it waits: the run ends as it would later, with 0
+        log_warn(LOG_CLI, "the source is away: waiting for it", LOG_TEXT("reason", err->message));
+    }
     err_clear(err);
     *to = (PipelinePlan){.slot_cap_bytes = -1};
     return true;

@@ -468,7 +468,8 @@ static bool ddl_explains(PgSnapshot *snapshot, const PgReader *reader, Err *err)
         return false;
     }
     uint16_t at = 0;
-    bool same = found && strstr(err->message, "42P01") == NULL; // renamed since it was looked up
+    // COPY names what the catalog told: what does not exist was renamed or dropped, even if it is back by now.
+    bool same = found && strstr(err->message, "42P01") == NULL && strstr(err->message, "42703") == NULL;
     for (uint32_t i = 0; same && i < table.column_count; i++) {
         const PgColumn *column = &table.columns[i];
         if (!column->generated) {
