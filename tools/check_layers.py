@@ -13,8 +13,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SRC = ROOT / "src"
 
-CORE = ["core/base", "core/sys", "core/config"]
-DATA = CORE + ["data/event", "data/format"]
+CORE = ["core/base", "core/sys", "core/config", "core/net"]
+DATA = CORE + ["data/event", "data/format", "data/connect"]
 STORAGE = DATA + ["storage/store", "storage/journal"]
 
 # room: the rooms that it may include beside itself
@@ -22,8 +22,10 @@ ROOMS = {
     "core/base": [],
     "core/sys": ["core/base"],
     "core/config": ["core/base", "core/sys"],
-    "data/event": CORE,
-    "data/format": CORE + ["data/event"],
+    "core/net": ["core/base", "core/sys", "core/config"],
+    "data/event": ["core/base", "core/sys", "core/config"],
+    "data/format": ["core/base", "core/sys", "core/config", "data/event"],
+    "data/connect": ["core/base", "core/sys", "core/config", "data/event", "data/format"],
     "storage/store": CORE,
     "storage/journal": DATA + ["storage/store"],
     "flow/source": STORAGE,
@@ -36,7 +38,10 @@ ROOMS = {
 DRIVER_EXCEPTIONS = {
     ("flow/pipeline", "flow/source/postgres"),  # reads a source URL to name and to save a pipeline
     ("flow/source/generator", "flow/source/postgres"),  # writes its shop into a PostgreSQL
-    ("flow/sink/objects", "storage/store/local"),  # the only store so far
+    ("flow/sink/objects", "storage/store/local"),  # chooses the store by the URL
+    ("flow/sink/objects", "storage/store/s3"),
+    ("flow/sink/objects", "data/format/avro"),  # chooses the format
+    ("flow/sink/objects", "data/format/parquet"),
     ("storage/store/fault", "storage/store/local"),  # wraps a real store and fails its n-th call
     ("surface/cli", "flow/source/postgres"),  # doctor speaks to the source without a pipeline
     ("surface/cli", "flow/source/generator"),  # leat generate

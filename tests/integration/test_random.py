@@ -99,6 +99,9 @@ class Storm:
             if point is not None and not process.killed_by_us:
                 self.hit.add(point.partition(":")[0])
                 self.kills += 1
+        elif status == 2 and "could not map filenode" in process.stderr():
+            self.tell("the server's decoding is stuck: a new slot")
+            self.leat.run("resync", self.leat.pipeline, "--tables", "*")
         else:
             assert status in allowed, f"leat ended with {status}: {process.stderr()[-4000:]}"
 

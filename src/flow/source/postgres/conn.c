@@ -64,10 +64,10 @@ static const StateRule STATE_RULES[] = {
      "a connection pooler stands in front of the server: give leat a URL that goes to PostgreSQL directly"},
     {"08P01", "startup parameter", ERR_SOURCE_SETUP,
      "a connection pooler stands in front of the server: give leat a URL that goes to PostgreSQL directly"},
-    // A fault that logical decoding has met right after a slot's creation, amid concurrent TRUNCATEs.
-    {"XX000", "could not map filenode", ERR_SOURCE_CLOSED,
-     "the server's logical decoding stumbled over concurrent DDL: leat tries again; if it stays, leat resync reads "
-     "anew"},
+    // A fault of the server's logical decoding after a slot's creation amid concurrent TRUNCATEs: it never gets past it.
+    {"XX000", "could not map filenode", ERR_SLOT_LOST,
+     "the server's logical decoding cannot pass this place in its WAL: read everything again, with a new slot: leat "
+     "resync NAME --tables '*'"},
     {"0A000", "replication", ERR_SOURCE_SETUP,
      "a connection pooler or proxy stands in front of the server: give leat a URL that goes to PostgreSQL directly"},
     {"08", NULL, ERR_SOURCE_CLOSED, NULL},

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP out, over libcurl: many requests at once over few, reused connections, driven from the calling thread. Bodies
+// are sent from memory or from a piece of a file and received into a Buf with a limit, so memory is bounded.
+//
+// A request that got an answer, whatever its status, is a success here: what a status means is the caller's to say.
+// What is no answer (no connection, reset, time-out, TLS) is ERR_NET_UNREACHABLE with the reason. Retries are the
+// caller's.
+#ifndef LEAT_CORE_NET_HTTP_H
+#define LEAT_CORE_NET_HTTP_H
+
+#include "core/base/arena.h"
+#include "core/base/buf.h"
+#include "core/base/err.h"
+
+typedef struct HttpClient HttpClient; // one thread at a time
+
+typedef struct HttpClientOptions {
+    int connections_max; // at once; 0 = 8
+    int64_t connect_ms;  // 0 = 10,000
+    int64_t stalled_ms;  // an answer or upload that does not move for so long has failed; 0 = 30,000
+    const char *ca_file; // NULL = the system's
+    const char *proxy;   // NULL = the environment's
+} HttpClientOptions;
+
+typedef struct HttpHeader {
+    const char *name;
+    const char *value;
+} HttpHeader;
+
+typedef struct HttpRequest {
+    const char *method; // GET, PUT, POST, DELETE, HEAD
+    const char *url;    // as sent: already percent-encoded, never normalised again
+    const HttpHeader *headers;
+    size_t header_count;
+    Slice body; // used when file is -1
+    int file;   // a descriptor to send from by pread, or -1
+    uint64_t file_offset;
+    uint64_t file_size;
+    size_t answer_bytes_max; // 0 = 16 MiB
+} HttpRequest;
+
+typedef struct HttpAnswer {
+    int status;
+    Buf headers; // "name: value\r\n" lines, names in lower case
+    Buf body;
+    Err err; // code ERR_NONE when there was an answer
+} HttpAnswer;
+
+CHECKED bool http_client_open(const HttpClientOptions *options, HttpClient **client, Err *err);
+void http_client_close(HttpClient *client);
+// `stop` (or NULL) is looked at while waiting: ERR_INTERRUPTED.
+void http_client_stop_flag(HttpClient *client, const _Atomic bool *stop);
+// One request; false, with the answer's err, when there was no answer.
+CHECKED bool http_send(HttpClient *client, const HttpRequest *request, HttpAnswer *answer, Err *err);
+// Many at once, as many in flight as there are connections; every answer is filled, with its own err.
+void http_send_all(HttpClient *client, const HttpRequest *requests, HttpAnswer *answers, size_t count);
+void http_answer_release(HttpAnswer *answer);
+// A header's value, borrowed; empty when absent.
+Slice http_header(const HttpAnswer *answer, const char *name);
+// RFC 3986: everything but unreserved is %XX; '/' too, unless keep_slash.
+void http_encode(Buf *buf, Slice text, bool keep_slash);
+
+#endif

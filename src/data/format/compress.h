@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compression of blocks, and of gzip files as a stream.
+#ifndef LEAT_DATA_FORMAT_COMPRESS_H
+#define LEAT_DATA_FORMAT_COMPRESS_H
+
+#include "core/base/buf.h"
+#include "core/base/err.h"
+
+typedef enum Codec {
+    CODEC_NONE,
+    CODEC_GZIP,    // RFC 1952, one member
+    CODEC_DEFLATE, // RFC 1951, raw
+    CODEC_SNAPPY,  // raw block
+    CODEC_ZSTD,    // one frame
+    CODEC_LZ4_RAW, // block without a frame
+} Codec;
+
+// Holds the codec's working memory, reused from block to block.
+typedef struct Compressor Compressor;
+CHECKED bool compressor_open(Codec codec, int level, Compressor **compressor, Err *err); // level 0 = default (zstd: 1)
+void compressor_close(Compressor *compressor);
+// Appends the compressed block.
+CHECKED bool compress_block(Compressor *compressor, Slice bytes, Buf *out, Err *err);
+// Bytes at most that a block of this size becomes.
+size_t compress_bound(Codec codec, size_t size);
+
+// Appends what the block holds. Fails with ERR_VALUE when it is damaged, or holds more than size_max. When the codec
+// does not tell the size (LZ4_RAW), size_max must be exact or above.
+CHECKED bool decompress_block(Codec codec, Slice block, size_t size_max, Buf *out, Err *err);
+
+// A gzip member in pieces.
+typedef struct GzipStream GzipStream;
+CHECKED bool gzip_open(int level, GzipStream **stream, Err *err);
+CHECKED bool gzip_write(GzipStream *stream, Slice bytes, Buf *out, Err *err); // appends what is complete
+CHECKED bool gzip_finish(GzipStream *stream, Buf *out, Err *err);
+void gzip_close(GzipStream *stream);
+
+const char *codec_name(Codec codec);                     // "none", "gzip", "deflate", "snappy", "zstd", "lz4_raw"
+CHECKED bool codec_find(const char *name, Codec *codec); // "lz4" too
+
+#endif

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parquet files, written and read. Format: apache/parquet-format 2.11 (parquet.thrift, Encodings.md, PageIndex.md,
+// BloomFilter.md, LogicalTypes.md).
+//
+// Writing has two roads into the same column builders: a record at a time (PARQUET_FORMAT, the sink's), and columns at
+// a time (parquet_writer_columns, for whoever has columnar memory).
+#ifndef LEAT_DATA_FORMAT_PARQUET_PARQUET_H
+#define LEAT_DATA_FORMAT_PARQUET_PARQUET_H
+
+#include "data/format/file_format.h"
+
+extern const FileFormat PARQUET_FORMAT;
+
+// --- writing ---------------------------------------------------------------------------------------------------
+
+typedef struct ParquetWriter ParquetWriter;
+
+typedef struct ParquetWriterOptions {
+    Codec codec;
+    int level;
+    size_t group_bytes_max;      // of memory; 0 = 128 MiB. A row group ends at this or at group_rows_max
+    uint64_t group_rows_max;     // 0 = 1 Mi
+    size_t page_bytes;           // before encoding; 0 = 1 MiB
+    uint32_t page_rows;          // 0 = 20,000
+    size_t dictionary_bytes_max; // of a column chunk; 0 = 1 MiB
+    bool byte_stream_split;
+    bool compatible;
+    const char *bloom_columns;
+} ParquetWriterOptions;
+
+// Appends to `out`, which the caller may take from and reset between calls.
+CHECKED bool parquet_writer_open(const Shape *shape, const ParquetWriterOptions *options, Buf *out,
+                                 ParquetWriter **writer, Err *err);
+CHECKED bool parquet_writer_record(ParquetWriter *writer, const Value *values, Err *err); // one a field
+
+// One leaf column of flat shapes (no LIST, STRUCT, MAP below the top), in memory order: bool uint8_t; INT32, DATE (days
+// since 1970) int32_t; INT64, TIME, TIMESTAMP… (microseconds since 1970) int64_t; FLOAT32 float; FLOAT64 double;
+// DECIMAL Int128 units; UUID 16 bytes; STRING, BYTES: `offsets` has count + 1 entries into `data`.
+typedef struct ParquetColumn {
+    const void *data;
+    const uint32_t *offsets;
+    const uint8_t
+        *valid; // bit i (lowest first) set = there is a value; NULL = all are. Absent ones take a place in data
+} ParquetColumn;
+CHECKED bool parquet_writer_columns(ParquetWriter *writer, const ParquetColumn *columns, size_t row_count, Err *err);
+
+CHECKED bool parquet_writer_end_group(ParquetWriter *writer, Err *err); // none is written when it is empty
+CHECKED bool parquet_writer_finish(ParquetWriter *writer, Err *err);
+size_t parquet_writer_held(const ParquetWriter *writer);       // memory
+uint64_t parquet_writer_estimate(const ParquetWriter *writer); // bytes of the open row group once written
+void parquet_writer_close(ParquetWriter *writer);
+
+// --- reading ---------------------------------------------------------------------------------------------------
+
+// All that leat writes, and what other writers make of the same shapes. A file is read through a function, so it may
+// lie in a store.
+typedef struct ParquetFile {
+    void *context;
+    uint64_t size;
+    // Appends bytes [offset, offset + size) to `out`.
+    bool (*read)(void *context, uint64_t offset, size_t size, Buf *out, Err *err);
+} ParquetFile;
+
+typedef struct ParquetReader ParquetReader;
+CHECKED bool parquet_reader_open(const ParquetFile *file, ParquetReader **reader, Err *err);
+const Shape *parquet_reader_shape(const ParquetReader *reader);
+uint64_t parquet_reader_rows(const ParquetReader *reader);
+// The next record: one value a field, good until the next call. *values = NULL at the end.
+CHECKED bool parquet_reader_next(ParquetReader *reader, const Value **values, Err *err);
+void parquet_reader_close(ParquetReader *reader);
+
+#endif
