@@ -15,7 +15,8 @@ typedef enum Codec {
     CODEC_LZ4_RAW, // block without a frame
 } Codec;
 
-// Holds the codec's working memory, reused from block to block.
+// Holds the codec's working memory (up to some hundred KiB), reused from block to block. Closing and opening again is
+// cheap: a few closed ones are kept for the next who opens the like, so an encoder need hold one only while it works.
 typedef struct Compressor Compressor;
 CHECKED bool compressor_open(Codec codec, int level, Compressor **compressor, Err *err); // level 0 = default (zstd: 1)
 void compressor_close(Compressor *compressor);
@@ -24,15 +25,17 @@ CHECKED bool compress_block(Compressor *compressor, Slice bytes, Buf *out, Err *
 // Bytes at most that a block of this size becomes.
 size_t compress_bound(Codec codec, size_t size);
 
-// Appends what the block holds. Fails with ERR_VALUE when it is damaged, or holds more than size_max. When the codec
-// does not tell the size (LZ4_RAW), size_max must be exact or above.
+// Appends what the block holds. Fails with ERR_VALUE, and appends nothing, when it is damaged or holds more than
+// size_max. What a block says of its own size is not believed before its bytes bear it out. When the codec does not
+// tell the size (LZ4_RAW), size_max must be exact or above. GZIP takes several members.
 CHECKED bool decompress_block(Codec codec, Slice block, size_t size_max, Buf *out, Err *err);
 
-// A gzip member in pieces.
+// A gzip member in pieces. An open stream holds up to 64 KiB.
 typedef struct GzipStream GzipStream;
 CHECKED bool gzip_open(int level, GzipStream **stream, Err *err);
 CHECKED bool gzip_write(GzipStream *stream, Slice bytes, Buf *out, Err *err); // appends what is complete
 CHECKED bool gzip_finish(GzipStream *stream, Buf *out, Err *err);
+size_t gzip_held(const GzipStream *stream); // bytes of memory
 void gzip_close(GzipStream *stream);
 
 const char *codec_name(Codec codec);                     // "none", "gzip", "deflate", "snappy", "zstd", "lz4_raw"
