@@ -26,13 +26,26 @@ typedef struct JournalOptions {
     uint64_t retention_bytes; // keep this much below the lowest pin, for readers that come later
     uint64_t retention_ms;    // …but nothing older than this; 0 = no limit by age
     uint64_t bytes_max;       // journal.bytes.max: journal_append fails with ERR_JOURNAL_FULL; 0 = no limit
+    // What a sink's target remembers and a journal restored from an older copy has forgotten: the epoch and the topics'
+    // offsets start above these.
+    uint64_t epoch_floor;
+    const struct JournalFloor *floors;
+    size_t floor_count;
 } JournalOptions;
+
+typedef struct JournalFloor {
+    Slice topic;
+    uint64_t offset; // the topic's next one at the least
+} JournalFloor;
 
 // --- writing ---------------------------------------------------------------------------------------------------
 
 // Creates the directory when missing, takes its lock (ERR_LOCKED names the other process), recovers: everything after
 // the last durable cut is cut off, damage below it is ERR_JOURNAL_CORRUPT. Raises the epoch.
 CHECKED bool journal_open(const char *directory, const JournalOptions *options, Journal **journal, Err *err);
+// Makes a journal without entries that goes on from `state`, which journal_reader_state gave: its position, offsets,
+// schemas and the source's facts. ERR_EXISTS when the directory holds a journal.
+CHECKED bool journal_seed(const char *directory, Slice state, Err *err);
 // What was appended after the last journal_cut is dropped; cuts handed over are waited for. NULL is fine.
 void journal_close(Journal *journal);
 
@@ -114,6 +127,7 @@ typedef struct JournalEntry {
     uint64_t cut_sequence;     // CUT
     const Position *position;  // CUT; borrowed
     uint64_t cut_ms;           // CUT; wall clock of the writer, ms since 1970
+    JournalReader *reader;     // CUT; for journal_reader_state
 } JournalEntry;
 
 // Opens for reading at `from`, which must be 0 (the oldest entry there is) or a `next` that an entry gave. Needs no
@@ -121,6 +135,11 @@ typedef struct JournalEntry {
 CHECKED bool journal_reader_open(const char *directory, LogPosition from, size_t memory_bytes_max,
                                  JournalReader **reader, Err *err);
 void journal_reader_close(JournalReader *reader);
+// From now on the reader keeps the journal's whole state as of the last CUT that it gave: called before the first entry
+// is read.
+CHECKED bool journal_reader_keep_state(JournalReader *reader, Err *err);
+// Appends that state, for journal_seed. What a sink keeps beside its data, so that the data directory may be lost.
+void journal_reader_state(const JournalReader *reader, Buf *out);
 CHECKED bool journal_reader_next(JournalReader *reader, JournalEntry *entry, Err *err);
 // Sleeps until the writer has made another cut durable, `timeout_ms` have passed, or journal_reader_wake.
 void journal_reader_wait(JournalReader *reader, int timeout_ms);

@@ -21,7 +21,8 @@ struct JournalReader {
     char directory[PATH_MAX];
     Head head;
     SegmentReader segment;
-    Ledger ledger;       // topics and schemas
+    Ledger ledger; // topics and schemas; all of it as of the last CUT when keeps_state
+    bool keeps_state;
     Buf announced;       // uint8_t by schema: its SCHEMA entry was given
     Arena batch;         // of the event that was given last
     LogPosition at;      // of the next frame
@@ -186,27 +187,40 @@ static void schema_entry(JournalReader *reader, const Frame *frame, const Ledger
     };
 }
 
-// A reader that was opened in the middle of a segment meets a schema that is declared between the segment's STATE
-// frame and where it began: it looks there, once, in passing over the rest.
-static bool schemas_before(JournalReader *reader, Err *err) {
+// A reader that was opened in the middle of a segment does not know what lies between the segment's STATE frame and
+// where it began: it looks there for schemas, once, when it meets one that it does not know; for cuts when it is to
+// keep the state.
+static bool look_before(JournalReader *reader, LogPosition limit, bool cuts, Err *err) {
     SegmentReader segment;
     segment_reader_init(&segment, reader->segment.window_bytes);
     bool ok = segment_reader_open(&segment, reader->directory, reader->segment.header.start, err);
     LogPosition at = segment_first(&segment);
-    while (ok && at < reader->frame.at) {
+    while (ok && at < limit) {
         Frame frame;
-        SegmentRead read = segment_read(&segment, at, reader->frame.at, &frame, err);
+        SegmentRead read = segment_read(&segment, at, limit, &frame, err);
         if (read != SEGMENT_FRAME) {
             ok = read != SEGMENT_ERROR && FAIL(err, ERR_JOURNAL_CORRUPT, "%s is damaged at byte %" PRIu64, segment.path,
                                                at - segment.header.start);
         } else if (frame.kind == FRAME_SCHEMA) {
             LedgerSchema *schema = NULL;
             ok = ledger_apply_schema(&reader->ledger, frame.body, &schema, err);
+        } else if (frame.kind == FRAME_CUT && cuts) {
+            ok = ledger_apply_cut(&reader->ledger, &frame, err);
         }
         at = ok ? frame.next : at;
     }
     segment_reader_release(&segment);
     return ok;
+}
+
+bool journal_reader_keep_state(JournalReader *reader, Err *err) {
+    reader->keeps_state = true;
+    return look_before(reader, reader->at, true, err);
+}
+
+void journal_reader_state(const JournalReader *reader, Buf *out) {
+    ASSERT(reader->keeps_state);
+    ledger_state_encode(&reader->ledger, out);
 }
 
 // --- entries ---------------------------------------------------------------------------------------------------
@@ -223,7 +237,7 @@ static bool batch_enter(JournalReader *reader, Err *err) {
     }
     reader->schema = ledger_schema(&reader->ledger, reader->header.schema);
     if (reader->schema == NULL) {
-        TRY(schemas_before(reader, err));
+        TRY(look_before(reader, reader->frame.at, false, err));
         reader->schema = ledger_schema(&reader->ledger, reader->header.schema);
     }
     if (reader->schema == NULL || reader->schema->topic->topic.id != reader->header.topic) {
@@ -270,6 +284,9 @@ static bool cut_entry(JournalReader *reader, JournalEntry *entry, Err *err) {
     if (!cut_header_decode(&body, &header)) {
         return damaged(reader, frame->at, "a CUT frame is malformed", err);
     }
+    if (reader->keeps_state && !ledger_apply_cut(&reader->ledger, frame, err)) {
+        return err_prefix(err, "%s, byte %" PRIu64, reader->segment.path, frame->at - reader->segment.header.start);
+    }
     reader->position = header.position;
     *entry = (JournalEntry){
         .kind = JOURNAL_CUT,
@@ -279,6 +296,7 @@ static bool cut_entry(JournalReader *reader, JournalEntry *entry, Err *err) {
         .cut_sequence = frame->group,
         .position = &reader->position,
         .cut_ms = header.cut_ms,
+        .reader = reader,
     };
     return true;
 }

@@ -88,6 +88,27 @@ static void preamble_encode(const Ledger *ledger, LogPosition start, Buf *buf) {
     frame_seal(buf, SEGMENT_HEADER_BYTES, FRAME_STATE, start + SEGMENT_HEADER_BYTES, ledger->cut_sequence);
 }
 
+bool journal_seed(const char *directory, Slice state, Err *err) {
+    DEFER(buf_release) Buf preamble = {0};
+    SegmentList segments = {0};
+    Ledger ledger;
+    ledger_init(&ledger);
+    TRY(file_make_directories(directory, err));
+    bool ok = ledger_apply_state(&ledger, state, err) && segment_list(&segments, directory, err);
+    if (ok && segment_count(&segments) > 0) {
+        ok = FAIL(err, ERR_EXISTS, "%s holds a journal", directory);
+    }
+    int fd = -1;
+    if (ok) {
+        preamble_encode(&ledger, 0, &preamble);
+        ok = segment_make(directory, 0, buf_slice(&preamble), &fd, err);
+    }
+    file_close(&fd);
+    segment_list_release(&segments);
+    ledger_release(&ledger);
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
 static bool create(Journal *journal, LogPosition start, Err *err) {
     Flusher *flusher = &journal->flusher;
     preamble_encode(&journal->ledger, start, &journal->preamble);
@@ -153,6 +174,22 @@ static bool recover(Journal *journal, Err *err) {
     return true;
 }
 
+// Offsets only rise; a segment begins with what they are now.
+static bool floors_apply(Journal *journal, Err *err) {
+    const JournalOptions *options = &journal->options;
+    Ledger *ledger = &journal->ledger;
+    bool raised = ledger->epoch <= options->epoch_floor;
+    ledger->epoch = MAX(ledger->epoch, options->epoch_floor + 1);
+    for (size_t i = 0; i < options->floor_count; i++) {
+        LedgerTopic *topic = ledger_topic_named(ledger, options->floors[i].topic);
+        if (topic->next_offset < options->floors[i].offset) {
+            topic->next_offset = options->floors[i].offset;
+            topic->logged = raised = true;
+        }
+    }
+    return !raised || create(journal, journal->cut_end, err);
+}
+
 static bool open_files(Journal *journal, const char *directory, Err *err) {
     Flusher *flusher = &journal->flusher;
     char path[PATH_MAX];
@@ -167,6 +204,7 @@ static bool open_files(Journal *journal, const char *directory, Err *err) {
     TRY(remove.ok);
     flusher->directory = journal->directory;
     TRY(recover(journal, err));
+    TRY(floors_apply(journal, err));
     Ledger *ledger = &journal->ledger;
     TRY(head_make(&flusher->head, directory, journal->cut_end, err));
     if (journal->cut_end > journal->segment_body &&

@@ -182,3 +182,99 @@ TEST(journal_rotates_and_trims_below_the_lowest_pin) {
     CHECK_TEXT(last, "E a 100 100|C 101 q|");
     remove_directory(directory);
 }
+
+static void state_at_end(const char *directory, LogPosition from, Buf *state) {
+    Err err[1] = {{0}};
+    JournalReader *reader = NULL;
+    JournalEntry entry;
+    buf_reset(state);
+    CHECK_OK(journal_reader_open(directory, from, 0, &reader, err));
+    CHECK_OK(journal_reader_keep_state(reader, err));
+    do {
+        CHECK_OK(journal_reader_next(reader, &entry, err));
+    } while (entry.kind != JOURNAL_END);
+    journal_reader_state(reader, state);
+    journal_reader_close(reader);
+}
+
+TEST(a_journal_goes_on_from_a_state_that_a_reader_kept) {
+    Err err[1] = {{0}};
+    const char *directory = make_directory();
+    Journal *journal = NULL;
+    CHECK_OK(journal_open(directory, &(JournalOptions){0}, &journal, err));
+    CHECK_OK(append(journal, "a", 1, SLICE("x"), err));
+    journal_state_put(journal, SLICE("fact"), SLICE("one"));
+    journal_state_put(journal, SLICE("gone"), SLICE("soon"));
+    cut(journal, "p1");
+    CHECK_OK(journal_sync(journal, err));
+    JournalInfo info;
+    journal_info(journal, &info);
+    CHECK_OK(append(journal, "a", 2, SLICE("x"), err));
+    CHECK_OK(append(journal, "b", 3, SLICE("x"), err));
+    journal_state_put(journal, SLICE("fact"), SLICE("two"));
+    journal_state_put(journal, SLICE("gone"), (Slice){0});
+    cut(journal, "p2");
+    CHECK_OK(journal_sync(journal, err));
+    journal_close(journal);
+    Buf whole = {0}, late = {0}, text = {0};
+    state_at_end(directory, 0, &whole);
+    state_at_end(directory, info.end, &late); // opened behind the first cut: the same
+    CHECK(slice_equal(buf_slice(&whole), buf_slice(&late)));
+    CHECK(!journal_seed(directory, buf_slice(&whole), err) && err->code == ERR_EXISTS);
+    err_clear(err);
+    remove_directory(directory);
+
+    directory = make_directory();
+    CHECK(!journal_seed(directory, slice_from(buf_slice(&whole), 1), err));
+    err_clear(err);
+    CHECK_OK(journal_seed(directory, buf_slice(&whole), err));
+    CHECK_OK(journal_open(directory, &(JournalOptions){0}, &journal, err));
+    journal_info(journal, &info);
+    CHECK_INT(info.epoch, 2);
+    CHECK(slice_equal(position_slice(&info.position), SLICE("p2")));
+    CHECK(slice_equal(journal_state_get(journal, SLICE("fact")), SLICE("two")));
+    CHECK(journal_state_get(journal, SLICE("gone")).size == 0);
+    CHECK_OK(append(journal, "a", 4, SLICE("x"), err));
+    cut(journal, "p3");
+    journal_close(journal);
+    read_all(directory, 0, &text);
+    CHECK(slice_equal(buf_slice(&text), SLICE("S a|E a 2 4|C 3 p3|")));
+    JournalCheck check;
+    CHECK_OK(journal_check(directory, &check, NULL, NULL, err));
+    CHECK_INT(check.defects, 0);
+    buf_release(&whole);
+    buf_release(&late);
+    buf_release(&text);
+    remove_directory(directory);
+}
+
+TEST(offsets_and_epoch_start_above_their_floors) {
+    Err err[1] = {{0}};
+    const char *directory = make_directory();
+    Journal *journal = NULL;
+    CHECK_OK(journal_open(directory, &(JournalOptions){0}, &journal, err));
+    CHECK_OK(append(journal, "a", 1, SLICE("x"), err));
+    cut(journal, "p1");
+    journal_close(journal);
+    JournalFloor floors[] = {{SLICE("a"), 10}, {SLICE("new"), 5}};
+    JournalOptions options = {.epoch_floor = 7, .floors = floors, .floor_count = 2};
+    CHECK_OK(journal_open(directory, &options, &journal, err));
+    JournalInfo info;
+    journal_info(journal, &info);
+    CHECK_INT(info.epoch, 8);
+    CHECK_OK(append(journal, "a", 2, SLICE("x"), err));
+    CHECK_OK(append(journal, "new", 3, SLICE("x"), err));
+    CHECK_OK(append(journal, "b", 4, SLICE("x"), err));
+    cut(journal, "p2");
+    journal_close(journal);
+    Buf text = {0};
+    read_all(directory, 0, &text);
+    CHECK(slice_equal(buf_slice(&text), SLICE("S a|E a 0 1|C 1 p1|S new|S b|E a 10 2|E new 5 3|E b 0 4|C 2 p2|")));
+    JournalCheck check;
+    CHECK_OK(journal_check(directory, &check, NULL, NULL, err));
+    CHECK_INT(check.defects, 0);
+    CHECK_OK(journal_open(directory, &options, &journal, err)); // nothing to raise any more
+    journal_close(journal);
+    buf_release(&text);
+    remove_directory(directory);
+}
