@@ -35,26 +35,44 @@ const char *aws_provider_origin(const AwsProvider *provider);
 // AWS_REGION, AWS_DEFAULT_REGION, the profile's; NULL = not said anywhere.
 const char *aws_region(const char *profile, Arena *arena);
 
-// Signs: gives the headers to send, those of the request and x-amz-date, x-amz-content-sha256, x-amz-security-token,
-// authorization. `payload_hash`: 64 hex digits, "UNSIGNED-PAYLOAD", or "STREAMING-AWS4-HMAC-SHA256-PAYLOAD".
-// The URL's path and query are taken as they are sent (single encoding, as S3 wants it; `service` "s3" or others, which
-// encode the path twice).
+// Signature Version 4. aws_sign gives the request the headers to send: its own, host, x-amz-date, authorization,
+// x-amz-security-token when there is one and, for S3, x-amz-content-sha256. All but those that proxies change are
+// signed, so nothing may be added after. Anonymous credentials leave the request as it is.
+// The URL's path and query are taken as they are sent, and brought into AWS's form: for S3 each byte encoded once, for
+// other services the path as sent is encoded once more. Parameters may be unsorted, repeated and without a value.
+typedef struct AwsSigningKey { // the day's key, zero at first; belongs to whoever signs, and is no one else's to read
+    uint8_t key[32];
+    char made_of[256];
+} AwsSigningKey;
 typedef struct AwsSigning {
     const AwsCredentials *credentials;
     const char *region;
-    const char *service;
-    int64_t now_us; // wall clock, corrected by the server's once it has complained of ours
+    const char *service; // "s3", "sts"
+    int64_t now_us;      // wall clock, corrected by the server's once it has complained of ours
+    // 64 hex digits, "UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" (and "…-PAYLOAD-TRAILER"); NULL: the hash
+    // of the body in memory is made here; a presigned URL for S3: "UNSIGNED-PAYLOAD"
     const char *payload_hash;
+    AwsSigningKey *key; // kept from one request to the next; NULL = made for each
 } AwsSigning;
 CHECKED bool aws_sign(const AwsSigning *signing, HttpRequest *request, Arena *arena, Err *err);
-// A presigned URL's query in place of headers; for tests and for readers.
-char *aws_presign(const AwsSigning *signing, const HttpRequest *request, int64_t seconds, Arena *arena);
-// The streaming form: a body in chunks, each signed with the one before. Appends one chunk (empty = the last one).
+// The request's URL with a signature in its query, good for `seconds`; for tests and for readers. Host and the
+// request's headers are signed, so the same must be sent with it.
+CHECKED bool aws_presign(const AwsSigning *signing, const HttpRequest *request, int64_t seconds, Arena *arena,
+                         char **url, Err *err);
+
+// The streaming form: a body in chunks, each signed with the one before. The request has content-encoding: aws-chunked
+// and x-amz-decoded-content-length, and is signed with STREAMING-AWS4-HMAC-SHA256-PAYLOAD first.
 typedef struct AwsChunkSigner AwsChunkSigner;
 AwsChunkSigner *aws_chunks_new(const AwsSigning *signing, const HttpRequest *signed_request, Arena *arena);
+// Appends one chunk, of 8 KiB or more unless it is the last; empty = the end.
 void aws_chunk(AwsChunkSigner *signer, Slice bytes, Buf *out);
+// The end with a trailer (a checksum, in base64), in place of the empty chunk. The request has x-amz-trailer: `name`.
+void aws_chunk_trailer(AwsChunkSigner *signer, const char *name, const char *value, Buf *out);
 uint64_t aws_chunks_size(uint64_t body_bytes, size_t chunk_bytes); // of the whole body once framed
+uint64_t aws_trailer_size(size_t name_bytes, size_t value_bytes);  // to be added for a trailer
 
 void aws_sha256_hex(Slice bytes, char hex[65]);
+// Of a piece of a file, as HttpRequest names it.
+CHECKED bool aws_sha256_file(int file, uint64_t offset, uint64_t size, char hex[65], Err *err);
 
 #endif
