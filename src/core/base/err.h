@@ -28,6 +28,7 @@ typedef enum ErrClass {
     X(ERR_LOCKED, CONFIG, "locked", "another process works on this pipeline")                               \
     X(ERR_NOT_FOUND, CONFIG, "not_found", "a pipeline, table, topic or file of that name does not exist")   \
     X(ERR_EXISTS, CONFIG, "exists", "it exists already and is not ours to change")                          \
+    X(ERR_CHANGED, DATA, "changed", "a condition does not hold: somebody else has written there")           \
     X(ERR_SOURCE_UNREACHABLE, TRANSIENT, "source_unreachable", "the source does not answer")                \
     X(ERR_SOURCE_AUTH, CONFIG, "source_auth", "the source refuses the user or password")                    \
     X(ERR_SOURCE_PERMISSION, CONFIG, "source_permission", "the source's user lacks a permission")           \
@@ -46,7 +47,6 @@ typedef enum ErrClass {
     X(ERR_NET_PERMISSION, CONFIG, "net_permission", "a service denies what is asked of it")                 \
     X(ERR_NET_SETUP, CONFIG, "net_setup", "a service is there, but not as configured: bucket, region, URL") \
     X(ERR_NET_PROTOCOL, TRANSIENT, "net_protocol", "a service answered what makes no sense")                \
-    X(ERR_NET_CHANGED, DATA, "net_changed", "a condition does not hold: somebody else has written there")   \
     X(ERR_JOURNAL_CORRUPT, INTERNAL, "journal_corrupt", "the journal is damaged below its last cut")        \
     X(ERR_JOURNAL_FULL, TRANSIENT, "journal_full", "the journal has reached journal.bytes.max")             \
     X(ERR_STATE_CORRUPT, INTERNAL, "state_corrupt", "a state file is damaged")                              \

@@ -13,10 +13,11 @@ struct StoreStage {
     void *state;
 };
 
-bool store_open(const StoreDriver *driver, const char *url, const char *owner, Store **store, Err *err) {
-    ASSERT(owner[0] != '\0' && strchr(owner, '/') == NULL && owner[0] != '.');
+bool store_open(const StoreDriver *driver, const StoreContext *context, Store **store, Err *err) {
+    const char *owner = context->owner;
+    ASSERT(owner != NULL && owner[0] != '\0' && strchr(owner, '/') == NULL && owner[0] != '.');
     void *state = NULL;
-    TRY(driver->open(url, owner, &state, err));
+    TRY(driver->open(context, &state, err));
     Store *opened = calloc(1, sizeof(*opened));
     ASSERT(opened != NULL);
     *opened = (Store){.driver = driver, .state = state};
@@ -65,6 +66,19 @@ bool store_publish(Store *store, const char *token, const char *name, Err *err) 
     return store->driver->publish(store->state, token, name, err);
 }
 
+bool store_publish_all(Store *store, const StoreItem *items, size_t count, Err *err) {
+    if (store->driver->publish_all != NULL) {
+        for (size_t i = 0; i < count; i++) {
+            ASSERT(items[i].token[0] != '\0' && items[i].name[0] != '\0' && items[i].name[0] != '/');
+        }
+        return count == 0 || store->driver->publish_all(store->state, items, count, err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        TRY(store_publish(store, items[i].token, items[i].name, err));
+    }
+    return true;
+}
+
 bool store_stage_drop(Store *store, const char *token, Err *err) {
     return store->driver->stage_drop(store->state, token, err);
 }
@@ -74,8 +88,19 @@ bool store_list(Store *store, const char *prefix, bool (*visit)(void *context, c
     return store->driver->list(store->state, prefix, visit, context, err);
 }
 
-bool store_get(Store *store, const char *name, Arena *arena, Slice *bytes, Err *err) {
-    return store->driver->get(store->state, name, arena, bytes, err);
+bool store_get(Store *store, const char *name, Arena *arena, Slice *bytes, char tag[STORE_TAG_BYTES_MAX], Err *err) {
+    char unwanted[STORE_TAG_BYTES_MAX];
+    return store->driver->get(store->state, name, arena, bytes, tag != NULL ? tag : unwanted, err);
+}
+
+bool store_read(Store *store, const char *name, uint64_t offset, size_t size, Buf *out, Err *err) {
+    return store->driver->read(store->state, name, offset, size, out, err);
+}
+
+bool store_put(Store *store, const char *name, Slice bytes, const char *if_tag, char tag[STORE_TAG_BYTES_MAX],
+               Err *err) {
+    char unwanted[STORE_TAG_BYTES_MAX];
+    return store->driver->put(store->state, name, bytes, if_tag, tag != NULL ? tag : unwanted, err);
 }
 
 bool store_remove(Store *store, const char *name, Err *err) {
@@ -84,4 +109,11 @@ bool store_remove(Store *store, const char *name, Err *err) {
 
 bool store_sweep(Store *store, const char *const *keep, size_t keep_count, Err *err) {
     return store->driver->sweep(store->state, keep, keep_count, err);
+}
+
+void store_usage(Store *store, StoreUsage *usage) {
+    *usage = (StoreUsage){0};
+    if (store->driver->usage != NULL) {
+        store->driver->usage(store->state, usage);
+    }
 }

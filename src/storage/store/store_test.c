@@ -27,6 +27,10 @@ static void clean(void) {
     CHECK_OK(file_remove_tree(folder, err));
 }
 
+static bool open_as(const StoreDriver *driver, const char *url, const char *owner, Store **store, Err *err) {
+    return store_open(driver, &(StoreContext){.url = url, .owner = owner}, store, err);
+}
+
 static void stage(Store *store, const char *name, const char *text, char token[STORE_TOKEN_BYTES_MAX]) {
     Err err[1] = {{0}};
     StoreStage *staged = NULL;
@@ -42,7 +46,7 @@ static void check_bytes(Store *store, const char *name, const char *want) {
     Arena arena;
     arena_init(&arena, "scratch", 0);
     Slice bytes = {0};
-    CHECK_OK(store_get(store, name, &arena, &bytes, err));
+    CHECK_OK(store_get(store, name, &arena, &bytes, NULL, err));
     CHECK_TEXT(bytes, want);
     arena_release(&arena);
 }
@@ -64,7 +68,7 @@ static void check_list(Store *store, const char *prefix, const char *want) {
 static Store *open_fresh(const StoreDriver *driver) {
     Err err[1] = {{0}};
     Store *store = NULL;
-    CHECK_OK(store_open(driver, fresh(), "me", &store, err));
+    CHECK_OK(open_as(driver, fresh(), "me", &store, err));
     return store;
 }
 
@@ -100,13 +104,113 @@ TEST(stores_publish_complete_or_not_at_all) {
     }
 }
 
+TEST(stores_publish_many_at_once) {
+    EACH_STORE(store) {
+        enum { ITEMS = 20 };
+        static char tokens[ITEMS][STORE_TOKEN_BYTES_MAX], names[ITEMS][32];
+        StoreItem items[ITEMS];
+        for (int i = 0; i < ITEMS; i++) {
+            snprintf(names[i], sizeof(names[i]), "f%d/n", i % 3 * 100 + i);
+            stage(store, names[i], names[i], tokens[i]);
+            items[i] = (StoreItem){tokens[i], names[i]};
+        }
+        CHECK_OK(store_publish(store, tokens[3], names[3], err)); // as a crash leaves it: some are, some are not
+        CHECK_OK(store_publish_all(store, items, ITEMS, err));
+        CHECK_OK(store_publish_all(store, items, ITEMS, err));
+        CHECK_OK(store_publish_all(store, NULL, 0, err));
+        for (int i = 0; i < ITEMS; i++) {
+            check_bytes(store, names[i], names[i]);
+        }
+        static char taken[2][STORE_TOKEN_BYTES_MAX];
+        stage(store, "new", "new", taken[0]);
+        stage(store, "f0/n", "other", taken[1]);
+        StoreItem more[] = {{taken[0], "new"}, {taken[1], "f0/n"}};
+        CHECK_FAILS(store_publish_all(store, more, 2, err), ERR_EXISTS);
+        check_bytes(store, "f0/n", "f0/n");
+        CHECK_OK(store_publish(store, taken[0], "new", err));
+    }
+}
+
+TEST(stores_take_any_name) {
+    EACH_STORE(store) {
+        static const char *const NAMES[] = {
+            "a b",       "a+b", "a:b%2F",     "a?b&c=d#e", "h=1/\xe2\x82\xac/\xf0\x9f\x98\x80", "q'\"<>&;,@$!*()~",
+            "tab\there", "%",   "[x]{y}|\\^`"};
+        char token[STORE_TOKEN_BYTES_MAX];
+        for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+            stage(store, NAMES[i], NAMES[i], token);
+            CHECK_OK(store_publish(store, token, NAMES[i], err));
+        }
+        for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+            char want[64];
+            check_bytes(store, NAMES[i], NAMES[i]);
+            snprintf(want, sizeof(want), "%s:%zu ", NAMES[i], strlen(NAMES[i]));
+            check_list(store, NAMES[i], strcmp(NAMES[i], "%") == 0 ? "%:1 " : want);
+            CHECK_OK(store_remove(store, NAMES[i], err));
+        }
+        check_list(store, "", "");
+    }
+}
+
+TEST(stores_read_ranges) {
+    EACH_STORE(store) {
+        char token[STORE_TOKEN_BYTES_MAX];
+        stage(store, "r", "0123456789", token);
+        CHECK_OK(store_publish(store, token, "r", err));
+        Buf out;
+        buf_init(&out, 12);
+        CHECK_OK(store_read(store, "r", 2, 3, &out, err));
+        CHECK_OK(store_read(store, "r", 8, 100, &out, err)); // up to the end
+        CHECK_OK(store_read(store, "r", 10, 5, &out, err));  // nothing there
+        CHECK_OK(store_read(store, "r", 99, 5, &out, err));
+        CHECK_OK(store_read(store, "r", 0, 0, &out, err));
+        CHECK_TEXT(buf_slice(&out), "23489");
+        CHECK_FAILS(store_read(store, "r", 0, 10, &out, err), ERR_MEMORY);
+        CHECK_FAILS(store_read(store, "absent", 0, 10, &out, err), ERR_NOT_FOUND);
+        Arena arena;
+        Slice bytes;
+        arena_init(&arena, "scratch", 0);
+        CHECK_FAILS(store_get(store, "absent", &arena, &bytes, NULL, err), ERR_NOT_FOUND);
+        arena_release(&arena);
+        buf_release(&out);
+    }
+}
+
+TEST(stores_put_small_objects_under_a_condition) {
+    EACH_STORE(store) {
+        char first[STORE_TAG_BYTES_MAX], second[STORE_TAG_BYTES_MAX], seen[STORE_TAG_BYTES_MAX];
+        CHECK_FAILS(store_put(store, "s/state", SLICE("0"), "nothing has this", NULL, err), ERR_CHANGED);
+        check_list(store, "", "");
+        CHECK_OK(store_put(store, "s/state", SLICE("1"), "", first, err));
+        CHECK_FAILS(store_put(store, "s/state", SLICE("2"), "", NULL, err), ERR_CHANGED);
+        check_bytes(store, "s/state", "1");
+        CHECK_OK(store_put(store, "s/state", SLICE("three"), first, second, err));
+        CHECK(strcmp(first, second) != 0);
+        CHECK_FAILS(store_put(store, "s/state", SLICE("4"), first, NULL, err), ERR_CHANGED);
+        Arena arena;
+        Slice bytes;
+        arena_init(&arena, "scratch", 0);
+        CHECK_OK(store_get(store, "s/state", &arena, &bytes, seen, err));
+        arena_release(&arena);
+        CHECK_TEXT(slice_of(seen), second);
+        CHECK_OK(store_put(store, "s/state", SLICE(""), NULL, NULL, err));
+        check_list(store, "", "s/state:0 ");
+        CHECK_OK(store_put(store, "new", SLICE("5"), NULL, first, err));
+        check_bytes(store, "new", "5");
+        CHECK_OK(store_remove(store, "new", err));
+        CHECK_FAILS(store_put(store, "new", SLICE("6"), first, NULL, err), ERR_CHANGED); // taken away meanwhile
+        CHECK_OK(store_sweep(store, NULL, 0, err));
+        check_list(store, "", "s/state:0 ");
+    }
+}
+
 TEST(stores_keep_staged_bytes_until_they_are_swept) {
     EACH_STORE(store) {
         char kept[STORE_TOKEN_BYTES_MAX], lost[STORE_TOKEN_BYTES_MAX], foreign[STORE_TOKEN_BYTES_MAX];
         stage(store, "k", "kept", kept);
         stage(store, "l", "lost", lost);
         Store *second = NULL;
-        CHECK_OK(store_open(DRIVERS[driver], folder, "another", &second, err));
+        CHECK_OK(open_as(DRIVERS[driver], folder, "another", &second, err));
         stage(second, "f", "foreign", foreign);
         StoreStage *staged = NULL;
         CHECK_OK(store_stage_open(store, "dropped", &staged, err));
@@ -134,7 +238,7 @@ TEST(stores_say_when_nobody_can_tell_whether_bytes_were_published) {
         snprintf(path, sizeof(path), "%s/.leat-staging", folder);
         CHECK_OK(file_remove_tree(path, err));
         Store *again = NULL;
-        CHECK_OK(store_open(DRIVERS[driver], folder, "me", &again, err));
+        CHECK_OK(open_as(DRIVERS[driver], folder, "me", &again, err));
         CHECK_FAILS(store_publish(again, token, "t", err), ERR_STATE_CORRUPT);
         CHECK_FAILS(store_publish(again, "nonsense", "t", err), ERR_STATE_CORRUPT);
         store_close(again);
@@ -174,6 +278,7 @@ TEST(stores_never_leave_their_root) {
         StoreStage *staged = NULL;
         static const char *const NAMES[] = {"../x", "a/../../x", "a//b", "./a", "a/"};
         for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+            CHECK_FAILS(store_put(store, NAMES[i], SLICE(""), NULL, NULL, err), ERR_INTERNAL);
             CHECK_FAILS(store_stage_open(store, NAMES[i], &staged, err), ERR_INTERNAL);
         }
     }
@@ -212,18 +317,18 @@ TEST(local_stores_say_why_a_target_cannot_be_written) {
     Store *store = NULL;
     snprintf(path, sizeof(path), "%s/file", fresh());
     CHECK_OK(file_replace(path, SLICE("x"), err));
-    CHECK_FAILS(LOCAL_STORE.probe(path, err), ERR_IO_READ_ONLY);
-    CHECK_FAILS(store_open(&LOCAL_STORE, path, "me", &store, err), ERR_IO_READ_ONLY);
+    CHECK_FAILS(LOCAL_STORE.probe(&(StoreContext){.url = path}, err), ERR_IO_READ_ONLY);
+    CHECK_FAILS(open_as(&LOCAL_STORE, path, "me", &store, err), ERR_IO_READ_ONLY);
     snprintf(path, sizeof(path), "%s/new/folder", folder);
-    CHECK_OK(LOCAL_STORE.probe(path, err));
+    CHECK_OK(LOCAL_STORE.probe(&(StoreContext){.url = path}, err));
     CHECK(!file_exists(path));
     if (geteuid() == 0) { // root may write everywhere: drop it
         ASSERT(chmod(folder, 0755) == 0 && seteuid(65534) == 0);
     } else {
         ASSERT(chmod(folder, 0555) == 0);
     }
-    CHECK_FAILS(LOCAL_STORE.probe(path, err), ERR_IO_READ_ONLY);
-    CHECK_FAILS(store_open(&LOCAL_STORE, path, "me", &store, err), ERR_IO_READ_ONLY);
+    CHECK_FAILS(LOCAL_STORE.probe(&(StoreContext){.url = path}, err), ERR_IO_READ_ONLY);
+    CHECK_FAILS(open_as(&LOCAL_STORE, path, "me", &store, err), ERR_IO_READ_ONLY);
     ASSERT(geteuid() != 65534 || seteuid(0) == 0);
     chmod(folder, 0755);
     clean();
@@ -236,7 +341,7 @@ TEST(local_stores_report_a_full_disk) {
     Err err[1] = {{0}};
     Store *store = NULL;
     char path[128];
-    CHECK_OK(store_open(&LOCAL_STORE, fresh(), "me", &store, err));
+    CHECK_OK(open_as(&LOCAL_STORE, fresh(), "me", &store, err));
     snprintf(path, sizeof(path), "%s/.leat-staging/me", folder);
     CHECK_OK(file_make_directories(path, err));
     StoreStage *first = NULL, *second = NULL;

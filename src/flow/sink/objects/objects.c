@@ -115,12 +115,18 @@ static const StoreDriver *store_for(const char *url) {
     return NULL;
 }
 
+static StoreContext store_context(const SinkContext *context, const char *owner, Arena *arena) {
+    const char *staging = arena_printf(arena, "%s/staging", context->state_directory);
+    return (StoreContext){.url = context->url, .owner = owner, .staging_directory = staging};
+}
+
 static bool objects_accepts(const char *url) {
     return store_for(url) != NULL;
 }
 
 static bool objects_probe(const SinkContext *context, Err *err) {
-    return store_for(context->url)->probe(context->url, err);
+    StoreContext store = {.url = context->url};
+    return store_for(context->url)->probe(&store, err);
 }
 
 // --- tables ----------------------------------------------------------------------------------------------------
@@ -423,7 +429,8 @@ static bool open_state(Objects *sink, const SinkContext *context, Arena *scratch
         TRY(state_save(sink, (Mark){0}, NULL, 0, err));
     }
     const char *owner = (const char *)sink->owner.data;
-    TRY(store_open(store_for(context->url), context->url, owner, &sink->store, err));
+    StoreContext store = store_context(context, owner, &sink->run);
+    TRY(store_open(store_for(context->url), &store, &sink->store, err));
     files_init(&sink->files, sink->store, context->memory_bytes_max);
     return recover(sink, &plan, scratch, err);
 }
@@ -650,7 +657,8 @@ static bool purge_topic(Store *store, Arena *arena, const PlanTopic *topic, Err 
 
 static bool remove_published(const SinkContext *context, const Plan *plan, bool purge_data, Arena *scratch, Err *err) {
     Store *store = NULL;
-    TRY(store_open(store_for(context->url), context->url, arena_text(scratch, plan->owner), &store, err));
+    StoreContext opening = store_context(context, arena_text(scratch, plan->owner), scratch);
+    TRY(store_open(store_for(context->url), &opening, &store, err));
     bool ok = store_sweep(store, NULL, 0, err);
     for (size_t i = 0; ok && purge_data && i < plan->topic_count; i++) {
         ok = purge_topic(store, scratch, &plan->topics[i], err);

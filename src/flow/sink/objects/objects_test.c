@@ -163,7 +163,7 @@ static bool seen_visit(void *context, const char *name, uint64_t size) {
     }
     CHECK_INT(offset, seen->next[topic]);
     Slice bytes = {0};
-    CHECK_OK(store_get(seen->store, name, seen->arena, &bytes, err));
+    CHECK_OK(store_get(seen->store, name, seen->arena, &bytes, NULL, err));
     CHECK_INT(bytes.size, size);
     CHECK(size > 0 && bytes.data[size - 1] == '\n');
     const char *at = (const char *)bytes.data;
@@ -186,7 +186,7 @@ static size_t check_published(const Bench *bench, const uint64_t next[TABLES]) {
     Arena arena;
     arena_init(&arena, "scratch", 0);
     Seen seen = {.arena = &arena};
-    CHECK_OK(store_open(&LOCAL_STORE, bench->target, "reader", &seen.store, err));
+    CHECK_OK(store_open(&LOCAL_STORE, &(StoreContext){.url = bench->target, .owner = "reader"}, &seen.store, err));
     CHECK_OK(store_list(seen.store, "", seen_visit, &seen, err));
     for (int i = 0; i < TABLES; i++) {
         CHECK_INT(seen.next[i], next[i]);
@@ -584,7 +584,7 @@ TEST(objects_purge_their_own_files_only) {
     Store *store = NULL;
     Buf names;
     buf_init(&names, 0);
-    CHECK_OK(store_open(&LOCAL_STORE, bench->target, "reader", &store, err));
+    CHECK_OK(store_open(&LOCAL_STORE, &(StoreContext){.url = bench->target, .owner = "reader"}, &store, err));
     size_t count = 0;
     for (; count < ARRAY_LEN(FOREIGN); count++) {
         snprintf(path, sizeof(path), "%s/%s", bench->target, FOREIGN[count]);

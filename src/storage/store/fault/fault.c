@@ -25,15 +25,15 @@ static bool fault_accepts(const char *url) {
     return LOCAL_STORE.accepts(url);
 }
 
-static bool fault_probe(const char *url, Err *err) {
-    FAULT("probe", LOCAL_STORE.probe(url, err));
+static bool fault_probe(const StoreContext *context, Err *err) {
+    FAULT("probe", LOCAL_STORE.probe(context, err));
 }
 
-static bool fault_open(const char *url, const char *owner, void **state, Err *err) {
+static bool fault_open(const StoreContext *context, void **state, Err *err) {
     if (++fault_plan.calls == fault_plan.fail_at) {
         return refuse("open", err); // never late: the caller has nothing to close
     }
-    return LOCAL_STORE.open(url, owner, state, err);
+    return LOCAL_STORE.open(context, state, err);
 }
 
 static void fault_close(void *state) {
@@ -78,8 +78,18 @@ static bool fault_list(void *state, const char *prefix, bool (*visit)(void *cont
     FAULT("list", LOCAL_STORE.list(state, prefix, visit, context, err));
 }
 
-static bool fault_get(void *state, const char *name, Arena *arena, Slice *bytes, Err *err) {
-    FAULT("get", LOCAL_STORE.get(state, name, arena, bytes, err));
+static bool fault_get(void *state, const char *name, Arena *arena, Slice *bytes, char tag[STORE_TAG_BYTES_MAX],
+                      Err *err) {
+    FAULT("get", LOCAL_STORE.get(state, name, arena, bytes, tag, err));
+}
+
+static bool fault_read(void *state, const char *name, uint64_t offset, size_t size, Buf *out, Err *err) {
+    FAULT("read", LOCAL_STORE.read(state, name, offset, size, out, err));
+}
+
+static bool fault_put(void *state, const char *name, Slice bytes, const char *if_tag, char tag[STORE_TAG_BYTES_MAX],
+                      Err *err) {
+    FAULT("put", LOCAL_STORE.put(state, name, bytes, if_tag, tag, err));
 }
 
 static bool fault_remove(void *state, const char *name, Err *err) {
@@ -104,6 +114,8 @@ const StoreDriver FAULT_STORE = {
     .stage_drop = fault_stage_drop,
     .list = fault_list,
     .get = fault_get,
+    .read = fault_read,
+    .put = fault_put,
     .remove = fault_remove,
     .sweep = fault_sweep,
 };

@@ -8,9 +8,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #define STAGING ".leat-staging"
 
@@ -20,6 +22,7 @@ typedef struct Local {
     Arena run;
     const char *root;
     const char *staging;  // ROOT/.leat-staging/OWNER
+    const char *put;      // ROOT/.leat-staging/OWNER.put: the file that a put writes first
     bool staging_missing; // when the store was opened
     uint64_t sequence;    // of the next staged file's name
     LocalStage *open;     // the one stage whose descriptor is kept: thousands may be under way
@@ -144,11 +147,11 @@ static bool folder_make(const char *path, mode_t mode, Err *err) {
     return file_sync_directory(parent, err);
 }
 
-static bool local_probe(const char *url, Err *err) {
+static bool local_probe(const StoreContext *context, Err *err) {
     Arena scratch;
     arena_init(&scratch, "scratch", 1 * MIB);
     const char *root = NULL;
-    bool ok = local_store_path(url, &scratch, &root, err);
+    bool ok = local_store_path(context->url, &scratch, &root, err);
     char path[PATH_MAX] = "";
     if (ok) {
         snprintf(path, sizeof(path), "%s", root);
@@ -174,26 +177,35 @@ static bool local_probe(const char *url, Err *err) {
     return ok;
 }
 
-static bool local_open(const char *url, const char *owner, void **state, Err *err) {
+static bool local_open(const StoreContext *context, void **state, Err *err) {
     Local *local = calloc(1, sizeof(*local));
     ASSERT(local != NULL);
     arena_init(&local->run, "run", 1 * MIB);
     local->fd = -1;
-    bool ok = local_store_path(url, &local->run, &local->root, err) && folder_make(local->root, 0777, err);
+    bool ok = local_store_path(context->url, &local->run, &local->root, err) && folder_make(local->root, 0777, err);
     if (!ok) {
         arena_release(&local->run);
         free(local);
         return err_frame(err, __FILE__, __LINE__);
     }
-    local->staging =
-        arena_printf(&local->run, "%s%s" STAGING "/%s", local->root, strcmp(local->root, "/") == 0 ? "" : "/", owner);
+    const char *slash = strcmp(local->root, "/") == 0 ? "" : "/";
+    local->staging = arena_printf(&local->run, "%s%s" STAGING "/%s", local->root, slash, context->owner);
+    local->put = arena_printf(&local->run, "%s.put", local->staging);
     local->staging_missing = !file_exists(local->staging);
     *state = local;
     return true;
 }
 
+static void remove_staging_root(const Local *local) {
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof(folder), "%s", local->staging);
+    parent_of(folder);
+    rmdir(folder); // refused while somebody has something there
+}
+
 static void local_close(void *state) {
     Local *local = state;
+    remove_staging_root(local);
     file_close(&local->fd);
     arena_release(&local->run);
     free(local);
@@ -483,10 +495,114 @@ static bool local_list(void *state, const char *prefix, bool (*visit)(void *cont
     return ok || err_frame(err, __FILE__, __LINE__);
 }
 
-static bool local_get(void *state, const char *name, Arena *arena, Slice *bytes, Err *err) {
+// What put compares: the bytes' own hash, so that it is the same wherever they are copied to.
+static void tag_of(Slice bytes, char tag[STORE_TAG_BYTES_MAX]) {
+    XXH128_hash_t hash = XXH3_128bits(bytes.data, bytes.size);
+    snprintf(tag, STORE_TAG_BYTES_MAX, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64, (uint64_t)hash.low64);
+}
+
+static bool local_get(void *state, const char *name, Arena *arena, Slice *bytes, char tag[STORE_TAG_BYTES_MAX],
+                      Err *err) {
     char path[PATH_MAX];
     TRY(name_path(state, name, path, err));
-    return file_read_all(path, SIZE_MAX, arena, bytes, err);
+    TRY(file_read_all(path, SIZE_MAX, arena, bytes, err));
+    tag_of(*bytes, tag);
+    return true;
+}
+
+static bool local_read(void *state, const char *name, uint64_t offset, size_t size, Buf *out, Err *err) {
+    char path[PATH_MAX];
+    TRY(name_path(state, name, path, err));
+    int fd = -1;
+    uint64_t whole = 0;
+    TRY(file_open(path, O_RDONLY, &fd, err));
+    bool ok = file_size(fd, path, &whole, err);
+    size_t wanted = ok && offset < whole ? (size_t)MIN(whole - offset, (uint64_t)size) : 0, got = 0;
+    uint8_t *room = buf_room(out, wanted);
+    if (ok && room == NULL) {
+        ok = FAIL(err, ERR_MEMORY, "%s: %zu bytes do not fit the reader's buffer", path, wanted);
+    }
+    ok = ok && file_read(fd, path, room, wanted, (off_t)offset, &got, err);
+    buf_advance(out, got);
+    file_close(&fd);
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
+// --- small objects written whole -------------------------------------------------------------------------------
+
+static bool changed(const char *path, Err *err) {
+    return FAIL(err, ERR_CHANGED, "%s was written by somebody else meanwhile", path);
+}
+
+// Under the folder's lock: does what is there have this tag?
+static bool check_tag(const char *path, const char *if_tag, Err *err) {
+    Arena scratch;
+    arena_init(&scratch, "scratch", 0);
+    Slice bytes = {0};
+    char tag[STORE_TAG_BYTES_MAX] = "";
+    bool ok = file_read_all(path, SIZE_MAX, &scratch, &bytes, err);
+    if (ok) {
+        tag_of(bytes, tag);
+    } else if (err->code == ERR_NOT_FOUND) {
+        err_clear(err);
+        ok = true;
+    }
+    arena_release(&scratch);
+    return ok && (strcmp(tag, if_tag) == 0 || changed(path, err));
+}
+
+static bool put_write(const Local *local, Slice bytes, Err *err) {
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof(folder), "%s", local->put);
+    parent_of(folder);
+    int fd = -1;
+    for (int i = 0; i < 5 && fd < 0; i++) { // another store may take the empty folder away in between
+        TRY(folder_make(folder, 0777, err));
+        fd = open(local->put, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (fd < 0 && errno != ENOENT) {
+            break;
+        }
+    }
+    if (fd < 0) {
+        return FAIL_ERRNO(err, "make %s", local->put);
+    }
+    bool ok = file_write(fd, local->put, bytes, 0, err) && file_sync(fd, local->put, err);
+    file_close(&fd);
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
+static bool put_locked(const Local *local, const char *path, Slice bytes, const char *if_tag, Err *err) {
+    if (if_tag != NULL) {
+        TRY(check_tag(path, if_tag, err));
+    }
+    TRY(put_write(local, bytes, err));
+    CRASH_POINT("store.local.put_written");
+    bool absent = if_tag != NULL && if_tag[0] == '\0';
+    if ((absent ? rename_new(local->put, path) : rename(local->put, path)) != 0) {
+        return absent && errno == EEXIST ? changed(path, err) : FAIL_ERRNO(err, "rename %s to %s", local->put, path);
+    }
+    return true;
+}
+
+// The folder is locked meanwhile, so that of two who compare and write one loses.
+static bool local_put(void *state, const char *name, Slice bytes, const char *if_tag, char tag[STORE_TAG_BYTES_MAX],
+                      Err *err) {
+    const Local *local = state;
+    char path[PATH_MAX], folder[PATH_MAX];
+    TRY(name_path(local, name, path, err));
+    memcpy(folder, path, sizeof(folder));
+    parent_of(folder);
+    TRY(folder_make(folder, 0777, err));
+    int fd = -1;
+    TRY(file_open(folder, O_RDONLY | O_DIRECTORY, &fd, err));
+    bool ok = (flock(fd, LOCK_EX) == 0 || FAIL_ERRNO(err, "lock %s", folder)) &&
+              put_locked(local, path, bytes, if_tag, err) && (fsync(fd) == 0 || FAIL_ERRNO(err, "fsync %s", folder));
+    file_close(&fd);
+    if (!ok) {
+        unlink(local->put);
+    }
+    tag_of(bytes, tag);
+    return ok || err_frame(err, __FILE__, __LINE__);
 }
 
 // Folders that become empty go too.
@@ -524,7 +640,9 @@ static bool sweep_entry(void *context, const char *entry) {
 
 static bool local_sweep(void *state, const char *const *keep, size_t keep_count, Err *err) {
     Local *local = state;
+    unlink(local->put);
     if (!file_exists(local->staging)) {
+        remove_staging_root(local);
         return true;
     }
     Sweep sweep = {local, keep, keep_count, err, true};
@@ -532,11 +650,8 @@ static bool local_sweep(void *state, const char *const *keep, size_t keep_count,
     if (!sweep.ok) {
         return err_frame(err, __FILE__, __LINE__);
     }
-    char folder[PATH_MAX];
-    snprintf(folder, sizeof(folder), "%s", local->staging);
-    if (rmdir(folder) == 0) { // nothing is staged: leave a clean target behind
-        parent_of(folder);
-        rmdir(folder); // refused while other owners have theirs
+    if (rmdir(local->staging) == 0) { // nothing is staged: leave a clean target behind
+        remove_staging_root(local);
     }
     return true;
 }
@@ -555,6 +670,8 @@ const StoreDriver LOCAL_STORE = {
     .stage_drop = local_stage_drop,
     .list = local_list,
     .get = local_get,
+    .read = local_read,
+    .put = local_put,
     .remove = local_remove,
     .sweep = local_sweep,
 };
