@@ -197,6 +197,10 @@ static void write_value(Buf *buf, const JsonOptions *options, const Type *type, 
     UNREACHABLE();
 }
 
+void json_lines_value(Buf *buf, const JsonOptions *options, const Type *type, const Value *value) {
+    write_value(buf, options, type, value);
+}
+
 // --- lines -----------------------------------------------------------------------------------------------------
 
 static void write_row(const JsonLines *lines, Buf *buf, const Value *row, bool *unchanged) {
@@ -299,8 +303,7 @@ static bool is_ours(Slice name) {
     return false;
 }
 
-// A column named like one of ours gets underscores in front until its name is free.
-static Slice written_name(Arena *arena, const Schema *schema, Slice name) {
+Slice json_lines_name(Arena *arena, const Schema *schema, Slice name) {
     while (is_ours(name)) {
         do {
             name = slice_of(arena_printf(arena, "_%.*s", SLICE_ARG(name)));
@@ -315,7 +318,7 @@ static void compile_column(Arena *arena, const Schema *schema, uint32_t i, Buf *
     column->key = (from->flags & (COLUMN_KEY | COLUMN_PRIMARY)) != 0;
     buf_reset(work);
     buf_u8(work, i == 0 ? '{' : ',');
-    json_quote(work, written_name(arena, schema, from->name));
+    json_quote(work, json_lines_name(arena, schema, from->name));
     buf_u8(work, ':');
     size_t lead = work->size;
     buf_text(work, "null");

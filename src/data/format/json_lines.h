@@ -23,4 +23,10 @@ JsonLines *json_lines_new(Arena *arena, const Schema *schema, const JsonOptions 
 // One line with its newline.
 void json_lines_write(const JsonLines *lines, Buf *buf, const Event *event);
 
+// The name under which a column is written, here and in every flat record: its own, unless leat's fields have that one;
+// then underscores are put before it until the name is free. Borrowed, or in the arena.
+Slice json_lines_name(Arena *arena, const Schema *schema, Slice name);
+// One value of the type as a JSON value.
+void json_lines_value(Buf *buf, const JsonOptions *options, const Type *type, const Value *value);
+
 #endif
