@@ -14,6 +14,7 @@ import carry as carry_module  # noqa: E402
 import leat as leat_module  # noqa: E402
 import postgres  # noqa: E402
 import replay  # noqa: E402
+import s3_servers  # noqa: E402
 
 
 def pytest_configure(config):
@@ -80,6 +81,62 @@ def db18(pg18):
     database = pg18.create_database()
     yield database
     database.drop()
+
+
+def s3_server(name):
+    try:
+        server = s3_servers.SERVERS[name]().start()
+    except FileNotFoundError as absent:
+        pytest.skip(str(absent))
+    return server
+
+
+@pytest.fixture(scope="session")
+def versitygw_server():
+    """The S3 server versitygw, shared by the tests that do not stop it."""
+    server = s3_server("versitygw")
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def minio_server():
+    """The S3 server minio, shared by the tests that do not stop it."""
+    server = s3_server("minio")
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def versitygw(versitygw_server):
+    """A fresh bucket (s3_servers.Bucket) of versitygw; bucket.server is the server."""
+    return versitygw_server.create_bucket()
+
+
+@pytest.fixture
+def minio(minio_server):
+    """A fresh bucket of minio."""
+    return minio_server.create_bucket()
+
+
+@pytest.fixture(params=["versitygw", "minio"])
+def bucket(request):
+    """A fresh bucket: the test runs once on each S3 server."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def new_s3():
+    """new_s3("versitygw"): an S3 server of the test's own, to stop, kill, pause."""
+    servers = []
+
+    def make(name="versitygw"):
+        servers.append(s3_server(name))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.remove()
 
 
 @pytest.fixture
