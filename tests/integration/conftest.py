@@ -14,6 +14,7 @@ import carry as carry_module  # noqa: E402
 import leat as leat_module  # noqa: E402
 import postgres  # noqa: E402
 import replay  # noqa: E402
+import s3_proxy  # noqa: E402
 import s3_servers  # noqa: E402
 
 
@@ -137,6 +138,20 @@ def new_s3():
     yield make
     for server in servers:
         server.remove()
+
+
+@pytest.fixture
+def fault_proxy():
+    """fault_proxy(bucket.server): a proxy that breaks what passes, by rule."""
+    proxies = []
+
+    def make(server):
+        proxies.append(s3_proxy.S3Proxy(server))
+        return proxies[-1]
+
+    yield make
+    for proxy in proxies:
+        proxy.close()
 
 
 @pytest.fixture

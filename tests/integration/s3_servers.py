@@ -117,11 +117,14 @@ class S3Server:
         return f"http://127.0.0.1:{self.port}"
 
     def new_client(self, endpoint=None, access_key=None, secret_key=None, **config):
-        config = {"s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": 1}, **config}
+        config = {
+            "s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": 1},
+            "connect_timeout": 10, "read_timeout": 60, **config,
+        }  # fmt: skip
         return boto3.client(
             "s3", endpoint_url=endpoint or self.endpoint, region_name=REGION,
             aws_access_key_id=access_key or self.access_key, aws_secret_access_key=secret_key or self.secret_key,
-            config=botocore.config.Config(connect_timeout=10, read_timeout=60, **config),
+            config=botocore.config.Config(**config),
         )  # fmt: skip
 
     def env(self):
@@ -201,7 +204,7 @@ class Versitygw(S3Server):
     name = "versitygw"
 
     def command(self):
-        argv = [self.program, "--port", f"127.0.0.1:{self.port}", "--region", REGION, "--quiet", "posix"]
+        argv = [self.program, "--port", f"127.0.0.1:{self.port}", "--region", REGION, "--keep-alive", "--quiet", "posix"]
         if not self.keeps_attributes():
             sidecar = self.directory / "attributes"
             sidecar.mkdir(exist_ok=True)
