@@ -2,7 +2,7 @@
 #include "core/net/xml.h"
 
 Xml xml_of(Slice document, Arena *arena) {
-    Xml xml = {.all = document, .arena = arena};
+    Xml xml = {.all = document.size > 0 ? document : SLICE(""), .arena = arena};
     if (document.size >= 3 && memcmp(document.data, "\xef\xbb\xbf", 3) == 0) {
         xml.at = 3;
     }
