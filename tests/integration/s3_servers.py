@@ -204,7 +204,8 @@ class Versitygw(S3Server):
     name = "versitygw"
 
     def command(self):
-        argv = [self.program, "--port", f"127.0.0.1:{self.port}", "--region", REGION, "--keep-alive", "--quiet", "posix"]
+        argv = [self.program, "--port", f"127.0.0.1:{self.port}", "--region", REGION, "--keep-alive", "--quiet"]
+        argv.append("posix")
         if not self.keeps_attributes():
             sidecar = self.directory / "attributes"
             sidecar.mkdir(exist_ok=True)
