@@ -7,17 +7,23 @@
 
 extern const FileFormat AVRO_FORMAT; // codecs NONE, DEFLATE, SNAPPY, ZSTD
 
-// The schema as JSON: records named by shape->name or by path; names that Avro forbids are adjusted (the column's own
-// name is kept as an attribute); logical types; notes as attributes.
+// The schema as JSON. Records are named by shape->name, else by their path ("orders_address"), and `name` is the
+// whole's. A name that Avro forbids gets underscores, and a number where that makes two alike; its own is kept as the
+// attribute "leat.name". Notes are attributes of the type; ids are "field-id", "element-id", "key-id" and "value-id". A
+// default other than null makes null the union's last branch. ERR_TABLE: nested more than 64 deep.
 CHECKED bool avro_schema_json(const Shape *shape, Slice name, Buf *json, Err *err);
 
 // One record without any frame: what the Confluent wire format, a container's block and a manifest hold.
 typedef struct AvroEncoder AvroEncoder; // compiled for a shape
 CHECKED bool avro_encoder_new(Arena *arena, const Shape *shape, const AvroEncoder **encoder, Err *err);
+// ERR_VALUE names the field; nothing is appended then. NULL values: the null of an optional shape.
 CHECKED bool avro_encode(const AvroEncoder *encoder, const Value *values, Buf *out, Err *err); // one value a field
 
-// Any schema (parsed whole, attributes kept), data read as it was written; what shapes cannot say (unions of several
-// types, enums, fixed) is mapped to the nearest: fixed is BYTES, enum is STRING, a union of many a STRUCT of optionals.
+// Any schema, data read as they were written (no resolution against another schema). Attributes are kept as notes, a
+// logical type that is unknown or that values of leat cannot hold exactly (nanoseconds, decimals past 38 digits) is a
+// note too. What shapes cannot say becomes the nearest: fixed BYTES, enum STRING, null a STRING that is always NULL, a
+// union of many a STRUCT of optionals named by their types, a record within itself its encoded BYTES, and a schema that
+// is no record a STRUCT of one field "value". Errors are ERR_VALUE. Values are good until the next call.
 typedef struct AvroReader AvroReader;
 CHECKED bool avro_reader_open(Slice file, AvroReader **reader, Err *err); // borrows the bytes
 const Shape *avro_reader_shape(const AvroReader *reader);
