@@ -13,27 +13,33 @@ typedef struct AwsCredentials {
 } AwsCredentials;
 
 // Where credentials come from, in this order: given ones (references as in core/config/secret.h are resolved at each
-// refresh), AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), web identity
+// fetch), a given profile; else AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), web identity
 // (AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN), the profile (AWS_PROFILE; ~/.aws/credentials, ~/.aws/config, with
-// role_arn and source_profile, credential_process), container (AWS_CONTAINER_CREDENTIALS_…), instance metadata (IMDSv2,
-// unless AWS_EC2_METADATA_DISABLED). Temporary ones are renewed before they expire, and after a refusal.
-typedef struct AwsProvider AwsProvider;
+// role_arn and source_profile or credential_source, web_identity_token_file, credential_process), container
+// (AWS_CONTAINER_CREDENTIALS_…), instance metadata (IMDSv2, unless AWS_EC2_METADATA_DISABLED). The first that is set up
+// counts: when it fails that is the error. Temporary ones are renewed five minutes before they expire, and after a
+// refusal. The environment is read when the provider is opened, files and references at each fetch.
+typedef struct AwsProvider AwsProvider; // one thread at a time
 typedef struct AwsProviderOptions {
     const char *access_key; // given ones; NULL = look
     const char *secret_key;
     const char *session_token;
     const char *profile; // NULL = AWS_PROFILE, "default"
+    const char *region;  // for STS; NULL = aws_region's
     bool anonymous;
-    HttpClient *http; // for STS and metadata
+    HttpClient *http; // for STS; the metadata services are asked with shorter patience. NULL = one of its own
 } AwsProviderOptions;
 CHECKED bool aws_provider_open(const AwsProviderOptions *options, AwsProvider **provider, Err *err);
 void aws_provider_close(AwsProvider *provider);
 // Good until the next call. ERR_NET_AUTH says where was looked. `refused`: the last ones were: fetch anew.
 CHECKED bool aws_provider_get(AwsProvider *provider, bool refused, const AwsCredentials **credentials, Err *err);
-// "profile default in ~/.aws/credentials", "instance metadata, role x": for doctor. Never a secret.
+// "profile default", "instance metadata, role x": for doctor. "" before the first get. Never a secret.
 const char *aws_provider_origin(const AwsProvider *provider);
 // AWS_REGION, AWS_DEFAULT_REGION, the profile's; NULL = not said anywhere.
 const char *aws_region(const char *profile, Arena *arena);
+// AWS_ENDPOINT_URL_S3 (for service "s3"), AWS_ENDPOINT_URL, the profile's services section, its endpoint_url; NULL =
+// AWS's own. AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true: NULL.
+const char *aws_endpoint(const char *profile, const char *service, Arena *arena);
 
 // Signature Version 4. aws_sign gives the request the headers to send: its own, host, x-amz-date, authorization,
 // x-amz-security-token when there is one and, for S3, x-amz-content-sha256. All but those that proxies change are

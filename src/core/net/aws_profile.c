@@ -4,7 +4,7 @@
 #include "core/base/buf.h"
 #include "core/sys/file.h"
 
-enum { FILE_BYTES_MAX = 1024 * 1024 };
+enum { FILE_BYTES_MAX = 128 * 1024 };
 
 typedef enum SectionKind { SECTION_PROFILE, SECTION_SERVICES, SECTION_OTHER } SectionKind;
 
