@@ -76,6 +76,10 @@ static bool find_codec(int32_t codec, Codec *found, Err *err) {
 
 static bool chunk_place(ColumnReader *column, const ColumnMeta *meta, Err *err) {
     int64_t start = meta->data_page_offset;
+    column->offset = column->end = 0;
+    if (meta->value_count == 0) {
+        return true; // pyarrow gives a row group without rows no place
+    }
     if ((meta->has & THRIFT_HAS(COLUMN_META_DICTIONARY_PAGE_OFFSET)) != 0 && meta->dictionary_page_offset >= 4) {
         start = MIN(start, meta->dictionary_page_offset);
     }
@@ -161,15 +165,18 @@ static bool read_header(ColumnReader *column, PageHeader *header, Err *err) {
         TRY(window_fill(column, size, err));
         arena_reset(&column->header);
         size_t there = window_left(column);
+        if (there == 0) {
+            return FAIL(err, ERR_VALUE, "the chunk ends before its last page");
+        }
         Slice bytes = {column->window.data + column->window_at, there};
         ThriftReader reader = thrift_reader_of(bytes, &column->header, 1 * MIB);
-        if (there > 0 && thrift_read(&reader, &PAGE_HEADER_TYPE, header, err)) {
+        if (thrift_read(&reader, &PAGE_HEADER_TYPE, header, err)) {
             column->window_at += (size_t)(reader.bytes.at - bytes.data);
             return true;
         }
         // It may only be longer than what is there.
         if (column->offset == column->end || there >= PAGE_HEADER_BYTES_MAX || !reader.bytes.bad) {
-            return FAIL(err, ERR_VALUE, "the chunk ends before its last page");
+            return err_prefix(err, "the page's header");
         }
         err_clear(err);
         size = there * 2;
@@ -203,7 +210,8 @@ static bool load_body(const ColumnReader *column, const Page *page, Buf *out, Sl
     *body = page->stored;
     if (column->codec != CODEC_NONE && (size > 0 || page->stored.size > 0)) {
         TRY(decompress(column, page->stored, size, out, err));
-        *body = buf_slice(out);
+        body->size = out->size;
+        body->data = out->size > 0 ? out->data : body->data; // an empty buffer has no place
     }
     return body->size == size ||
            FAIL(err, ERR_VALUE, "the page holds %zu bytes, its header says %zu", body->size, size);
@@ -224,7 +232,7 @@ static bool load_dictionary(ColumnReader *column, const Page *page, Err *err) {
     // It must outlast the window.
     Slice body;
     TRY(load_body(column, page, &column->dictionary_body, &body, err));
-    if (column->codec == CODEC_NONE) {
+    if (column->codec == CODEC_NONE && body.size > 0) {
         buf_put(&column->dictionary_body, body);
         body = buf_slice(&column->dictionary_body);
     }
@@ -287,7 +295,8 @@ static bool load_data_v2(ColumnReader *column, Page *page, Err *err) {
     if (is_compressed && column->codec != CODEC_NONE && page->values.size > 0) {
         buf_reset_keep(&column->body, 2 * MIB);
         TRY(decompress(column, page->values, size, &column->body, err));
-        page->values = buf_slice(&column->body);
+        page->values.size = column->body.size;
+        page->values.data = column->body.size > 0 ? column->body.data : page->values.data;
     }
     return page->values.size == size ||
            FAIL(err, ERR_VALUE, "the page holds %zu bytes of values, its header says %zu", page->values.size, size);

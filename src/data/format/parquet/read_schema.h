@@ -9,7 +9,6 @@
 #ifndef LEAT_DATA_FORMAT_PARQUET_READ_SCHEMA_H
 #define LEAT_DATA_FORMAT_PARQUET_READ_SCHEMA_H
 
-#include "data/event/value.h"
 #include "data/format/parquet/decode_values.h"
 #include "data/format/parquet/metadata.h"
 #include "data/format/shape.h"
@@ -67,8 +66,5 @@ enum { READ_LEAVES_MAX = 16384, READ_DEPTH_MAX = 100 };
 
 // Copies what it keeps into the arena. ERR_VALUE names the column that cannot be read.
 CHECKED bool read_schema(Arena *arena, const SchemaElement *elements, uint32_t count, ReadSchema *schema, Err *err);
-
-// The value of a leaf that is there; its bytes are those of the cell or in the arena. ERR_VALUE says what is wrong.
-CHECKED bool leaf_value(const Leaf *leaf, const Cell *cell, Arena *arena, Value *value, Err *err);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "data/format/parquet/read_value.h"
+
 #include "core/base/decimal.h"
 #include "core/base/json.h"
-#include "data/format/parquet/read_schema.h"
 
 #define DAY_MICROS INT64_C(86400000000)
 

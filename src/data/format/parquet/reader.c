@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/format/parquet/parquet.h"
 #include "data/format/parquet/read_column.h"
+#include "data/format/parquet/read_value.h"
 
 // The footer's; its row groups are read one by one.
 #define FOOTER_BYTES_MAX (256 * MIB)
