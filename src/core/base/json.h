@@ -7,6 +7,8 @@
 
 // A quoted string. Bytes that are not UTF-8 become U+FFFD; control characters are escaped.
 void json_quote(Buf *buf, Slice text);
+// A quoted string of base64 (RFC 4648, padded).
+void json_base64(Buf *buf, Slice bytes);
 // True when the text is valid UTF-8 (RFC 3629: no surrogates, no overlong forms).
 bool json_utf8_valid(Slice text);
 

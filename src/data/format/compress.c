@@ -439,7 +439,9 @@ static bool gzip_piece(GzipStream *stream, Slice bytes, int flush, Buf *out, Err
         buf_bytes(out, HEAD, sizeof(HEAD));
         stream->begun = true;
     }
-    stream->crc = (uint32_t)crc32_z(stream->crc, bytes.data, bytes.size);
+    if (bytes.size > 0) { // of a NULL pointer zlib gives the CRC to begin with
+        stream->crc = (uint32_t)crc32_z(stream->crc, bytes.data, bytes.size);
+    }
     stream->size += (uint32_t)bytes.size;
     bool done = zlib_compress(compressor, bytes, flush, out, err);
     compressor_close(compressor);
@@ -455,6 +457,14 @@ bool gzip_write(GzipStream *stream, Slice bytes, Buf *out, Err *err) {
         buf_reset(&stream->piece);
     }
     buf_put(&stream->piece, bytes);
+    return true;
+}
+
+bool gzip_flush(GzipStream *stream, Buf *out, Err *err) {
+    if (stream->piece.size > 0) {
+        TRY(gzip_piece(stream, buf_slice(&stream->piece), Z_SYNC_FLUSH, out, err));
+    }
+    buf_release(&stream->piece);
     return true;
 }
 

@@ -34,6 +34,7 @@ CHECKED bool decompress_block(Codec codec, Slice block, size_t size_max, Buf *ou
 typedef struct GzipStream GzipStream;
 CHECKED bool gzip_open(int level, GzipStream **stream, Err *err);
 CHECKED bool gzip_write(GzipStream *stream, Slice bytes, Buf *out, Err *err); // appends what is complete
+CHECKED bool gzip_flush(GzipStream *stream, Buf *out, Err *err);              // appends all so far, and frees memory
 CHECKED bool gzip_finish(GzipStream *stream, Buf *out, Err *err);
 size_t gzip_held(const GzipStream *stream); // bytes of memory
 void gzip_close(GzipStream *stream);

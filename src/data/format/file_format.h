@@ -24,7 +24,7 @@ typedef struct FileFormatOptions {
 } FileFormatOptions;
 
 typedef struct FilePlan {
-    const Schema *schema; // of the table
+    const Schema *schema; // of the table; NULL where the envelope is not the flat one
     const Shape *shape;   // of `part`: a STRUCT
     RecordPart part;
     const FileFormatOptions *options;
@@ -42,7 +42,9 @@ typedef struct FileEncoder {
 typedef struct FileFormat {
     const char *name;
     bool schema_per_file; // a change of the shape needs a new file
-    bool takes_events;    // reads record->event, not record->value: no record need be made
+    // Reads record->event alone when the plan has a schema and is of values: no record need be made. Other plans (keys,
+    // other envelopes) read record->key or record->value of every format.
+    bool takes_events;
     // "json.gz", "avro", "snappy.parquet": without the first dot.
     const char *(*extension)(const FileFormatOptions *options);
     bool (*plan)(Arena *arena, const FilePlan *wanted, const FilePlan **plan, Err *err);

@@ -25,35 +25,6 @@ struct JsonLines {
 
 // --- values ----------------------------------------------------------------------------------------------------
 
-static void base64(Buf *buf, Slice bytes) {
-    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t size = (bytes.size + 2) / 3 * 4;
-    uint8_t *to = buf_room(buf, size + 2);
-    if (to == NULL) {
-        return;
-    }
-    *to++ = '"';
-    const uint8_t *at = bytes.data;
-    size_t left = bytes.size;
-    for (; left >= 3; at += 3, left -= 3, to += 4) {
-        uint32_t group = (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
-        to[0] = (uint8_t)DIGITS[group >> 18];
-        to[1] = (uint8_t)DIGITS[group >> 12 & 63];
-        to[2] = (uint8_t)DIGITS[group >> 6 & 63];
-        to[3] = (uint8_t)DIGITS[group & 63];
-    }
-    if (left > 0) {
-        uint32_t group = (uint32_t)at[0] << 16 | (left == 2 ? (uint32_t)at[1] << 8 : 0);
-        to[0] = (uint8_t)DIGITS[group >> 18];
-        to[1] = (uint8_t)DIGITS[group >> 12 & 63];
-        to[2] = left == 2 ? (uint8_t)DIGITS[group >> 6 & 63] : '=';
-        to[3] = '=';
-        to += 4;
-    }
-    *to = '"';
-    buf_advance(buf, size + 2);
-}
-
 static void quoted_text(Buf *buf, const Type *type, const Value *value) {
     buf_u8(buf, '"'); // these texts hold no byte that JSON would escape
     value_text(buf, type, value);
@@ -166,7 +137,7 @@ static void write_value(Buf *buf, const JsonOptions *options, const Type *type, 
         document(buf, options, type, value->bytes);
         return;
     case VALUE_BYTES:
-        base64(buf, value->bytes);
+        json_base64(buf, value->bytes);
         return;
     case VALUE_DATE:
     case VALUE_TIME:
