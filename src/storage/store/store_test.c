@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The conformance tests of the store's seam, over every driver that keeps files.
+// The conformance tests of the store's seam, over every driver. That on S3 needs a service: LEAT_STORE_TEST_S3 names a
+// URL in an empty bucket of one, LEAT_STORE_TEST_S3_OPTIONS has options as NAME=VALUE,NAME=VALUE
+// (tests/integration/test_s3_store.py sets both).
 #include "storage/store/store.c"
 
 #include "core/base/buf.h"
@@ -7,13 +9,17 @@
 #include "core/sys/file.h"
 #include "storage/store/fault/fault.h"
 #include "storage/store/local/local.h"
+#include "storage/store/s3/s3.h"
 
+#include <stdio.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const StoreDriver *const DRIVERS[] = {&LOCAL_STORE, &FAULT_STORE};
+static const StoreDriver *const DRIVERS[] = {&LOCAL_STORE, &FAULT_STORE, &S3_STORE};
 
-static char folder[64];
+static char folder[64]; // of this test: the local store's root, the staging folders' home
+static char url[256];
 
 static const char *fresh(void) {
     bool memory = access("/dev/shm", W_OK) == 0; // these tests are about order, and call fsync thousands of times
@@ -27,8 +33,41 @@ static void clean(void) {
     CHECK_OK(file_remove_tree(folder, err));
 }
 
-static bool open_as(const StoreDriver *driver, const char *url, const char *owner, Store **store, Err *err) {
-    return store_open(driver, &(StoreContext){.url = url, .owner = owner}, store, err);
+static const S3Options *s3_options(void) {
+    static S3Options options;
+    static Arena arena; // the options' texts
+    Err err[1] = {{0}};
+    if (arena.name == NULL) {
+        arena_init(&arena, "run", 0);
+        option_defaults(&S3_OPTIONS, &options);
+        const char *text = getenv("LEAT_STORE_TEST_S3_OPTIONS");
+        char *rest = arena_printf(&arena, "%s", text != NULL ? text : "");
+        for (char *item = NULL; (item = strsep(&rest, ",")) != NULL && item[0] != '\0';) {
+            char *value = strchr(item, '=');
+            ASSERT(value != NULL);
+            *value = '\0';
+            CHECK_OK(option_set(&S3_OPTIONS, &options, item, value + 1, &arena, err));
+        }
+    }
+    return &options;
+}
+
+// Where an owner's staged bytes are.
+static const char *staging_of(const StoreDriver *driver, const char *owner) {
+    static char path[128];
+    snprintf(path, sizeof(path), "%s/%s%s", folder, driver == &S3_STORE ? "" : ".leat-staging/", owner);
+    return path;
+}
+
+static bool open_at(const StoreDriver *driver, const char *at, const char *owner, Store **store, Err *err) {
+    const void *options = driver == &S3_STORE ? s3_options() : NULL;
+    StoreContext context = {
+        .url = at, .owner = owner, .staging_directory = staging_of(driver, owner), .options = options};
+    return store_open(driver, &context, store, err);
+}
+
+static bool open_as(const StoreDriver *driver, const char *owner, Store **store, Err *err) {
+    return open_at(driver, url, owner, store, err);
 }
 
 static void stage(Store *store, const char *name, const char *text, char token[STORE_TOKEN_BYTES_MAX]) {
@@ -65,10 +104,23 @@ static void check_list(Store *store, const char *prefix, const char *want) {
     buf_release(&buf);
 }
 
+// NULL when there is no service to test with.
 static Store *open_fresh(const StoreDriver *driver) {
     Err err[1] = {{0}};
     Store *store = NULL;
-    CHECK_OK(open_as(driver, fresh(), "me", &store, err));
+    const char *s3 = getenv("LEAT_STORE_TEST_S3");
+    fresh();
+    snprintf(url, sizeof(url), "%s", folder);
+    if (driver == &S3_STORE) {
+        uint64_t random = 0;
+        ASSERT(getrandom(&random, sizeof(random), 0) == (ssize_t)sizeof(random));
+        snprintf(url, sizeof(url), "%s/%016" PRIx64 " +%%", s3 != NULL ? s3 : "", random);
+    }
+    if (driver == &S3_STORE && s3 == NULL) {
+        clean();
+        return NULL;
+    }
+    CHECK_OK(open_as(driver, "me", &store, err));
     return store;
 }
 
@@ -152,6 +204,40 @@ TEST(stores_take_any_name) {
     }
 }
 
+// Past the size that is sent in one piece, whatever a driver's is.
+TEST(stores_publish_large_objects) {
+    enum { PIECE = 1 << 16, PIECES = 300 };
+    static uint8_t piece[PIECE];
+    EACH_STORE(store) {
+        StoreStage *staged = NULL;
+        char token[STORE_TOKEN_BYTES_MAX];
+        CHECK_OK(store_stage_open(store, "large", &staged, err));
+        for (size_t i = 0; i < PIECES; i++) {
+            for (size_t at = 0; at < PIECE; at++) {
+                piece[at] = (uint8_t)(at * 7 + i);
+            }
+            CHECK_OK(store_stage_write(staged, (Slice){piece, PIECE - (i == PIECES - 1)}, err));
+        }
+        CHECK_OK(store_stage_finish(staged, token, err));
+        CHECK_OK(store_publish(store, token, "large", err));
+        CHECK_OK(store_publish(store, token, "large", err));
+        Buf out;
+        buf_init(&out, 0);
+        for (size_t i = 0; i < PIECES; i += 23) {
+            buf_reset(&out);
+            CHECK_OK(store_read(store, "large", i * PIECE, PIECE, &out, err));
+            CHECK_INT(out.size, PIECE - (i == PIECES - 1));
+            for (size_t at = 0; at < out.size; at += 5) {
+                CHECK_INT(out.data[at], (uint8_t)(at * 7 + i));
+            }
+        }
+        char want[32];
+        snprintf(want, sizeof(want), "large:%d ", PIECE * PIECES - 1);
+        check_list(store, "", want);
+        buf_release(&out);
+    }
+}
+
 TEST(stores_read_ranges) {
     EACH_STORE(store) {
         char token[STORE_TOKEN_BYTES_MAX];
@@ -210,7 +296,7 @@ TEST(stores_keep_staged_bytes_until_they_are_swept) {
         stage(store, "k", "kept", kept);
         stage(store, "l", "lost", lost);
         Store *second = NULL;
-        CHECK_OK(open_as(DRIVERS[driver], folder, "another", &second, err));
+        CHECK_OK(open_as(DRIVERS[driver], "another", &second, err));
         stage(second, "f", "foreign", foreign);
         StoreStage *staged = NULL;
         CHECK_OK(store_stage_open(store, "dropped", &staged, err));
@@ -225,20 +311,21 @@ TEST(stores_keep_staged_bytes_until_they_are_swept) {
         CHECK_OK(store_sweep(second, NULL, 0, err));
         store_close(second);
         check_list(store, "", "f:7 k:4 ");
-        char path[96];
-        snprintf(path, sizeof(path), "%s/.leat-staging", folder);
-        CHECK(!file_exists(path)); // nothing is left behind
+        CHECK(!file_exists(staging_of(DRIVERS[driver], "me")));
+        CHECK(!file_exists(staging_of(DRIVERS[driver], "another")));
+        if (DRIVERS[driver] != &S3_STORE) {
+            CHECK(!file_exists(staging_of(DRIVERS[driver], ""))); // nothing is left behind in the target
+        }
     }
 }
 
 TEST(stores_say_when_nobody_can_tell_whether_bytes_were_published) {
     EACH_STORE(store) {
-        char token[STORE_TOKEN_BYTES_MAX], path[96];
+        char token[STORE_TOKEN_BYTES_MAX];
         stage(store, "t", "text", token);
-        snprintf(path, sizeof(path), "%s/.leat-staging", folder);
-        CHECK_OK(file_remove_tree(path, err));
+        CHECK_OK(file_remove_tree(staging_of(DRIVERS[driver], "me"), err));
         Store *again = NULL;
-        CHECK_OK(open_as(DRIVERS[driver], folder, "me", &again, err));
+        CHECK_OK(open_as(DRIVERS[driver], "me", &again, err));
         CHECK_FAILS(store_publish(again, token, "t", err), ERR_STATE_CORRUPT);
         CHECK_FAILS(store_publish(again, "nonsense", "t", err), ERR_STATE_CORRUPT);
         store_close(again);
@@ -318,7 +405,7 @@ TEST(local_stores_say_why_a_target_cannot_be_written) {
     snprintf(path, sizeof(path), "%s/file", fresh());
     CHECK_OK(file_replace(path, SLICE("x"), err));
     CHECK_FAILS(LOCAL_STORE.probe(&(StoreContext){.url = path}, err), ERR_IO_READ_ONLY);
-    CHECK_FAILS(open_as(&LOCAL_STORE, path, "me", &store, err), ERR_IO_READ_ONLY);
+    CHECK_FAILS(open_at(&LOCAL_STORE, path, "me", &store, err), ERR_IO_READ_ONLY);
     snprintf(path, sizeof(path), "%s/new/folder", folder);
     CHECK_OK(LOCAL_STORE.probe(&(StoreContext){.url = path}, err));
     CHECK(!file_exists(path));
@@ -328,7 +415,7 @@ TEST(local_stores_say_why_a_target_cannot_be_written) {
         ASSERT(chmod(folder, 0555) == 0);
     }
     CHECK_FAILS(LOCAL_STORE.probe(&(StoreContext){.url = path}, err), ERR_IO_READ_ONLY);
-    CHECK_FAILS(open_as(&LOCAL_STORE, path, "me", &store, err), ERR_IO_READ_ONLY);
+    CHECK_FAILS(open_at(&LOCAL_STORE, path, "me", &store, err), ERR_IO_READ_ONLY);
     ASSERT(geteuid() != 65534 || seteuid(0) == 0);
     chmod(folder, 0755);
     clean();
@@ -341,7 +428,7 @@ TEST(local_stores_report_a_full_disk) {
     Err err[1] = {{0}};
     Store *store = NULL;
     char path[128];
-    CHECK_OK(open_as(&LOCAL_STORE, fresh(), "me", &store, err));
+    CHECK_OK(open_at(&LOCAL_STORE, fresh(), "me", &store, err));
     snprintf(path, sizeof(path), "%s/.leat-staging/me", folder);
     CHECK_OK(file_make_directories(path, err));
     StoreStage *first = NULL, *second = NULL;

@@ -3,10 +3,10 @@
 
 #include "core/sys/crash.h"
 #include "core/sys/file.h"
+#include "storage/store/staging.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -16,23 +16,12 @@
 
 #define STAGING ".leat-staging"
 
-typedef struct LocalStage LocalStage;
-
 typedef struct Local {
     Arena run;
     const char *root;
-    const char *staging;  // ROOT/.leat-staging/OWNER
-    const char *put;      // ROOT/.leat-staging/OWNER.put: the file that a put writes first
-    bool staging_missing; // when the store was opened
-    uint64_t sequence;    // of the next staged file's name
-    LocalStage *open;     // the one stage whose descriptor is kept: thousands may be under way
-    int fd;
+    const char *put; // ROOT/.leat-staging/OWNER.put: the file that a put writes first
+    Staging staging; // ROOT/.leat-staging/OWNER
 } Local;
-
-struct LocalStage {
-    uint64_t size;
-    char name[32]; // in the staging folder
-};
 
 // --- paths -----------------------------------------------------------------------------------------------------
 
@@ -111,41 +100,7 @@ static bool name_path(const Local *local, const char *name, char path[PATH_MAX],
     return join(local->root, name, path, err);
 }
 
-// The folder of a path that has a slash, in place.
-static void parent_of(char path[PATH_MAX]) {
-    char *slash = strrchr(path, '/');
-    if (slash == NULL) {
-        path[0] = '.';
-        path[1] = '\0';
-    } else {
-        slash[slash == path ? 1 : 0] = '\0';
-    }
-}
-
-// --- folders ---------------------------------------------------------------------------------------------------
-
-// Makes a folder and its parents, durable in theirs. What readers see gets the user's umask, staged bytes do not.
-static bool folder_make(const char *path, mode_t mode, Err *err) {
-    struct stat status;
-    if (stat(path, &status) == 0) {
-        if (!S_ISDIR(status.st_mode)) {
-            FAIL(err, ERR_IO_READ_ONLY, "%s is a file, not a directory", path);
-            return err_hint(err, "give another directory, or move that file away");
-        }
-        return true;
-    }
-    if (errno != ENOENT && errno != ENOTDIR) {
-        return FAIL_ERRNO(err, "stat %s", path);
-    }
-    char parent[PATH_MAX];
-    snprintf(parent, sizeof(parent), "%s", path);
-    parent_of(parent);
-    TRY(folder_make(parent, mode, err));
-    if (mkdir(path, mode) != 0 && errno != EEXIST) {
-        return FAIL_ERRNO(err, "make directory %s", path);
-    }
-    return file_sync_directory(parent, err);
-}
+// --- opening ---------------------------------------------------------------------------------------------------
 
 static bool local_probe(const StoreContext *context, Err *err) {
     Arena scratch;
@@ -161,7 +116,7 @@ static bool local_probe(const StoreContext *context, Err *err) {
         if (errno != ENOENT) {
             ok = FAIL_ERRNO(err, "stat %s", path);
         }
-        parent_of(path);
+        staging_parent(path);
     }
     struct statvfs system;
     if (ok && !S_ISDIR(status.st_mode)) {
@@ -181,153 +136,70 @@ static bool local_open(const StoreContext *context, void **state, Err *err) {
     Local *local = calloc(1, sizeof(*local));
     ASSERT(local != NULL);
     arena_init(&local->run, "run", 1 * MIB);
-    local->fd = -1;
-    bool ok = local_store_path(context->url, &local->run, &local->root, err) && folder_make(local->root, 0777, err);
+    bool ok =
+        local_store_path(context->url, &local->run, &local->root, err) && staging_folder_make(local->root, 0777, err);
     if (!ok) {
         arena_release(&local->run);
         free(local);
         return err_frame(err, __FILE__, __LINE__);
     }
     const char *slash = strcmp(local->root, "/") == 0 ? "" : "/";
-    local->staging = arena_printf(&local->run, "%s%s" STAGING "/%s", local->root, slash, context->owner);
-    local->put = arena_printf(&local->run, "%s.put", local->staging);
-    local->staging_missing = !file_exists(local->staging);
+    const char *staging = arena_printf(&local->run, "%s%s" STAGING "/%s", local->root, slash, context->owner);
+    local->put = arena_printf(&local->run, "%s.put", staging);
+    staging_init(&local->staging, staging, "", 0777, 0666); // as readers' files: they become the target's
     *state = local;
     return true;
 }
 
 static void remove_staging_root(const Local *local) {
     char folder[PATH_MAX];
-    snprintf(folder, sizeof(folder), "%s", local->staging);
-    parent_of(folder);
+    snprintf(folder, sizeof(folder), "%s", local->put);
+    staging_parent(folder);
     rmdir(folder); // refused while somebody has something there
 }
 
 static void local_close(void *state) {
     Local *local = state;
     remove_staging_root(local);
-    file_close(&local->fd);
+    staging_release(&local->staging);
     arena_release(&local->run);
     free(local);
 }
 
 // --- staging ---------------------------------------------------------------------------------------------------
 
-// The stage's descriptor: the last one used stays open.
-static bool stage_descriptor(Local *local, LocalStage *stage, Err *err) {
-    if (local->open == stage) {
-        return true;
-    }
-    file_close(&local->fd);
-    local->open = NULL;
-    char path[PATH_MAX];
-    TRY(join(local->staging, stage->name, path, err));
-    TRY(file_open(path, O_WRONLY, &local->fd, err));
-    local->open = stage;
-    return true;
-}
-
-static void stage_free(Local *local, LocalStage *stage) {
-    if (local->open == stage) {
-        file_close(&local->fd);
-        local->open = NULL;
-    }
-    free(stage);
-}
-
-static bool staged_file_make(Local *local, LocalStage *stage, Err *err) {
-    char path[PATH_MAX];
-    for (bool made = false;;) {
-        snprintf(stage->name, sizeof(stage->name), "%016" PRIx64, local->sequence++);
-        TRY(join(local->staging, stage->name, path, err));
-        local->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (local->fd >= 0) {
-            return true;
-        }
-        if (errno == ENOENT && !made) {
-            TRY(folder_make(local->staging, 0777, err));
-            made = true;
-            local->staging_missing = false; // from here on it is this store's own doing
-        } else if (errno != EEXIST) {       // of an earlier run
-            return FAIL_ERRNO(err, "make %s", path);
-        }
-    }
-}
-
 static bool local_stage_open(void *state, const char *name, void **stage, Err *err) {
     Local *local = state;
     char path[PATH_MAX];
+    StagedFile *file = NULL;
     TRY(name_path(local, name, path, err));
-    LocalStage *opened = calloc(1, sizeof(*opened));
-    ASSERT(opened != NULL);
-    file_close(&local->fd);
-    local->open = NULL;
-    if (!staged_file_make(local, opened, err)) {
-        free(opened);
-        return err_frame(err, __FILE__, __LINE__);
-    }
-    local->open = opened;
-    *stage = opened;
+    TRY(staging_open(&local->staging, &file, err));
+    *stage = file;
     return true;
 }
 
-static bool local_stage_write(void *state, void *stage_state, Slice bytes, Err *err) {
-    Local *local = state;
-    LocalStage *stage = stage_state;
-    TRY(stage_descriptor(local, stage, err));
-    char path[PATH_MAX];
-    TRY(join(local->staging, stage->name, path, err));
-    TRY(file_write(local->fd, path, bytes, (off_t)stage->size, err));
-    stage->size += bytes.size;
-    return true;
-}
-
-static bool stage_finish(Local *local, LocalStage *stage, char token[STORE_TOKEN_BYTES_MAX], Err *err) {
-    char path[PATH_MAX];
-    TRY(join(local->staging, stage->name, path, err));
-    TRY(stage_descriptor(local, stage, err));
-    struct stat status;
-    if (fsync(local->fd) != 0 || fstat(local->fd, &status) != 0) {
-        return FAIL_ERRNO(err, "fsync %s", path);
-    }
-    if ((uint64_t)status.st_size != stage->size) {
-        return FAIL(err, ERR_IO_FAILED, "%s has %" PRIu64 " bytes, %" PRIu64 " were written", path,
-                    (uint64_t)status.st_size, stage->size);
-    }
-    TRY(file_sync_directory(local->staging, err));
-    snprintf(token, STORE_TOKEN_BYTES_MAX, "%s %" PRIu64 " %" PRIu64, stage->name, stage->size,
-             (uint64_t)status.st_ino);
-    return true;
+static bool local_stage_write(void *state, void *stage, Slice bytes, Err *err) {
+    return staging_write(&((Local *)state)->staging, stage, bytes, err);
 }
 
 static bool local_stage_finish(void *state, void *stage, char token[STORE_TOKEN_BYTES_MAX], Err *err) {
-    bool ok = stage_finish(state, stage, token, err);
-    stage_free(state, stage);
-    return ok;
+    StagedName staged;
+    TRY(staging_finish(&((Local *)state)->staging, stage, &staged, err));
+    snprintf(token, STORE_TOKEN_BYTES_MAX, "%s %" PRIu64 " %" PRIu64, staged.name, staged.size, staged.inode);
+    return true;
 }
 
-static void local_stage_abort(void *state, void *stage_state) {
-    Local *local = state;
-    LocalStage *stage = stage_state;
-    char path[PATH_MAX];
-    Err ignored[1] = {{0}};
-    if (join(local->staging, stage->name, path, ignored)) {
-        unlink(path); // what stays is swept at the next start
-    }
-    stage_free(local, stage);
+static void local_stage_abort(void *state, void *stage) {
+    staging_abort(&((Local *)state)->staging, stage);
 }
 
 // --- publishing ------------------------------------------------------------------------------------------------
 
-typedef struct Token {
-    char name[32];
-    uint64_t size;
-    uint64_t inode;
-} Token;
+typedef StagedName Token;
 
 static bool token_parse(const char *text, Token *token, Err *err) {
     char end = '\0';
-    int found = sscanf(text, "%31[0-9a-f] %" SCNu64 " %" SCNu64 "%c", token->name, &token->size, &token->inode, &end);
+    int found = sscanf(text, "%63[0-9a-f] %" SCNu64 " %" SCNu64 "%c", token->name, &token->size, &token->inode, &end);
     return found == 3 || FAIL(err, ERR_STATE_CORRUPT, "'%.100s' is no token of the local store", text);
 }
 
@@ -370,7 +242,7 @@ static bool publish_refused(Local *local, const Token *token, const char *from, 
         FAIL(err, ERR_EXISTS, "%s exists already, with other bytes", to);
         return err_hint(err, "move the file away if it is of an earlier pipeline, or give this one another directory");
     }
-    if (local->staging_missing) {
+    if (local->staging.missing) {
         FAIL(err, ERR_STATE_CORRUPT, "%s is gone with its staging folder, and %s was not published", from, to);
         return err_hint(err, "restore " STAGING ", or delete the pipeline and start again into an empty directory");
     }
@@ -383,10 +255,10 @@ static bool local_publish(void *state, const char *text, const char *name, Err *
     char from[PATH_MAX], to[PATH_MAX], folder[PATH_MAX];
     TRY(token_parse(text, &token, err));
     TRY(name_path(local, name, to, err));
-    TRY(join(local->staging, token.name, from, err));
+    TRY(staging_path(&local->staging, token.name, from, err));
     memcpy(folder, to, sizeof(folder));
-    parent_of(folder);
-    TRY(folder_make(folder, 0777, err));
+    staging_parent(folder);
+    TRY(staging_folder_make(folder, 0777, err));
     if (rename_new(from, to) != 0) {
         TRY(publish_refused(local, &token, from, to, errno, err));
     }
@@ -399,7 +271,7 @@ static bool local_stage_drop(void *state, const char *text, Err *err) {
     Token token = {0};
     char path[PATH_MAX];
     TRY(token_parse(text, &token, err));
-    TRY(join(local->staging, token.name, path, err));
+    TRY(staging_path(&local->staging, token.name, path, err));
     return file_remove(path, err);
 }
 
@@ -554,10 +426,10 @@ static bool check_tag(const char *path, const char *if_tag, Err *err) {
 static bool put_write(const Local *local, Slice bytes, Err *err) {
     char folder[PATH_MAX];
     snprintf(folder, sizeof(folder), "%s", local->put);
-    parent_of(folder);
+    staging_parent(folder);
     int fd = -1;
     for (int i = 0; i < 5 && fd < 0; i++) { // another store may take the empty folder away in between
-        TRY(folder_make(folder, 0777, err));
+        TRY(staging_folder_make(folder, 0777, err));
         fd = open(local->put, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
         if (fd < 0 && errno != ENOENT) {
             break;
@@ -591,8 +463,8 @@ static bool local_put(void *state, const char *name, Slice bytes, const char *if
     char path[PATH_MAX], folder[PATH_MAX];
     TRY(name_path(local, name, path, err));
     memcpy(folder, path, sizeof(folder));
-    parent_of(folder);
-    TRY(folder_make(folder, 0777, err));
+    staging_parent(folder);
+    TRY(staging_folder_make(folder, 0777, err));
     int fd = -1;
     TRY(file_open(folder, O_RDONLY | O_DIRECTORY, &fd, err));
     bool ok = (flock(fd, LOCK_EX) == 0 || FAIL_ERRNO(err, "lock %s", folder)) &&
@@ -611,48 +483,22 @@ static bool local_remove(void *state, const char *name, Err *err) {
     char path[PATH_MAX];
     TRY(name_path(local, name, path, err));
     TRY(file_remove(path, err));
-    for (parent_of(path); strlen(path) > strlen(local->root) && rmdir(path) == 0;) {
-        parent_of(path);
+    for (staging_parent(path); strlen(path) > strlen(local->root) && rmdir(path) == 0;) {
+        staging_parent(path);
     }
     return !file_exists(path) || file_sync_directory(path, err);
 }
 
-typedef struct Sweep {
-    const Local *local;
-    const char *const *keep;
-    size_t keep_count;
-    Err *err;
-    bool ok;
-} Sweep;
-
-static bool sweep_entry(void *context, const char *entry) {
-    Sweep *sweep = context;
-    size_t size = strlen(entry);
-    for (size_t i = 0; i < sweep->keep_count; i++) {
-        if (strncmp(sweep->keep[i], entry, size) == 0 && sweep->keep[i][size] == ' ') {
-            return true;
-        }
-    }
+static bool sweep_remove(void *context, const char *name, Err *err) {
     char path[PATH_MAX];
-    sweep->ok = join(sweep->local->staging, entry, path, sweep->err) && file_remove(path, sweep->err);
-    return sweep->ok;
+    return staging_path(&((Local *)context)->staging, name, path, err) && file_remove(path, err);
 }
 
 static bool local_sweep(void *state, const char *const *keep, size_t keep_count, Err *err) {
     Local *local = state;
     unlink(local->put);
-    if (!file_exists(local->staging)) {
-        remove_staging_root(local);
-        return true;
-    }
-    Sweep sweep = {local, keep, keep_count, err, true};
-    TRY(file_list(local->staging, sweep_entry, &sweep, err));
-    if (!sweep.ok) {
-        return err_frame(err, __FILE__, __LINE__);
-    }
-    if (rmdir(local->staging) == 0) { // nothing is staged: leave a clean target behind
-        remove_staging_root(local);
-    }
+    TRY(staging_sweep(&local->staging, keep, keep_count, sweep_remove, local, err));
+    remove_staging_root(local); // leaves a clean target behind when nothing is staged
     return true;
 }
 
