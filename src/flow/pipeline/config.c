@@ -11,7 +11,6 @@
 
 enum { NAME_MAX_BYTES = 40 };
 
-const char PIPELINE_FORMATS[] = "json";
 
 #define AT(field) offsetof(PipelineOptions, field)
 static const OptionSpec PIPELINE_SPECS[] = {
@@ -154,7 +153,7 @@ static bool drivers_find(PipelineConfig *config, const PipelineDrivers *drivers,
     }
     if (config->sink == NULL) {
         FAIL(err, ERR_OPTION, "there is no sink for \"%.200s\"", config->sink_url);
-        return err_hint(err, "give a directory or a file:// URL");
+        return err_hint(err, "give a directory, a file:// URL or s3://bucket/prefix");
     }
     return true;
 }
@@ -177,6 +176,9 @@ bool pipeline_config_init(PipelineConfig *config, const char *data_directory, co
 }
 
 bool pipeline_config_set(PipelineConfig *config, const char *name, const char *value, Arena *arena, Err *err) {
+    if (strcmp(name, "format") == 0) {
+        return pipeline_config_format(config, value, arena, err);
+    }
     if (option_find(config->sink->options, name) != NULL) {
         return option_set(config->sink->options, config->sink_options, name, value, arena, err);
     }
@@ -186,16 +188,16 @@ bool pipeline_config_set(PipelineConfig *config, const char *name, const char *v
     return true;
 }
 
-bool pipeline_format_check(const char *format, Err *err) {
-    if (strcmp(format, PIPELINE_FORMATS) == 0) {
-        return true;
-    }
+bool pipeline_config_format(PipelineConfig *config, const char *format, Arena *arena, Err *err) {
+    const OptionTable *table = config->sink->options;
+    const OptionSpec *spec = option_find(table, "format");
+    ASSERT(spec != NULL);
     if (format[0] == '\0') {
         FAIL(err, ERR_OPTION, "no format is given");
-    } else {
-        FAIL(err, ERR_OPTION, "there is no format \"%.40s\"", format);
+        return err_hint(err, "choose one with --format; there are: %s", spec->choices);
     }
-    return err_hint(err, "choose one with --format; there are: %s", PIPELINE_FORMATS);
+    config->format = arena_printf(arena, "%s", format);
+    return option_set(table, config->sink_options, "format", format, arena, err);
 }
 
 static void each(const OptionTable *table, const void *options,

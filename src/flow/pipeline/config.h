@@ -12,7 +12,6 @@
 #include "core/base/buf.h"
 #include "flow/pipeline/pipeline.h"
 
-extern const char PIPELINE_FORMATS[]; // comma-separated
 
 enum { CONFIG_FORMAT = 1, DATA_FORMAT = 1 };
 #define DATA_FORMAT_TEXT "leat data directory, format " // and the number: DATA/FORMAT
@@ -26,7 +25,7 @@ CHECKED bool pipeline_config_init(PipelineConfig *config, const char *data_direc
 size_t pipeline_sink_options_bytes(const SinkDriver *sink); // of its option struct
 // An option of the pipeline or of its sink, by name. An unknown one: ERR_OPTION.
 CHECKED bool pipeline_config_set(PipelineConfig *config, const char *name, const char *value, Arena *arena, Err *err);
-CHECKED bool pipeline_format_check(const char *format, Err *err);
+CHECKED bool pipeline_config_format(PipelineConfig *config, const char *format, Arena *arena, Err *err);
 bool pipeline_exists(const char *data_directory, const char *name, Arena *arena);
 // The names of all pipelines, in order.
 CHECKED bool pipeline_list(const char *data_directory, Arena *arena, const char ***names, size_t *count, Err *err);

@@ -42,8 +42,8 @@ static const char *secret_stored(const OptionsOut *out, const OptionSpec *spec) 
 
 static void option_out(void *context, const OptionSpec *spec, const char *value) {
     OptionsOut *out = context;
-    if (strcmp(value, out->defaults[out->at++]) == 0) {
-        return;
+    if (strcmp(value, out->defaults[out->at++]) == 0 || strcmp(spec->name, "format") == 0) {
+        return; // the format has a place of its own
     }
     if ((spec->flags & OPTION_SECRET) != 0) {
         value = secret_stored(out, spec);

@@ -6,10 +6,12 @@
 typedef struct TestSinkOptions {
     int64_t rotate_ms;
     const char *token;
+    const char *format;
 } TestSinkOptions;
 
 static const OptionSpec TEST_SPECS[] = {
     {"file.rotate.interval", OPTION_DURATION, 0, offsetof(TestSinkOptions, rotate_ms), "10s", 0, 0, NULL, "Age."},
+    {"format", OPTION_CHOICE, 0, offsetof(TestSinkOptions, format), "json", 0, 0, "json,avro", "Form."},
     {"token", OPTION_TEXT, OPTION_SECRET, offsetof(TestSinkOptions, token), "", 0, 0, NULL, "A secret."},
 };
 static const OptionTable TEST_TABLE = {"Test sink", TEST_SPECS, ARRAY_LEN(TEST_SPECS)};
@@ -56,7 +58,7 @@ TEST(config_comes_back_as_it_was_saved) {
     PipelineConfig config, again;
     CHECK_OK(pipeline_config_init(&config, directory, "shop_lake", "postgres://ann:geheim@h/shop", "/lake",
                                   &TEST_DRIVERS, &scratch, err));
-    config.format = "json";
+    CHECK_OK(pipeline_config_format(&config, "avro", &scratch, err));
     CHECK_OK(pipeline_config_set(&config, "tables", "public.*,\"Odd.Name\"", &scratch, err));
     CHECK_OK(pipeline_config_set(&config, "file.rotate.interval", "5s", &scratch, err));
     CHECK_OK(pipeline_config_set(&config, "token", "in clear", &scratch, err));
@@ -64,7 +66,7 @@ TEST(config_comes_back_as_it_was_saved) {
     CHECK_OK(pipeline_config_load(directory, "shop_lake", &TEST_DRIVERS, &scratch, &again, err));
     CHECK_TEXT(slice_of(again.source_url), "postgres://ann@h/shop");
     CHECK_TEXT(slice_of(again.sink_url), "/lake");
-    CHECK_TEXT(slice_of(again.format), "json");
+    CHECK_TEXT(slice_of(again.format), "avro");
     CHECK_TEXT(slice_of(again.directory), config.directory);
     CHECK_TEXT(slice_of(again.options.tables), "public.*,\"Odd.Name\"");
     CHECK_INT(again.options.memory_limit, 64 << 20);
@@ -101,9 +103,9 @@ TEST(config_refuses_what_it_cannot_be) {
     CHECK_OK(pipeline_config_init(&c, directory, "p", pg, "/l", &TEST_DRIVERS, &scratch, err));
     CHECK_FAILS(pipeline_config_set(&c, "no.such", "1", &scratch, err), ERR_OPTION);
     CHECK_FAILS(pipeline_config_set(&c, "memory.limit", "1KiB", &scratch, err), ERR_OPTION);
-    CHECK_FAILS(pipeline_format_check("", err), ERR_OPTION);
-    CHECK_FAILS(pipeline_format_check("xml", err), ERR_OPTION);
-    CHECK_OK(pipeline_format_check("json", err));
+    CHECK_FAILS(pipeline_config_format(&c, "", &scratch, err), ERR_OPTION);
+    CHECK_FAILS(pipeline_config_format(&c, "xml", &scratch, err), ERR_OPTION);
+    CHECK_OK(pipeline_config_format(&c, "json", &scratch, err));
     end();
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/base/log.h"
 #include "core/sys/clock.h"
+#include "core/sys/crash.h"
 #include "core/sys/file.h"
 #include "flow/pipeline/report.h"
 #include "flow/pipeline/request.h"
@@ -21,6 +22,7 @@
 // for readers, sockets and code.
 #define JOURNAL_PART 4
 #define SPOOL_PART   8
+#define SINK_PART    4
 
 typedef struct Runner {
     const PipelineConfig *config;
@@ -35,7 +37,9 @@ typedef struct Runner {
     size_t table_capacity;
     Arena names; // of those tables
     int64_t started_us, status_at;
+    bool adopted; // the target was asked what it remembers
     Arena requests;
+    Arena memory; // what the target remembers
     char *resync;
 } Runner;
 
@@ -184,7 +188,66 @@ static void source_context(const PipelineConfig *config, SourceContext *context)
                                .directory = config->directory};
 }
 
+void pipeline_sink_context(const PipelineConfig *config, char state_directory[PATH_MAX], SinkContext *context) {
+    snprintf(state_directory, PATH_MAX, "%s/sinks/main", config->directory);
+    *context = (SinkContext){.name = "main",
+                             .pipeline = config->name,
+                             .url = config->sink_url,
+                             .state_directory = state_directory,
+                             .options = config->sink_options,
+                             .memory_bytes_max = (size_t)config->options.memory_limit / SINK_PART,
+                             .complete = strcmp(config->options.ack_policy, "sink") == 0};
+}
+
 // --- the run ---------------------------------------------------------------------------------------------------
+
+static bool remove_below(const PipelineConfig *config, const char *name, Err *err) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/%s", config->directory, name);
+    return !file_exists(path) || file_remove_tree(path, err);
+}
+
+// Goes on from what the target remembers. The sink's state goes last: a crash before that begins this anew.
+static bool data_directory_seed(const PipelineConfig *config, Slice state, Err *err) {
+    char path[PATH_MAX];
+    TRY(remove_below(config, "journal", err));
+    TRY(remove_below(config, "spool", err));
+    CRASH_POINT("adopt.removed");
+    snprintf(path, sizeof(path), "%s/journal", config->directory);
+    TRY(journal_seed(path, state, err));
+    CRASH_POINT("adopt.seeded");
+    return remove_below(config, "sinks", err);
+}
+
+// The target may know more than this data directory: that was lost, or is an older copy.
+static bool adopt(Runner *runner, Err *err) {
+    const PipelineConfig *config = runner->config;
+    char path[PATH_MAX];
+    SinkContext context;
+    SinkCheckpoint checkpoint = {0};
+    pipeline_sink_context(config, path, &context);
+    if (!config->sink->checkpoint(&context, &runner->memory, &checkpoint, err)) {
+        bool known = !context.complete && file_exists(path);
+        if (!known || err_class(err->code) != ERR_CLASS_TRANSIENT) {
+            return err_frame(err, __FILE__, __LINE__);
+        }
+        err_clear(err); // the source need not wait for the target: the sink compares again when it opens
+        return true;
+    }
+    runner->adopted = true;
+    if (!checkpoint.ahead) {
+        return true;
+    }
+    log_warn(LOG_PIPELINE, "the target is ahead of this data directory, which was lost or is an older copy",
+             LOG_TEXT("goes on", checkpoint.state.size > 0 ? "from what the target remembers" : "above its offsets"));
+    if (checkpoint.state.size > 0) {
+        return data_directory_seed(config, checkpoint.state, err);
+    }
+    runner->journal_options.epoch_floor = checkpoint.epoch;
+    runner->journal_options.floors = checkpoint.floors;
+    runner->journal_options.floor_count = checkpoint.floor_count;
+    return true;
+}
 
 // A sink pins the journal from its creation on, also when it cannot be opened yet.
 static bool pin_ensure(const char *journal, Err *err) {
@@ -196,6 +259,9 @@ static bool pin_ensure(const char *journal, Err *err) {
 static bool attempt(Runner *runner, Err *err) {
     const PipelineConfig *config = runner->config;
     char path[PATH_MAX];
+    if (!runner->adopted) {
+        TRY(adopt(runner, err));
+    }
     snprintf(path, sizeof(path), "%s/journal", config->directory);
     TRY(journal_open(path, &runner->journal_options, &runner->journal, err));
     journal_info(runner->journal, &runner->opened);
@@ -207,6 +273,7 @@ static bool attempt(Runner *runner, Err *err) {
         context.mode = runner->run->mode;
         context.journal = runner->journal;
         context.spool_options = runner->journal_options;
+        context.spool_options.floor_count = 0;
         context.spool_options.memory_bytes_max = (size_t)config->options.memory_limit / SPOOL_PART;
         context.stop = runner->run->stop;
         context.acknowledged = strcmp(config->options.ack_policy, "sink") == 0 ? acknowledged : NULL;
@@ -311,6 +378,7 @@ bool pipeline_run(const PipelineConfig *config, const PipelineRun *run, Pipeline
     runner.report = (PipelineReport){.lag_ms = -1, .slot_retained_bytes = -1, .slot_safe_bytes = -1};
     arena_init(&runner.requests, "run", 0);
     arena_init(&runner.names, "run", 0);
+    arena_init(&runner.memory, "run", 0);
     bool ok = runner_run(&runner, err);
     *last = runner.report;
     last->tables = NULL;
@@ -319,6 +387,7 @@ bool pipeline_run(const PipelineConfig *config, const PipelineRun *run, Pipeline
     free(runner.tables);
     arena_release(&runner.requests);
     arena_release(&runner.names);
+    arena_release(&runner.memory);
     return ok;
 }
 
@@ -334,7 +403,8 @@ bool pipeline_plan(const PipelineConfig *config, SourceMode mode, Arena *arena, 
     JournalLook look;
     plan->first_run =
         !file_exists(path) || !journal_look(path, &look, NULL, NULL, NULL, &(Err){0}) || look.info.position.size == 0;
-    SinkContext sink = {.name = "main", .url = config->sink_url, .options = config->sink_options};
+    SinkContext sink;
+    pipeline_sink_context(config, path, &sink);
     return config->sink->probe(&sink, err);
 }
 
@@ -363,10 +433,9 @@ bool pipeline_delete(const PipelineConfig *config, const PipelineDelete *how, Er
     } else if (!ok) {
         err_hint(err, "--force removes the pipeline here and leaves the source as it is");
     }
-    snprintf(path, sizeof(path), "%s/sinks/main", config->directory);
+    SinkContext sink;
+    pipeline_sink_context(config, path, &sink);
     if (ok && file_exists(path)) {
-        SinkContext sink = {
-            .name = "main", .url = config->sink_url, .state_directory = path, .options = config->sink_options};
         ok = config->sink->remove(&sink, how->purge_data, err);
     }
     ok = ok && file_remove_tree(config->directory, err);

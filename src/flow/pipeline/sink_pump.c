@@ -139,16 +139,14 @@ static bool entries_pump(SinkPump *pump, Sink *sink, JournalReader *reader, Err 
 
 static bool attempt(SinkPump *pump, Err *err) {
     const PipelineConfig *config = pump->config;
-    SinkContext context = {.name = "main",
-                           .url = config->sink_url,
-                           .state_directory = pump->state_directory,
-                           .options = config->sink_options,
-                           .memory_bytes_max = (size_t)config->options.memory_limit / 4};
+    SinkContext context;
+    pipeline_sink_context(config, pump->state_directory, &context);
     Sink *sink = NULL;
     JournalReader *reader = NULL;
     TRY(file_make_directories(pump->state_directory, err));
     TRY(sink_open(config->sink, &context, &sink, err));
-    bool ok = journal_reader_open(pump->journal, sink_start(sink), READER_BYTES, &reader, err);
+    bool ok = journal_reader_open(pump->journal, sink_start(sink), READER_BYTES, &reader, err) &&
+              (!context.complete || journal_reader_keep_state(reader, err));
     if (ok) {
         pthread_mutex_lock(&pump->mutex);
         pump->reader = reader;
@@ -158,8 +156,8 @@ static bool attempt(SinkPump *pump, Err *err) {
         pthread_mutex_lock(&pump->mutex);
         pump->reader = NULL;
         pthread_mutex_unlock(&pump->mutex);
-        journal_reader_close(reader);
     }
+    journal_reader_close(reader);
     sink_close(sink);
     return ok;
 }
@@ -209,7 +207,6 @@ bool sink_pump_start(const PipelineConfig *config, SinkPump **pump, Err *err) {
     ASSERT(started != NULL);
     started->config = config;
     snprintf(started->journal, sizeof(started->journal), "%s/journal", config->directory);
-    snprintf(started->state_directory, sizeof(started->state_directory), "%s/sinks/main", config->directory);
     pthread_mutex_init(&started->mutex, NULL);
     int failed = pthread_create(&started->thread, NULL, pump_thread, started);
     if (failed != 0) {

@@ -16,11 +16,24 @@ typedef struct Sink Sink;
 
 typedef struct SinkContext {
     const char *name;            // of the sink in its pipeline
+    const char *pipeline;
     const char *url;             // as the user gave it: a path or URL
     const char *state_directory; // pipelines/NAME/sinks/SINK, exists, ours alone
     const void *options;         // the driver's option struct, filled by its table
     size_t memory_bytes_max;     // all buffers of the sink together
+    // ack.policy=sink: the source forgets what the sink has published, so the data directory may be lost. The sink then
+    // publishes all tables at one cut, and keeps the journal's state of that cut in the target.
+    bool complete;
 } SinkContext;
+
+// What the target remembers of a pipeline and the data directory does not: that was lost, or is an older copy.
+typedef struct SinkCheckpoint {
+    bool ahead;
+    Slice state;    // to journal_seed from, in a new data directory; empty: offsets are all that is known
+    uint64_t epoch; // the journal's must be above it
+    const JournalFloor *floors;
+    size_t floor_count;
+} SinkCheckpoint;
 
 typedef struct SinkStats {
     uint64_t events;       // taken in since open, without those skipped
@@ -36,6 +49,8 @@ typedef struct SinkDriver {
     bool (*accepts)(const char *url);
     // Checks that the target can be written, without creating anything. For doctor and --dry-run.
     bool (*probe)(const SinkContext *context, Err *err);
+    // Compares the target's memory with the state directory, before anything is opened. Changes nothing.
+    bool (*checkpoint)(const SinkContext *context, Arena *arena, SinkCheckpoint *checkpoint, Err *err);
     // Recovers what a crash left half-done, before anything else.
     bool (*open)(const SinkContext *context, void **state, Err *err);
     void (*close)(void *state);

@@ -5,7 +5,8 @@
 static const Flag SYNC_FLAGS[] = {
     {"tables", "PATTERN,…", "tables", "tables to carry: orders, sales.*; default all"},
     {"exclude", "PATTERN,…", "exclude", "tables to leave out"},
-    {"format", "FORMAT", NULL, "of the files: json"},
+    {"format", "FORMAT", NULL, "of the files: parquet, avro, json or bytes"},
+    {"envelope", "FORM", "envelope", "flat, the row and what happened to it, or debezium; default flat"},
     {"name", "NAME", NULL, "of the pipeline; default from database and directory"},
     {"follow", NULL, NULL, "go on until SIGINT or SIGTERM"},
     {"snapshot-only", NULL, NULL, "read the tables once, leave nothing on the source"},
@@ -20,7 +21,8 @@ static const Flag SYNC_FLAGS[] = {
 static const char SYNC_DETAILS[] =
     "SOURCE is a PostgreSQL URI as libpq takes it; several hosts and target_session_attrs too. In place of a password\n"
     "it can hold a reference, ${env:NAME} or ${file:/path}. A password in clear is used but never stored: the next\n"
-    "run needs it again. SINK is a directory or a file:// URL.\n"
+    "run needs it again. SINK is a directory, a file:// URL or s3://bucket/prefix (credentials as\n"
+    "other S3 tools find them: AWS_ACCESS_KEY_ID, profiles, roles; --set s3.endpoint=URL for other servers than AWS).\n"
     "\n"
     "The first run reads all tables as of one moment, then every change up to the moment it began. The next run of "
     "the\n"

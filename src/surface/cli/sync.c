@@ -83,10 +83,8 @@ static bool config_options(const Cli *cli, PipelineConfig *config, Err *err) {
         FAIL(err, ERR_OPTION, "the slot of pipeline %s cannot change: its position is in the slot", config->name);
         return err_hint(err, "give another --name, or remove it first: leat delete %s", config->name);
     }
-    if (cli_has(cli, "format")) {
-        config->format = cli_value(cli, "format");
-    }
-    return pipeline_format_check(config->format, err);
+    const char *format = cli_has(cli, "format") ? cli_value(cli, "format") : config->format;
+    return pipeline_config_format(config, format, cli->arena, err);
 }
 
 static void option_line(void *context, const OptionSpec *spec, const char *value) {
