@@ -43,6 +43,8 @@ BEFORE = {
 # Passed only with much data, after minutes, or when a disk fails; the journal's own suite and the random test do that.
 RARE = {"drain.before_cut", "journal.before_rollback", "journal.before_trim", "journal.part_written"}
 RARE |= {"journal.rolled_back", "journal.trimmed_one"}
+# Passed when the data directory is lost or an older copy: test_lost_directory.py does that.
+RARE |= {"adopt.removed", "adopt.seeded", "sink.withdrawn_one"}
 ARGS = ["--set", "journal.segment.bytes=1MiB", "--set", "journal.retention.bytes=0", "--set", "file.rotate.bytes=64KiB"]
 
 

@@ -11,7 +11,6 @@
 
 enum { NAME_MAX_BYTES = 40 };
 
-
 #define AT(field) offsetof(PipelineOptions, field)
 static const OptionSpec PIPELINE_SPECS[] = {
     {"tables", OPTION_LIST, 0, AT(tables), "", 0, 0, NULL,

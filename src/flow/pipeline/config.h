@@ -12,7 +12,6 @@
 #include "core/base/buf.h"
 #include "flow/pipeline/pipeline.h"
 
-
 enum { CONFIG_FORMAT = 1, DATA_FORMAT = 1 };
 #define DATA_FORMAT_TEXT "leat data directory, format " // and the number: DATA/FORMAT
 // *present = there is a FORMAT file. ERR_FORMAT_NEWER when it is not for this leat.

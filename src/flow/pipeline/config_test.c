@@ -84,6 +84,7 @@ TEST(config_keeps_a_secret_that_is_a_reference) {
     Err err[1] = {{0}};
     PipelineConfig config, again;
     CHECK_OK(pipeline_config_init(&config, directory, "p", "postgres://a@h/s", "/l", &TEST_DRIVERS, &scratch, err));
+    CHECK_OK(pipeline_config_format(&config, "json", &scratch, err));
     CHECK_OK(pipeline_config_set(&config, "token", "${env:TOKEN}", &scratch, err));
     CHECK_OK(pipeline_config_save(&config, err));
     CHECK_OK(pipeline_config_load(directory, "p", &TEST_DRIVERS, &scratch, &again, err));

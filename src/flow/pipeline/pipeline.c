@@ -226,8 +226,8 @@ static bool adopt(Runner *runner, Err *err) {
     SinkContext context;
     SinkCheckpoint checkpoint = {0};
     pipeline_sink_context(config, path, &context);
+    bool known = !context.complete && file_exists(path);
     if (!config->sink->checkpoint(&context, &runner->memory, &checkpoint, err)) {
-        bool known = !context.complete && file_exists(path);
         if (!known || err_class(err->code) != ERR_CLASS_TRANSIENT) {
             return err_frame(err, __FILE__, __LINE__);
         }
@@ -266,7 +266,7 @@ static bool attempt(Runner *runner, Err *err) {
     TRY(journal_open(path, &runner->journal_options, &runner->journal, err));
     journal_info(runner->journal, &runner->opened);
     bool ok = runner->pump != NULL || pin_ensure(path, err);
-    ok = ok && (runner->pump != NULL || sink_pump_start(config, &runner->pump, err));
+    ok = ok && (runner->pump != NULL || sink_pump_start(config, runner->adopted, &runner->pump, err));
     if (ok) {
         SourceContext context;
         source_context(config, &context);

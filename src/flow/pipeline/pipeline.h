@@ -15,6 +15,8 @@
 
 #include "core/config/option.h"
 #include "flow/sink/sink.h"
+
+#include <limits.h>
 #include "flow/source/source.h"
 
 // Options of every pipeline; PIPELINE_OPTIONS describes them.

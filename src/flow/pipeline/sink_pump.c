@@ -24,6 +24,7 @@ typedef struct KeptCut {
 
 struct SinkPump {
     const PipelineConfig *config;
+    bool compared;
     char journal[PATH_MAX];
     char state_directory[PATH_MAX];
     pthread_t thread;
@@ -141,6 +142,7 @@ static bool attempt(SinkPump *pump, Err *err) {
     const PipelineConfig *config = pump->config;
     SinkContext context;
     pipeline_sink_context(config, pump->state_directory, &context);
+    context.compared = pump->compared;
     Sink *sink = NULL;
     JournalReader *reader = NULL;
     TRY(file_make_directories(pump->state_directory, err));
@@ -202,10 +204,11 @@ static void *pump_thread(void *context) {
 
 // --- life ------------------------------------------------------------------------------------------------------
 
-bool sink_pump_start(const PipelineConfig *config, SinkPump **pump, Err *err) {
+bool sink_pump_start(const PipelineConfig *config, bool compared, SinkPump **pump, Err *err) {
     SinkPump *started = calloc(1, sizeof(*started));
     ASSERT(started != NULL);
     started->config = config;
+    started->compared = compared;
     snprintf(started->journal, sizeof(started->journal), "%s/journal", config->directory);
     pthread_mutex_init(&started->mutex, NULL);
     int failed = pthread_create(&started->thread, NULL, pump_thread, started);

@@ -11,13 +11,13 @@ typedef struct SinkPump SinkPump;
 typedef struct SinkPumpLook {
     SinkStats stats;
     uint64_t behind_bytes;
-    LogPosition pin; // what lies below is published; 0 before the sink was opened // of the journal, not yet published
-    bool failed;     // see sink_pump_join
+    LogPosition pin;   // what lies below is published; 0 before the sink was opened
+    bool failed;       // see sink_pump_join
     char trouble[512]; // a transient error that is being waited out; "" = none
 } SinkPumpLook;
 
-// The journal must have been opened once, so that its directory is there.
-CHECKED bool sink_pump_start(const PipelineConfig *config, SinkPump **pump, Err *err);
+// The journal must have been opened once, so that its directory is there. `compared`: see SinkContext.
+CHECKED bool sink_pump_start(const PipelineConfig *config, bool compared, SinkPump **pump, Err *err);
 void sink_pump_look(SinkPump *pump, SinkPumpLook *look);
 // The newest position whose cut, and everything before it, is published. False when there is none yet.
 bool sink_pump_published(SinkPump *pump, Position *position);

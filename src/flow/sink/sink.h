@@ -15,7 +15,7 @@
 typedef struct Sink Sink;
 
 typedef struct SinkContext {
-    const char *name;            // of the sink in its pipeline
+    const char *name; // of the sink in its pipeline
     const char *pipeline;
     const char *url;             // as the user gave it: a path or URL
     const char *state_directory; // pipelines/NAME/sinks/SINK, exists, ours alone
@@ -24,6 +24,7 @@ typedef struct SinkContext {
     // ack.policy=sink: the source forgets what the sink has published, so the data directory may be lost. The sink then
     // publishes all tables at one cut, and keeps the journal's state of that cut in the target.
     bool complete;
+    bool compared; // `checkpoint` was asked in this run, and what it said was done
 } SinkContext;
 
 // What the target remembers of a pipeline and the data directory does not: that was lost, or is an older copy.

@@ -111,24 +111,50 @@ bool checkpoint_load(Store *store, const char *pipeline, Arena *arena, bool *fou
     return true;
 }
 
-bool checkpoint_save(Store *store, const char *pipeline, const Checkpoint *checkpoint, char tag[STORE_TAG_BYTES_MAX],
-                     Err *err) {
-    DEFER(buf_release) Buf bytes = {0};
+bool checkpoint_put(Store *store, const char *pipeline, Slice bytes, char tag[STORE_TAG_BYTES_MAX], Err *err) {
     DEFER(arena_release) Arena scratch = {.name = "scratch"};
-    TRY(checkpoint_encode(&bytes, checkpoint, err));
     const char *name = checkpoint_name(&scratch, pipeline);
     char before[STORE_TAG_BYTES_MAX];
     memcpy(before, tag, sizeof(before));
-    if (store_put(store, name, buf_slice(&bytes), before, tag, err)) {
+    if (store_put(store, name, bytes, before, tag, err)) {
         return true;
     }
     memcpy(tag, before, sizeof(before));
-    if (err->code == ERR_NET_CHANGED) {
+    if (err->code == ERR_CHANGED) {
         err_clear(err);
         FAIL(err, ERR_LOCKED, "%s was changed by somebody else: another leat writes this pipeline's files", name);
         return err_hint(err, "stop the other one, or give this one another --name or target");
     }
     return err_frame(err, __FILE__, __LINE__);
+}
+
+// A topic's offset as `local` has it, 0 without.
+static uint64_t committed_in(const Plan *local, Slice name) {
+    for (size_t i = 0; i < local->topic_count; i++) {
+        if (slice_equal(local->topics[i].name, name)) {
+            return local->topics[i].committed;
+        }
+    }
+    return 0;
+}
+
+bool checkpoint_ahead(const Checkpoint *checkpoint, const Plan *local) {
+    if (local == NULL) {
+        return true;
+    }
+    if (checkpoint->state.size > 0 && checkpoint->plan.start.sequence > local->start.sequence) {
+        return true;
+    }
+    bool same = true; // the usual case is one pass: both list their topics in one order
+    for (size_t i = 0; i < checkpoint->plan.topic_count; i++) {
+        const PlanTopic *topic = &checkpoint->plan.topics[i];
+        same = same && i < local->topic_count && slice_equal(local->topics[i].name, topic->name);
+        uint64_t committed = same ? local->topics[i].committed : committed_in(local, topic->name);
+        if (topic->committed > committed) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool checkpoint_remove(Store *store, const char *pipeline, Err *err) {

@@ -31,10 +31,11 @@ CHECKED bool checkpoint_decode(Slice bytes, Arena *arena, Checkpoint *checkpoint
 // *found false: there is none, and tag is "".
 CHECKED bool checkpoint_load(Store *store, const char *pipeline, Arena *arena, bool *found, Checkpoint *checkpoint,
                              char tag[STORE_TAG_BYTES_MAX], Err *err);
-// Replaces the one of that tag ("": there must be none) and gives the new tag. ERR_LOCKED when somebody else has
-// written.
-CHECKED bool checkpoint_save(Store *store, const char *pipeline, const Checkpoint *checkpoint,
-                             char tag[STORE_TAG_BYTES_MAX], Err *err);
+// Replaces the one of that tag ("": there must be none) by an encoded one and gives the new tag. ERR_LOCKED when
+// somebody else has written.
+CHECKED bool checkpoint_put(Store *store, const char *pipeline, Slice bytes, char tag[STORE_TAG_BYTES_MAX], Err *err);
 CHECKED bool checkpoint_remove(Store *store, const char *pipeline, Err *err);
+// Does the target know of more than the state directory (NULL = there is no state)?
+bool checkpoint_ahead(const Checkpoint *checkpoint, const Plan *local);
 
 #endif

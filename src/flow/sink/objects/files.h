@@ -32,16 +32,17 @@ struct ObjectsFile {
 
 struct ObjectsTable {
     Slice topic;
-    Slice family;       // empty until the first record since open, unless the state knew it
-    uint64_t committed; // offsets below are published or in a durable plan
-    uint64_t epoch;     // of the cut that ended what was last published; 0 = nothing yet
-    uint64_t next;      // offset that must come next
-    uint64_t cut_epoch; // epoch of the last cut that had records of it
-    bool known;         // committed and next mean something
-    bool published;     // something has been published in this state's life: the names are ours
-    bool touched;       // in this group, by new records
-    bool skipped;       // in this group, by records that are published already
-    uint32_t schema_id; // of `writer`
+    Slice family;              // empty until the first record since open, unless the state knew it
+    uint64_t committed;        // offsets below are published or in a durable plan
+    uint64_t epoch;            // of the cut that ended what was last published; 0 = nothing yet
+    uint64_t done, done_epoch; // the same as the target's checkpoint has them
+    uint64_t next;             // offset that must come next
+    uint64_t cut_epoch;        // epoch of the last cut that had records of it
+    bool known;                // committed and next mean something
+    bool published;            // something has been published in this state's life: the names are ours
+    bool touched;              // in this group, by new records
+    bool skipped;              // in this group, by records that are published already
+    uint32_t schema_id;        // of `writer`
     const void *writer;
     ObjectsFile *active;
     ObjectsFile *sealed; // in this group: no cut stands behind them yet

@@ -7,6 +7,7 @@
 #include "core/sys/crash.h"
 #include "core/sys/file.h"
 #include "data/format/json_lines.h"
+#include "flow/sink/objects/checkpoint.h"
 #include "flow/sink/objects/files.h"
 #include "flow/sink/objects/names.h"
 #include "storage/store/local/local.h"
@@ -29,6 +30,8 @@ typedef struct Format {
 typedef struct Objects {
     Arena run; // tables, compiled writers
     const char *state_directory;
+    const char *pipeline;
+    bool complete; // see SinkContext
     ObjectsOptions options;
     const Format *format;
     Store *store;
@@ -41,10 +44,15 @@ typedef struct Objects {
     ObjectsTable *last;   // of the last record: most come in runs
     ObjectsTable **group; // touched since the last cut
     size_t group_count, group_capacity;
-    Mark start;       // durable
-    Mark cut;         // the last one taken
-    int64_t saved_ms; // monotonic, of the last state written
-    bool broken;      // after an error nothing but close: the state on disk is what holds
+    const JournalReader *reader;   // that gave the last cut
+    char tag[STORE_TAG_BYTES_MAX]; // of the checkpoint in the target
+    Buf checkpoint;                // encoded: what the target will hold once the plan is published
+    Buf journal_state;             // as the target's checkpoint has it
+    Mark published;                // the cut that the target's checkpoint is of
+    Mark start;                    // durable
+    Mark cut;                      // the last one taken
+    int64_t saved_ms;              // monotonic, of the last state written
+    bool broken;                   // after an error nothing but close: the state on disk is what holds
     Err error;
     SinkStats stats;
 } Objects;
@@ -190,18 +198,27 @@ static Mark start_now(const Objects *sink) {
     return sink->files.head != NULL ? sink->files.head->from : sink->cut;
 }
 
-static bool state_save(Objects *sink, Mark start, const PlanItem *items, size_t item_count, Err *err) {
-    Arena scratch;
-    arena_init(&scratch, "scratch", 0);
-    PlanTopic *topics = ARENA_ARRAY(&scratch, PlanTopic, sink->table_count);
+// The topics with what is published: with the plan's files, or (`done`) without them.
+static void plan_topics(const Objects *sink, bool done, Arena *arena, Plan *plan) {
+    PlanTopic *topics = ARENA_ARRAY(arena, PlanTopic, sink->table_count);
     size_t count = 0;
     for (size_t i = 0; i < sink->table_count; i++) {
         const ObjectsTable *table = sink->tables[i];
-        if (table->published) {
-            topics[count++] = (PlanTopic){table->topic, table->family, table->committed, table->epoch};
+        if (done ? table->done > 0 : table->published) {
+            topics[count++] = done ? (PlanTopic){table->topic, table->family, table->done, table->done_epoch}
+                                   : (PlanTopic){table->topic, table->family, table->committed, table->epoch};
         }
     }
-    Plan plan = {sink->owner, start, topics, count, items, item_count};
+    plan->topics = topics;
+    plan->topic_count = count;
+}
+
+static bool state_save(Objects *sink, Mark start, const PlanItem *items, size_t item_count, Err *err) {
+    Arena scratch;
+    arena_init(&scratch, "scratch", 0);
+    Plan plan = {.owner = sink->owner, .start = start, .items = items, .item_count = item_count};
+    plan.checkpoint = buf_slice(&sink->checkpoint);
+    plan_topics(sink, false, &scratch, &plan);
     bool ok = plan_save(sink->state_directory, &plan, err);
     arena_release(&scratch);
     if (ok) {
@@ -211,13 +228,69 @@ static bool state_save(Objects *sink, Mark start, const PlanItem *items, size_t 
     return ok || err_frame(err, __FILE__, __LINE__);
 }
 
-// The start moves on although nothing is published, so that the journal can be trimmed.
+// --- the checkpoint in the target ------------------------------------------------------------------------------
+
+// What the target will hold when all that is in the plan is published.
+static bool checkpoint_prepare(Objects *sink, Err *err) {
+    Arena scratch;
+    arena_init(&scratch, "scratch", 0);
+    Checkpoint checkpoint = {.plan = {.owner = sink->owner, .start = sink->cut}};
+    plan_topics(sink, false, &scratch, &checkpoint.plan);
+    DEFER(buf_release) Buf state = {0};
+    if (sink->complete && sink->reader != NULL) {
+        journal_reader_state(sink->reader, &state);
+        checkpoint.state = buf_slice(&state);
+    }
+    buf_reset(&sink->checkpoint);
+    bool ok = checkpoint_encode(&sink->checkpoint, &checkpoint, err);
+    arena_release(&scratch);
+    return ok;
+}
+
+// Before anything is published: as it was, and the names.
+static bool checkpoint_announce(Objects *sink, const PlanItem *items, size_t count, Err *err) {
+    Arena scratch;
+    arena_init(&scratch, "scratch", 0);
+    Checkpoint checkpoint = {.plan = {.owner = sink->owner, .start = sink->published, .items = items},
+                             .state = buf_slice(&sink->journal_state)};
+    checkpoint.plan.item_count = count;
+    plan_topics(sink, true, &scratch, &checkpoint.plan);
+    DEFER(buf_release) Buf bytes = {0};
+    bool ok = checkpoint_encode(&bytes, &checkpoint, err) &&
+              checkpoint_put(sink->store, sink->pipeline, buf_slice(&bytes), sink->tag, err);
+    arena_release(&scratch);
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
+// All of the plan is published, or nothing was to be.
+static bool checkpoint_done(Objects *sink, Err *err) {
+    TRY(checkpoint_put(sink->store, sink->pipeline, buf_slice(&sink->checkpoint), sink->tag, err));
+    buf_reset(&sink->checkpoint);
+    for (size_t i = 0; i < sink->table_count; i++) {
+        ObjectsTable *table = sink->tables[i];
+        table->done = table->published ? table->committed : 0;
+        table->done_epoch = table->epoch;
+    }
+    sink->published = sink->cut;
+    buf_reset(&sink->journal_state);
+    if (sink->complete && sink->reader != NULL) {
+        journal_reader_state(sink->reader, &sink->journal_state);
+    }
+    return true;
+}
+
+// The start moves on although nothing is published, so that the journal can be trimmed and the source told.
 static bool state_advance(Objects *sink, int64_t now, int64_t age_min_ms, Err *err) {
     Mark start = start_now(sink);
     if (start.position <= sink->start.position || now - sink->saved_ms < age_min_ms) {
         return true;
     }
-    return state_save(sink, start, NULL, 0, err);
+    if (!sink->complete) {
+        return state_save(sink, start, NULL, 0, err);
+    }
+    TRY(checkpoint_prepare(sink, err));
+    TRY(state_save(sink, start, NULL, 0, err));
+    return checkpoint_done(sink, err);
 }
 
 // --- publishing ------------------------------------------------------------------------------------------------
@@ -292,8 +365,11 @@ static bool plan_write(Objects *sink, const PlanItem *items, ObjectsFile **chose
         files_drop(&sink->files, chosen[i]);
     }
     CRASH_POINT("sink.before_plan");
+    TRY(checkpoint_prepare(sink, err));
     TRY(state_save(sink, start_now(sink), items, count, err));
     CRASH_POINT("sink.after_plan");
+    TRY(checkpoint_announce(sink, items, count, err));
+    CRASH_POINT("sink.after_announce");
     return true;
 }
 
@@ -304,6 +380,8 @@ static bool plan_publish(Objects *sink, const PlanItem *items, size_t count, Err
         CRASH_POINT("sink.published_one");
     }
     CRASH_POINT("sink.before_done");
+    TRY(checkpoint_done(sink, err));
+    CRASH_POINT("sink.after_checkpoint");
     TRY(state_save(sink, sink->start, NULL, 0, err));
     CRASH_POINT("sink.after_done");
     sink->stats.published_ms = (uint64_t)(clock_wall_us() / 1000);
@@ -319,6 +397,7 @@ static bool publish_due(Objects *sink, Err *err) {
     size_t count = 0;
     int64_t now = now_ms();
     for (ObjectsFile *file = sink->files.head; file != NULL; file = file->next) {
+        file->due = file->due || sink->complete; // the target is then complete up to the cut
         if (file->due && files_publishable(file)) {
             count++;
         } else if (file->due) {
@@ -380,16 +459,29 @@ static bool owner_make(Arena *arena, Slice *owner, Err *err) {
 }
 
 static void restore_tables(Objects *sink, const Plan *plan) {
-    sink->start = plan->start;
-    sink->cut = plan->start;
     for (size_t i = 0; i < plan->topic_count; i++) {
         const PlanTopic *topic = &plan->topics[i];
-        ObjectsTable *table = table_add(sink, topic->name);
+        ObjectsTable *table = map_find(&sink->by_topic, topic->name);
+        table = table != NULL ? table : table_add(sink, topic->name);
         table->family = arena_slice(&sink->run, topic->family);
         table->committed = table->next = topic->committed;
         table->epoch = table->cut_epoch = topic->epoch;
         table->known = table->published = true;
     }
+}
+
+static void target_recall(Objects *sink, const Checkpoint *checkpoint) {
+    const Plan *plan = &checkpoint->plan;
+    for (size_t i = 0; i < plan->topic_count; i++) {
+        ObjectsTable *table = map_find(&sink->by_topic, plan->topics[i].name);
+        if (table != NULL) {
+            table->done = plan->topics[i].committed;
+            table->done_epoch = plan->topics[i].epoch;
+        }
+    }
+    sink->published = plan->start;
+    buf_reset(&sink->journal_state);
+    buf_put(&sink->journal_state, checkpoint->state);
 }
 
 // Finishes the plan that a crash left, if any.
@@ -407,31 +499,120 @@ static bool recover(Objects *sink, const Plan *plan, Arena *scratch, Err *err) {
         }
         CRASH_POINT("sink.recovered_one");
     }
-    if (plan->item_count > 0) {
+    if (plan->checkpoint.size > 0) {
+        Checkpoint checkpoint;
+        TRY(checkpoint_decode(plan->checkpoint, scratch, &checkpoint, err));
+        TRY(checkpoint_put(sink->store, sink->pipeline, plan->checkpoint, sink->tag, err));
+        target_recall(sink, &checkpoint);
+    }
+    if (plan->item_count > 0 || plan->checkpoint.size > 0) {
         TRY(state_save(sink, sink->start, NULL, 0, err));
+    }
+    if (plan->item_count > 0) {
         log_info(LOG_SINK, "finished a publication that was interrupted", LOG_UINT("files", plan->item_count));
     }
     return store_sweep(sink->store, NULL, 0, err);
 }
 
+// --- what the target remembers ---------------------------------------------------------------------------------
+
+typedef struct Target {
+    bool found;
+    bool ahead; // of the state directory
+    Checkpoint checkpoint;
+    char tag[STORE_TAG_BYTES_MAX];
+} Target;
+
+static bool target_load(const SinkContext *context, const Plan *local, Arena *arena, Target *target, Err *err) {
+    Store *store = NULL;
+    StoreContext wanted = store_context(context, "look", arena);
+    TRY(store_open(store_for(context->url), &wanted, &store, err));
+    bool ok = checkpoint_load(store, context->pipeline, arena, &target->found, &target->checkpoint, target->tag, err);
+    store_close(store);
+    TRY(ok);
+    target->ahead = target->found && checkpoint_ahead(&target->checkpoint, local);
+    bool ours = target->checkpoint.state.size > 0 ||
+                (local != NULL && slice_equal(local->owner, target->checkpoint.plan.owner));
+    if (target->found && !ours) {
+        FAIL(err, ERR_EXISTS, "%s holds files of a pipeline %s that this data directory does not know", context->url,
+             context->pipeline);
+        return err_hint(err, "its data directory is another one or was lost: use that one, give this pipeline another "
+                             "--name, or move the files and the folder _leat away");
+    }
+    return true;
+}
+
+// The state directory's plan; NULL when there is none.
+static bool local_load(const SinkContext *context, Arena *arena, Plan *plan, bool *found, Err *err) {
+    *found = plan_load(context->state_directory, arena, plan, err);
+    if (!*found && err->code == ERR_NOT_FOUND) {
+        err_clear(err);
+        return true;
+    }
+    return *found;
+}
+
+static bool objects_checkpoint(const SinkContext *context, Arena *arena, SinkCheckpoint *checkpoint, Err *err) {
+    Plan local = {0};
+    bool found = false;
+    Target target = {0};
+    TRY(local_load(context, arena, &local, &found, err));
+    TRY(target_load(context, found ? &local : NULL, arena, &target, err));
+    const Plan *plan = &target.checkpoint.plan;
+    JournalFloor *floors = ARENA_ARRAY(arena, JournalFloor, plan->topic_count);
+    for (size_t i = 0; i < plan->topic_count; i++) {
+        floors[i] = (JournalFloor){plan->topics[i].name, plan->topics[i].committed};
+    }
+    *checkpoint = (SinkCheckpoint){.ahead = target.ahead,
+                                   .state = target.checkpoint.state,
+                                   .epoch = plan->start.epoch,
+                                   .floors = floors,
+                                   .floor_count = plan->topic_count};
+    return true;
+}
+
+// The target is ahead. What it was publishing may be there: when all of that is sent again, it must go.
+static bool target_adopt(Objects *sink, const Target *target, Plan *local, Arena *scratch, Err *err) {
+    const Plan *plan = &target->checkpoint.plan;
+    for (size_t i = 0; i < plan->item_count && target->checkpoint.state.size > 0; i++) {
+        TRY(store_remove(sink->store, arena_text(scratch, plan->items[i].name), err));
+        CRASH_POINT("sink.withdrawn_one");
+    }
+    restore_tables(sink, plan);
+    *local = (Plan){0}; // older than what is there
+    return state_save(sink, sink->start, NULL, 0, err);
+}
+
 static bool open_state(Objects *sink, const SinkContext *context, Arena *scratch, Err *err) {
     Plan plan = {0};
-    bool found = plan_load(context->state_directory, scratch, &plan, err);
-    if (!found && err->code != ERR_NOT_FOUND) {
-        return err_frame(err, __FILE__, __LINE__);
+    bool found = false;
+    Target target = {0};
+    TRY(local_load(context, scratch, &plan, &found, err));
+    TRY(target_load(context, found ? &plan : NULL, scratch, &target, err));
+    if (target.ahead && !context->compared) {
+        FAIL(err, ERR_STATE_CORRUPT, "the target is ahead of the data directory, which is an older copy");
+        return err_hint(err, "run it again: it then goes on above what the target has");
     }
-    err_clear(err);
     if (found) {
         sink->owner = slice_of(arena_text(&sink->run, plan.owner));
+        sink->start = sink->cut = plan.start;
         restore_tables(sink, &plan);
+    } else if (target.found) {
+        sink->owner = slice_of(arena_text(&sink->run, target.checkpoint.plan.owner));
     } else { // the owner is durable before anything is staged under its name
         TRY(owner_make(&sink->run, &sink->owner, err));
         TRY(state_save(sink, (Mark){0}, NULL, 0, err));
     }
-    const char *owner = (const char *)sink->owner.data;
-    StoreContext store = store_context(context, owner, &sink->run);
+    StoreContext store = store_context(context, (const char *)sink->owner.data, &sink->run);
     TRY(store_open(store_for(context->url), &store, &sink->store, err));
     files_init(&sink->files, sink->store, context->memory_bytes_max);
+    memcpy(sink->tag, target.tag, sizeof(sink->tag));
+    if (target.ahead) {
+        TRY(target_adopt(sink, &target, &plan, scratch, err));
+    }
+    if (target.found) {
+        target_recall(sink, &target.checkpoint);
+    }
     return recover(sink, &plan, scratch, err);
 }
 
@@ -447,6 +628,8 @@ static void objects_close(void *state) {
     store_close(sink->store);
     map_release(&sink->by_topic);
     map_release(&sink->writers);
+    buf_release(&sink->checkpoint);
+    buf_release(&sink->journal_state);
     free(sink->tables);
     free(sink->group);
     arena_release(&sink->run);
@@ -462,6 +645,8 @@ static bool objects_open(const SinkContext *context, void **state, Err *err) {
     sink->format = format_find(options->format);
     ASSERT(sink->format != NULL);
     sink->state_directory = arena_printf(&sink->run, "%s", context->state_directory);
+    sink->pipeline = arena_printf(&sink->run, "%s", context->pipeline);
+    sink->complete = context->complete;
     Arena scratch;
     arena_init(&scratch, "scratch", 0);
     bool ok = open_state(sink, context, &scratch, err);
@@ -543,6 +728,7 @@ static bool check_cut(Objects *sink, const JournalEntry *entry, Err *err) {
 
 static bool take_cut(Objects *sink, const JournalEntry *entry, Err *err) {
     TRY(check_cut(sink, entry, err));
+    sink->reader = entry->reader;
     sink->cut = (Mark){entry->next, entry->cut_sequence, entry->epoch};
     for (size_t i = 0; i < sink->group_count; i++) {
         ObjectsTable *table = sink->group[i];
@@ -659,7 +845,7 @@ static bool remove_published(const SinkContext *context, const Plan *plan, bool 
     Store *store = NULL;
     StoreContext opening = store_context(context, arena_text(scratch, plan->owner), scratch);
     TRY(store_open(store_for(context->url), &opening, &store, err));
-    bool ok = store_sweep(store, NULL, 0, err);
+    bool ok = store_sweep(store, NULL, 0, err) && checkpoint_remove(store, context->pipeline, err);
     for (size_t i = 0; ok && purge_data && i < plan->topic_count; i++) {
         ok = purge_topic(store, scratch, &plan->topics[i], err);
     }
@@ -687,6 +873,7 @@ const SinkDriver OBJECTS_SINK = {
     .options = &OBJECTS_OPTIONS,
     .accepts = objects_accepts,
     .probe = objects_probe,
+    .checkpoint = objects_checkpoint,
     .open = objects_open,
     .close = objects_close,
     .start = objects_start,

@@ -9,7 +9,7 @@
 #define MAGIC           "leat objects sink state\n"
 #define MAGIC_BYTES     (sizeof(MAGIC) - 1)
 #define HEADER_BYTES    (MAGIC_BYTES + 8)
-#define PLAN_VERSION    1u
+#define PLAN_VERSION    2u
 #define STATE_MAX       (1 * GIB)
 #define TOPIC_BYTES_MIN ((size_t)4)
 #define ITEM_BYTES_MIN  ((size_t)2)
@@ -36,6 +36,7 @@ void plan_encode(Buf *buf, const Plan *plan) {
         buf_slice_sized(buf, plan->items[i].token);
         buf_slice_sized(buf, plan->items[i].name);
     }
+    buf_slice_sized(buf, plan->checkpoint);
     ASSERT(!buf->overflow);
     uint32_t crc = digest_crc32c(0, slice_from(buf_slice(buf), start + HEADER_BYTES));
     memcpy(buf->data + start + MAGIC_BYTES + 4, &crc, sizeof(crc));
@@ -88,9 +89,9 @@ bool plan_decode(Slice bytes, Arena *arena, Plan *plan, Err *err) {
     if (!slice_is(magic, MAGIC) || reader.bad) {
         return FAIL(err, ERR_STATE_CORRUPT, "this is no state of an objects sink");
     }
-    if (version != PLAN_VERSION) {
-        FAIL(err, version > PLAN_VERSION ? ERR_FORMAT_NEWER : ERR_STATE_CORRUPT, "state of version %u, not %u", version,
-             PLAN_VERSION);
+    if (version == 0 || version > PLAN_VERSION) {
+        FAIL(err, version > PLAN_VERSION ? ERR_FORMAT_NEWER : ERR_STATE_CORRUPT,
+             "state of version %u; this leat knows up to %u", version, PLAN_VERSION);
         return err_hint(err, "use the leat that wrote it, or a newer one");
     }
     if (digest_crc32c(0, (Slice){reader.at, reader_left(&reader)}) != crc) {
@@ -101,7 +102,11 @@ bool plan_decode(Slice bytes, Arena *arena, Plan *plan, Err *err) {
     plan->start.sequence = read_varint(&reader);
     plan->start.epoch = read_varint(&reader);
     if (plan->owner.size != OWNER_BYTES || has_nul(plan->owner) || !read_topics(&reader, arena, plan) ||
-        !read_items(&reader, arena, plan) || !reader_done(&reader)) {
+        !read_items(&reader, arena, plan)) {
+        return FAIL(err, ERR_STATE_CORRUPT, "the fields do not fit");
+    }
+    plan->checkpoint = version >= 2 ? read_slice(&reader) : (Slice){0};
+    if (!reader_done(&reader)) {
         return FAIL(err, ERR_STATE_CORRUPT, "the fields do not fit");
     }
     return true;

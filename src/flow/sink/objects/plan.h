@@ -6,10 +6,11 @@
 // files count as published: recovery finishes the plan before anything else.
 //
 // The file (v = LEB128 varint, s = v size and bytes):
-//     "leat objects sink state\n", u32le version = 1, u32le CRC-32C of all that follows,
+//     "leat objects sink state\n", u32le version = 2, u32le CRC-32C of all that follows,
 //     s owner, v start.position, v start.sequence, v start.epoch,
 //     v count of topics, each: s name, s family, v committed, v epoch,
-//     v count of planned files, each: s token, s name
+//     v count of planned files, each: s token, s name,
+//     s checkpoint (version 1 ends before it)
 #ifndef LEAT_FLOW_SINK_OBJECTS_PLAN_H
 #define LEAT_FLOW_SINK_OBJECTS_PLAN_H
 
@@ -45,6 +46,7 @@ typedef struct Plan {
     size_t topic_count;
     const PlanItem *items; // none: the plan is done
     size_t item_count;
+    Slice checkpoint; // what is put into the target when the items are published, see checkpoint.h; empty: it is there
 } Plan;
 
 void plan_encode(Buf *buf, const Plan *plan);

@@ -64,7 +64,7 @@ static const StateRule STATE_RULES[] = {
      "a connection pooler stands in front of the server: give leat a URL that goes to PostgreSQL directly"},
     {"08P01", "startup parameter", ERR_SOURCE_SETUP,
      "a connection pooler stands in front of the server: give leat a URL that goes to PostgreSQL directly"},
-    // A fault of the server's logical decoding after a slot's creation amid concurrent TRUNCATEs: it never gets past it.
+    // A fault of the server's decoding, of a slot that was made amid concurrent TRUNCATEs: it never gets past it.
     {"XX000", "could not map filenode", ERR_SLOT_LOST,
      "the server's logical decoding cannot pass this place in its WAL: read everything again, with a new slot: leat "
      "resync NAME --tables '*'"},
