@@ -2,7 +2,8 @@
 """Other implementations read what leat wrote, and their values come in one form, so that they compare with ==.
 
     parquet_rows(path or bytes, "pyarrow" | "duckdb" | "java")    a list of dicts, one per row
-    avro_rows(path or bytes, "fastavro" | "java")
+    avro_rows(path or bytes, "fastavro" | "java" | "duckdb")      DuckDB knows the codecs null, deflate, snappy
+    json_rows(path, "python" | "java" | "duckdb")                 lines; numbers that are no integers come as Number
     parquet_count(path, engine, column, value)                    rows where column = value, by statistics and filters
 
 null is None; booleans, integers, text, bytes, lists are Python's; structs and maps are dicts; decimals Decimal; UUIDs
@@ -14,6 +15,8 @@ import atexit
 import contextlib
 import datetime
 import decimal
+import functools
+import gzip
 import json
 import math
 import os
@@ -26,6 +29,8 @@ import typing
 import uuid
 
 import duckdb
+import duckdb_extension_avro
+import duckdb_extension_httpfs
 import fastavro
 import fastavro.read
 import pyarrow
@@ -36,7 +41,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 JARS = ROOT / ".cache/jars"
 JUDGE = ROOT / "tests/tools/judge/Judge.java"
 PARQUET_ENGINES = ("pyarrow", "duckdb", "java")
-AVRO_ENGINES = ("fastavro", "java")
+AVRO_ENGINES = ("fastavro", "java", "duckdb")
+JSON_ENGINES = ("python", "java", "duckdb")
 
 # Decimals of PostgreSQL have more digits than Python's default context keeps.
 WIDE = decimal.Context(prec=20000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
@@ -76,6 +82,16 @@ class Interval(typing.NamedTuple):
     months: int
     days: int
     ms: int
+
+
+class Number(str):
+    """The digits of a JSON number that is not an integer. 1.10, 1.1 and 11e-1 are equal."""
+
+    def __eq__(self, other):
+        return decimal.Decimal(self) == decimal.Decimal(other) if isinstance(other, Number) else NotImplemented
+
+    def __hash__(self):
+        return hash(decimal.Decimal(self))
 
 
 def floating(value):
@@ -188,20 +204,32 @@ def pyarrow_rows(path, where=None):
     return table_rows(table)
 
 
+@functools.cache
+def duck():
+    """DuckDB with the extensions that its packages brought; nothing is installed anywhere."""
+    connection = duckdb.connect()
+    # UUID and the like keep their type on the way through Arrow.
+    connection.execute("SET arrow_lossless_conversion = true; SET TimeZone = 'UTC'; SET threads = 1")
+    (version,) = connection.execute("SELECT library_version FROM pragma_version()").fetchone()
+    for package in (duckdb_extension_avro, duckdb_extension_httpfs):
+        name = package.__name__.removeprefix("duckdb_extension_")
+        (folder,) = package.__path__
+        connection.execute(f"LOAD '{folder}/extensions/{version}/{name}.duckdb_extension'")
+    return connection
+
+
 def duckdb_rows(path, where=None):
-    with duckdb.connect() as connection:
-        # UUID and the like keep their type on the way through Arrow.
-        connection.execute("SET arrow_lossless_conversion = true; SET TimeZone = 'UTC'; SET threads = 1")
-        sql, parameters = "SELECT * FROM read_parquet(?, hive_partitioning = false)", [str(path)]
-        if where is not None:
-            sql += ' WHERE "{}" = ?'.format(where[0].replace('"', '""'))
-            parameters.append(where[1])
-        return table_rows(connection.execute(sql, parameters).to_arrow_table())
+    sql, parameters = "SELECT * FROM read_parquet(?, hive_partitioning = false)", [str(path)]
+    if where is not None:
+        sql += ' WHERE "{}" = ?'.format(where[0].replace('"', '""'))
+        parameters.append(where[1])
+    return table_rows(duck().execute(sql, parameters).to_arrow_table())
 
 
 # ---- Java
 
 TAGS = {
+    "n": lambda v: Number(v["n"]),
     "f": lambda v: floating(struct.unpack(">d", struct.pack(">q", int(v["f"])))[0]),
     "b": lambda v: bytes.fromhex(v["b"]),
     "d": lambda v: scaled(v["d"], v["s"]),
@@ -232,7 +260,10 @@ class Java:
         if not (JARS / "pom.xml").exists():
             pytest.skip(f"Java's readers are not in {JARS}: run scripts/setup test")
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "java", "-Xmx2g", "-XX:+UseSerialGC", "-cp", f"{JARS}/*", str(JUDGE)],
+            [
+                "setpriv", "--pdeathsig", "KILL", "java", "-Xmx2g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                "-cp", f"{JARS}/*", str(JUDGE),
+            ],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8",
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
         )  # fmt: skip
@@ -302,6 +333,45 @@ def fastavro_rows(path):
         return [plain(row) for row in fastavro.reader(file)]
 
 
+def by_schema(value, schema):
+    """What DuckDB gives for an Avro value: it knows few logical types."""
+    if isinstance(schema, list):
+        schema = next((s for s in schema if s != "null"), "null")
+    if value is None or isinstance(schema, str):
+        return value
+    kind, logical = schema["type"], schema.get("logicalType")
+    if kind == "record":
+        return {f["name"]: by_schema(value[f["name"]], f["type"]) for f in schema["fields"]}
+    if kind == "array":
+        return [by_schema(item, schema["items"]) for item in value]
+    if kind == "map":
+        return {key: by_schema(item, schema["values"]) for key, item in value.items()}
+    if logical == "uuid":
+        return uuid.UUID(value) if isinstance(value, str) else uuid.UUID(bytes=value)
+    if logical == "duration":
+        return Interval(*struct.unpack("<III", value))
+    if isinstance(value, Timestamp):
+        return Timestamp(value.ns, not logical.startswith("local"))
+    read = fastavro.read.LOGICAL_READERS.get(f"{kind}-{logical}")
+    return read(value, schema) if read is not None and isinstance(value, (int, bytes)) else value
+
+
+def duckdb_avro_rows(path):
+    rows = table_rows(duck().execute("SELECT * FROM read_avro(?)", [str(path)]).to_arrow_table())
+    schema = avro_schema(path)
+    return [by_schema(row, schema) for row in rows]
+
+
+def lines(path):
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8", newline="\n") as file:
+        yield from file
+
+
+def duckdb_lines(path):
+    cursor = duck().execute("SELECT json FROM read_ndjson_objects(?, maximum_object_size = 1 << 28)", [str(path)])
+    return [text for (text,) in cursor.fetchall()]
+
+
 # ---- the questions
 
 
@@ -314,7 +384,16 @@ def parquet_rows(source, engine="pyarrow"):
 
 def avro_rows(source, engine="fastavro"):
     with as_path(source) as path:
-        return JAVA.ask(format="avro", path=str(path))[0] if engine == "java" else fastavro_rows(path)
+        if engine == "java":
+            return JAVA.ask(format="avro", path=str(path))[0]
+        return {"fastavro": fastavro_rows, "duckdb": duckdb_avro_rows}[engine](path)
+
+
+def json_rows(path, engine="python"):
+    path = pathlib.Path(path)
+    if engine == "java":
+        return JAVA.ask(format="json", path=str(path))[0]
+    return [json.loads(line, parse_float=Number) for line in {"python": lines, "duckdb": duckdb_lines}[engine](path)]
 
 
 def parquet_count(source, engine, column, value, java_type="long"):

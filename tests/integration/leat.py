@@ -100,11 +100,13 @@ class LeatProcess:
 class Leat:
     """leat with a data directory of its own."""
 
-    def __init__(self, directory, out=None):
+    def __init__(self, directory, out=None, format="json"):
+        """out: a directory, or a URL of a store. format: of its files."""
         assert BINARY.exists(), f"{BINARY} is not built (LEAT_BIN names another)"
         self.directory = pathlib.Path(directory)
         self.data = self.directory / "data"
-        self.out = pathlib.Path(out) if out else self.directory / "out"
+        self.out = out or self.directory / "out"
+        self.format = format
         self.processes = []
         self.runs = 0
 
@@ -148,10 +150,10 @@ class Leat:
 
     def sync_args(self, db, args):
         url = db if isinstance(db, str) else db.url
-        return ["sync", url, str(self.out), "--format", "json", *args]
+        return ["sync", url, str(self.out), "--format", self.format, *args]
 
     def sync(self, db, *args, **kwargs):
-        """`leat sync DB OUT --format json …` to its end."""
+        """`leat sync DB OUT --format … …` to its end."""
         return self.run(*self.sync_args(db, args), **kwargs)
 
     def follow(self, db, *args, **kwargs):

@@ -19,6 +19,7 @@ Both sides are brought into one canonical form, and compared: `from_text` (the s
 
 import base64
 import re
+import struct
 
 # The session in which the source's text must be read.
 SESSION = (
@@ -117,11 +118,17 @@ class Bool(Kind):
         return value if isinstance(value, bool) else ["not a boolean", value]
 
 
+class Digits(str):
+    """A decimal of a file that has decimals: 64 bits without a sign are one there."""
+
+
 class Integer(Kind):
     def from_text(self, text):
         return int(text)
 
     def from_json(self, value):
+        if isinstance(value, Digits):
+            return int(value)
         return value if isinstance(value, int) and not isinstance(value, bool) else ["not an integer", value]
 
 
@@ -134,6 +141,19 @@ class Float(Kind):
             return value
         # Floats were kept as the file's text (see replay.load).
         return float(value) if not isinstance(value, bool) and value is not None else ["not a number", value]
+
+
+class Single(Float):
+    """Files may hold its 32 bits, or the text that stands for them."""
+
+    def from_text(self, text):
+        return self.rounded(super().from_text(text))
+
+    def from_json(self, value):
+        return self.rounded(super().from_json(value))
+
+    def rounded(self, value):
+        return struct.unpack("f", struct.pack("f", value))[0] if isinstance(value, float) else value
 
 
 class Bytes(Kind):
@@ -197,7 +217,7 @@ class Record(Kind):
 SIMPLE = {
     "bool": Bool, "bytea": Bytes, "hstore": Hstore,
     "int2": Integer, "int4": Integer, "int8": Integer, "oid": Integer, "xid": Integer, "cid": Integer, "xid8": Integer,
-    "float4": Float, "float8": Float,
+    "float4": Single, "float8": Float,
     "timestamp": Stamp, "timestamptz": Stamp,
 }  # fmt: skip
 

@@ -15,8 +15,8 @@ import json
 import pathlib
 import sys
 
+import files
 import psycopg
-
 from pgvalues import SESSION, Kinds
 
 META = ("__op", "__commit_lsn", "__ordinal", "__source_ts_ms", "__deleted", "__unchanged", "__key_before")
@@ -87,17 +87,15 @@ def table_directory(out, schema, table):
     return pathlib.Path(out) / path_name(schema) / path_name(table)
 
 
-def read_events(directory):
-    """Every line of a table's files, as (lsn, ordinal, row). Floats stay the file's text."""
+def read_events(directory, engine=None):
+    """Every record of a table's files, of any format, as (lsn, ordinal, row). engine: which reader (files.py)."""
     events = []
-    for path in sorted(pathlib.Path(directory).glob("*.json")):
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    row = json.loads(line, parse_float=str)
-                    events.append((lsn_number(row["__commit_lsn"]), int(row["__ordinal"]), row))
-                except (ValueError, KeyError) as problem:
-                    raise AssertionError(f"{path}:{number}: {problem!r}: {line[:300]}") from None
+    for path in files.find(directory):
+        for number, row in enumerate(files.rows(path, engine), 1):
+            try:
+                events.append((lsn_number(row["__commit_lsn"]), int(row["__ordinal"]), row))
+            except (ValueError, KeyError) as problem:
+                raise AssertionError(f"{path}:{number}: {problem!r}: {str(row)[:300]}") from None
     return events
 
 
@@ -264,7 +262,7 @@ def replay_table(table, events, proof):
         proof.events += 1
         if (lsn, ordinal) == before:
             proof.doubled += 1
-            proof.note(f"({lsn}, {ordinal}) is there more than once: {json.dumps(row)}")
+            proof.note(f"({lsn}, {ordinal}) is there more than once: {row}")
             continue
         before = (lsn, ordinal)
         state.apply(lsn, ordinal, row)

@@ -2,10 +2,12 @@
 """The judges agree with each other: the same file, the same values, whoever reads it."""
 
 import decimal
+import gzip
 import io
 import uuid
 
 import fastavro
+import files
 import judges
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -72,7 +74,8 @@ def test_rows_found_by_a_filter(engine, work):
 @pytest.mark.parametrize("engine", ["pyarrow", "java"])  # DuckDB does not look at the checksums of pages
 def test_a_damaged_page_is_noticed(engine, work):
     data = io.BytesIO()
-    pq.write_table(pa.table({"id": [7] * 1000}), data, write_page_checksum=True, compression="none", use_dictionary=False)
+    table = pa.table({"id": [7] * 1000})
+    pq.write_table(table, data, write_page_checksum=True, compression="none", use_dictionary=False)
     bad = bytearray(data.getvalue())
     at = bad.index((7).to_bytes(8, "little") * 4)
     bad[at + 16] ^= 1
@@ -96,20 +99,22 @@ AVRO_SCHEMA = {
         {"name": "bytes", "type": "bytes"},
         {"name": "texts", "type": {"type": "array", "items": ["null", "string"]}},
         {"name": "map", "type": {"type": "map", "values": "int"}},
-        {"name": "inner", "type": ["null", {"type": "record", "name": "inner", "fields": [{"name": "n", "type": "int"}]}]},
+        {"name": "inner", "type": [
+            "null", {"type": "record", "name": "inner", "fields": [{"name": "n", "type": "int"}]},
+        ]},
     ],
 }  # fmt: skip
 AVRO_ROWS = [
     {
         "whole": -(2**63), "amount": decimal.Decimal("-123456789012345678901234567890.1234"), "day": Date(3000000),
         "at": Timestamp(LATE * 1000, True), "local": Timestamp(-(10**6), False), "clock": Time(86399999999000),
-        "id": ID, "span": Interval(1, 2, 3), "double": "NaN", "bytes": b"\x00\xff", "texts": ["ü", None], "map": {"a": 1},
-        "inner": {"n": 1},
+        "id": ID, "span": Interval(1, 2, 3), "double": "NaN", "bytes": b"\x00\xff", "texts": ["ü", None],
+        "map": {"a": 1}, "inner": {"n": 1},
     },
     {
         "whole": 1, "amount": decimal.Decimal(0), "day": Date(-1), "at": None, "local": Timestamp(0, False),
-        "clock": Time(0), "id": ID, "span": Interval(0, 0, 2**32 - 1), "double": 1.5, "bytes": b"", "texts": [], "map": {},
-        "inner": None,
+        "clock": Time(0), "id": ID, "span": Interval(0, 0, 2**32 - 1), "double": 1.5, "bytes": b"", "texts": [],
+        "map": {}, "inner": None,
     },
 ]  # fmt: skip
 
@@ -126,13 +131,46 @@ def avro_plain(row):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("engine", judges.AVRO_ENGINES)
-@pytest.mark.parametrize("codec", ["null", "deflate", "snappy", "zstandard"])
+@pytest.mark.parametrize("codec, engine", [
+    (codec, engine) for codec in ("null", "deflate", "snappy", "zstandard") for engine in judges.AVRO_ENGINES
+    if (codec, engine) != ("zstandard", "duckdb")
+])  # fmt: skip
 def test_avro(engine, codec, work):
     path = work / "a.avro"
+    # DuckDB refuses a file with a duration.
+    fields = [f for f in AVRO_SCHEMA["fields"] if engine != "duckdb" or f["name"] != "span"]
     with path.open("wb") as file:
-        fastavro.writer(file, AVRO_SCHEMA, [avro_plain(row) for row in AVRO_ROWS], codec=codec)
-    assert judges.avro_rows(path, engine) == AVRO_ROWS
+        fastavro.writer(file, {**AVRO_SCHEMA, "fields": fields}, [avro_plain(row) for row in AVRO_ROWS], codec=codec)
+    expected = [{f["name"]: row[f["name"]] for f in fields} for row in AVRO_ROWS]
+    assert judges.avro_rows(path, engine) == expected
     schema = judges.avro_schema(path)
     assert schema["leat.version"] == 3
     assert schema["fields"][0]["extra"] == {"kept": True}
+
+
+@pytest.mark.parametrize("engine", judges.JSON_ENGINES)
+def test_json_lines(engine, work):
+    text = '{"a": 1.10, "b": [null, {"c": 12345678901234567890}], "d": "\\u2028ü"}\n{"a": 1e400}\n'
+    for name, data in ("a.json", text.encode()), ("a.json.gz", gzip.compress(text.encode())):
+        (work / name).write_bytes(data)
+        first, second = judges.json_rows(work / name, engine)
+        assert first["b"] == [None, {"c": 12345678901234567890}]
+        assert (str(first["a"]), first["d"]) == ("1.10", "\u2028ü")
+        assert decimal.Decimal(second["a"]) == decimal.Decimal("1e400")
+
+
+def test_values_take_the_form_of_json_lines():
+    stamps = {
+        "2024-02-29T12:00:01.5Z": Timestamp.of("2024-02-29 12:00:01.5"),
+        "1970-01-01T00:00:00": Timestamp(0, False),
+        "14645-06-30T15:06:40Z": Timestamp(LATE * 1000, True),
+        "0001-12-31T23:59:59.999999 BC": Timestamp(-62135596800 * 10**9 - 1000, False),
+    }
+    assert [files.as_json(stamp) for stamp in stamps.values()] == list(stamps)
+    assert files.as_json([Date.of("0001-01-01"), Date(-719163), Date(2932897)]) == [
+        "0001-01-01", "0001-12-31 BC", "10000-01-01"
+    ]  # fmt: skip
+    assert files.as_json({"a": decimal.Decimal("1E+3"), "b": decimal.Decimal("0.00")}) == {"a": "1000", "b": "0.00"}
+    assert files.as_json([b"\x00", float("-inf"), ID, Time.of("12:00:00.25"), None, True]) == [
+        "AA==", "-Infinity", str(ID), "12:00:00.25", None, True
+    ]  # fmt: skip

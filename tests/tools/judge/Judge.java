@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads Parquet and Avro files with Java's own implementations and says what is in them, exactly; judges.py asks it.
+// Reads Parquet, Avro and JSON lines with Java's own libraries and says what is in them, exactly; judges.py asks it.
 // Run as a script: java -cp '.cache/jars/*' tests/tools/judge/Judge.java
 //
-// A line in: {"format": "parquet" | "avro", "path": …, "columns": false, "eq": {"column", "type", "value"}}
+// A line in: {"format": "parquet" | "avro" | "json", "path": …, "eq": {"column", "type", "value"}}
 // Lines out: one object per row, then {"done": rows, "schema": text} or {"error": text}.
 // Values: null, true, numbers (integers), "text", [list] as they are; all others are objects of one or two members:
-//   {"f": bits of a double} {"b": hex} {"d": unscaled, "s": scale} {"D": days} {"T": ns of the day}
+//   {"f": bits of a double} {"n": digits of a JSON number that is no integer} {"b": hex} {"d": unscaled, "s": scale} {"D": days} {"T": ns of the day}
 //   {"t": ns since 1970, "u": is it UTC} {"U": hex} {"I": [months, days, ms]} {"m": [[key, value], …]} {"r": {struct}}
 
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.File;
+import java.io.FileInputStream;
+import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.OutputStreamWriter;
 import java.math.BigInteger;
@@ -26,6 +30,7 @@ import java.nio.file.Paths;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.zip.GZIPInputStream;
 import org.apache.avro.LogicalTypes;
 import org.apache.avro.Schema;
 import org.apache.avro.file.DataFileReader;
@@ -62,7 +67,7 @@ public class Judge {
             rows = 0;
             try {
                 JsonNode order = MAPPER.readTree(line);
-                String schema = order.get("format").asText().equals("avro") ? avro(order, out) : parquet(order, out);
+                String schema = read(order, out);
                 end.put("done", rows).put("schema", schema);
             } catch (Exception | Error problem) {
                 end.put("error", trace(problem));
@@ -70,6 +75,17 @@ public class Judge {
             out.write(MAPPER.writeValueAsString(end));
             out.newLine();
             out.flush();
+        }
+    }
+
+    static String read(JsonNode order, BufferedWriter out) throws Exception {
+        switch (order.get("format").asText()) {
+        case "avro":
+            return avro(order, out);
+        case "parquet":
+            return parquet(order, out);
+        default:
+            return json(order, out);
         }
     }
 
@@ -291,6 +307,39 @@ public class Judge {
             return interval(value.getBytes());
         }
         return hex("b", value.getBytes());
+    }
+
+    // ---- JSON lines, *.gz too
+
+    static String json(JsonNode order, BufferedWriter out) throws Exception {
+        String path = order.get("path").asText();
+        ObjectReader exact = MAPPER.reader()
+                                 .with(JsonNodeFactory.withExactBigDecimals(true))
+                                 .with(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS);
+        InputStream bytes = new FileInputStream(path);
+        if (path.endsWith(".gz")) {
+            bytes = new GZIPInputStream(bytes);
+        }
+        try (BufferedReader lines = new BufferedReader(new InputStreamReader(bytes, StandardCharsets.UTF_8))) {
+            for (String line; (line = lines.readLine()) != null;) {
+                write(out, jsonValue(exact.readTree(line)));
+            }
+        }
+        return "";
+    }
+
+    static JsonNode jsonValue(JsonNode value) {
+        if (value.isArray()) {
+            ArrayNode items = JSON.arrayNode();
+            value.forEach(item -> items.add(jsonValue(item)));
+            return items;
+        }
+        if (value.isObject()) {
+            ObjectNode fields = JSON.objectNode();
+            value.fields().forEachRemaining(field -> fields.set(field.getKey(), jsonValue(field.getValue())));
+            return JSON.objectNode().set("r", fields);
+        }
+        return value.isNumber() && !value.isIntegralNumber() ? tagged("n", value.decimalValue().toString()) : value;
     }
 
     // ---- Avro
