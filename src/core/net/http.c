@@ -38,6 +38,7 @@ typedef struct Transfer {
     int read_errno;   // of a pread that failed; -1 = the file is shorter than promised
     bool answer_too_large;
     bool body_sized; // room for the whole answer was made
+    bool again;      // sent a second time, on a connection of its own
     char reason[CURL_ERROR_SIZE];
 } Transfer;
 
@@ -322,6 +323,7 @@ static void answer_begin(HttpAnswer *answer, size_t body_max) {
 static bool transfer_begin(Transfer *transfer, const HttpRequest *request, HttpAnswer *answer) {
     transfer->request = request;
     transfer->answer = answer;
+    transfer->again = false;
     transfer->sent = 0;
     transfer->read_errno = 0;
     transfer->answer_too_large = false;
@@ -335,6 +337,7 @@ static bool transfer_begin(Transfer *transfer, const HttpRequest *request, HttpA
         set_method(transfer);
         SET(transfer->easy, CURLOPT_URL, request->url);
         SET(transfer->easy, CURLOPT_HTTPHEADER, transfer->lines);
+        SET(transfer->easy, CURLOPT_FRESH_CONNECT, 0L);
         CURLMcode added = curl_multi_add_handle(transfer->client->multi, transfer->easy);
         ready = added == CURLM_OK || fail(transfer, ERR_INTERNAL, curl_multi_strerror(added));
     }
@@ -354,15 +357,39 @@ static void transfer_end(Transfer *transfer) {
     transfer->answer = NULL;
 }
 
-static void transfer_done(Transfer *transfer, CURLcode result) {
+// A kept connection may be closed by the server at the moment when a request goes out on it. curl notices most of
+// that, but not a reset amid an upload. False: the failure stands.
+static bool sent_again(Transfer *transfer, CURLcode result) {
+    long connects = 0, status = 0;
+    CURL *easy = transfer->easy;
+    bool lost = result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR || result == CURLE_GOT_NOTHING;
+    if (!lost || transfer->again || transfer->answer->headers.size > 0 ||
+        curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects) != CURLE_OK || connects != 0 ||
+        curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status != 0) {
+        return false;
+    }
+    curl_multi_remove_handle(transfer->client->multi, easy);
+    transfer->again = true;
+    transfer->sent = 0;
+    transfer->reason[0] = '\0';
+    transfer->moved_us = clock_monotonic_us();
+    SET(easy, CURLOPT_FRESH_CONNECT, 1L);
+    return curl_multi_add_handle(transfer->client->multi, easy) == CURLM_OK;
+}
+
+// False: it goes on.
+static bool transfer_done(Transfer *transfer, CURLcode result) {
     HttpAnswer *answer = transfer->answer;
     long status = 0;
     if (result == CURLE_OK && curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK) {
         answer->status = (int)status;
+    } else if (sent_again(transfer, result)) {
+        return false;
     } else {
         fail_result(transfer, result);
     }
     transfer_end(transfer);
+    return true;
 }
 
 // curl's own limit covers name, connection and TLS; ours begins behind them, and knows milliseconds.
@@ -397,8 +424,7 @@ static int collect_done(HttpClient *client) {
             Transfer *transfer = NULL;
             CURLcode result = message->data.result;
             ASSERT(curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer) == CURLE_OK);
-            transfer_done(transfer, result);
-            done++;
+            done += transfer_done(transfer, result);
         }
     }
     return done;
