@@ -6,6 +6,9 @@
 
 #include <unistd.h>
 
+#define MONTH_MS    (30.0 * 24 * 3600 * 1000)
+#define COST_MS_MIN 60000 // a rate of less is none
+
 const char *pipeline_phase_name(PipelinePhase phase) {
     static const char *const NAMES[] = {"connecting", "snapshot", "catching_up", "streaming",
                                         "flushing",   "waiting",  "done"};
@@ -43,6 +46,34 @@ void table_reports_json(Buf *buf, const TableReport *tables, size_t count, const
     buf_u8(buf, ']');
 }
 
+// What the sink asked of its store, and what a month at this rate would cost. Nothing for a store that costs nothing.
+static void requests_json(Buf *buf, const PipelineReport *report) {
+    const StoreUsage *usage = &report->sink.requests;
+    if (usage->put + usage->multipart + usage->part + usage->get + usage->head + usage->list == 0) {
+        return;
+    }
+    json_key(buf, "sink_requests");
+    buf_u8(buf, '{');
+    json_field_uint(buf, "put", usage->put);
+    json_field_uint(buf, "multipart", usage->multipart);
+    json_field_uint(buf, "part", usage->part);
+    json_field_uint(buf, "get", usage->get);
+    json_field_uint(buf, "head", usage->head);
+    json_field_uint(buf, "list", usage->list);
+    json_field_uint(buf, "remove", usage->remove);
+    json_field_uint(buf, "retries", usage->retries);
+    json_field_uint(buf, "bytes_up", usage->bytes_up);
+    json_field_uint(buf, "bytes_down", usage->bytes_down);
+    buf_u8(buf, '}');
+    if (report->elapsed_ms >= COST_MS_MIN) {
+        double months = (double)report->elapsed_ms / MONTH_MS;
+        json_key(buf, "sink_month_requests_usd");
+        buf_printf(buf, "%.2f", store_requests_cost(usage) / months);
+        json_key(buf, "sink_month_storage_usd");
+        buf_printf(buf, "%.2f", (double)report->sink.bytes / 1e9 * STORE_GB_MONTH_COST / months);
+    }
+}
+
 void pipeline_report_json(Buf *buf, const PipelineReport *report, const PipelineReportJson *how) {
     json_field_text(buf, "phase", pipeline_phase_name(report->phase));
     json_field_text(buf, "trouble", report->trouble);
@@ -60,6 +91,7 @@ void pipeline_report_json(Buf *buf, const PipelineReport *report, const Pipeline
     json_field_uint(buf, "sink_bytes", report->sink.bytes);
     json_field_uint(buf, "sink_files", report->sink.files);
     json_field_uint(buf, "sink_published_ms", report->sink.published_ms);
+    requests_json(buf, report);
     json_field_uint(buf, "dead_letters", report->dead_letters);
     json_key(buf, "tables");
     table_reports_json(buf, report->tables, report->table_count, how);

@@ -11,6 +11,7 @@
 #include "core/base/err.h"
 #include "core/config/option.h"
 #include "storage/journal/journal.h"
+#include "storage/store/store.h"
 
 typedef struct Sink Sink;
 
@@ -41,6 +42,7 @@ typedef struct SinkStats {
     uint64_t bytes;        // published since open
     uint64_t files;        // published since open
     uint64_t published_ms; // wall clock of the last publication, 0 = none yet
+    StoreUsage requests;   // asked of the store since open
 } SinkStats;
 
 typedef struct SinkDriver {

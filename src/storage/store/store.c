@@ -117,3 +117,9 @@ void store_usage(Store *store, StoreUsage *usage) {
         store->driver->usage(store->state, usage);
     }
 }
+
+double store_requests_cost(const StoreUsage *usage) {
+    double writes = (double)(usage->put + usage->multipart + usage->part + usage->list);
+    double reads = (double)(usage->get + usage->head);
+    return (writes * 0.005 + reads * 0.0004) / 1000;
+}

@@ -48,6 +48,12 @@ typedef struct StoreUsage {
     uint64_t bytes_down;
 } StoreUsage;
 
+// What such requests cost, in US dollars at Amazon S3 Standard's list prices of us-east-1, where most bills begin:
+// 0.005 for a thousand that write or list, 0.0004 for a thousand that read, removing is free. Other services: see their
+// own.
+double store_requests_cost(const StoreUsage *usage);
+#define STORE_GB_MONTH_COST 0.023 // a GB (10^9 bytes) kept for a month, likewise
+
 typedef struct StoreDriver {
     const char *name;
     bool (*accepts)(const char *url);

@@ -71,10 +71,14 @@ void finding_err(Doctor *doctor, const char *check, Err *err) {
 
 // --- what is meant ---------------------------------------------------------------------------------------------
 
-static void doctor_sink(Doctor *doctor, const Cli *cli, const SinkDriver *driver, const char *url) {
+// `options` of a pipeline; NULL = the defaults.
+static void doctor_sink(Doctor *doctor, const SinkDriver *driver, const char *url, const void *options) {
     Err err[1] = {{0}};
-    void *options = arena_alloc(cli->arena, pipeline_sink_options_bytes(driver));
-    option_defaults(driver->options, options);
+    if (options == NULL) {
+        void *defaults = arena_alloc(doctor->arena, pipeline_sink_options_bytes(driver));
+        option_defaults(driver->options, defaults);
+        options = defaults;
+    }
     SinkContext context = {
         .name = "main", .url = url, .state_directory = "", .options = options, .memory_bytes_max = 16 * MIB};
     if (driver->probe(&context, err)) {
@@ -156,6 +160,32 @@ static void doctor_journal(Doctor *doctor, const PipelineConfig *config) {
     }
 }
 
+// What the sink's requests cost: as the last run went, or at the most, when every table changes all the time.
+static void doctor_cost(Doctor *doctor, const PipelineConfig *config, const StatusFile *status) {
+    if (strncmp(config->sink_url, "s3://", 5) != 0) {
+        return;
+    }
+    if (status->month_requests_usd >= 0) {
+        finding(doctor, FINDING_OK, "cost", NULL,
+                "at the last run's rate a month costs about $%.2f for requests, and $%.2f for keeping what it adds (S3 "
+                "list prices)",
+                status->month_requests_usd, status->month_storage_usd);
+        return;
+    }
+    const OptionSpec *spec = option_find(config->sink->options, "file.rotate.interval");
+    JournalLook look = {0};
+    const char *directory = arena_printf(doctor->arena, "%s/journal", config->directory);
+    if (spec == NULL || !journal_look(directory, &look, NULL, NULL, NULL, &(Err){0}) || look.topic_count == 0) {
+        return;
+    }
+    int64_t interval_ms = *(const int64_t *)(const void *)((const uint8_t *)config->sink_options + spec->offset);
+    StoreUsage month = {.put = (look.topic_count + 2) * (uint64_t)(INT64_C(30) * 24 * 3600 * 1000 / interval_ms)};
+    finding(doctor, FINDING_OK, "cost", "a longer file.rotate.interval makes fewer, larger files",
+            "a month costs at most about $%.2f for requests, if all %" PRIu64 " tables change all the time (S3 list "
+            "prices)",
+            store_requests_cost(&month), look.topic_count);
+}
+
 static bool doctor_pipeline(Doctor *doctor, const Cli *cli, Err *err) {
     PipelineConfig config;
     StatusFile status;
@@ -176,7 +206,8 @@ static bool doctor_pipeline(Doctor *doctor, const Cli *cli, Err *err) {
         }
     }
     doctor_journal(doctor, &config);
-    doctor_sink(doctor, cli, config.sink, config.sink_url);
+    doctor_sink(doctor, config.sink, config.sink_url, config.sink_options);
+    doctor_cost(doctor, &config, &status);
     doctor->has_publication = config.options.publication[0] != '\0';
     if (doctor_source(doctor, config.source_url, config.options.tables, config.options.exclude)) {
         doctor_slot(doctor, &config);
@@ -200,7 +231,7 @@ static bool doctor_look(Doctor *doctor, const Cli *cli, Err *err) {
     bool word = strchr(given, '/') == NULL && given[0] != '.' && access(given, F_OK) != 0;
     for (size_t i = 0; cli->drivers->sinks[i] != NULL && !word; i++) {
         if (cli->drivers->sinks[i]->accepts(url)) {
-            doctor_sink(doctor, cli, cli->drivers->sinks[i], url);
+            doctor_sink(doctor, cli->drivers->sinks[i], url, NULL);
             return true;
         }
     }

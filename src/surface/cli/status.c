@@ -141,6 +141,20 @@ static void slot_text(Buf *out, const Standing *standing) {
     buf_u8(out, '\n');
 }
 
+static void requests_text(Buf *out, const StatusFile *file) {
+    if (file->sink_requests == 0) {
+        return;
+    }
+    buf_text(out, "  requests  ");
+    text_count(out, (double)file->sink_requests);
+    buf_text(out, " by the last run");
+    if (file->month_requests_usd >= 0) {
+        buf_printf(out, "; at that rate about $%.2f a month, and $%.2f for keeping what a month adds (S3 list prices)",
+                   file->month_requests_usd, file->month_storage_usd);
+    }
+    buf_u8(out, '\n');
+}
+
 static void journal_text(Buf *out, const Standing *standing) {
     const StatusFile *file = &standing->file;
     if (standing->journal_known) {
@@ -168,7 +182,9 @@ static void journal_text(Buf *out, const Standing *standing) {
     text_bytes(out, (double)file->sink_bytes);
     buf_text(out, " by the last run; ");
     text_bytes(out, (double)file->sink_behind_bytes);
-    buf_text(out, " of the journal to publish\n  reported  ");
+    buf_text(out, " of the journal to publish\n");
+    requests_text(out, file);
+    buf_text(out, "  reported  ");
     text_duration(out, MAX(clock_wall_us() / 1000 - file->time_ms, 0));
     buf_text(out, " ago\n");
     if (file->dead_letters > 0) {

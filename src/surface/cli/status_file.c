@@ -37,6 +37,18 @@ static void tables_read(const json_t *array, Arena *arena, StatusFile *status) {
     }
 }
 
+static double dollars(const json_t *root, const char *key) {
+    const json_t *value = json_object_get(root, key);
+    return json_is_number(value) ? json_number_value(value) : -1;
+}
+
+static void requests_read(const json_t *requests, StatusFile *status) {
+    static const char *const KINDS[] = {"put", "multipart", "part", "get", "head", "list", "remove"};
+    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
+        status->sink_requests += number(requests, KINDS[i], 0);
+    }
+}
+
 static void status_read(const json_t *root, Arena *arena, StatusFile *status) {
     status->phase = text_or(text(root, "phase", arena), "?");
     status->trouble = text(root, "trouble", arena);
@@ -51,6 +63,9 @@ static void status_read(const json_t *root, Arena *arena, StatusFile *status) {
     status->sink_bytes = number(root, "sink_bytes", 0);
     status->sink_published_ms = number(root, "sink_published_ms", 0);
     status->dead_letters = number(root, "dead_letters", 0);
+    status->month_requests_usd = dollars(root, "sink_month_requests_usd");
+    status->month_storage_usd = dollars(root, "sink_month_storage_usd");
+    requests_read(json_object_get(root, "sink_requests"), status);
     tables_read(json_object_get(root, "tables"), arena, status);
 }
 
