@@ -2,8 +2,8 @@
 #include "surface/cli/help.h"
 
 #include "core/base/buf.h"
+#include "core/base/version.h"
 #include "surface/cli/output.h"
-#include "surface/cli/version.h"
 
 static void flag_line(Buf *out, const Flag *flag) {
     char left[64];

@@ -15,6 +15,11 @@ extern const FileFormat PARQUET_FORMAT;
 
 typedef struct ParquetWriter ParquetWriter;
 
+typedef struct ParquetNote {
+    Slice key;
+    Slice value;
+} ParquetNote;
+
 typedef struct ParquetWriterOptions {
     Codec codec;
     int level;
@@ -25,13 +30,17 @@ typedef struct ParquetWriterOptions {
     size_t dictionary_bytes_max; // of a column chunk; 0 = 1 MiB
     bool byte_stream_split;
     bool compatible;
-    const char *bloom_columns;
+    const char *bloom_columns; // comma-separated names, "*", or NULL
+    const ParquetNote *notes;  // the footer's key-value metadata, borrowed until the end
+    uint32_t note_count;
 } ParquetWriterOptions;
 
-// Appends to `out`, which the caller may take from and reset between calls.
+// Appends to `out`, which the caller may take from and reset between calls. The shape is borrowed.
 CHECKED bool parquet_writer_open(const Shape *shape, const ParquetWriterOptions *options, Buf *out,
                                  ParquetWriter **writer, Err *err);
-CHECKED bool parquet_writer_record(ParquetWriter *writer, const Value *values, Err *err); // one a field
+// One value a field. After ERR_VALUE the writer is as it was before: the record is left out. After any other error, and
+// any of the calls below, it can only be closed.
+CHECKED bool parquet_writer_record(ParquetWriter *writer, const Value *values, Err *err);
 
 // One leaf column of flat shapes (no LIST, STRUCT, MAP below the top), in memory order: bool uint8_t; INT32, DATE (days
 // since 1970) int32_t; INT64, TIME, TIMESTAMP… (microseconds since 1970) int64_t; FLOAT32 float; FLOAT64 double;
@@ -46,8 +55,10 @@ CHECKED bool parquet_writer_columns(ParquetWriter *writer, const ParquetColumn *
 
 CHECKED bool parquet_writer_end_group(ParquetWriter *writer, Err *err); // none is written when it is empty
 CHECKED bool parquet_writer_finish(ParquetWriter *writer, Err *err);
-size_t parquet_writer_held(const ParquetWriter *writer);       // memory
-uint64_t parquet_writer_estimate(const ParquetWriter *writer); // bytes of the open row group once written
+size_t parquet_writer_held(const ParquetWriter *writer);      // memory, within some 64 KiB
+uint64_t parquet_writer_written(const ParquetWriter *writer); // bytes that went to `out`
+uint64_t
+parquet_writer_estimate(const ParquetWriter *writer); // bytes of the open row group and the footer once written
 void parquet_writer_close(ParquetWriter *writer);
 
 // --- reading ---------------------------------------------------------------------------------------------------
