@@ -156,7 +156,8 @@ def test_statistics_hold_what_is_in_each_row_group(case):
             values = [row[i] for row in case.rows[first : first + count]]
             there = [value for value in values if value is not None]
             assert column.statistics.null_count == len(values) - len(there), name
-            if there and kind not in ("float32", "float64"):
+            # Of NaN alone, and of more than 64 bytes 0xFF, there is no bound that is short.
+            if there and kind not in ("float32", "float64") and name != "bytes_4":
                 assert column.has_column_index, name
                 check_bounds(column.statistics, name, kind, ordered(kind, there))
         first += count

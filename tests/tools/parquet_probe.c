@@ -423,7 +423,9 @@ static void sink_open(Probe *probe, const Case *this, Sink *sink) {
         return;
     }
     FileFormatOptions *options = ARENA_NEW(probe->run, FileFormatOptions);
-    *options = (FileFormatOptions){.codec = this->options.codec, .bloom_columns = this->options.bloom_columns};
+    *options = (FileFormatOptions){.codec = this->options.codec,
+                                   .compatible = this->options.compatible,
+                                   .bloom_columns = this->options.bloom_columns};
     FilePlan wanted = {.shape = &probe->shape, .part = RECORD_VALUE, .options = options};
     const FilePlan *plan = NULL;
     quit_when(probe, !PARQUET_FORMAT.plan(probe->run, &wanted, &plan, probe->err), this->name);

@@ -10,7 +10,7 @@ void dictionary_init(Dictionary *dictionary, uint32_t value_size) {
     *dictionary = (Dictionary){.value_size = value_size};
 }
 
-void dictionary_release(Dictionary *dictionary) {
+void dictionary_clear(Dictionary *dictionary) {
     buf_release(&dictionary->values);
     buf_release(&dictionary->starts);
     free(dictionary->slots);

@@ -21,7 +21,7 @@ typedef struct Dictionary {
 } Dictionary;
 
 void dictionary_init(Dictionary *dictionary, uint32_t value_size);
-void dictionary_release(Dictionary *dictionary);
+void dictionary_clear(Dictionary *dictionary);
 size_t dictionary_held(const Dictionary *dictionary);
 // Forgets all values from that number on. No value may be looked up after that: the table is not kept right.
 void dictionary_cut(Dictionary *dictionary, uint32_t count);

@@ -17,7 +17,7 @@ void leaf_release(Leaf *leaf) {
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++) {
         buf_release(bufs[i]);
     }
-    dictionary_release(&leaf->dictionary);
+    dictionary_clear(&leaf->dictionary);
 }
 
 // The pages grow untouched ahead of their size, the others are filled again and again.
@@ -116,7 +116,7 @@ static void float_put(Leaf *leaf, const Value *value) {
     }
 }
 
-bool leaf_value(Leaf *leaf, const Value *value, Err *err) {
+bool leaf_put(Leaf *leaf, const Value *value, Err *err) {
     const TreeLeaf *spec = leaf->spec;
     if (UNLIKELY(value->kind != spec->value_kind && !(spec->value_kind == VALUE_TRUE && value->kind == VALUE_FALSE))) {
         return kind_fail(leaf, err);

@@ -98,7 +98,7 @@ static inline bool leaf_is_flat(const Leaf *leaf) {
 
 // Adds a value of the leaf's kind, not NULL; the entry it belongs to is added by the caller. ERR_VALUE: out of its
 // range.
-CHECKED bool leaf_value(Leaf *leaf, const Value *value, Err *err);
+CHECKED bool leaf_put(Leaf *leaf, const Value *value, Err *err);
 static inline void leaf_entry_present(Leaf *leaf) { // flat
     if (UNLIKELY(leaf->present.size != 0)) {
         if (leaf->row_count % 8 == 0) {

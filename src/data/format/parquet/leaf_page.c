@@ -186,7 +186,7 @@ static bool dictionary_page(Leaf *leaf, const LeafOptions *options, Workbench *b
     bool mapped =
         dictionary_map(&leaf->dictionary, leaf->values.data, lengths_of(leaf), leaf->value_count, limits, indices);
     if (first && (!mapped || !dictionary_pays(leaf, options, bench, last))) {
-        dictionary_release(&leaf->dictionary);
+        dictionary_clear(&leaf->dictionary);
         leaf->state = DICTIONARY_OFF;
         return false;
     }

@@ -85,7 +85,7 @@ static bool node_write(Shredder *shredder, const TreeNode *node, const Value *va
         return nested_write(shredder, node, value, repetition);
     }
     Leaf *leaf = &shredder->leaves[node->leaf_first];
-    if (!leaf_value(leaf, value, shredder->err)) {
+    if (!leaf_put(leaf, value, shredder->err)) {
         return err_prefix(shredder->err, "column %.*s", SLICE_ARG(node->name));
     }
     if (leaf_is_flat(leaf)) {
@@ -118,7 +118,7 @@ static bool flat_write(Shredder *shredder, const Value *values) {
             }
             continue;
         }
-        if (UNLIKELY(!leaf_value(leaf, &values[i], shredder->err))) {
+        if (UNLIKELY(!leaf_put(leaf, &values[i], shredder->err))) {
             return err_prefix(shredder->err, "column %.*s", SLICE_ARG(tree->nodes[i].name));
         }
         leaf_entry_present(leaf);
