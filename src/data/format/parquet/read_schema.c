@@ -252,6 +252,7 @@ static bool walk_list(Walk *walk, const SchemaElement *repeated, bool whole, Sha
     }
     if (whole) {
         item->id = element_id(repeated);
+        child->entered = list.item_definition;
     }
     list.children = child;
     list.child_count = 1;
@@ -362,6 +363,7 @@ static bool walk_element(Walk *walk, Shape *shape, Slice *name, Node *node) {
         return false;
     }
     shape->id = element_id(element);
+    node->entered = walk->definition;
     walk->path.size = path_size;
     return true;
 }

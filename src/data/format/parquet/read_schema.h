@@ -46,6 +46,7 @@ typedef struct Leaf {
 typedef struct Node Node;
 struct Node {
     ShapeKind kind;
+    uint32_t entered;         // what holds it is there: no entry has a lower level
     uint32_t definition;      // from this level on it is not NULL
     uint32_t item_definition; // LIST, MAP: from this level on there is an item
     uint32_t repetition;      // LIST, MAP: the level of a further item

@@ -149,7 +149,7 @@ static bool read_node(ParquetReader *reader, const Node *node, uint32_t repetiti
     ColumnReader *first = &reader->columns[node->leaf];
     *value = (Value){.kind = VALUE_NULL};
     TRY(need_entry(first, err));
-    if (column_repetition(first) != repetition) {
+    if (column_repetition(first) != repetition || column_definition(first) < node->entered) {
         return levels_differ(first, err);
     }
     if (column_definition(first) < node->definition) {
