@@ -27,7 +27,8 @@ size_t compress_bound(Codec codec, size_t size);
 
 // Appends what the block holds. Fails with ERR_VALUE, and appends nothing, when it is damaged or holds more than
 // size_max. What a block says of its own size is not believed before its bytes bear it out. When the codec does not
-// tell the size (LZ4_RAW), size_max must be exact or above. GZIP takes several members.
+// tell the size (LZ4_RAW), size_max must be exact or above. GZIP takes several members, DEFLATE passes over
+// what is behind the stream's end.
 CHECKED bool decompress_block(Codec codec, Slice block, size_t size_max, Buf *out, Err *err);
 
 // A gzip member in pieces. An open stream holds up to 64 KiB.

@@ -93,7 +93,7 @@ TEST(a_bomb_is_stopped_and_cuts_are_seen) {
         CHECK(back.capacity <= 4 * MIB);
         CHECK_FAILS(decompress_block(CODECS[i], (Slice){block.data, block.size - 1}, 65 * MIB, &back, err), ERR_VALUE);
         CHECK_FAILS(decompress_block(CODECS[i], (Slice){block.data, 0}, 65 * MIB, &back, err), ERR_VALUE);
-        if (CODECS[i] != CODEC_LZ4_RAW) {
+        if (CODECS[i] != CODEC_LZ4_RAW && CODECS[i] != CODEC_DEFLATE) {
             buf_u8(&block, 0x55);
             CHECK_FAILS(decompress_block(CODECS[i], buf_slice(&block), 65 * MIB, &back, err), ERR_VALUE);
         }

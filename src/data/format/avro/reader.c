@@ -183,7 +183,8 @@ static bool decimal_value(AvroReader *reader, const AvroType *type, Slice bytes,
         }
         int digit = (int)(left % 10);
         text[--at] = (char)('0' + (digit < 0 ? -digit : digit));
-        fits = fits && (++digits <= type->shape.precision || left == 0);
+        digits++;
+        fits = fits && (digits <= type->shape.precision || left == 0);
     }
     if (negative) {
         text[--at] = '-';
@@ -522,7 +523,7 @@ static bool next_block(AvroReader *reader, Err *err) {
         return FAIL(err, ERR_VALUE, "the Avro block at byte %zu is cut off or damaged", place);
     }
     if (!unpack(reader, bytes, err)) {
-        return err_prefix(err, "the Avro block at byte %zu: ", place);
+        return err_prefix(err, "the Avro block at byte %zu", place);
     }
     reader->left = (uint64_t)records;
     if (records == 0 && reader_left(&reader->data) > 0) {
