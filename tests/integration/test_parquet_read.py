@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from parquet_values import ROOT, plain, rows_of, run_dump, same
+from parquet_values import ROOT, plain, program, rows_of, run_dump, same
 
 ROWS = 700
 UTC = datetime.timezone.utc
@@ -324,6 +324,48 @@ def test_duckdb_long(tmp_path, version):
     assert shape["fields"][4]["shape"]["kind"] == "uuid" and isinstance(uuid.UUID(rows[1][4]), uuid.UUID)
 
 
+# --- leat's own writer ----------------------------------------------------------------------------------------------
+
+
+def as_dumped(kind, value):
+    """A value as leat_parquet_probe tells it, as leat_parquet_dump prints it."""
+    if value is None:
+        return None
+    if kind in ("float32", "float64"):
+        return bytes.fromhex(value)[::-1].hex()
+    if isinstance(kind, str):
+        return value
+    if kind[0] == "decimal":
+        return format(decimal.Decimal(value).scaleb(-kind[1], decimal.Context(prec=60)), "f")
+    if kind[0] == "list":
+        return [as_dumped(kind[1], item) for item in value]
+    if kind[0] == "map":
+        return [[key, as_dumped(kind[1], item)] for key, item in value]
+    return [as_dumped(field, item) for (_, field), item in zip(kind[1], value)]
+
+
+def kind_of(shape):
+    """A dumped shape as the probe tells a type."""
+    if shape["kind"] == "decimal":
+        return ["decimal", shape["scale"]]
+    if shape["kind"] in ("list", "map"):
+        return [shape["kind"], kind_of(shape["element"])]
+    if shape["kind"] == "struct":
+        return ["struct", [[field["name"], kind_of(field["shape"])] for field in shape["fields"]]]
+    return shape["kind"]
+
+
+def test_what_leat_wrote(tmp_path):
+    subprocess.run([program("leat_parquet_probe"), tmp_path], check=True, capture_output=True, timeout=120)
+    files = sorted(tmp_path.glob("*.parquet"))
+    assert len(files) >= 10
+    for path in files:
+        with path.with_suffix(".json").open(encoding="utf-8") as file:
+            columns, _, *rows = map(json.loads, file)
+        shape = same(path, [[as_dumped(kind, value) for (_, kind), value in zip(columns, row)] for row in rows])
+        assert kind_of(shape) == ["struct", columns]
+
+
 # --- what cannot be read --------------------------------------------------------------------------------------------
 
 
@@ -383,8 +425,8 @@ def java_samples(tmp_path_factory):
     if not jars.exists():
         pytest.skip("no jars of parquet-mr: scripts/setup")
     directory = tmp_path_factory.mktemp("java")
-    program = ROOT / "tests/tools/judge/ParquetSamples.java"
-    done = subprocess.run(["java", "-cp", f"{jars}/*", str(program), str(directory)],
+    source = ROOT / "tests/tools/judge/ParquetSamples.java"
+    done = subprocess.run(["java", "-cp", f"{jars}/*", str(source), str(directory)],
                           capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr[-3000:]
     return directory

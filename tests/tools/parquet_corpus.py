@@ -1,19 +1,26 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Seeds of the Parquet fuzzers: small files of pyarrow, one for each way to write, into tests/corpus; and their
-footers and pages, cut out, for the fuzzers of the parts."""
+"""Seeds of the Parquet fuzzers: small files of pyarrow and DuckDB, one for each way to write, into tests/corpus; and
+their footers and pages, cut out, for the fuzzers of the parts. Small files of the directories that are named come too:
+what leat_parquet_probe and tests/tools/judge/ParquetSamples.java write."""
 
 import datetime
 import decimal
 import pathlib
+import shutil
 import struct
+import sys
 import uuid
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 CORPUS = pathlib.Path(__file__).resolve().parents[1] / "corpus"
+SEED_BYTES_MAX = 16384
 UTC = datetime.timezone.utc
+DUCKDB = """SELECT i, i * 0.5 AS d, 'text ' || i AS s, [i, NULL] AS l, {'x': i::DECIMAL(20,2), 'y': i % 2 = 0} AS st,
+MAP {'k': i} AS m FROM range(40) r(i)"""
 
 
 def scalars():
@@ -88,6 +95,12 @@ def main():
     times = pa.table({"t": pa.array([0, 1000], pa.timestamp("ns"))})
     write("int96", times, use_deprecated_int96_timestamps=True)
     write("lists_of_two_levels", nested(), use_compliant_nested_type=False)
+    for version in ("V1", "V2"):
+        target = CORPUS / "parquet_reader_fuzz" / f"duckdb_{version}"
+        duckdb.execute(f"COPY ({DUCKDB}) TO '{target}' (FORMAT parquet, CODEC uncompressed, PARQUET_VERSION {version})")
+    for path in (path for directory in sys.argv[1:] for path in pathlib.Path(directory).glob("*.parquet")):
+        if path.stat().st_size <= SEED_BYTES_MAX:
+            shutil.copy(path, CORPUS / "parquet_reader_fuzz" / path.stem)
     for path in sorted((CORPUS / "parquet_reader_fuzz").iterdir()):
         data = path.read_bytes()
         size = struct.unpack("<I", data[-8:-4])[0]

@@ -25,7 +25,7 @@ static bool next_mini(DeltaDecoder *decoder) {
     Reader *in = &decoder->bytes;
     decoder->mini++;
     decoder->mini_at = 0;
-    if (decoder->mini >= decoder->block_minis) {
+    if (decoder->mini >= decoder->block_minis || decoder->widths.data == NULL) {
         decoder->min_delta = (uint64_t)read_zigzag(in);
         decoder->widths = read_bytes(in, (size_t)decoder->block_minis);
         decoder->mini = 0;

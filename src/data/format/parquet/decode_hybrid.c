@@ -17,7 +17,7 @@ HybridDecoder hybrid_decoder_old(Slice bytes, uint32_t width) {
 static bool next_run(HybridDecoder *decoder) {
     Reader *bytes = &decoder->bytes;
     while (decoder->left == 0) {
-        if (decoder->old_bits || bytes->bad || bytes->at == bytes->end) {
+        if (decoder->old_bits || bytes->bad || bytes->at == NULL || bytes->at == bytes->end) {
             return false;
         }
         uint64_t head = read_varint(bytes);
