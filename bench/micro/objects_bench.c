@@ -64,8 +64,10 @@ int main(int argc, char **argv) {
     char *target = argc > 1 ? argv[1] : folder;
     char lake[512];
     snprintf(lake, sizeof(lake), "%s/leat_bench_lake", target);
-    ObjectsOptions options = {(int64_t)(128 * MIB), 60000, "json", "string", "string"};
-    SinkContext context = {"main", lake, state, &options, 16 * MIB};
+    ObjectsOptions options;
+    option_defaults(&OBJECTS_OPTIONS, &options);
+    SinkContext context = {
+        .name = "main", .url = lake, .state_directory = state, .options = &options, .memory_bytes_max = 16 * MIB};
     Sink *sink = NULL;
     bool ok = file_make_directories(state, err) && sink_open(&OBJECTS_SINK, &context, &sink, err);
     int64_t cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID), wall = now_ns(CLOCK_MONOTONIC);

@@ -41,7 +41,7 @@ def test_lost_again_and_again(leat, db, check_equal):
         check_equal(db, leat.out)
 
 
-POINTS = ["sink.after_plan", "sink.after_announce", "sink.published_one", "sink.before_done", "sink.after_checkpoint",
+POINTS = ["sink.after_plan", "sink.after_announce", "store.local.renamed", "sink.before_done", "sink.after_checkpoint",
           "sink.after_done"]  # fmt: skip
 
 

@@ -49,6 +49,8 @@ typedef struct FileFormat {
     const char *(*extension)(const FileFormatOptions *options);
     bool (*plan)(Arena *arena, const FilePlan *wanted, const FilePlan **plan, Err *err);
     bool (*open)(const FilePlan *plan, FileEncoder **encoder, Err *err);
+    // The file goes on with another plan of the same options; NULL with schema_per_file.
+    void (*change)(FileEncoder *encoder, const FilePlan *plan);
     bool (*append)(FileEncoder *encoder, const Record *record, Err *err);
     // Moves what is held to `out` as far as the format allows, to free memory: ends the block, the row group.
     bool (*flush)(FileEncoder *encoder, Err *err);

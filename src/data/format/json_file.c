@@ -352,6 +352,10 @@ static bool finish(FileEncoder *encoder, Err *err) {
     return true;
 }
 
+static void change(FileEncoder *encoder, const FilePlan *plan) {
+    ((LineFile *)encoder)->plan = (const LinePlan *)plan;
+}
+
 static void close_file(FileEncoder *encoder) {
     if (encoder != NULL) {
         LineFile *file = (LineFile *)encoder;
@@ -376,6 +380,7 @@ const FileFormat JSON_FORMAT = {
     .extension = json_extension,
     .plan = plan_json,
     .open = open_file,
+    .change = change,
     .append = append,
     .flush = flush,
     .finish = finish,
@@ -387,6 +392,7 @@ const FileFormat BYTES_FORMAT = {
     .extension = bytes_extension,
     .plan = plan_bytes,
     .open = open_file,
+    .change = change,
     .append = append,
     .flush = flush,
     .finish = finish,

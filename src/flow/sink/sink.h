@@ -18,6 +18,7 @@ typedef struct Sink Sink;
 typedef struct SinkContext {
     const char *name; // of the sink in its pipeline
     const char *pipeline;
+    const char *database;        // of the source; NULL = unknown
     const char *url;             // as the user gave it: a path or URL
     const char *state_directory; // pipelines/NAME/sinks/SINK, exists, ours alone
     const void *options;         // the driver's option struct, filled by its table
@@ -61,7 +62,8 @@ typedef struct SinkDriver {
     LogPosition (*start)(void *state);
     // SCHEMA, EVENT, CUT, in journal order. May publish at a CUT when its rules say so.
     bool (*take)(void *state, const JournalEntry *entry, Err *err);
-    // Publishes everything up to the last cut taken. At the end of a run, before a pause.
+    // Publishes everything up to the last cut taken. At the end of a run, before a pause; between groups: what a group
+    // that has no cut yet has touched may wait for it.
     bool (*flush)(void *state, Err *err);
     // Time passes without entries: rotation by age. Returns through `next_ms` in how many ms it wants to be called
     // again

@@ -2,7 +2,6 @@
 #include "flow/sink/objects/files.h"
 
 #include "core/sys/crash.h"
-#include "flow/sink/objects/names.h"
 
 #include <stdlib.h>
 
@@ -14,16 +13,48 @@ void files_init(FileList *files, Store *store, size_t memory_bytes_max) {
     *files = (FileList){.store = store, .memory_max = MAX(memory_bytes_max, 2 * CHUNK_BYTES_MIN), .chunk = chunk};
 }
 
+// --- lists -----------------------------------------------------------------------------------------------------
+
+static void unlink_from(ObjectsFile **list, const ObjectsFile *file) {
+    while (*list != NULL && *list != file) {
+        list = &(*list)->beside;
+    }
+    if (*list != NULL) {
+        *list = file->beside;
+    }
+}
+
+static void table_forget(ObjectsTable *table, ObjectsFile *file) {
+    if (file == table->sealed) { // they are published in their order
+        table->sealed = file->beside;
+        table->sealed_tail = table->sealed != NULL ? table->sealed_tail : NULL;
+        return;
+    }
+    unlink_from(&table->open, file);
+    table->last = table->last == file ? NULL : table->last;
+    if (map_find(&table->by_partition, file->partition) == file) {
+        map_remove(&table->by_partition, file->partition);
+    }
+}
+
+static void part_release(FilePart *part) {
+    if (part->encoder != NULL) {
+        part->encoder->format->close(part->encoder);
+    }
+    store_stage_abort(part->stage);
+    buf_release(&part->rest);
+    free(part->name);
+    free(part->token);
+}
+
 void files_drop(FileList *files, ObjectsFile *file) {
     *(file->previous != NULL ? &file->previous->next : &files->head) = file->next;
     *(file->next != NULL ? &file->next->previous : &files->tail) = file->previous;
-    if (file->table->active == file) {
-        file->table->active = NULL;
+    table_forget(file->table, file);
+    files->buffered -= file->memory;
+    for (int i = 0; i < PARTS; i++) {
+        part_release(&file->parts[i]);
     }
-    files->buffered -= file->buf.capacity;
-    store_stage_abort(file->stage);
-    buf_release(&file->buf);
-    free(file->token);
     free(file);
 }
 
@@ -33,76 +64,111 @@ void files_release(FileList *files) {
     }
 }
 
-static ObjectsFile *file_new(FileList *files, ObjectsTable *table, uint64_t offset, Mark from, int64_t now_ms) {
-    ObjectsFile *file = calloc(1, sizeof(*file));
+ObjectsFile *files_open(FileList *files, ObjectsTable *table, uint64_t offset, Mark from, int64_t now_ms,
+                        Slice partition) {
+    ObjectsFile *file = calloc(1, sizeof(*file) + partition.size);
     ASSERT(file != NULL);
+    uint8_t *copy = (uint8_t *)(file + 1);
     *file = (ObjectsFile){.table = table, .from = from, .since_ms = now_ms, .begin = offset, .end = offset};
-    file->cut_end = offset;
+    if (partition.size > 0) {
+        memcpy(copy, partition.data, partition.size);
+        file->partition = (Slice){copy, partition.size};
+    }
     file->previous = files->tail;
     *(files->tail != NULL ? &files->tail->next : &files->head) = file;
     files->tail = file;
-    table->active = file;
+    file->beside = table->open;
+    table->open = file;
+    table->open_count++;
+    table->last = file;
     return file;
 }
 
-ObjectsFile *files_active(FileList *files, ObjectsTable *table, uint64_t offset, Mark from, int64_t now_ms) {
-    return table->active != NULL ? table->active : file_new(files, table, offset, from, now_ms);
+static char *copy_text(Slice text) {
+    char *copy = calloc(1, text.size + 1);
+    ASSERT(copy != NULL);
+    memcpy(copy, text.data, text.size);
+    return copy;
 }
 
-// --- spilling --------------------------------------------------------------------------------------------------
-
-static bool spill(FileList *files, ObjectsFile *file, Err *err) {
-    if (file->stage == NULL) {
-        Buf name;
-        buf_init(&name, 0);
-        objects_name(&name, file->table->family, file->begin, "staged");
-        buf_u8(&name, 0);
-        bool ok = store_stage_open(files->store, (const char *)name.data, &file->stage, err);
-        buf_release(&name);
-        TRY(ok);
-    }
-    if (file->buf.size > 0) {
-        TRY(store_stage_write(file->stage, buf_slice(&file->buf), err));
-        file->staged_bytes += file->buf.size;
-        buf_reset(&file->buf);
-    }
+bool files_part(ObjectsFile *file, int part, const FilePlan *plan, const FileFormat *format, Slice name, Err *err) {
+    FilePart *made = &file->parts[part];
+    ASSERT(made->name == NULL && name.size > 0);
+    TRY(format->open(plan, &made->encoder, err));
+    made->name = copy_text(name);
     return true;
 }
 
-static void buffer_release(FileList *files, ObjectsFile *file) {
-    files->buffered -= file->buf.capacity;
-    buf_release(&file->buf);
+// --- memory ----------------------------------------------------------------------------------------------------
+
+static size_t part_memory(const FilePart *part) {
+    return part->rest.capacity + (part->encoder != NULL ? part->encoder->out.capacity + part->encoder->held : 0);
 }
 
-// Spills every buffer of at least average size, until half of the memory is free.
+static void count(FileList *files, ObjectsFile *file) {
+    size_t memory = part_memory(&file->parts[PART_VALUE]) + part_memory(&file->parts[PART_KEY]);
+    files->buffered += memory - file->memory;
+    file->memory = memory;
+}
+
+static bool part_spill(FileList *files, FilePart *part, Err *err) {
+    Buf *buf = part->encoder != NULL ? &part->encoder->out : &part->rest;
+    if (part->stage == NULL) {
+        TRY(store_stage_open(files->store, part->name, &part->stage, err));
+    }
+    if (buf->size > 0) {
+        TRY(store_stage_write(part->stage, buf_slice(buf), err));
+        part->staged_bytes += buf->size;
+    }
+    buf_reset_keep(buf, part->encoder != NULL ? 2 * files->chunk : 0); // grown by one large row: given back
+    return true;
+}
+
+// Everything that the file holds in memory goes to its stage.
+static bool file_spill(FileList *files, ObjectsFile *file, Err *err) {
+    for (int i = 0; i < PARTS; i++) {
+        FilePart *part = &file->parts[i];
+        if (part->name == NULL) {
+            continue;
+        }
+        if (part->encoder != NULL) {
+            TRY(part->encoder->format->flush(part->encoder, err));
+        }
+        TRY(part_spill(files, part, err));
+        if (part->encoder != NULL) {
+            buf_reset_keep(&part->encoder->out, 0);
+        }
+    }
+    count(files, file);
+    return true;
+}
+
+// Spills every file of at least average size, until half of the memory is free. What an encoder cannot give away stays.
 static bool spill_largest(FileList *files, Err *err) {
-    while (files->buffered > files->memory_max / 2) {
+    for (size_t before = SIZE_MAX; files->buffered > files->memory_max / 2 && files->buffered < before;) {
+        before = files->buffered;
         size_t holders = 0;
         for (ObjectsFile *file = files->head; file != NULL; file = file->next) {
-            holders += file->buf.capacity > 0 ? 1 : 0;
+            holders += file->memory > 0 ? 1 : 0;
         }
-        size_t average = files->buffered / holders;
+        size_t average = files->buffered / MAX(holders, (size_t)1);
         for (ObjectsFile *file = files->head; file != NULL; file = file->next) {
-            if (file->buf.capacity > 0 && file->buf.capacity >= average) {
-                TRY(spill(files, file, err));
-                buffer_release(files, file);
+            if (file->memory > 0 && file->memory >= MIN(average, files->chunk)) {
+                TRY(file_spill(files, file, err));
             }
         }
     }
     return true;
 }
 
-bool files_written(FileList *files, ObjectsFile *file, size_t capacity_before, size_t size_before, uint64_t end,
-                   Err *err) {
-    file->bytes += file->buf.size - size_before;
-    file->end = end;
-    files->buffered += file->buf.capacity - capacity_before;
-    if (UNLIKELY(file->buf.size >= files->chunk)) {
-        TRY(spill(files, file, err));
-        if (file->buf.capacity > 2 * files->chunk) {
-            buffer_release(files, file); // grown by one large row
+bool files_appended(FileList *files, ObjectsFile *file, Err *err) {
+    for (int i = 0; i < PARTS; i++) {
+        FilePart *part = &file->parts[i];
+        if (part->encoder != NULL && UNLIKELY(part->encoder->out.size >= files->chunk)) {
+            TRY(part_spill(files, part, err));
         }
     }
+    count(files, file);
     if (UNLIKELY(files->buffered > files->memory_max)) {
         TRY(spill_largest(files, err));
     }
@@ -111,71 +177,77 @@ bool files_written(FileList *files, ObjectsFile *file, size_t capacity_before, s
 
 // --- ends ------------------------------------------------------------------------------------------------------
 
-static void cut_file(ObjectsFile *file) {
-    file->cut_end = file->end;
-    file->cut_bytes = file->bytes;
-}
-
-void files_cut(FileList *files, ObjectsTable *table, uint64_t rotate_bytes) {
-    for (ObjectsFile *file = table->sealed; file != NULL; file = file->sealed_next) {
-        cut_file(file);
-        file->due = files->due = true;
+static bool part_seal(FileList *files, FilePart *part, Err *err) {
+    TRY(part->encoder->format->finish(part->encoder, err));
+    if (part->stage != NULL || part->encoder->out.size >= files->chunk) {
+        TRY(part_spill(files, part, err));
+    } else {
+        part->rest = part->encoder->out;
+        part->encoder->out = (Buf){0};
     }
-    table->sealed = NULL;
-    if (table->active != NULL) {
-        cut_file(table->active);
-        if (table->active->bytes >= rotate_bytes) {
-            table->active->due = files->due = true;
-        }
-    }
-}
-
-bool files_publishable(const ObjectsFile *file) {
-    return file->cut_bytes > 0 && (file->cut_bytes == file->bytes || file->staged_bytes <= file->cut_bytes);
-}
-
-void files_split(FileList *files, ObjectsFile *file, Mark cut, int64_t now_ms) {
-    if (file->cut_bytes == file->bytes) {
-        return;
-    }
-    ASSERT(files_publishable(file) && file->table->active == file);
-    ObjectsFile *rest = file_new(files, file->table, file->cut_end, cut, now_ms);
-    size_t keep = (size_t)(file->cut_bytes - file->staged_bytes);
-    buf_put(&rest->buf, slice_from(buf_slice(&file->buf), keep));
-    files->buffered += rest->buf.capacity;
-    rest->bytes = file->bytes - file->cut_bytes;
-    rest->end = file->end;
-    file->buf.size = keep;
-    file->bytes = file->cut_bytes;
-    file->end = file->cut_end;
-}
-
-bool files_seal(FileList *files, ObjectsFile *file, Mark cut, int64_t now_ms, Err *err) {
-    ASSERT(file->table->active == file);
-    if (file->cut_bytes > 0 && file->cut_bytes < file->bytes && files_publishable(file)) {
-        files_split(files, file, cut, now_ms); // what a cut stands behind need not wait for the next one
-        file->due = files->due = true;
-        return true;
-    }
-    TRY(spill(files, file, err));
-    buffer_release(files, file);
-    file->sealed_next = file->table->sealed;
-    file->table->sealed = file;
-    file->table->active = NULL;
+    part->encoder->format->close(part->encoder);
+    part->encoder = NULL;
     return true;
+}
+
+bool files_seal(FileList *files, ObjectsTable *table, Err *err) {
+    ObjectsFile *in_order = NULL; // `open` has the newest first
+    while (table->open != NULL) {
+        ObjectsFile *file = table->open;
+        table->open = file->beside;
+        file->beside = in_order;
+        in_order = file;
+    }
+    table->last = NULL;
+    table->open_count = 0;
+    table->records = 0;
+    table->sealed_end = table->next;
+    map_release(&table->by_partition);
+    table->by_partition = (Map){0};
+    bool ok = true;
+    while (in_order != NULL) {
+        ObjectsFile *file = in_order;
+        in_order = file->beside;
+        file->beside = NULL;
+        *(table->sealed_tail != NULL ? &table->sealed_tail->beside : &table->sealed) = file;
+        table->sealed_tail = file;
+        for (int i = 0; ok && i < PARTS; i++) {
+            ok = file->parts[i].encoder == NULL || part_seal(files, &file->parts[i], err);
+        }
+        count(files, file);
+    }
+    if (ok && UNLIKELY(files->buffered > files->memory_max)) {
+        ok = spill_largest(files, err);
+    }
+    return ok || err_frame(err, __FILE__, __LINE__);
 }
 
 bool files_finish(FileList *files, ObjectsFile *file, Err *err) {
-    ASSERT(file->token == NULL && file->cut_bytes == file->bytes && file->bytes > 0);
-    TRY(spill(files, file, err));
-    buffer_release(files, file);
-    char token[STORE_TOKEN_BYTES_MAX];
-    StoreStage *stage = file->stage;
-    file->stage = NULL; // released by the finish, whatever comes of it
-    CRASH_POINT("sink.before_finish");
-    TRY(store_stage_finish(stage, token, err));
-    CRASH_POINT("sink.after_finish");
-    file->token = strdup(token);
-    ASSERT(file->token != NULL);
+    for (int i = 0; i < PARTS; i++) {
+        FilePart *part = &file->parts[i];
+        if (part->name == NULL) {
+            continue;
+        }
+        ASSERT(part->token == NULL && part->encoder == NULL);
+        TRY(part_spill(files, part, err));
+        char token[STORE_TOKEN_BYTES_MAX];
+        StoreStage *stage = part->stage;
+        part->stage = NULL; // released by the finish, whatever comes of it
+        CRASH_POINT("sink.before_finish");
+        TRY(store_stage_finish(stage, token, err));
+        CRASH_POINT("sink.after_finish");
+        part->token = copy_text(slice_of(token));
+    }
+    count(files, file);
     return true;
+}
+
+uint64_t file_bytes(const ObjectsFile *file) {
+    return file->parts[PART_VALUE].staged_bytes + file->parts[PART_KEY].staged_bytes;
+}
+
+uint64_t file_estimate(const ObjectsFile *file) {
+    const FileEncoder *value = file->parts[PART_VALUE].encoder, *key = file->parts[PART_KEY].encoder;
+    uint64_t bytes = value != NULL ? value->estimate : 0;
+    return key != NULL && key->estimate > bytes ? key->estimate : bytes;
 }

@@ -6,11 +6,18 @@
 // files count as published: recovery finishes the plan before anything else.
 //
 // The file (v = LEB128 varint, s = v size and bytes):
-//     "leat objects sink state\n", u32le version = 2, u32le CRC-32C of all that follows,
+//     "leat objects sink state\n", u32le version = 3, u32le CRC-32C of all that follows,
 //     s owner, v start.position, v start.sequence, v start.epoch,
-//     v count of topics, each: s name, s family, v committed, v epoch,
+//     v bytes of the list of names that count,
+//     v count of topics, each: s name, v committed, v epoch, v count of patterns, each: s pattern (names.h),
 //     v count of planned files, each: s token, s name,
-//     s checkpoint (version 1 ends before it)
+//     s checkpoint
+// Versions 1 and 2 had no list of names, and each topic s name, s family (what its names began with), v committed,
+// v epoch; version 1 had no checkpoint.
+//
+// STATE_DIRECTORY/names lists the names that were planned and that no pattern and offset tells of (those with a
+// message-id), so that they can be purged. It is appended to and made durable before the plan that holds its length:
+//     each name: v bytes that it shares with the one before, s the rest
 #ifndef LEAT_FLOW_SINK_OBJECTS_PLAN_H
 #define LEAT_FLOW_SINK_OBJECTS_PLAN_H
 
@@ -29,7 +36,8 @@ typedef struct Mark {
 
 typedef struct PlanTopic {
     Slice name;
-    Slice family;       // of its files' names, see names.h; to find them when they are to be purged
+    const Slice *patterns; // of its files' names, see names.h; to find them when they are to be purged
+    size_t pattern_count;
     uint64_t committed; // offsets below are published, or in the plan
     uint64_t epoch;     // of the cut that ended what was last published
 } PlanTopic;
@@ -40,8 +48,9 @@ typedef struct PlanItem {
 } PlanItem;
 
 typedef struct Plan {
-    Slice owner; // of the staged bytes in the store
-    Mark start;  // where to read the journal from
+    Slice owner;          // of the staged bytes in the store
+    Mark start;           // where to read the journal from
+    uint64_t names_bytes; // of the list of names
     const PlanTopic *topics;
     size_t topic_count;
     const PlanItem *items; // none: the plan is done
@@ -52,6 +61,12 @@ typedef struct Plan {
 void plan_encode(Buf *buf, const Plan *plan);
 // Borrows from `bytes`. ERR_STATE_CORRUPT, ERR_FORMAT_NEWER.
 CHECKED bool plan_decode(Slice bytes, Arena *arena, Plan *plan, Err *err);
+
+// Appends to the list of names behind `size` bytes, what else is there is dropped; durable on return.
+CHECKED bool plan_names_append(const char *state_directory, uint64_t *size, const Slice *names, size_t count, Err *err);
+// Calls `visit` with each of the names in the first `size` bytes; it returns false to stop.
+CHECKED bool plan_names_each(const char *state_directory, uint64_t size,
+                             bool (*visit)(void *context, Slice name, Err *err), void *context, Err *err);
 
 // ERR_NOT_FOUND when there is none.
 CHECKED bool plan_load(const char *state_directory, Arena *arena, Plan *plan, Err *err);

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         err_clear(err);
     }
     buf_put(&buf, magic);
-    buf_u32le(&buf, 1);
+    buf_u32le(&buf, size > 0 && data[0] % 2 == 0 ? 1 + data[0] / 2 % 2 : 3);
     buf_u32le(&buf, digest_crc32c(0, (Slice){data, size}));
     buf_bytes(&buf, data, size);
     if (plan_decode(buf_slice(&buf), &arena, &plan, err)) {

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Publishing of the objects sink: plan, then publish; recovery; purging. See plan.h.
+#ifndef LEAT_FLOW_SINK_OBJECTS_PUBLISH_H
+#define LEAT_FLOW_SINK_OBJECTS_PUBLISH_H
+
+#include "flow/sink/objects/work.h"
+
+// From where the journal is needed when nothing more is published.
+Mark publish_start(const Objects *sink);
+// Publishes the tables that are due and that a cut stands behind.
+CHECKED bool publish_due(Objects *sink, Err *err);
+// The start moves on although nothing is published, so that the journal can be trimmed.
+CHECKED bool publish_advance(Objects *sink, int64_t age_min_ms, Err *err);
+CHECKED bool publish_state_save(Objects *sink, Mark start, const PlanItem *items, size_t item_count, Err *err);
+// Finishes the plan that a crash left, if any.
+CHECKED bool publish_recover(Objects *sink, const Plan *plan, Arena *scratch, Err *err);
+// Takes over what the target's checkpoint says is published.
+void publish_recall(Objects *sink, const Checkpoint *checkpoint);
+// Removes everything that the state says was published.
+CHECKED bool publish_purge(Store *store, const char *state_directory, const Plan *plan, Err *err);
+
+#endif

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The live state of an objects sink, shared by its parts: take.c takes the journal's entries in, publish.c publishes.
+#ifndef LEAT_FLOW_SINK_OBJECTS_WORK_H
+#define LEAT_FLOW_SINK_OBJECTS_WORK_H
+
+#include "flow/sink/objects/checkpoint.h"
+#include "flow/sink/objects/files.h"
+#include "flow/sink/objects/partition.h"
+#include "flow/sink/sink.h"
+
+// What is compiled for one schema of one table.
+struct ObjectsShape {
+    Schema schema;
+    RecordPlan *record; // NULL: no record need be made
+    const FilePlan *plans[PARTS];
+    Slice patterns[PARTS]; // of names
+    PartitionPlan partition;
+};
+
+// Tables, counted; grown by tables_add.
+typedef struct TableList {
+    ObjectsTable **at;
+    size_t count, capacity;
+} TableList;
+
+typedef struct Objects {
+    Arena run; // tables, what is compiled for them
+    Arena record;
+    const char *state_directory;
+    Slice connector;
+    EnvelopeOptions envelope_options;
+    ObjectsOptions options;
+    Rules rules;
+    Partitioner partitioner;
+    Store *store;
+    FileList files;
+    Slice owner;
+    TableList tables;
+    TableList group;    // touched since the last cut
+    TableList due;      // with sealed files, or due_all
+    Map by_topic;       // name -> ObjectsTable
+    Map shapes;         // table and schema id -> ObjectsShape
+    ObjectsTable *last; // of the last record: most come in runs
+    Buf text;           // a partition, a name
+    const char *pipeline;
+    bool complete;                 // see SinkContext
+    const JournalReader *reader;   // that gave the last cut
+    char tag[STORE_TAG_BYTES_MAX]; // of the checkpoint in the target
+    Buf checkpoint;                // encoded: what the target will hold once the plan is published
+    Buf journal_state;             // as the target's checkpoint has it
+    Mark published;                // the cut that the target's checkpoint is of
+    Mark start;                    // durable
+    Mark cut;                      // the last one taken
+    uint64_t names_bytes;
+    int64_t saved_ms;         // monotonic, of the last state written
+    int64_t next_schedule_ms; // wall clock, of the next scheduled rotation
+    bool plain;               // a table has one file at a time, with values alone
+    bool broken;              // after an error nothing but close: the state on disk is what holds
+    Err error;
+    SinkStats stats;
+} Objects;
+
+void tables_add(TableList *list, ObjectsTable *table);
+ObjectsTable *objects_table_add(Objects *sink, Slice topic);
+// The table is published at the next cut: its sealed files, and with `all` its open ones.
+void objects_due(Objects *sink, ObjectsTable *table, bool all);
+
+// take.c
+CHECKED bool objects_take_event(Objects *sink, const JournalEntry *entry, Err *err);
+CHECKED bool objects_take_cut(Objects *sink, const JournalEntry *entry, Err *err);
+// Marks what is due by age or by the clock.
+void objects_mark_old(Objects *sink);
+// How long the durable start may stay behind when nothing is published.
+int64_t objects_patience_ms(const Objects *sink);
+// Of the next scheduled rotation after this moment, wall clock.
+int64_t objects_schedule_next(const Objects *sink, int64_t wall_ms);
+
+#endif
