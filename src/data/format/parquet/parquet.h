@@ -63,8 +63,12 @@ void parquet_writer_close(ParquetWriter *writer);
 
 // --- reading ---------------------------------------------------------------------------------------------------
 
-// All that leat writes, and what other writers make of the same shapes. A file is read through a function, so it may
-// lie in a store.
+// All that leat writes, and what other writers make of the same shapes: every encoding, both page versions, checksums
+// where there are any; read_schema.h says what becomes of types that shapes do not have. Not read: encryption, LZO,
+// BROTLI, Hadoop's LZ4, decimals above 38 digits. A file is read through a function, so it may lie in a store.
+//
+// Held at a time: a page (512 MiB at most) and the dictionary of each column, the metadata of one row group, the lists
+// of one record (512 MiB at most). ERR_VALUE names column, row group and page, counted from 0 (dictionaries too).
 typedef struct ParquetFile {
     void *context;
     uint64_t size;

@@ -150,6 +150,10 @@ static bool fill_leaf(Walk *walk, const SchemaElement *element, Leaf *leaf) {
     case PHYSICAL_INT32:
     case PHYSICAL_INT64:
         integer_leaf(element, leaf);
+        if ((leaf->kind == SHAPE_TIME || leaf->kind == SHAPE_TIMESTAMP || leaf->kind == SHAPE_TIMESTAMPTZ) &&
+            (leaf->unit < UNIT_MILLIS || leaf->unit > UNIT_NANOS)) {
+            return REFUSE(walk, "times in a unit (%d) that is not known", (int)leaf->unit);
+        }
         break;
     case PHYSICAL_INT96:
         leaf_is(leaf, SHAPE_TIMESTAMP, CONVERT_INT96);
