@@ -54,6 +54,27 @@ def process_rss(pid, field="VmHWM"):
     return 0
 
 
+def ended_children_cpu(pid):
+    """CPU seconds of the children of a process that have ended: of a server, its clients' backends."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) / TICK
+
+
+def backends(server):
+    """Processes that serve a client."""
+    found = {}
+    for pid in postgres.child_pids(server.process.pid):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                title = file.read()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if title.startswith((b"postgres: walsender", b"postgres: " + postgres.OS_USER.encode() + b" ")):
+            found[pid] = title
+    return found
+
+
 class Watch(threading.Thread):
     """Looks at a program and at the walsender that it gets, until it ends: peak RSS (wait4's would count what the
     parent had before exec), and the walsender's CPU seconds."""
@@ -66,14 +87,7 @@ class Watch(threading.Thread):
         self.start()
 
     def find(self):
-        for pid in postgres.child_pids(self.server.process.pid):
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    if file.read().startswith(b"postgres: walsender"):
-                        return pid
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-        return None
+        return next((p for p, title in backends(self.server).items() if title.startswith(b"postgres: walsender")), None)
 
     def run(self):
         while not self.done.wait(0.02):
@@ -92,15 +106,18 @@ class Watch(threading.Thread):
 
 
 class Usage:
-    """A program that has ended: its seconds, CPU seconds, peak RSS, output, and its walsender's CPU seconds."""
+    """A program that has ended: its seconds, CPU seconds, peak RSS, output, the CPU seconds of its walsender and of
+    all backends that it had (walsender included)."""
 
-    def __init__(self, seconds, cpu, watch, out):
+    def __init__(self, seconds, cpu, watch, out, backends_seconds):
         self.seconds, self.cpu, self.out = seconds, cpu, out
-        self.rss_kib, self.sender = watch.rss_kib, watch.sender_seconds
+        self.rss_kib, self.sender, self.backends = watch.rss_kib, watch.sender_seconds, backends_seconds
 
 
 def measure(argv, server=None, env=None):
     """Runs a program to its end."""
+    others = backends(server) if server else {}
+    before = ended_children_cpu(server.process.pid) if server else 0
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         began = time.monotonic()
         process = subprocess.Popen(
@@ -115,7 +132,11 @@ def measure(argv, server=None, env=None):
         err.seek(0)
         if process.returncode != 0:
             raise RuntimeError(f"{argv[0]} ended with {process.returncode}: {err.read().decode()[-2000:]}")
-        return Usage(seconds, usage.ru_utime + usage.ru_stime, watch, out.read().decode())
+        served = 0
+        if server:
+            wait_until(lambda: backends(server).keys() <= others.keys(), "the program's backends have ended")
+            served = ended_children_cpu(server.process.pid) - before
+        return Usage(seconds, usage.ru_utime + usage.ru_stime, watch, out.read().decode(), served)
 
 
 class Program:
@@ -172,35 +193,39 @@ class Bench:
         return database
 
     def pgbench(self, database, script, rate, seconds, clients=4, mode="prepared"):
-        """Steady traffic: `rate` transactions a second of `script`, in the background."""
-        file = self.directory / "traffic.sql"
-        file.write_text(script)
+        """Steady traffic: `rate` transactions a second of `script`, or of one of several, in the background."""
+        files = []
+        for i, text in enumerate([script] if isinstance(script, str) else script):
+            file = self.directory / f"traffic_{i}.sql"
+            file.write_text(text)
+            files += ["-f", file]
         return Program([
-            self.server.bin / "pgbench", "-n", "-f", file, "-R", rate, "-c", clients, "-j", 1, "-T", seconds,
+            self.server.bin / "pgbench", "-n", *files, "-R", rate, "-c", clients, "-j", 1, "-T", seconds,
             "-M", mode, database.server.conninfo(database.name),
         ])  # fmt: skip
 
 
-def drain(database, tcp, directory, name, table, server=None):
-    """leat_drain: the source's half alone."""
+def drain(database, tcp, directory, name, table, server=None, connections=0):
+    """leat_drain: the source's half alone; with connections, a snapshot by so many."""
     url = database.tcp_url if tcp else database.url
-    return measure([BUILD / "leat_drain", url, directory, name, f"public.{table}"], server)
+    return measure([BUILD / "leat_drain", url, directory, name, f"public.{table}", connections], server)
 
 
-def sync(bench, database, sink, name, *more):
+def sync(bench, database, sink, name, *more, format="json", env=None):
     """leat sync, to the end of what is there."""
     return measure(
-        [LEAT, "sync", database.url, sink, "--format", "json", "--name", name, "--log-level", "warn", *more],
-        bench.server, bench.env,
+        [LEAT, "sync", database.url, sink, "--format", format, "--name", name, "--log-level", "warn", *more],
+        bench.server, {**bench.env, **(env or {})},
     )  # fmt: skip
 
 
-def follow(bench, database, sink, name, *more):
+def follow(bench, database, sink, name, *more, format="json", env=None):
     """leat sync --follow, streaming when this returns."""
     log = bench.directory / f"{name}.log"
     program = Program(
-        [LEAT, "sync", database.url, sink, "--format", "json", "--follow", "--name", name, *more], bench.env, log
-    )
+        [LEAT, "sync", database.url, sink, "--format", format, "--follow", "--name", name, *more],
+        {**bench.env, **(env or {})}, log,
+    )  # fmt: skip
 
     def streams():
         if program.process.poll() is not None:
@@ -215,17 +240,39 @@ def journal_count(path):
     return json.loads(measure([BUILD / "leat_read", "count", path]).out)
 
 
-def files_rows(sink):
-    """Rows in the JSON files below a folder, and the sum of their ids, by DuckDB."""
+def duck():
+    """DuckDB with its Avro extension, from its package: nothing is installed."""
     import duckdb
+    import duckdb_extension_avro
 
-    files = [str(path) for path in pathlib.Path(sink).rglob("*.json*")]
+    connection = duckdb.connect()
+    (version,) = connection.execute("select library_version from pragma_version()").fetchone()
+    (folder,) = duckdb_extension_avro.__path__
+    connection.execute(f"load '{folder}/extensions/{version}/avro.duckdb_extension'")
+    return connection
+
+
+def files_rows(sink, format="json"):
+    """Rows in the files below a folder, how many ids, and the sum of them, by DuckDB."""
+    files = [str(path) for path in pathlib.Path(sink).rglob(f"*.{format}*")]
     if not files:
         return 0, 0, 0
-    return duckdb.sql(
-        f"select count(*), count(distinct id), sum(id)::hugeint from read_json({files!r}, format='newline_delimited',"
-        " columns={id: 'bigint'})"
-    ).fetchone()
+    reader = {
+        "json": f"read_json({files!r}, format='newline_delimited', columns={{id: 'bigint'}})",
+        "parquet": f"read_parquet({files!r})",
+        "avro": f"read_avro({files!r})",
+    }[format]
+    return duck().sql(f"select count(*), count(distinct id), sum(id)::hugeint from {reader}").fetchone()
+
+
+def files_check(sink, format, rows):
+    """The files hold the ids 1 to rows, each once."""
+    seen = files_rows(sink, format)
+    assert seen == (rows, rows, rows * (rows + 1) // 2), seen
+
+
+def files_bytes(sink):
+    return sum(path.stat().st_size for path in pathlib.Path(sink).rglob("*") if path.is_file())
 
 
 def us_per_row(seconds, rows):

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The source's half alone: PostgreSQL into a durable journal, no sink. For benchmarks of that half.
 //
-//     leat_drain URL DIRECTORY NAME [TABLES]     prints {"changes":…,"seconds":…,"cpu_seconds":…,"max_rss_kib":…,…}
+//     leat_drain URL DIRECTORY NAME [TABLES [CONNECTIONS]]
+//
+// With connections (not 0), a snapshot comes first, read by so many.
+// It prints {"changes":…,"seconds":…,"cpu_seconds":…,"max_rss_kib":…,…}
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
@@ -9,6 +12,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 static volatile bool stop;
@@ -27,9 +31,10 @@ static void on_signal(int signal) {
 
 int main(int argc, char **argv) {
     if (argc < 4) {
-        fprintf(stderr, "usage: leat_drain URL DIRECTORY NAME [TABLES]\n");
+        fprintf(stderr, "usage: leat_drain URL DIRECTORY NAME [TABLES [CONNECTIONS]]\n");
         return 2;
     }
+    int connections = argc > 5 ? (int)strtol(argv[5], NULL, 10) : 0;
     signal(SIGTERM, on_signal);
     signal(SIGPIPE, SIG_IGN);
     Err err[1] = {{0}};
@@ -41,9 +46,10 @@ int main(int argc, char **argv) {
                              .url = argv[1],
                              .tables = argc > 4 ? argv[4] : "",
                              .detach = "resync",
-                             .snapshot_connections = 2, .catalog_interval_ms = 30000,
+                             .snapshot_connections = connections > 0 ? connections : 2,
+                             .catalog_interval_ms = 30000,
                              .slot_create_timeout_ms = 10000,
-                             .mode = SOURCE_NO_SNAPSHOT,
+                             .mode = connections > 0 ? SOURCE_ONCE : SOURCE_NO_SNAPSHOT,
                              .directory = argv[2],
                              .spool_options = options,
                              .stop = &stop,
