@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/sink/objects/options.h"
 
+#include "data/format/avro/avro.h"
 #include "data/format/flat.h"
 #include "data/format/json_file.h"
 #include "data/format/parquet/parquet.h"
@@ -10,7 +11,7 @@
 
 // name, type, flags, offset, default, min, max, choices, text
 static const OptionSpec SPECS[] = {
-    {"format", OPTION_CHOICE, 0, AT(format), "json", 0, 0, "json,parquet,bytes", "The form of the files."},
+    {"format", OPTION_CHOICE, 0, AT(format), "json", 0, 0, "json,avro,parquet,bytes", "The form of the files."},
     {"envelope", OPTION_CHOICE, 0, AT(envelope), "flat", 0, 0, "flat",
      "What a change becomes: the row and leat's own fields (flat), or key and envelope as Debezium writes them."},
     {"file.compression", OPTION_CHOICE, 0, AT(compression), "default", 0, 0,
@@ -66,7 +67,7 @@ static const OptionSpec SPECS[] = {
      "The folder of tombstones' keys."},
     {"store.kafka.keys", OPTION_BOOL, 0, AT(store_keys), "false", 0, 0, NULL,
      "Beside each file one of the records' keys, .keys.EXTENSION."},
-    {"keys.format", OPTION_CHOICE, 0, AT(keys_format), "same", 0, 0, "same,json,parquet,bytes",
+    {"keys.format", OPTION_CHOICE, 0, AT(keys_format), "same", 0, 0, "same,json,avro,parquet,bytes",
      "The form of the keys' files."},
     {"store.kafka.headers", OPTION_BOOL, 0, AT(store_headers), "false", 0, 0, NULL,
      "Refused: records from a database have no headers."},
@@ -95,6 +96,7 @@ typedef struct FormatRow {
 
 static const FormatRow FORMATS[] = {
     {&JSON_FORMAT, "none gzip"},
+    {&AVRO_FORMAT, "snappy none deflate zstd"},
     {&PARQUET_FORMAT, "zstd none gzip snappy lz4"},
     {&BYTES_FORMAT, "none gzip"},
 };
@@ -198,10 +200,10 @@ static bool time_make(Arena *arena, Rules *rules, Err *err) {
     const char *format = options->path_format;
     rules->duration_ms = options->partition_duration_ms;
     if (is(options->partitioner, "daily")) {
-        format = arena_printf(arena, "'year'=YYYY'%s''month'=MM'%s''day'=dd", d, d);
+        format = arena_printf(arena, "'year'=YYYY'%smonth'=MM'%sday'=dd", d, d);
         rules->duration_ms = DAY_MS;
     } else if (is(options->partitioner, "hourly")) {
-        format = arena_printf(arena, "'year'=YYYY'%s''month'=MM'%s''day'=dd'%s''hour'=HH", d, d, d);
+        format = arena_printf(arena, "'year'=YYYY'%smonth'=MM'%sday'=dd'%shour'=HH", d, d, d);
         rules->duration_ms = DAY_MS / 24;
     } else if (format[0] == '\0' || rules->duration_ms <= 0) {
         FAIL(err, ERR_OPTION, "partitioner=time needs path.format and partition.duration.ms above 0");
