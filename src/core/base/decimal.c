@@ -241,6 +241,22 @@ void decimal_text(Buf *buf, Slice decimal) {
     buf_advance(buf, (size_t)(at - room));
 }
 
+// A number of up to four digits of base 10000, which most are, and its power of ten apart from them.
+static bool short_to_int128(const uint8_t *digits, int32_t count, int32_t exponent, Int128 *units) {
+    static const int64_t POWERS[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+    int32_t shift = exponent < 0 ? -exponent : exponent;
+    int64_t number = 0, power = POWERS[shift / 2] * POWERS[shift - shift / 2];
+    for (int32_t i = 0; i < count; i++) {
+        number = number * 10000 + digit_at(digits, count, i);
+    }
+    if (exponent < 0) {
+        *units = number / power;
+        return number % power == 0;
+    }
+    *units = (Int128)number * power;
+    return true;
+}
+
 bool decimal_to_int128(Slice decimal, int32_t scale, Int128 *units) {
     uint16_t sign = decimal_sign(decimal);
     int32_t count = (int32_t)load_u16be(decimal.data);
@@ -253,6 +269,12 @@ bool decimal_to_int128(Slice decimal, int32_t scale, Int128 *units) {
     *units = 0;
     if (count == 0) {
         return true;
+    }
+    int64_t exponent = ((int64_t)weight - (count - 1)) * 4 + scale;
+    if (LIKELY(count <= 4 && exponent >= -16 && exponent <= 16)) {
+        bool exact = short_to_int128(digits, count, (int32_t)exponent, units);
+        *units = sign == DECIMAL_NEGATIVE ? -*units : *units;
+        return exact;
     }
     // Decimal digit i stands for 10^(weight * 4 + 3 - i + scale) units; they end at the units' own digit.
     int64_t last = (int64_t)weight * 4 + 3 + scale;

@@ -92,6 +92,21 @@ TEST(decimal_from_int64_covers_its_range) {
     CHECK(slice_equal(decimal_from_int64(arena, 123456, 3), decimal_of("123.456")));
 }
 
+TEST(decimal_to_int128_of_every_length_and_scale) {
+    for (int64_t number = 1; number < INT64_MAX / 30; number = number * 3 + 7) {
+        for (uint32_t scale = 0; scale <= 18; scale++) {
+            Slice decimal = decimal_from_int64(arena, -number, scale);
+            Int128 units = 0, power = 1;
+            for (int32_t more = 0; more <= 18; more++, power *= 10) {
+                CHECK(decimal_to_int128(decimal, (int32_t)scale + more, &units) && units == -number * power);
+                bool exact = number % (int64_t)power == 0;
+                CHECK(decimal_to_int128(decimal, (int32_t)scale - more, &units) == exact);
+                CHECK(!exact || units == -(number / (int64_t)power));
+            }
+        }
+    }
+}
+
 TEST(decimal_to_int128_is_exact_or_nothing) {
     Int128 units;
     CHECK(decimal_to_int128(decimal_of("123.45"), 2, &units) && units == 12345);
