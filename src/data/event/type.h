@@ -52,7 +52,7 @@ struct Type {
     int32_t scale;        // DECIMAL with a precision: digits after the point (PostgreSQL allows -1000 to 1000)
     uint32_t source_id;   // the source's own number for it (PostgreSQL: type OID); 0 = unknown
     Slice source_name;    // the source's own name, schema-qualified only when needed: "numeric", "citext", "mood"
-    const Type *element;  // LIST, RANGE, MULTIRANGE (the range's bound type), MAP (values; keys are strings)
+    const Type *element;  // LIST, RANGE, MULTIRANGE (the range's bound type), MAP (values; NULL = strings, as keys are)
     const Field *fields;  // STRUCT
     uint32_t field_count; // STRUCT
     const Slice *labels;  // ENUM, in sort order

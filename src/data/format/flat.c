@@ -111,10 +111,17 @@ static bool decimal_shape(const Type *type, Shape *shape) {
     return true;
 }
 
+static const Type STRING_TYPE = {.kind = TYPE_STRING};
+
+static const Type *element_of(const Type *type) {
+    return type->element == NULL && type->kind == TYPE_MAP ? &STRING_TYPE : type->element;
+}
+
 static bool type_valid(const Type *type) {
     bool nested =
         type->kind == TYPE_LIST || type->kind == TYPE_MAP || type->kind == TYPE_RANGE || type->kind == TYPE_MULTIRANGE;
-    return type->kind < TYPE_KIND_COUNT && (!nested || (type->element != NULL && type_valid(type->element)));
+    const Type *element = element_of(type);
+    return type->kind < TYPE_KIND_COUNT && (!nested || (element != NULL && type_valid(element)));
 }
 
 static bool shape_make(Arena *arena, const Type *type, bool exact_text, Shape *shape, Step *step, Err *err);
@@ -162,7 +169,7 @@ static bool shape_make(Arena *arena, const Type *type, bool exact_text, Shape *s
         shape->element = element;
         step->inner = inner;
         step->inner_count = 1;
-        return shape_make(arena, type->element, exact_text, element, inner, err);
+        return shape_make(arena, element_of(type), exact_text, element, inner, err);
     }
     return true;
 }
@@ -219,14 +226,11 @@ static Value text_make(Arena *scratch, const Step *step, const Value *from) {
     return to;
 }
 
-// What the text forms take for granted of a value: that it is one of its type, and its items too.
-static bool value_fits(const Type *type, const Value *value);
-
 static bool items_fit(const Type *type, const Value *value) {
     for (size_t i = 0; i < value->items.count; i++) {
         const Value *item = &value->items.at[i];
         bool deeper = type->kind == TYPE_LIST && item->kind == VALUE_LIST && type->element->kind != TYPE_LIST;
-        const Type *of = deeper ? type : type->element;
+        const Type *of = deeper ? type : element_of(type);
         if (type->kind == TYPE_STRUCT) {
             of = &type->fields[i].type;
         } else if (type->kind == TYPE_MAP && i % 2 == 0) {
@@ -235,7 +239,7 @@ static bool items_fit(const Type *type, const Value *value) {
             }
             continue;
         }
-        if (!value_is_absent(item) && !value_fits(of, item)) {
+        if (!value_is_absent(item) && (of == NULL || !flat_value_valid(of, item))) {
             return false;
         }
     }
@@ -251,7 +255,7 @@ static bool decimal_bytes_valid(Slice bytes) {
     return bytes.size >= DECIMAL_HEAD_BYTES && bytes.size == DECIMAL_HEAD_BYTES + (size_t)load_u16be(bytes.data) * 2;
 }
 
-static bool value_fits(const Type *type, const Value *value) {
+bool flat_value_valid(const Type *type, const Value *value) {
     if (type->kind == TYPE_BOOL) {
         return value->kind == VALUE_FALSE || value->kind == VALUE_TRUE;
     }
@@ -266,7 +270,7 @@ static bool value_fits(const Type *type, const Value *value) {
     case VALUE_DATE:
         return value->integer >= INT32_MIN && value->integer <= INT32_MAX;
     case VALUE_LIST:
-        return items_fit(type, value);
+        return type->element != NULL && items_fit(type, value);
     case VALUE_MAP:
         return value->items.count % 2 == 0 && items_fit(type, value);
     case VALUE_STRUCT:
@@ -444,7 +448,7 @@ static bool step_run(FlatPlan *plan, Arena *scratch, const Step *step, const Val
         return true;
     case STEP_TEXT:
     case STEP_JSON:
-        if (UNLIKELY(!value_fits(step->type, from))) {
+        if (UNLIKELY(!flat_value_valid(step->type, from))) {
             return mismatch(step, from, err);
         }
         *to = text_make(scratch, step, from);
@@ -552,6 +556,7 @@ static bool flat_make(RecordPlan *base, Arena *scratch, const Event *event, Reco
     TRY(own_run(plan, scratch, event, err));
     record->value = plan->row;
     record->key = NULL;
+    record->skipped = false;
     if (UNLIKELY(row == NULL)) {
         memset(plan->row, 0, plan->column_count * sizeof(Value)); // VALUE_NULL
         return true;

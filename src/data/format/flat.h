@@ -32,5 +32,8 @@ extern const Envelope FLAT_ENVELOPE;
 
 // The shape of a column of that type, optional. False with ERR_TABLE: the type is malformed.
 CHECKED bool flat_shape(Arena *arena, const Type *type, const EnvelopeOptions *options, Shape *shape, Err *err);
+// What the text forms (data/format/text.h) take for granted of a value: that it is one of its type, its items too.
+// Not NULL.
+bool flat_value_valid(const Type *type, const Value *value);
 
 #endif

@@ -7,7 +7,6 @@
     { (const uint8_t *)(text), sizeof(text) - 1 }
 
 static const Type INT32_TYPE = {.kind = TYPE_INT32};
-static const Type STRING_TYPE = {.kind = TYPE_STRING};
 static const Type NUMERIC_TYPE = {.kind = TYPE_DECIMAL, .precision = 5, .scale = 2};
 static const Field FIELDS[] = {{NAME("a"), {.kind = TYPE_INT16}}, {NAME("b"), {.kind = TYPE_DATE}}};
 
@@ -110,6 +109,7 @@ TEST(flat_each_type_has_its_shape) {
     check_shape((Type){.kind = TYPE_LIST, .element = &NUMERIC_TYPE}, false, "list<decimal(5,2)?>?");
     check_shape((Type){.kind = TYPE_LIST, .element = &NUMERIC_TYPE}, true, "string?");
     check_shape((Type){.kind = TYPE_MAP, .element = &STRING_TYPE}, false, "map<string?>?");
+    check_shape(KIND(TYPE_MAP), false, "map<string?>?"); // hstore: values are strings
     Type composite = {.kind = TYPE_STRUCT, .fields = FIELDS, .field_count = 2};
     check_shape(composite, false, "struct{a int32?, b date?}?");
     check_shape(composite, true, "struct{a int32?, b string?}?");

@@ -79,6 +79,8 @@ static void write_struct(Buf *buf, const JsonOptions *options, const Type *type,
 }
 
 static void write_map(Buf *buf, const JsonOptions *options, const Type *type, const Value *value) {
+    static const Type STRINGS = {.kind = TYPE_STRING};
+    const Type *element = type->element != NULL ? type->element : &STRINGS;
     buf_u8(buf, '{');
     for (size_t i = 0; i + 1 < value->items.count; i += 2) {
         if (i > 0) {
@@ -86,7 +88,7 @@ static void write_map(Buf *buf, const JsonOptions *options, const Type *type, co
         }
         json_quote(buf, value->items.at[i].bytes);
         buf_u8(buf, ':');
-        write_value(buf, options, type->element, &value->items.at[i + 1]);
+        write_value(buf, options, element, &value->items.at[i + 1]);
     }
     buf_u8(buf, '}');
 }

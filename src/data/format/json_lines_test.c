@@ -84,7 +84,7 @@ TEST(json_nested_values_are_arrays_and_objects) {
     Field fields[] = {{NAME("a\"b"), {.kind = TYPE_INT32}}, {NAME("t"), {.kind = TYPE_STRING}}};
     Type list = {.kind = TYPE_LIST, .element = &number};
     Type record = {.kind = TYPE_STRUCT, .fields = fields, .field_count = 2};
-    Type map = {.kind = TYPE_MAP, .element = &text};
+    Type map = {.kind = TYPE_MAP, .element = &text}, hstore = {.kind = TYPE_MAP};
     Type range = {.kind = TYPE_RANGE, .element = &text};
     Value numbers[] = {value_int(1), {.kind = VALUE_NULL}, value_int(3)};
     Value lists[] = {items(VALUE_LIST, numbers, 3), items(VALUE_LIST, numbers, 1)};
@@ -96,6 +96,7 @@ TEST(json_nested_values_are_arrays_and_objects) {
     check_value(&PLAIN, list, items(VALUE_LIST, lists, 2), "[[1,null,3],[1]]");
     check_value(&PLAIN, record, items(VALUE_STRUCT, record_items, 2), "{\"a\\\"b\":5,\"t\":\"x\\ny\"}");
     check_value(&PLAIN, map, items(VALUE_MAP, pairs, 4), "{\"k\\t\":\"v\",\"n\":null}");
+    check_value(&PLAIN, hstore, items(VALUE_MAP, pairs, 4), "{\"k\\t\":\"v\",\"n\":null}");
     Value span = items(VALUE_RANGE, bounds, 2);
     span.aux = RANGE_LOWER_INCLUSIVE;
     Buf buf;

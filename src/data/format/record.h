@@ -26,6 +26,7 @@ typedef struct Record {
     Slice topic;
     uint64_t offset;
     int64_t timestamp_us; // since 1970: the event's source_us
+    bool skipped;         // set by make: the envelope has no record for this event; value and key are NULL
 } Record;
 
 // Compiled for one schema; envelopes embed it first. Not shared between threads: it holds the row being made.
@@ -39,8 +40,8 @@ typedef struct Envelope {
     const char *name;
     // Lives in the arena. ERR_TABLE names the column that has no shape.
     bool (*compile)(Arena *arena, const Schema *schema, const EnvelopeOptions *options, RecordPlan **plan, Err *err);
-    // Fills value and key; they are good until the next call, or until `scratch`, which the caller resets, is reset.
-    // ERR_VALUE names table, column and row's place.
+    // Fills value, key and skipped; they are good until the next call, or until `scratch`, which the caller resets,
+    // is reset. ERR_VALUE names table, column and row's place.
     bool (*make)(RecordPlan *plan, Arena *scratch, const Event *event, Record *record, Err *err);
 } Envelope;
 

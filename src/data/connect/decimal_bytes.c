@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data/connect/decimal_bytes.h"
+
+Slice decimal_unscaled_int128(Int128 units, uint8_t room[16]) {
+    for (size_t i = 16; i-- > 0; units >>= 8) {
+        room[i] = (uint8_t)(units & 0xff);
+    }
+    // A leading byte goes when the next one has the same sign.
+    size_t first = 0;
+    while (first < 15 && (room[first] == 0 || room[first] == 0xff) &&
+           (room[first] & 0x80) == (room[first + 1] & 0x80)) {
+        first++;
+    }
+    return (Slice){room + first, 16 - first};
+}
+
+// --- numbers that 128 bits do not hold ---------------------------------------------------------------------------
+
+typedef struct Limbs {
+    uint32_t *at; // least significant first
+    size_t count;
+} Limbs;
+
+static void limbs_multiply_add(Limbs *limbs, uint32_t factor, uint32_t carry) {
+    for (size_t i = 0; i < limbs->count; i++) {
+        uint64_t v = (uint64_t)limbs->at[i] * factor + carry;
+        limbs->at[i] = (uint32_t)v;
+        carry = (uint32_t)(v >> 32);
+    }
+    if (carry > 0) {
+        limbs->at[limbs->count++] = carry;
+    }
+}
+
+// Its digits up to `scale` behind the point, without sign and point; those missing are zeros. False: it has more.
+static bool digits_of(Buf *text, int32_t scale) {
+    size_t from = 0, to = 0, behind = 0;
+    bool point = false;
+    for (; from < text->size; from++) {
+        uint8_t c = text->data[from];
+        if (c == '.') {
+            point = true;
+        } else if (c != '-') {
+            if (point && behind == (size_t)scale) {
+                if (c != '0') {
+                    return false;
+                }
+                continue;
+            }
+            behind += point;
+            text->data[to++] = c;
+        }
+    }
+    text->size = to;
+    for (; behind < (size_t)scale; behind++) {
+        buf_u8(text, '0');
+    }
+    return true;
+}
+
+static Slice limbs_bytes(Arena *arena, const Limbs *limbs, bool negative) {
+    size_t size = limbs->count * 4 + 1;
+    uint8_t *bytes = arena_alloc(arena, size);
+    uint32_t carry = negative;
+    for (size_t i = 0; i < size; i++) {
+        uint32_t byte = i / 4 < limbs->count ? limbs->at[i / 4] >> (i % 4 * 8) & 0xff : 0;
+        if (negative) {
+            byte = (byte ^ 0xff) + carry;
+            carry = byte >> 8;
+        }
+        bytes[size - 1 - i] = (uint8_t)byte;
+    }
+    size_t first = 0;
+    while (first + 1 < size && bytes[first] == (negative ? 0xff : 0) &&
+           (bytes[first] & 0x80) == (bytes[first + 1] & 0x80)) {
+        first++;
+    }
+    return (Slice){bytes + first, size - first};
+}
+
+static bool unscaled_long(Arena *arena, Slice decimal, int32_t scale, Slice *bytes) {
+    Buf text;
+    buf_init(&text, 0);
+    decimal_text(&text, decimal);
+    bool ok = digits_of(&text, scale);
+    if (ok) {
+        Limbs limbs = {.at = arena_array(arena, sizeof(uint32_t), text.size / 9 + 2)}; // 9 digits are less than a limb
+        for (size_t i = 0; i < text.size; i += 9) {
+            size_t end = MIN(i + 9, text.size);
+            uint32_t chunk = 0, factor = 1;
+            for (size_t j = i; j < end; j++, factor *= 10) {
+                chunk = chunk * 10 + (text.data[j] - (uint32_t)'0');
+            }
+            limbs_multiply_add(&limbs, factor, chunk);
+        }
+        *bytes = limbs_bytes(arena, &limbs, decimal_sign(decimal) == DECIMAL_NEGATIVE);
+    }
+    buf_release(&text);
+    return ok;
+}
+
+bool decimal_unscaled(Arena *arena, Slice decimal, int32_t scale, Slice *bytes) {
+    if (decimal.size < DECIMAL_HEAD_BYTES ||
+        decimal.size != DECIMAL_HEAD_BYTES + (size_t)load_u16be(decimal.data) * 2 ||
+        decimal_sign(decimal) > DECIMAL_NEGATIVE || scale < 0) {
+        return false;
+    }
+    Int128 units;
+    // 32 digits surely fit; a decimal of more base-10000 digits goes the long way.
+    if (load_u16be(decimal.data) <= 8 && scale <= 32 && decimal_to_int128(decimal, scale, &units)) {
+        uint8_t room[16];
+        *bytes = arena_slice(arena, decimal_unscaled_int128(units, room));
+        return true;
+    }
+    return unscaled_long(arena, decimal, scale, bytes);
+}
+
+int32_t decimal_scale_needed(Slice decimal) {
+    int32_t count = load_u16be(decimal.data), weight = (int16_t)load_u16be(decimal.data + 2);
+    if (count == 0) {
+        return 0;
+    }
+    int32_t exponent = (weight - (count - 1)) * 4;
+    for (uint32_t last = load_u16be(decimal.data + decimal.size - 2); last > 0 && last % 10 == 0; last /= 10) {
+        exponent++;
+    }
+    return MAX(-exponent, 0);
+}

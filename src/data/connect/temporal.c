@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data/connect/temporal.h"
+#include "core/base/calendar.h"
+
+enum { DAYS_1970 = 10957, ZONE_SECONDS_MAX = 16 * 3600 };
+
+// What Debezium makes of PostgreSQL's infinities.
+#define INFINITE_FUTURE INT64_C(9223372036825200000)
+#define INFINITE_PAST   INT64_C(-9223372036832400000)
+
+bool temporal_date(int64_t days, Value *to, Err *err) {
+    if (LIKELY(days >= CALENDAR_DAY_MIN && days < CALENDAR_DAY_END)) {
+        *to = value_int(days + DAYS_1970);
+        return true;
+    }
+    return days == INT32_MIN || days == INT32_MAX || FAIL(err, ERR_VALUE, "a date is out of range");
+}
+
+bool temporal_time(int64_t micros, int64_t unit_us, Value *to, Err *err) {
+    if (UNLIKELY(micros < 0 || micros > CALENDAR_DAY_US)) {
+        return FAIL(err, ERR_VALUE, "a time is out of range");
+    }
+    *to = value_int(micros / unit_us);
+    return true;
+}
+
+bool temporal_timestamp(int64_t micros, int64_t unit_us, Value *to, Err *err) {
+    if (micros == INT64_MIN || micros == INT64_MAX) {
+        *to = value_int(micros > 0 ? INFINITE_FUTURE : INFINITE_PAST);
+        return true;
+    }
+    if (UNLIKELY(micros < CALENDAR_TIMESTAMP_MIN || micros >= CALENDAR_TIMESTAMP_END)) {
+        return FAIL(err, ERR_VALUE, "a timestamp is out of range");
+    }
+    int64_t units = micros / unit_us - (micros % unit_us < 0), since;
+    if (LIKELY(!__builtin_add_overflow(units, CALENDAR_1970_US / unit_us, &since))) {
+        *to = value_int(since);
+    }
+    return true;
+}
+
+int64_t temporal_duration(const Interval *interval) {
+    double days = (double)interval->months * 30.4375 + (double)interval->days;
+    double hours = (double)(interval->micros / (3600 * CALENDAR_SECOND_US));
+    double minutes = (double)(interval->micros / (60 * CALENDAR_SECOND_US) % 60);
+    double seconds = (double)(interval->micros % (60 * CALENDAR_SECOND_US)) / 1e6;
+    double micros = (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1e6;
+    return micros >= 9223372036854775808.0 ? INT64_MAX : micros <= -9223372036854775808.0 ? INT64_MIN : (int64_t)micros;
+}
+
+bool temporal_valid(const Value *value, Err *err) {
+    int64_t micros = value->integer;
+    bool valid = value->kind == VALUE_TIMETZ
+                     ? micros >= 0 && micros <= CALENDAR_DAY_US && value->aux > -ZONE_SECONDS_MAX &&
+                           value->aux < ZONE_SECONDS_MAX
+                     : micros == INT64_MIN || micros == INT64_MAX ||
+                           (micros >= CALENDAR_TIMESTAMP_MIN && micros < CALENDAR_TIMESTAMP_END);
+    return valid || FAIL(err, ERR_VALUE, "a time with zone is out of range");
+}
+
+static void fraction_text(Buf *buf, uint32_t micros, int32_t digits) {
+    if (digits > 0) {
+        char text[8];
+        snprintf(text, sizeof(text), "%06u", micros);
+        buf_u8(buf, '.');
+        buf_bytes(buf, text, (size_t)MIN(digits, 6));
+    }
+}
+
+static void clock_text(Buf *buf, int64_t of_day, int32_t digits) {
+    uint32_t seconds = (uint32_t)(of_day / CALENDAR_SECOND_US);
+    buf_printf(buf, "%02u:%02u:%02u", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    fraction_text(buf, (uint32_t)(of_day % CALENDAR_SECOND_US), digits);
+    buf_u8(buf, 'Z');
+}
+
+void zoned_timestamp_text(Buf *buf, int64_t micros, int32_t digits) {
+    if (micros == INT64_MIN || micros == INT64_MAX) {
+        buf_text(buf, micros < 0 ? "-infinity" : "infinity");
+        return;
+    }
+    int64_t of_day;
+    CalendarDate date = calendar_date((int32_t)calendar_split(micros, &of_day));
+    const char *sign = date.year > 9999 ? "+" : date.year < 0 ? "-" : "";
+    buf_printf(buf, "%s%04d-%02d-%02dT", sign, date.year < 0 ? -date.year : date.year, date.month, date.day);
+    clock_text(buf, of_day, digits);
+}
+
+void zoned_time_text(Buf *buf, int64_t micros, int32_t east) {
+    int64_t of_day;
+    (void)calendar_split(micros - (int64_t)east * CALENDAR_SECOND_US, &of_day);
+    int64_t fraction = of_day % CALENDAR_SECOND_US;
+    int32_t digits = fraction == 0 ? 0 : 6;
+    for (; digits > 0 && fraction % 10 == 0; fraction /= 10) {
+        digits--;
+    }
+    clock_text(buf, of_day, digits);
+}
