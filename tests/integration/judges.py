@@ -136,23 +136,16 @@ def arrow_extension(array):
 
 
 def arrow_list(array):
-    found = []
-    for index in range(len(array)):
-        item = array[index]
-        found.append(arrow_values(item.values) if item.is_valid else None)
-    return found
+    items, offsets = arrow_values(array.values), array.offsets.to_pylist()
+    valid = array.is_valid().to_pylist()
+    return [items[offsets[i] : offsets[i + 1]] if valid[i] else None for i in range(len(array))]
 
 
 def arrow_map(array):
-    found = []
-    for index in range(len(array)):
-        item = array[index]
-        if not item.is_valid:
-            found.append(None)
-            continue
-        entries = item.values
-        found.append(dict(zip(arrow_values(entries.field(0)), arrow_values(entries.field(1)))))
-    return found
+    keys, items, offsets = arrow_values(array.keys), arrow_values(array.items), array.offsets.to_pylist()
+    valid = array.is_valid().to_pylist()
+    spans = [slice(offsets[i], offsets[i + 1]) for i in range(len(array))]
+    return [dict(zip(keys[span], items[span])) if valid[i] else None for i, span in enumerate(spans)]
 
 
 def arrow_struct(array):

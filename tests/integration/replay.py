@@ -281,15 +281,19 @@ def source_tables(connection, names=None):
     return tables
 
 
-def prove(connection, out, tables=None):
+def prove_table(table, out, source_rows, engine=None):
+    """What the files below `out` give of a table against its rows (Table.source_rows)."""
+    proof = Proof(table.full_name)
+    state = replay_table(table, read_events(table_directory(out, table.schema, table.name), engine), proof)
+    state.compare(source_rows)
+    return proof
+
+
+def prove(connection, out, tables=None, engine=None):
     """A Proof per table of the source (or of those named)."""
-    proofs = []
-    for table in source_tables(connection, tables):
-        proof = Proof(table.full_name)
-        state = replay_table(table, read_events(table_directory(out, table.schema, table.name)), proof)
-        state.compare(table.source_rows(connection))
-        proofs.append(proof)
-    return proofs
+    return [
+        prove_table(table, out, table.source_rows(connection), engine) for table in source_tables(connection, tables)
+    ]
 
 
 def print_proofs(proofs, file=sys.stdout):
