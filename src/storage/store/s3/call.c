@@ -25,23 +25,25 @@ enum {
 typedef struct Operation {
     const char *name;
     const char *method;
-    size_t usage;  // offset of its counter
-    bool etag;     // a success has one
-    bool document; // a success has an XML body, which may be an error all the same
+    size_t usage;     // offset of its counter
+    const char *root; // a success has an XML body with this root, though it may be an error all the same
+    bool etag;        // a success has one
     const char *permission;
 } Operation;
 
 static const Operation OPERATIONS[] = {
-    [S3_PUT] = {"PutObject", "PUT", offsetof(StoreUsage, put), true, false, "s3:PutObject"},
-    [S3_BEGIN] = {"CreateMultipartUpload", "POST", offsetof(StoreUsage, multipart), false, true, "s3:PutObject"},
-    [S3_PART] = {"UploadPart", "PUT", offsetof(StoreUsage, part), true, false, "s3:PutObject"},
-    [S3_COMPLETE] = {"CompleteMultipartUpload", "POST", offsetof(StoreUsage, multipart), false, true, "s3:PutObject"},
-    [S3_ABORT] = {"AbortMultipartUpload", "DELETE", offsetof(StoreUsage, remove), false, false,
+    [S3_PUT] = {"PutObject", "PUT", offsetof(StoreUsage, put), NULL, true, "s3:PutObject"},
+    [S3_BEGIN] = {"CreateMultipartUpload", "POST", offsetof(StoreUsage, multipart), "InitiateMultipartUploadResult",
+                  false, "s3:PutObject"},
+    [S3_PART] = {"UploadPart", "PUT", offsetof(StoreUsage, part), NULL, true, "s3:PutObject"},
+    [S3_COMPLETE] = {"CompleteMultipartUpload", "POST", offsetof(StoreUsage, multipart),
+                     "CompleteMultipartUploadResult", false, "s3:PutObject"},
+    [S3_ABORT] = {"AbortMultipartUpload", "DELETE", offsetof(StoreUsage, remove), NULL, false,
                   "s3:AbortMultipartUpload"},
-    [S3_GET] = {"GetObject", "GET", offsetof(StoreUsage, get), true, false, "s3:GetObject"},
-    [S3_HEAD] = {"HeadObject", "HEAD", offsetof(StoreUsage, head), true, false, "s3:GetObject"},
-    [S3_LIST] = {"ListObjectsV2", "GET", offsetof(StoreUsage, list), false, true, "s3:ListBucket"},
-    [S3_DELETE] = {"DeleteObject", "DELETE", offsetof(StoreUsage, remove), false, false, "s3:DeleteObject"},
+    [S3_GET] = {"GetObject", "GET", offsetof(StoreUsage, get), NULL, true, "s3:GetObject"},
+    [S3_HEAD] = {"HeadObject", "HEAD", offsetof(StoreUsage, head), NULL, true, "s3:GetObject"},
+    [S3_LIST] = {"ListObjectsV2", "GET", offsetof(StoreUsage, list), "ListBucketResult", false, "s3:ListBucket"},
+    [S3_DELETE] = {"DeleteObject", "DELETE", offsetof(StoreUsage, remove), NULL, false, "s3:DeleteObject"},
 };
 
 S3Call s3_call(S3Operation operation, const char *key, const char *query) {
@@ -243,7 +245,7 @@ static bool is_success(const S3Call *call, bool *makes_sense) {
     if (call->answer.status / 100 != 2) {
         return false;
     }
-    if (!operation->document) {
+    if (operation->root == NULL) {
         *makes_sense = !operation->etag || http_header(&call->answer, "etag").size > 0;
         return *makes_sense;
     }
@@ -257,9 +259,9 @@ static bool is_success(const S3Call *call, bool *makes_sense) {
         sound = xml_next(&xml, &item, ignored); // all of it: a cut answer must not pass for a short one
     }
     bool refused = sound && slice_is(root.name, "Error");
-    *makes_sense = sound;
+    *makes_sense = sound && (refused || slice_is(root.name, operation->root));
     arena_release(&scratch);
-    return sound && !refused;
+    return *makes_sense && !refused;
 }
 
 static bool again(const S3Call *call) {

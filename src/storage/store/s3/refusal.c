@@ -36,6 +36,7 @@ static const Rule RULES[] = {
     {"InvalidToken", 0, ERR_NET_AUTH, S3_REFRESH, HINT_KEYS},
     {"InvalidAccessKeyId", 0, ERR_NET_AUTH, S3_REFRESH, HINT_KEYS},
     {"InvalidClientTokenId", 0, ERR_NET_AUTH, S3_REFRESH, HINT_KEYS},
+    {"XAdminUserNotFound", 0, ERR_NET_AUTH, S3_REFRESH, HINT_KEYS}, // versitygw's
     {"SignatureDoesNotMatch", 0, ERR_NET_AUTH, S3_REFRESH, HINT_KEYS},
     {"CredentialsNotSupported", 0, ERR_NET_AUTH, S3_GIVE_UP, HINT_KEYS},
     {"AuthorizationHeaderMalformed", 0, ERR_NET_SETUP, S3_REGION, HINT_REGION},

@@ -73,7 +73,6 @@ bool s3_target_move(S3Target *target, Slice region) {
         }
     }
     snprintf(target->region, sizeof(target->region), "%.*s", SLICE_ARG(region));
-    target->region_known = true;
     return true;
 }
 

@@ -13,7 +13,6 @@ typedef struct S3Target {
     const char *endpoint; // scheme://host[:port][/path], without a slash at its end; NULL = AWS's own
     bool path_style;
     bool tls;
-    bool region_known; // given, or told by the service; else a guess
     char region[S3_REGION_BYTES_MAX];
 } S3Target;
 

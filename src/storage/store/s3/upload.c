@@ -37,7 +37,7 @@ typedef struct Upload {
     int fd;              // -1: it is gone
     Step step;
     int steps;
-    bool absent; // looked, and nothing was there
+    bool conditional; // the PUT was to fail if something is there
     S3Call call;
     Err err;
 } Upload;
@@ -208,7 +208,8 @@ static void put_prepare(S3 *s3, Upload *upload) {
     upload->call.file = upload->fd;
     upload->call.file_size = upload->staged.size;
     s3_object_headers(s3, &upload->call, upload->id);
-    if (!s3->unconditional) {
+    upload->conditional = !s3->unconditional;
+    if (upload->conditional) {
         s3_call_header(&upload->call, "if-none-match", "*");
     }
 }
@@ -219,9 +220,11 @@ static void put_judge(S3 *s3, Upload *upload) {
         published(upload);
     } else if (call->err.code == ERR_CHANGED) {
         upload->step = STEP_LOOK; // somebody's, or ours: an earlier try's answer was lost
-    } else if (s3_refused(call, "NotImplemented") && !s3->unconditional) {
-        log_warn(LOG_SINK, "the service has no conditional writes: objects are looked for before they are written",
-                 LOG_TEXT("bucket", s3->target.bucket));
+    } else if (s3_refused(call, "NotImplemented") && upload->conditional) {
+        if (!s3->unconditional) {
+            log_warn(LOG_SINK, "the service has no conditional writes: objects are looked for before they are written",
+                     LOG_TEXT("bucket", s3->target.bucket));
+        }
         s3->unconditional = true;
         upload->step = STEP_LOOK;
     } else {
@@ -246,7 +249,6 @@ static void look_judge(S3 *s3, Upload *upload) {
     } else if (found) {
         fail_exists(s3, upload, &upload->err);
     } else if (upload->fd >= 0) {
-        upload->absent = true;
         upload->step = upload->staged.size > 2 * (uint64_t)s3->options.part_bytes ? STEP_LARGE : STEP_PUT;
     } else if (s3->staging.missing) {
         FAIL(&upload->err, ERR_STATE_CORRUPT, "%s is gone with its folder, and s3://%s/%s was not published",
