@@ -206,7 +206,7 @@ def test_on_s3(leat, db, bucket, tmp_path, check_equal):
     """Folders, keys and names that URLs do not bear."""
     leat.out = bucket.url("a b/ü")
     args = sets(layout="confluent", partitioner="field", partition_field_name="land", flush_size=100)
-    args += sets(**{"s3_endpoint": bucket.server.endpoint, "s3_access_key": "${env:KEY}", "s3_secret_key": "${env:SECRET}"})
+    args += sets(s3_endpoint=bucket.server.endpoint, s3_access_key="${env:KEY}", s3_secret_key="${env:SECRET}")
     env = {"KEY": bucket.server.access_key, "SECRET": bucket.server.secret_key}
     db.execute(SETUP)
     leat.sync(db, *args, env=env)
