@@ -116,7 +116,7 @@ class Usage:
 
 def measure(argv, server=None, env=None):
     """Runs a program to its end."""
-    others = backends(server) if server else {}
+    others = set(postgres.child_pids(server.process.pid)) if server else set()
     before = ended_children_cpu(server.process.pid) if server else 0
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         began = time.monotonic()
@@ -134,7 +134,7 @@ def measure(argv, server=None, env=None):
             raise RuntimeError(f"{argv[0]} ended with {process.returncode}: {err.read().decode()[-2000:]}")
         served = 0
         if server:
-            wait_until(lambda: backends(server).keys() <= others.keys(), "the program's backends have ended")
+            wait_until(lambda: set(postgres.child_pids(server.process.pid)) <= others, "its backends have ended")
             served = ended_children_cpu(server.process.pid) - before
         return Usage(seconds, usage.ru_utime + usage.ru_stime, watch, out.read().decode(), served)
 
