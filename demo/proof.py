@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does what leat wrote give back the database? Asked in SQL, of DuckDB, value by value.
 
-Each table's files (SCHEMA/TABLE/*.json) become the table's final state; the source's rows come over as CSV; the two are
-compared column by column, both in the same DuckDB types. Everything is SQL, so that any engine's user can do the same.
+Each table's Parquet files (SCHEMA/TABLE/*.parquet, on S3 or in a directory) become the table's final state; the source's
+rows come over as CSV; the two are compared column by column, both in the same DuckDB types. Everything is SQL, so that
+any engine's user can do the same.
 """
 
 import dataclasses
 import pathlib
 
 import duckdb
+from duckdb_extensions import import_extension
 
 TABLES = """
 SELECT c.oid::int8, n.nspname, c.relname,
@@ -32,7 +34,7 @@ TYPES = {
     "_text": "VARCHAR[]", "_int4": "INTEGER[]", "_int8": "BIGINT[]",
 }  # fmt: skip
 META = {
-    "__op": "VARCHAR", "__commit_lsn": "UBIGINT", "__ordinal": "UBIGINT", "__source_ts_ms": "BIGINT",
+    "__op": "VARCHAR", "__commit_lsn": "BIGINT", "__ordinal": "BIGINT", "__source_ts_ms": "BIGINT",
     "__deleted": "BOOLEAN", "__unchanged": "VARCHAR[]", "__key_before": "JSON",
 }  # fmt: skip
 
@@ -45,7 +47,7 @@ class Proof:
     differing: int  # rows of both with another value in any column
     lost: int  # rows of the source that the replay has not
     doubled: int  # rows of the replay that the source has not, and changes that are in the files twice
-    changes: int  # lines in the files
+    changes: int  # rows in the files
 
     def holds(self):
         return self.differing == self.lost == self.doubled == 0
@@ -62,17 +64,21 @@ def literal(text):
 class Table:
     def __init__(self, connection, oid, schema, table, key):
         self.schema, self.table, self.key = schema, table, key
-        self.types, self.exports = {}, []
+        self.types, self.exports, self.bytes = {}, [], set()
         for column, full, enum, kind in connection.execute(COLUMNS, (oid,)).fetchall():
             if kind == "numeric" and "(" in full:
                 self.types[column] = full.replace("numeric", "DECIMAL")
             else:
                 self.types[column] = "VARCHAR" if enum else TYPES.get(kind, "VARCHAR")
             self.exports.append(export(column, kind))
+            if kind == "bytea":
+                self.bytes.add(column)
 
-    def columns_sql(self, more=()):
-        """For `columns = …` of DuckDB's readers."""
-        return "{" + ", ".join(f"{literal(c)}: {literal(t)}" for c, t in [*self.types.items(), *more]) + "}"
+    def read_sql(self, column, kind):
+        """The column of the files, in the type that it is compared in; bytes as base64 on both sides."""
+        if column in self.bytes:
+            return f"to_base64({name(column)}) AS {name(column)}"
+        return f"{name(column)}::{kind} AS {name(column)}"
 
 
 def export(column, kind):
@@ -115,18 +121,21 @@ def list_shape(kind):
     return f'["{kind.removesuffix("[]")}"]'
 
 
-def load_changes(db, table, out):
-    """The files -> table `change`: one row a position, numbered in the order of the log. How many lines, how many
+def load_changes(db, table, lake):
+    """The files -> table `change`: one row a position, numbered in the order of the log. How many rows, how many
     twice."""
-    files = out / table.schema / table.table / "*.json"
-    if not any(files.parent.glob("*.json")):
-        columns = ", ".join(f"{name(c)} {t}" for c, t in [*table.types.items(), *META.items()])
-        db.execute(f"CREATE OR REPLACE TABLE line ({columns})")
+    files = f"{lake}/{table.schema}/{table.table}/*.parquet"
+    columns = [*table.types.items(), *META.items()]
+    if db.execute(f"SELECT count(*) FROM glob({literal(files)})").fetchone()[0] == 0:
+        db.execute(f"CREATE OR REPLACE TABLE line ({', '.join(f'{name(c)} {t}' for c, t in columns)})")
     else:
-        db.execute(
-            f"CREATE OR REPLACE TABLE line AS FROM read_json({literal(files)}, format = 'newline_delimited',"
-            f" columns = {table.columns_sql(META.items())}, maximum_object_size = 64000000)"
+        # A table that gained a column has files without it: they are read by name.
+        read = f"read_parquet({literal(files)}, union_by_name = true)"
+        there = {row[0] for row in db.execute(f"DESCRIBE FROM {read}").fetchall()}
+        selected = ", ".join(
+            table.read_sql(c, t) if c in there else f"NULL::{t} AS {name(c)}" for c, t in columns
         )
+        db.execute(f"CREATE OR REPLACE TABLE line AS SELECT {selected} FROM {read}")
     db.execute("""
         CREATE OR REPLACE TABLE change AS
         SELECT DISTINCT ON (__commit_lsn, __ordinal) *, row_number() OVER (ORDER BY __commit_lsn, __ordinal) AS n
@@ -169,7 +178,7 @@ def replay_keyed(db, table):
     others = [c for c in table.types if c not in table.key]
     values = "".join(
         f",\n           arg_max({{v: {name(c)}}}, n)"
-        f" FILTER (WHERE __op <> 'd' AND NOT list_contains(__unchanged, {literal(c)})) AS {name(c)}"
+        f" FILTER (WHERE __op <> 'd' AND NOT coalesce(list_contains(__unchanged, {literal(c)}), false)) AS {name(c)}"
         for c in others
     )
     inherited = "".join(
@@ -201,17 +210,24 @@ def compare_bags(db, table):
     """).fetchone()
 
 
-def prove(connection, schema, out, directory):
-    """A Proof for each table of the schema. `directory` is for temporary files."""
+def prove(connection, schema, lake, directory, s3=None):
+    """A Proof for each table of the schema. `lake` is a directory or s3://bucket/prefix, `s3` then says how it is reached
+    (endpoint, key, secret, region). `directory` is for temporary files."""
     connection.execute("SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET extra_float_digits = 1")
     db = duckdb.connect()
     db.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+    if s3 is not None:
+        import_extension("httpfs", con=db)
+        db.execute(
+            "LOAD httpfs; CREATE SECRET lake (TYPE s3, USE_SSL false, URL_STYLE 'path',"
+            f" ENDPOINT {literal(s3['endpoint'])}, KEY_ID {literal(s3['key'])}, SECRET {literal(s3['secret'])},"
+            f" REGION {literal(s3['region'])})"
+        )
     proofs = []
     for row in connection.execute(TABLES, (schema,)).fetchall():
         table = Table(connection, *row)
         load_source(connection, db, table, pathlib.Path(directory))
-        changes, twice = load_changes(db, table, pathlib.Path(out))
-        # bytea travels as base64 on both sides: equal text is equal bytes.
+        changes, twice = load_changes(db, table, lake)
         if table.key:
             replay_keyed(db, table)
         else:
