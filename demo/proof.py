@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does what leat wrote give back the database? Asked in SQL, of DuckDB, value by value.
 
-Each table's Parquet files (SCHEMA/TABLE/*.parquet, on S3 or in a directory) become the table's final state; the source's
-rows come over as CSV; the two are compared column by column, both in the same DuckDB types. Everything is SQL, so that
-any engine's user can do the same.
+Each table's Parquet files (SCHEMA/TABLE/*.parquet, on S3 or in a directory) become the table's final state; the
+source's rows come over as CSV; the two are compared column by column, both in the same DuckDB types. Everything is SQL,
+so that any engine's user can do the same.
 """
 
 import dataclasses
@@ -211,8 +211,8 @@ def compare_bags(db, table):
 
 
 def prove(connection, schema, lake, directory, s3=None):
-    """A Proof for each table of the schema. `lake` is a directory or s3://bucket/prefix, `s3` then says how it is reached
-    (endpoint, key, secret, region). `directory` is for temporary files."""
+    """A Proof for each table of the schema. `lake` is a directory or s3://bucket/prefix, `s3` then says how it is
+    reached (endpoint, key, secret, region). `directory` is for temporary files."""
     connection.execute("SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET extra_float_digits = 1")
     db = duckdb.connect()
     db.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")

@@ -73,7 +73,7 @@ def test_help_is_everywhere(leat):
         (["sync", "postgres://h/d", "/tmp/x", "--format", "json", "--memory-limit", "1KiB"], "memory.limit", None),
         (["sync", "postgres://h/d", "/tmp/x", "--format", "json", "--name", "A B"], "A B", "a-z"),
         (["sync", "oracle://h/d", "/tmp/x", "--format", "json"], "source", "postgres://"),
-        (["sync", "postgres://h/d", "s3://b/x", "--format", "json"], "s3://b/x", "directory"),
+        (["sync", "postgres://h/d", "gs://b/x", "--format", "json"], "gs://b/x", "directory"),
         (["status", "nothing"], "nothing", "leat sync"),
         (["delete", "nothing"], "nothing", None),
         (["topic"], "one more word", "leat topic list"),

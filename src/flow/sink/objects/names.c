@@ -247,7 +247,7 @@ bool name_layout_make(Arena *arena, const NameOptions *options, const NameLayout
     NameLayout *made = ARENA_NEW(arena, NameLayout);
     made->delimiter = SLICE("/");
     made->pad_width = options->pad_width >= 0 ? MAX(options->pad_width, 1) : OFFSET_DIGITS;
-    const char *text = "{schema}/{table}/{partition}/{schema.table}+0+{offset}.{ext}";
+    const char *text = "{schema}/{table}/{partition}/{schema.table}-0-{offset}.{ext}";
     if (strcmp(options->layout, "confluent") == 0) {
         const char *d = options->directory_delimiter, *f = options->file_delimiter;
         if (d[0] == '\0' || strpbrk(d, "{}") != NULL || strpbrk(f, "{}") != NULL) {

@@ -2,7 +2,7 @@
 // Names of the objects sink's files. A layout is a template; each topic makes a pattern of it, in which only what
 // differs from file to file is left open (a hole is a control byte, which no name holds); a file fills the holes.
 //
-//     layout leat        {schema}/{table}/{partition}/{schema.table}+0+{offset}.{ext}, offset of 20 digits
+//     layout leat        {schema}/{table}/{partition}/{schema.table}-0-{offset}.{ext}, offset of 20 digits
 //     layout confluent   {topics.dir}/{topic}/{partition}/{topic}+0+{offset}.{ext}, with its delimiters, 10 digits
 //     layout harbor      tenant-{tenant}/raw/cdc.{connector}.{table}/{Y}/{M}/{D}/{H}/{message-id}.{ext}
 //     layout template    what the user wrote

@@ -47,8 +47,8 @@ static JournalTopic TOPICS[TABLES] = {
     {3, {(const uint8_t *)"a/b..hidden", 11}},
 };
 #define REST "\x01\x14.json" // names.h: the offset, at least 20 digits
-static const char *const FAMILIES[TABLES] = {"shop/users/shop.users+0+" REST, "shop/Users/shop.Users+0+" REST,
-                                             "a%2Fb/%2Ehidden%2B50%25/a%2Fb.%2Ehidden%2B50%25+0+" REST};
+static const char *const FAMILIES[TABLES] = {"shop/users/shop.users-0-" REST, "shop/Users/shop.Users-0-" REST,
+                                             "a%2Fb/%2Ehidden%2B50%25/a%2Fb.%2Ehidden%2B50%25-0-" REST};
 
 static void step_event(Script *script, uint32_t topic, size_t text_bytes) {
     ASSERT(script->count < ENTRIES_MAX);
@@ -634,8 +634,8 @@ TEST(objects_purge_their_own_files_only) {
     Err err[1] = {{0}};
     CHECK_OK(run(bench, &script, script.count, err));
     char path[256];
-    static const char *const FOREIGN[] = {"shop/users/notes.json", "shop/users/shop.users+0+00000000000099999999.json",
-                                          "shop/users/shop.users+0+0.json", "other.txt"};
+    static const char *const FOREIGN[] = {"shop/users/notes.json", "shop/users/shop.users-0-00000000000099999999.json",
+                                          "shop/users/shop.users-0-0.json", "other.txt"};
     for (size_t i = 0; i < ARRAY_LEN(FOREIGN); i++) {
         snprintf(path, sizeof(path), "%s/%s", bench->target, FOREIGN[i]);
         CHECK_OK(file_replace(path, SLICE("x"), err));
@@ -650,7 +650,7 @@ TEST(objects_purge_their_own_files_only) {
         snprintf(path, sizeof(path), "%s/%s", bench->target, FOREIGN[count]);
         CHECK(file_exists(path));
     }
-    snprintf(path, sizeof(path), "%s/shop/users/shop.users+0+%020d.json", bench->target, 0);
+    snprintf(path, sizeof(path), "%s/shop/users/shop.users-0-%020d.json", bench->target, 0);
     CHECK(!file_exists(path));
     snprintf(path, sizeof(path), "%s/shop/Users", bench->target);
     CHECK(!file_exists(path));
