@@ -35,12 +35,11 @@ INSERT INTO a_part VALUES (1, '2024-05-05', 'p');
 """
 
 
-def probe_program():
+def program(name):
     for build in (os.environ.get("LEAT_BUILD", "build"), "build", "build/debug"):
-        program = ROOT / build / "leat_envelope_probe"
-        if program.exists():
-            return program
-    pytest.fail("leat_envelope_probe is not built")
+        if (ROOT / build / name).exists():
+            return ROOT / build / name
+    return pytest.fail(f"{name} is not built")
 
 
 def plain(value):
@@ -122,7 +121,7 @@ class Run:
 
     def probe(self, connector, *more):
         done = subprocess.run(
-            [str(probe_program()), str(self.journal), connector, "golden", *more],
+            [str(program("leat_envelope_probe")), str(self.journal), connector, "golden", *more],
             capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -202,3 +201,10 @@ def test_schemas_are_those_of_debezium(leat, db, case):
             assert line["value"]["payload"]["op"] in "cudrt"
             seen.add(line["table"])
     assert seen == set(want)
+
+
+def test_the_type_table_says_what_the_code_does():
+    text = (ROOT / "docs/sources/postgresql-types.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- types -->\n")[2].partition("<!-- end of types -->")[0]
+    printed = subprocess.run([str(program("leat_type_table"))], capture_output=True, text=True, check=True).stdout
+    assert table == printed, "leat_type_table prints another table"

@@ -256,7 +256,7 @@ static void options_clock(Bench *bench) {
     bench->options.partition_duration_ms = 1;
     bench->options.flush_records = 7;
     bench->options.layout = "template";
-    bench->options.name_template = "{schema}/{table}/{schema.table}+0+{offset}.{ext}";
+    bench->options.name_template = "{schema}/{table}/{schema.table}-0-{offset}.{ext}";
 }
 
 static void torture(bool late, void (*options)(Bench *bench), uint64_t step) {

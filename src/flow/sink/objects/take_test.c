@@ -238,14 +238,14 @@ TEST(objects_of_hours_and_days_in_a_zone) {
     event_of(road, OP_DELETE, NULL, 1709211845); // has no `seen`: counts as of its commit
     cut(road);
     CHECK_OK(sink_flush(road->sink, err));
-    check_files(road, "shop/orders/year=2024/month=02/day=28/shop.orders+0+00000000000000000001.json: 1\n"
-                      "shop/orders/year=2024/month=02/day=29/shop.orders+0+00000000000000000000.json: 0 2\n");
+    check_files(road, "shop/orders/year=2024/month=02/day=28/shop.orders-0-00000000000000000001.json: 1\n"
+                      "shop/orders/year=2024/month=02/day=29/shop.orders-0-00000000000000000000.json: 0 2\n");
     end(road);
     begin(road, "partitioner=time;timestamp.extractor=record;path.format='week'=xxxx-ww;partition.duration.ms=3600000");
     row(road, "de", 1735603200);
     cut(road);
     CHECK_OK(sink_flush(road->sink, err));
-    check_files(road, "shop/orders/week=2025-01/shop.orders+0+00000000000000000000.json: 0\n");
+    check_files(road, "shop/orders/week=2025-01/shop.orders-0-00000000000000000000.json: 0\n");
     end(road);
 }
 
