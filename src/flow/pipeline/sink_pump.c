@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
+#include "flow/pipeline/source_url.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -143,6 +144,8 @@ static bool attempt(SinkPump *pump, Err *err) {
     SinkContext context;
     pipeline_sink_context(config, pump->state_directory, &context);
     context.compared = pump->compared;
+    DEFER(arena_release) Arena names = {.name = "names"};
+    context.database = source_url_database(&names, config->source_url);
     Sink *sink = NULL;
     JournalReader *reader = NULL;
     TRY(file_make_directories(pump->state_directory, err));

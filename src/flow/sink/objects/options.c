@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/sink/objects/options.h"
 
+#include "data/connect/envelope.h"
 #include "data/format/avro/avro.h"
 #include "data/format/flat.h"
 #include "data/format/json_file.h"
@@ -12,7 +13,7 @@
 // name, type, flags, offset, default, min, max, choices, text
 static const OptionSpec SPECS[] = {
     {"format", OPTION_CHOICE, 0, AT(format), "json", 0, 0, "json,avro,parquet,bytes", "The form of the files."},
-    {"envelope", OPTION_CHOICE, 0, AT(envelope), "flat", 0, 0, "flat",
+    {"envelope", OPTION_CHOICE, 0, AT(envelope), "flat", 0, 0, "flat,debezium",
      "What a change becomes: the row and leat's own fields (flat), or key and envelope as Debezium writes them."},
     {"file.compression", OPTION_CHOICE, 0, AT(compression), "default", 0, 0,
      "default,none,gzip,deflate,snappy,zstd,lz4",
@@ -147,8 +148,8 @@ static bool part_make(Rules *rules, int part, const char *name, Err *err) {
 static bool form_make(Arena *arena, Rules *rules, Err *err) {
     const ObjectsOptions *options = rules->options;
     TRY(part_make(rules, PART_VALUE, options->format, err));
-    rules->envelope = &FLAT_ENVELOPE;
-    rules->envelope_takes_events = true;
+    rules->envelope_takes_events = is(options->envelope, "flat");
+    rules->envelope = rules->envelope_takes_events ? &FLAT_ENVELOPE : &DEBEZIUM_ENVELOPE;
     rules->nulls = is(options->null_values, "fail")     ? NULLS_FAIL
                    : is(options->null_values, "ignore") ? NULLS_IGNORE
                                                         : NULLS_WRITE;

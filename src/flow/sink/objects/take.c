@@ -358,6 +358,14 @@ static bool check_offset(Objects *sink, ObjectsTable *table, uint64_t offset, bo
                          offset, table->next);
 }
 
+// The envelope has no record for it: as good as published, once what came before is.
+static void record_skip(ObjectsTable *table, uint64_t end) {
+    table->next = end;
+    if (table->open == NULL) {
+        table->sealed_end = end;
+    }
+}
+
 bool objects_take_event(Objects *sink, const JournalEntry *entry, Err *err) {
     ObjectsTable *table = table_of(sink, entry->topic);
     bool skip = false;
@@ -381,10 +389,14 @@ bool objects_take_event(Objects *sink, const JournalEntry *entry, Err *err) {
         arena_reset(&sink->record);
         TRY(sink->rules.envelope->make(table->shape->record, &sink->record, event, &record, err));
     }
+    uint64_t end = entry->offset + event->offset_span;
+    if (UNLIKELY(record.skipped)) {
+        record_skip(table, end);
+        return true;
+    }
     if (UNLIKELY(sink->stats.events++ % CLOCK_EVERY == 0)) {
         sink->partitioner.now_ms = clock_wall_us() / 1000;
     }
-    uint64_t end = entry->offset + event->offset_span;
     TRY(put(sink, table, &record, false, end, err));
     if (UNLIKELY(event->op == OP_DELETE && sink->rules.nulls != NULLS_IGNORE && !sink->rules.envelope_takes_events)) {
         return put_tombstone(sink, table, &record, end, err);
@@ -420,6 +432,11 @@ bool objects_take_cut(Objects *sink, const JournalEntry *entry, Err *err) {
         ObjectsTable *table = sink->group.at[i];
         if (table->touched) {
             table->cut_epoch = entry->epoch;
+            if (table->open == NULL && table->sealed == NULL) { // all were skipped
+                table->committed = table->sealed_end = table->next;
+                table->epoch = table->cut_epoch;
+                table->published = true;
+            }
         }
         table->touched = table->skipped = false;
         if (table->oversize) {
