@@ -139,10 +139,10 @@ CHECKED bool page_write(Buf *out, const LeafOptions *options, Workbench *bench, 
 // --- chunks (leaf_chunk.c) -------------------------------------------------------------------------------------
 
 // Ends the open page, appends the column chunk, which begins at `offset` of the file, to `out`, its indexes to theirs
-// and its bloom filter to `blooms`, and fills *chunk, its lists in the arena: there the indexes' and the filter's
+// and its bloom filter to `blooms`, and fills *chunk, its lists in `scratch`: there the indexes' and the filter's
 // offsets count from where those buffers were when they were empty. Then the leaf is as new.
 typedef struct ChunkPlace {
-    Arena *arena;
+    Arena *scratch;
     uint64_t offset;
     Buf *out;
     Buf *column_indexes;

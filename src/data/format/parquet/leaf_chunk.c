@@ -74,21 +74,18 @@ static void offset_index_write(const Leaf *leaf, Arena *scratch, uint64_t first_
 }
 
 static void indexes_write(const Leaf *leaf, const ChunkPlace *place, uint64_t first_page, ColumnChunk *chunk) {
-    Arena scratch[1];
-    arena_init(scratch, "scratch", 0);
     if (!leaf->no_index) {
         chunk->has |= THRIFT_HAS(COLUMN_CHUNK_COLUMN_INDEX_OFFSET) | THRIFT_HAS(COLUMN_CHUNK_COLUMN_INDEX_LENGTH);
         size_t begin = place->column_indexes->size;
-        column_index_write(leaf, scratch, place->column_indexes);
+        column_index_write(leaf, place->scratch, place->column_indexes);
         chunk->column_index_offset = (int64_t)begin;
         chunk->column_index_length = (int32_t)(place->column_indexes->size - begin);
     }
     chunk->has |= THRIFT_HAS(COLUMN_CHUNK_OFFSET_INDEX_OFFSET) | THRIFT_HAS(COLUMN_CHUNK_OFFSET_INDEX_LENGTH);
     size_t begin = place->offset_indexes->size;
-    offset_index_write(leaf, scratch, first_page, place->offset_indexes);
+    offset_index_write(leaf, place->scratch, first_page, place->offset_indexes);
     chunk->offset_index_offset = (int64_t)begin;
     chunk->offset_index_length = (int32_t)(place->offset_indexes->size - begin);
-    arena_release(scratch);
 }
 
 static void bloom_write(Leaf *leaf, Buf *out, ColumnMeta *meta) {
@@ -200,7 +197,7 @@ bool leaf_end_chunk(Leaf *leaf, const LeafOptions *options, Workbench *bench, co
     buf_put(place->out, buf_slice(&leaf->pages));
     buf_release(&leaf->pages);
     meta->type = (int32_t)spec->physical;
-    meta->path.at = ARENA_ARRAY(place->arena, Slice, spec->path_count);
+    meta->path.at = ARENA_ARRAY(place->scratch, Slice, spec->path_count);
     meta->path.count = spec->path_count;
     memcpy(meta->path.at, spec->path, spec->path_count * sizeof(Slice));
     meta->codec = codec_number(options->codec);
@@ -208,8 +205,8 @@ bool leaf_end_chunk(Leaf *leaf, const LeafOptions *options, Workbench *bench, co
     meta->size = (int64_t)raw;
     meta->size_on_disk = (int64_t)(place->out->size - begin);
     meta->data_page_offset = (int64_t)first_page;
-    encodings_fill(leaf, place->arena, meta);
-    statistics_fill(leaf, place->arena, meta);
+    encodings_fill(leaf, place->scratch, meta);
+    statistics_fill(leaf, place->scratch, meta);
     indexes_write(leaf, place, first_page, chunk);
     if (spec->bloom) {
         bloom_write(leaf, place->blooms, meta);

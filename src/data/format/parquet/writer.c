@@ -13,11 +13,6 @@ enum {
     FOOTER_BYTES_PER_LEAF = 160 // an estimate
 };
 
-typedef struct GroupNode {
-    RowGroup group;
-    struct GroupNode *next;
-} GroupNode;
-
 struct ParquetWriter {
     const Tree *tree;
     LeafOptions options;
@@ -36,13 +31,13 @@ struct ParquetWriter {
     size_t staged_next; // when to look again
     uint64_t rows_next;
     double ratio; // of staged bytes in the file, so far
-    GroupNode *groups;
-    GroupNode **groups_end;
-    uint32_t group_count;
+    // Of done row groups, encoded: what a file that stays open for long holds is small. The RowGroups' offsets of
+    // indexes count from the begin of these buffers.
+    Buf groups;
     Buf column_indexes;
     Buf offset_indexes;
-    Arena meta[1]; // the done row groups' metadata
-    Arena run[1];  // the tree, when it is the writer's own
+    uint32_t group_count;
+    Arena run[1]; // the tree, when it is the writer's own
     Leaf leaves[];
 };
 
@@ -81,9 +76,7 @@ bool writer_open(const Tree *tree, const ParquetWriterOptions *options, Buf *out
     opened->group_rows_max = options->group_rows_max != 0 ? options->group_rows_max : MIB;
     opened->notes = options->notes;
     opened->note_count = options->note_count;
-    opened->groups_end = &opened->groups;
     opened->ratio = options->codec == CODEC_NONE ? 0.8 : 0.4;
-    arena_init(opened->meta, "parquet file", 0);
     arena_init(opened->run, "run", 0);
     for (uint32_t i = 0; i < tree->leaf_count; i++) {
         leaf_init(&opened->leaves[i], &tree->leaves[i], &opened->options);
@@ -115,9 +108,9 @@ void parquet_writer_close(ParquetWriter *writer) {
     for (uint32_t i = 0; i < writer->tree->leaf_count; i++) {
         leaf_release(&writer->leaves[i]);
     }
+    buf_release(&writer->groups);
     buf_release(&writer->column_indexes);
     buf_release(&writer->offset_indexes);
-    arena_release(writer->meta);
     arena_release(writer->run);
     free(writer);
 }
@@ -125,10 +118,10 @@ void parquet_writer_close(ParquetWriter *writer) {
 // --- memory and size -------------------------------------------------------------------------------------------
 
 static void writer_count(ParquetWriter *writer) {
-    size_t held = sizeof(*writer) + writer->meta->used + writer->run->used + writer->column_indexes.capacity +
+    size_t held = sizeof(*writer) + writer->run->used + writer->groups.capacity + writer->column_indexes.capacity +
                   writer->offset_indexes.capacity;
-    uint64_t estimate = writer->column_indexes.size + writer->offset_indexes.size +
-                        (writer->group_count + 1) * (uint64_t)writer->tree->leaf_count * FOOTER_BYTES_PER_LEAF;
+    uint64_t estimate = writer->column_indexes.size + writer->offset_indexes.size + writer->groups.size +
+                        (uint64_t)writer->tree->leaf_count * FOOTER_BYTES_PER_LEAF;
     for (uint32_t i = 0; i < writer->tree->leaf_count; i++) {
         const Leaf *leaf = &writer->leaves[i];
         held += sizeof(*leaf) + leaf_held(leaf);
@@ -144,7 +137,9 @@ static void writer_count(ParquetWriter *writer) {
 
 // When a page is due, or memory and size are to be looked at again.
 static void writer_look_next(ParquetWriter *writer) {
-    uint64_t rows = MIN((uint64_t)CHECK_ROWS, writer->group_rows_max - writer->group_rows);
+    // Soon at first, as long as buffers grow from nothing.
+    uint64_t rows = MIN(MAX(writer->group_rows, (uint64_t)1), (uint64_t)CHECK_ROWS);
+    rows = MIN(rows, writer->group_rows_max - writer->group_rows);
     size_t staged = CHECK_BYTES;
     for (uint32_t i = 0; i < writer->tree->leaf_count; i++) {
         const Leaf *leaf = &writer->leaves[i];
@@ -267,12 +262,12 @@ static void magic_write(ParquetWriter *writer) {
     }
 }
 
-static bool chunks_write(ParquetWriter *writer, RowGroup *group, Buf *blooms, Err *err) {
+static bool chunks_write(ParquetWriter *writer, Arena *scratch, RowGroup *group, Buf *blooms, Err *err) {
     Workbench *bench = workbench_take();
     bool done = true;
     for (uint32_t i = 0; i < group->columns.count && done; i++) {
         ChunkPlace place = {
-            .arena = writer->meta,
+            .scratch = scratch,
             .offset = writer->written,
             .out = writer->out,
             .column_indexes = &writer->column_indexes,
@@ -301,74 +296,84 @@ static void blooms_write(ParquetWriter *writer, RowGroup *group, const Buf *bloo
     writer->written += blooms->size;
 }
 
+static bool group_write(ParquetWriter *writer, Arena *scratch, Err *err) {
+    RowGroup group = {
+        .has = THRIFT_HAS(ROW_GROUP_FILE_OFFSET) | THRIFT_HAS(ROW_GROUP_COMPRESSED_SIZE),
+        .columns = {ARENA_ARRAY(scratch, ColumnChunk, writer->tree->leaf_count), writer->tree->leaf_count},
+        .row_count = (int64_t)writer->group_rows,
+        .file_offset = (int64_t)writer->written,
+    };
+    if (writer->group_count < INT16_MAX) {
+        group.has |= THRIFT_HAS(ROW_GROUP_ORDINAL);
+        group.ordinal = (int16_t)writer->group_count;
+    }
+    DEFER(buf_release) Buf blooms = {0};
+    TRY(chunks_write(writer, scratch, &group, &blooms, err));
+    blooms_write(writer, &group, &blooms);
+    row_group_encode(&writer->groups, &group);
+    return out_check(writer, err);
+}
+
 bool parquet_writer_end_group(ParquetWriter *writer, Err *err) {
     if (writer->group_rows == 0) {
         return true;
     }
     magic_write(writer);
-    GroupNode *node = ARENA_NEW(writer->meta, GroupNode);
-    RowGroup *group = &node->group;
-    *group = (RowGroup){
-        .has = THRIFT_HAS(ROW_GROUP_FILE_OFFSET) | THRIFT_HAS(ROW_GROUP_COMPRESSED_SIZE),
-        .columns = {ARENA_ARRAY(writer->meta, ColumnChunk, writer->tree->leaf_count), writer->tree->leaf_count},
-        .row_count = (int64_t)writer->group_rows,
-        .file_offset = (int64_t)writer->written,
-    };
-    if (writer->group_count < INT16_MAX) {
-        group->has |= THRIFT_HAS(ROW_GROUP_ORDINAL);
-        group->ordinal = (int16_t)writer->group_count;
-    }
-    DEFER(buf_release) Buf blooms = {0};
     uint64_t estimate = MAX(writer->estimate, (uint64_t)1), before = writer->written;
-    TRY(chunks_write(writer, group, &blooms, err));
-    blooms_write(writer, group, &blooms);
+    Arena scratch[1];
+    arena_init(scratch, "scratch", 0);
+    bool done = group_write(writer, scratch, err);
+    arena_release(scratch);
+    TRY(done);
     // What is staged next will likely shrink as this has.
     writer->ratio = MIN(MAX(writer->ratio * (double)(writer->written - before) / (double)estimate, 0.01), 2.0);
-    *writer->groups_end = node;
-    writer->groups_end = &node->next;
     writer->group_count++;
     writer->rows += writer->group_rows;
     writer->group_rows = 0;
     writer_look_next(writer);
-    return out_check(writer, err);
+    return true;
 }
 
 // --- the end ---------------------------------------------------------------------------------------------------
 
-static void indexes_place(ParquetWriter *writer) {
-    uint64_t column_indexes = writer->written, offset_indexes = column_indexes + writer->column_indexes.size;
-    for (GroupNode *node = writer->groups; node != NULL; node = node->next) {
-        for (uint32_t i = 0; i < node->group.columns.count; i++) {
-            ColumnChunk *chunk = &node->group.columns.at[i];
-            chunk->column_index_offset += (int64_t)column_indexes;
-            chunk->offset_index_offset += (int64_t)offset_indexes;
-        }
-    }
+static void indexes_write(ParquetWriter *writer) {
     buf_put(writer->out, buf_slice(&writer->column_indexes));
     buf_put(writer->out, buf_slice(&writer->offset_indexes));
     writer->written += writer->column_indexes.size + writer->offset_indexes.size;
 }
 
-static void footer_write(ParquetWriter *writer) {
+// The row groups as they go into the footer: now it is known where the indexes lie.
+static bool groups_place(const ParquetWriter *writer, Arena *scratch, uint64_t indexes, RowGroup *groups, Err *err) {
+    Slice left = buf_slice(&writer->groups);
+    for (uint32_t i = 0; i < writer->group_count; i++) {
+        size_t used = 0;
+        TRY(row_group_decode(left, scratch, &groups[i], &used, err));
+        left = slice_from(left, used);
+        for (uint32_t j = 0; j < groups[i].columns.count; j++) {
+            ColumnChunk *chunk = &groups[i].columns.at[j];
+            chunk->column_index_offset += (int64_t)indexes;
+            chunk->offset_index_offset += (int64_t)(indexes + writer->column_indexes.size);
+        }
+    }
+    return true;
+}
+
+static bool footer_write(ParquetWriter *writer, Arena *scratch, uint64_t indexes, Err *err) {
     const Tree *tree = writer->tree;
-    Arena *arena = writer->meta;
     FileMeta meta = {
         .version = 1, // some readers refuse 2, and nothing hangs on it
         .schema = {tree->elements, tree->element_count},
         .row_count = (int64_t)writer->rows,
-        .row_groups = {ARENA_ARRAY(arena, RowGroup, writer->group_count), writer->group_count},
+        .row_groups = {ARENA_ARRAY(scratch, RowGroup, writer->group_count), writer->group_count},
         .created_by = SLICE("leat version " LEAT_VERSION " (build " LEAT_VERSION ")"),
-        .column_orders = {ARENA_ARRAY(arena, ColumnOrder, tree->leaf_count), tree->leaf_count},
+        .column_orders = {ARENA_ARRAY(scratch, ColumnOrder, tree->leaf_count), tree->leaf_count},
     };
-    uint32_t count = 0;
-    for (const GroupNode *node = writer->groups; node != NULL; node = node->next) {
-        meta.row_groups.at[count++] = node->group;
-    }
+    TRY(groups_place(writer, scratch, indexes, meta.row_groups.at, err));
     for (uint32_t i = 0; i < tree->leaf_count; i++) {
         meta.column_orders.at[i].kind = COLUMN_ORDER_TYPE_DEFINED;
     }
     if (writer->note_count > 0) {
-        meta.key_values.at = ARENA_ARRAY(arena, KeyValue, writer->note_count);
+        meta.key_values.at = ARENA_ARRAY(scratch, KeyValue, writer->note_count);
         meta.key_values.count = writer->note_count;
         for (uint32_t i = 0; i < writer->note_count; i++) {
             meta.key_values.at[i] = (KeyValue){writer->notes[i].key, writer->notes[i].value};
@@ -379,12 +384,18 @@ static void footer_write(ParquetWriter *writer) {
     buf_u32le(writer->out, (uint32_t)(writer->out->size - before));
     buf_put(writer->out, SLICE("PAR1"));
     writer->written += writer->out->size - before;
+    return true;
 }
 
 bool parquet_writer_finish(ParquetWriter *writer, Err *err) {
     TRY(parquet_writer_end_group(writer, err));
     magic_write(writer);
-    indexes_place(writer);
-    footer_write(writer);
+    uint64_t indexes = writer->written;
+    indexes_write(writer);
+    Arena scratch[1];
+    arena_init(scratch, "scratch", 0);
+    bool done = footer_write(writer, scratch, indexes, err);
+    arena_release(scratch);
+    TRY(done);
     return out_check(writer, err);
 }
