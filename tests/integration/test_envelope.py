@@ -6,6 +6,8 @@ keys, values, tombstones and order, once what no two runs share (times, LSNs, tr
 differences that remain are listed in `expected` and nowhere else.
 """
 
+import base64
+import decimal
 import hashlib
 import json
 import os
@@ -14,6 +16,9 @@ import re
 import struct
 import subprocess
 
+import fastavro
+import files
+import judges
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -109,10 +114,10 @@ def expected(case, records):
 class Run:
     """The case's tables and statements, carried into a journal."""
 
-    def __init__(self, leat, db, case, tables):
+    def __init__(self, leat, db, case, tables, *more):
         self.leat = leat
         db.psql((GOLDEN / "golden.sql").read_text(encoding="utf-8") + ROWS + BEFORE.get(case, ""))
-        arguments = ["--tables", ",".join(f"public.{table}" for table in tables)]
+        arguments = ["--tables", ",".join(f"public.{table}" for table in tables), *more]
         leat.sync(db, *arguments)
         for statement in (GOLDEN / case / "steps.sql").read_text(encoding="utf-8").splitlines():
             db.psql(statement)
@@ -208,3 +213,137 @@ def test_the_type_table_says_what_the_code_does():
     table = text.partition("<!-- types -->\n")[2].partition("<!-- end of types -->")[0]
     printed = subprocess.run([str(program("leat_type_table"))], capture_output=True, text=True, check=True).stdout
     assert table == printed, "leat_type_table prints another table"
+
+
+# ---- files: leat sync --set envelope=debezium
+
+OPTIONS = {"envelope": "debezium", "store.kafka.keys": "true", "behavior.on.null.values": "write"}
+
+
+def sets(options):
+    return [arg for name, value in options.items() for arg in ("--set", f"{name}={value}")]
+
+
+def connect_json(schema, value):
+    """A value out of Avro or Parquet as Connect's JSON has it."""
+    if value is None:
+        return None
+    if schema["type"] == "struct":
+        assert set(value) == {field["field"] for field in schema["fields"]}
+        return {field["field"]: connect_json(field, value[field["field"]]) for field in schema["fields"]}
+    if schema["type"] == "array":
+        return [connect_json(schema["items"], item) for item in value]
+    if isinstance(value, decimal.Decimal):
+        scale = int(schema["parameters"]["scale"])
+        unscaled = int(value.scaleb(scale, judges.WIDE))
+        value = unscaled.to_bytes((unscaled + (unscaled < 0)).bit_length() // 8 + 1, "big", signed=True)
+    assert isinstance(value, bytes) == (schema["type"] == "bytes")
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return files.float_text(value) if isinstance(value, float) else value
+
+
+def file_rows(path, schema):
+    """The lines, or the rows in the form that they would have as lines."""
+    if path.suffix == ".json":
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    reader, engines = files.READERS[path.suffix]
+    found = [reader(path, engine) for engine in engines[:2]]
+    assert found[0] == found[1]
+    return [connect_json(schema, row) for row in found[0]]
+
+
+class Files:
+    """{table: [(key, value)]} and {table: [key]} of the tombstones, in their order."""
+
+    def __init__(self, out, of_table):
+        self.records, self.tombstones = {}, {}
+        for table, (key_schema, value_schema) in of_table.items():
+            folder = out / "public" / table
+            for path in sorted(path for path in folder.iterdir() if path.is_file() and ".keys." not in path.name):
+                values = file_rows(path, value_schema)
+                keys = [None] * len(values)
+                companion = path.with_name(re.sub(r"(-0-\d+)", r"\1.keys", path.name))
+                if companion.exists():
+                    keys = file_rows(companion, key_schema)
+                assert len(keys) == len(values)
+                self.records.setdefault(table, []).extend(zip(keys, values))
+            for path in sorted(folder.glob("tombstone/*")):
+                self.tombstones.setdefault(table, []).extend(file_rows(path, key_schema))
+
+
+def check_files(found, want, db):
+    for table, rows in want.items():
+        for _, value in found.records[table]:
+            assert value["source"]["db"] == db.name
+            value["source"]["db"] = "golden"
+        values = [(key, value) for key, value in rows if value is not None]
+        assert [key for key, _ in found.records[table]] == [key for key, _ in values], table
+        for mine, theirs in zip(found.records[table], values):
+            assert differences(normal(mine[1]), theirs[1]) == {}, (table, mine[0])
+        # Those without a key have nothing to write.
+        assert found.tombstones.get(table, []) == [key for key, value in rows if value is None and key is not None]
+
+
+@pytest.mark.parametrize("form", ["json", "avro", "parquet"])
+@pytest.mark.parametrize("case", ["alltypes", "ops", "toast"])
+def test_files_hold_what_debezium_writes(leat, db, case, form):
+    leat.format = form
+    Run(leat, db, case, CASES[case], *sets(OPTIONS))
+    found = Files(leat.out, schemas(case))
+    names = {value["source"]["name"] for rows in found.records.values() for _, value in rows}
+    assert names == {leat.pipeline}
+    check_files(found, expected(case, golden(case)), db)
+
+
+def test_json_with_schemas(leat, db):
+    Run(leat, db, "ops", CASES["ops"], *sets(OPTIONS | {"json.schemas.enable": "true", "topic.prefix": "ops.schema"}))
+    found = Files(leat.out, schemas("ops"))
+    for table, (key_schema, value_schema) in schemas("ops").items():
+        for key, value in found.records[table]:
+            assert value["schema"] == value_schema
+            assert key is None or key["schema"] == key_schema
+            assert value["payload"]["source"]["name"] == "ops.schema"
+        found.records[table] = [(key and key["payload"], value["payload"]) for key, value in found.records[table]]
+        found.tombstones[table] = [key["payload"] for key in found.tombstones.get(table, [])]
+    check_files(found, golden("ops"), db)
+
+
+def avro_plain(schema):
+    """Without what says nothing: the order of attributes, and spaces that are those around."""
+
+    def look(part, space):
+        if isinstance(part, list):
+            return [look(item, space) for item in part]
+        if not isinstance(part, dict):
+            return part if part in PRIMITIVES or "." in part else f"{space}.{part}"
+        part = dict(part)
+        if part.get("type") == "record":
+            space = part.pop("namespace", space)
+            part["name"] = f"{space}.{part['name']}"
+            part["fields"] = [
+                field | {"type": look(field["type"], space)} for field in part["fields"] if field["name"] != "c_gen"
+            ]
+        for inner in ("items", "values"):
+            if inner in part:
+                part[inner] = look(part[inner], space)
+        return part
+
+    return look(schema, "")
+
+
+PRIMITIVES = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
+
+
+def test_avro_schemas_are_those_of_debezium(leat, db):
+    leat.format = "avro"
+    options = OPTIONS | {"topic.prefix": "avro_alltypes.plain", "file.compression": "none"}
+    Run(leat, db, "alltypes", ["alltypes"], *sets(options))
+    key, value = json.loads((GOLDEN / "alltypes/avro.json").read_text(encoding="utf-8"))
+    paths = sorted((leat.out / "public/alltypes").glob("*.avro"))
+    assert len(paths) == 4
+    for path in paths:
+        with path.open("rb") as file:
+            schema = json.loads(fastavro.reader(file).metadata["avro.schema"])
+        want = avro_plain(key if ".keys." in path.name else value)
+        assert differences(avro_plain(schema), want) == {}

@@ -172,6 +172,19 @@ def test_debeziums_envelope(form, leat, db):
     assert keys == {**ops, "tombstone": deleted}
 
 
+def test_values_that_a_column_cannot_hold(leat, db):
+    leat.format = "parquet"
+    db.execute("CREATE TABLE t (id int PRIMARY KEY, n numeric(5,2), d date)")
+    db.execute("INSERT INTO t VALUES (1, 'NaN', 'infinity')")
+    result = leat.sync(db, *sets(inexact_values="fail"), check=False)
+    assert result.returncode != 0 and "public.t, column n" in result.stderr
+    leat.sync(db, *sets(inexact_values="text"))
+    db.execute("INSERT INTO t VALUES (2, 'NaN', '-infinity')")
+    leat.sync(db, *sets(inexact_values="null"))
+    rows = [(row["n"], row["d"]) for path in all_files(leat.out) for row in files.rows(path)]
+    assert rows == [("NaN", "infinity"), (None, None)]
+
+
 def test_harbors_layout(leat, db):
     db.execute("CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders SELECT generate_series(1, 50)")
     leat.sync(db, *sets(layout="harbor", tenant="42", flush_size=1))

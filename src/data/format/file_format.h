@@ -28,7 +28,8 @@ typedef struct FilePlan {
     const Shape *shape;   // of `part`: a STRUCT
     RecordPart part;
     const FileFormatOptions *options;
-} FilePlan; // drivers embed it first
+    Slice before, behind; // JSON: text around each record that is not null
+} FilePlan;               // drivers embed it first
 
 typedef struct FileEncoder {
     const struct FileFormat *format;

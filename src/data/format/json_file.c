@@ -144,6 +144,17 @@ static void put_text(ValueKind kind, TypeKind type, const Value *value, bool quo
     }
 }
 
+// Connect's always have a point or an exponent: readers then tell them from integers.
+static void put_real(const LinePlan *plan, ValueKind kind, TypeKind type, const Value *value, Buf *out) {
+    size_t start = out->size;
+    put_text(kind, type, value, !isfinite(value->real), out);
+    if (plan->base.schema == NULL && isfinite(value->real) && !out->overflow) {
+        Slice text = {out->data + start, out->size - start};
+        bool told = memchr(text.data, '.', text.size) != NULL || memchr(text.data, 'e', text.size) != NULL;
+        buf_text(out, told ? "" : ".0");
+    }
+}
+
 static bool put_value(const LinePlan *plan, const Node *node, const Value *value, Buf *out, Err *err) {
     if (value_is_absent(value)) {
         buf_bytes(out, "null", 4);
@@ -158,10 +169,10 @@ static bool put_value(const LinePlan *plan, const Node *node, const Value *value
         buf_int(out, value->integer);
         return true;
     case SHAPE_FLOAT32:
-        put_text(VALUE_FLOAT32, TYPE_FLOAT32, value, !isfinite(value->real), out);
+        put_real(plan, VALUE_FLOAT32, TYPE_FLOAT32, value, out);
         return true;
     case SHAPE_FLOAT64:
-        put_text(VALUE_FLOAT64, TYPE_FLOAT64, value, !isfinite(value->real), out);
+        put_real(plan, VALUE_FLOAT64, TYPE_FLOAT64, value, out);
         return true;
     case SHAPE_DECIMAL:
         return put_decimal(plan, node, value->bytes, out, err);
@@ -279,7 +290,9 @@ static bool put_line(LineFile *file, const Record *record, Buf *out, Err *err) {
     const Value *values = plan->base.part == RECORD_KEY ? record->key : record->value;
     if (plan->root != NULL) {
         if (values != NULL) {
+            buf_put(out, plan->base.before);
             TRY(put_struct(plan, plan->root, values, out, err));
+            buf_put(out, plan->base.behind);
         } else {
             buf_bytes(out, "null", 4);
         }

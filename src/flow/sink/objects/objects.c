@@ -232,8 +232,7 @@ static bool open_rules(Objects *sink, const SinkContext *context, Err *err) {
     sink->partitioner = (Partitioner){.rules = &sink->rules, .now_ms = clock_wall_us() / 1000};
     sink->next_schedule_ms = objects_schedule_next(sink, sink->partitioner.now_ms);
     const char *database = context->database != NULL ? context->database : "";
-    sink->envelope_options =
-        (EnvelopeOptions){.connector = sink->connector, .database = slice_of(arena_printf(&sink->run, "%s", database))};
+    sink->rules.envelope_options.database = slice_of(arena_printf(&sink->run, "%s", database));
     return true;
 }
 

@@ -15,6 +15,12 @@ static const OptionSpec SPECS[] = {
     {"format", OPTION_CHOICE, 0, AT(format), "json", 0, 0, "json,avro,parquet,bytes", "The form of the files."},
     {"envelope", OPTION_CHOICE, 0, AT(envelope), "flat", 0, 0, "flat,debezium",
      "What a change becomes: the row and leat's own fields (flat), or key and envelope as Debezium writes them."},
+    {"topic.prefix", OPTION_TEXT, 0, AT(topic_prefix), "", 0, 0, NULL,
+     "Debezium's name of the source: in its records (unset: the pipeline's name), and before {topic} in names."},
+    {"inexact.values", OPTION_CHOICE, 0, AT(inexact), "null", 0, 0, "null,fail,text",
+     "Avro, Parquet, envelope=debezium: a value that its column's type cannot hold (NaN, infinity) is NULL or an "
+     "error; "
+     "text: with envelope=flat such columns are text."},
     {"file.compression", OPTION_CHOICE, 0, AT(compression), "default", 0, 0,
      "default,none,gzip,deflate,snappy,zstd,lz4",
      "How files are compressed; default: json and bytes none, avro snappy, parquet zstd."},
@@ -78,6 +84,8 @@ static const OptionSpec SPECS[] = {
      "Decimals as strings, exact in every reader, or as JSON numbers."},
     {"json.documents", OPTION_CHOICE, 0, AT(documents), "string", 0, 0, "string,embedded",
      "Columns of type json and jsonb as strings, or embedded as JSON."},
+    {"json.schemas.enable", OPTION_BOOL, 0, AT(json_schemas), "false", 0, 0, NULL,
+     "format=json, envelope=debezium: each record is {\"schema\":…,\"payload\":…}."},
     S3_OPTION_SPECS(ObjectsOptions, s3),
 };
 
@@ -145,11 +153,28 @@ static bool part_make(Rules *rules, int part, const char *name, Err *err) {
     return true;
 }
 
+static bool envelope_make(Rules *rules, Slice connector, Err *err) {
+    const ObjectsOptions *options = rules->options;
+    Slice prefix = slice_of(options->topic_prefix);
+    rules->envelope_takes_events = is(options->envelope, "flat");
+    rules->envelope = rules->envelope_takes_events ? &FLAT_ENVELOPE : &DEBEZIUM_ENVELOPE;
+    rules->envelope_options = (EnvelopeOptions){.connector = prefix.size > 0 ? prefix : connector,
+                                                .fail_on_inexact = is(options->inexact, "fail"),
+                                                .exact_text = is(options->inexact, "text")};
+    if (!rules->envelope_takes_events && is(options->inexact, "text")) {
+        FAIL(err, ERR_OPTION, "inexact.values=text: Debezium's types of columns are given");
+        return err_hint(err, "set inexact.values to null or fail, or envelope=flat");
+    }
+    if (options->json_schemas && rules->envelope_takes_events) {
+        FAIL(err, ERR_OPTION, "json.schemas.enable is for envelope=debezium");
+        return err_hint(err, "set envelope=debezium too");
+    }
+    return true;
+}
+
 static bool form_make(Arena *arena, Rules *rules, Err *err) {
     const ObjectsOptions *options = rules->options;
     TRY(part_make(rules, PART_VALUE, options->format, err));
-    rules->envelope_takes_events = is(options->envelope, "flat");
-    rules->envelope = rules->envelope_takes_events ? &FLAT_ENVELOPE : &DEBEZIUM_ENVELOPE;
     rules->nulls = is(options->null_values, "fail")     ? NULLS_FAIL
                    : is(options->null_values, "ignore") ? NULLS_IGNORE
                                                         : NULLS_WRITE;
@@ -280,7 +305,7 @@ static bool names_make(Arena *arena, Rules *rules, Slice connector, Err *err) {
 bool rules_make(Arena *arena, const ObjectsOptions *options, Slice connector, size_t memory_bytes_max, Rules *rules,
                 Err *err) {
     *rules = (Rules){.options = options, .memory_bytes_max = memory_bytes_max};
-    return (form_make(arena, rules, err) && partitions_make(arena, rules, err) &&
-            names_make(arena, rules, connector, err)) ||
+    return (envelope_make(rules, connector, err) && form_make(arena, rules, err) &&
+            partitions_make(arena, rules, err) && names_make(arena, rules, connector, err)) ||
            err_frame(err, __FILE__, __LINE__);
 }

@@ -16,8 +16,11 @@ typedef struct ObjectsOptions {
     const char *envelope;    // flat | debezium
     const char *compression; // default | none | gzip | …
     int64_t compression_level;
-    const char *decimals;      // string | number
-    const char *documents;     // string | embedded
+    const char *topic_prefix; // "" = the pipeline's name in records, none in names
+    const char *inexact;      // null | fail | text
+    const char *decimals;     // string | number
+    const char *documents;    // string | embedded
+    bool json_schemas;
     const char *null_values;   // fail | ignore | write
     const char *schema_change; // schema.compatibility
     bool store_keys, store_headers;
@@ -66,6 +69,7 @@ typedef struct Rules {
     FileFormatOptions format_options[PARTS];
     const char *extensions[PARTS];
     const Envelope *envelope;
+    EnvelopeOptions envelope_options;
     bool envelope_takes_events; // flat: formats that take events need no records
     NullValues nulls;
     PartitionKind partition;

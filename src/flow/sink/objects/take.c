@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/sys/clock.h"
+#include "data/connect/json_converter.h"
 #include "flow/sink/objects/publish.h"
 
 enum { CLOCK_EVERY = 256 }; // records between two looks at the wall clock within a group
@@ -47,16 +48,36 @@ static bool shape_part(Objects *sink, ObjectsShape *shape, int part, Err *err) {
     const Rules *rules = &sink->rules;
     const FileFormat *format = rules->formats[part];
     const Shape *fields = shape->record == NULL ? NULL : part == PART_KEY ? shape->record->key : shape->record->value;
-    FilePlan wanted = {rules->envelope_takes_events ? &shape->schema : NULL, fields,
-                       part == PART_KEY ? RECORD_KEY : RECORD_VALUE, &rules->format_options[part]};
+    FilePlan wanted = {rules->envelope_takes_events ? &shape->schema : NULL,
+                       fields,
+                       part == PART_KEY ? RECORD_KEY : RECORD_VALUE,
+                       &rules->format_options[part],
+                       {0},
+                       {0}};
+    if (sink->options.json_schemas) {
+        buf_reset(&sink->text);
+        buf_text(&sink->text, "{\"schema\":");
+        json_converter_schema(&sink->text, fields);
+        buf_text(&sink->text, ",\"payload\":");
+        wanted.before = arena_slice(&sink->run, buf_slice(&sink->text));
+        wanted.behind = SLICE("}");
+    }
     return format->plan(&sink->run, &wanted, &shape->plans[part], err);
+}
+
+// As Debezium names it, when it is to have a prefix.
+static Slice topic_name(Objects *sink, const ObjectsTable *table) {
+    const char *prefix = sink->options.topic_prefix;
+    return prefix[0] == '\0' ? table->topic
+                             : slice_of(arena_printf(&sink->run, "%s.%.*s", prefix, SLICE_ARG(table->topic)));
 }
 
 static void shape_patterns(Objects *sink, const ObjectsTable *table, ObjectsShape *shape) {
     for (int i = 0; i < PARTS; i++) {
         if (sink->rules.formats[i] != NULL) {
+            Slice topic = topic_name(sink, table);
             buf_reset(&sink->text);
-            name_pattern(&sink->text, sink->rules.layout, table->topic, shape->schema.space, shape->schema.table,
+            name_pattern(&sink->text, sink->rules.layout, topic, shape->schema.space, shape->schema.table,
                          sink->rules.extensions[i]);
             shape->patterns[i] = arena_slice(&sink->run, buf_slice(&sink->text));
         }
@@ -69,7 +90,7 @@ static bool shape_make(Objects *sink, const ObjectsTable *table, const Schema *s
     shape->schema = schema_copy(&sink->run, schema);
     bool events = rules->formats[PART_VALUE]->takes_events && rules->envelope_takes_events;
     if (!events || rules->formats[PART_KEY] != NULL) {
-        TRY(rules->envelope->compile(&sink->run, &shape->schema, &sink->envelope_options, &shape->record, err));
+        TRY(rules->envelope->compile(&sink->run, &shape->schema, &rules->envelope_options, &shape->record, err));
     }
     TRY(shape_part(sink, shape, PART_VALUE, err));
     if (rules->formats[PART_KEY] != NULL && shape->record->key != NULL) {

@@ -28,7 +28,6 @@ typedef struct Objects {
     Arena record;
     const char *state_directory;
     Slice connector;
-    EnvelopeOptions envelope_options;
     ObjectsOptions options;
     Rules rules;
     Partitioner partitioner;
