@@ -53,7 +53,7 @@ def test_lost_in_the_midst_of_a_publication(point, leat, db, check_equal):
         db.execute(CHANGE.replace("{n}", str(n)))
         assert leat.sync(db, *SINK, crash_point=point, check=False).returncode != 0
         shutil.rmtree(leat.data)
-        for again in ["adopt.removed", "adopt.seeded", "sink.withdrawn_one"]:
+        for again in ["adopt.removed", "adopt.seeded", "sink.claimed", "sink.withdrawn_one", "sink.adopted"]:
             leat.sync(db, *SINK, crash_point=again, check=False)
         leat.sync(db, *SINK)
         check_equal(db, leat.out)
@@ -106,3 +106,63 @@ def test_two_that_write_the_same_files(leat, new_leat, db):
     other.out = leat.out
     refused = other.sync(db, check=False)
     assert refused.returncode == 2, refused.stderr
+
+
+# Names that tell nothing of offsets: what is doubled shows.
+IDS = ["--set", "layout=template", "--set", "file.name.template={schema}/{table}/{message-id}.{ext}"]
+
+
+def die_publishing(leat, db, args, point, change):
+    """Runs until it is killed in a publication; the data directory is then as it was just before."""
+    mark = leat.out / "_leat" / f"{leat.pipeline}.checkpoint"
+    before = mark.stat().st_ino
+    process = leat.follow(db, *args, crash_point=point)
+    process.until(lambda: mark.stat().st_ino != before, "the target follows")
+    shutil.copytree(leat.data, leat.directory / "copy")
+    db.execute(change)
+    assert process.wait() == -9
+    shutil.rmtree(leat.data)
+    (leat.directory / "copy").rename(leat.data)
+
+
+@pytest.mark.parametrize("layout", [[], IDS], ids=["offsets", "ids"])
+@pytest.mark.parametrize("point", ["sink.after_announce", "store.local.renamed", "sink.before_done"])
+def test_an_older_copy_of_one_that_died_publishing(point, layout, leat, db, check_equal):
+    """Files that were announced and not yet counted are there, or not: their rows are sent again."""
+    db.execute(SETUP)
+    leat.sync(db, *SINK, *layout)
+    die_publishing(leat, db, [*SINK, *layout], point, "UPDATE t SET v = repeat(v, 9)")
+    for n in range(1, 3):
+        db.execute(CHANGE.replace("{n}", str(n)))
+        leat.sync(db, *SINK, *layout)
+        check_equal(db, leat.out)
+
+
+def test_an_older_copy_of_one_that_died_publishing_and_read_again(leat, db, check_equal):
+    """The journal was acknowledged: what the target was announced must not be met by names that come again."""
+    args = ["--set", "file.rotate.bytes=16KiB"]
+    db.execute(SETUP)
+    leat.sync(db, *args)
+    shutil.copytree(leat.data, leat.directory / "copy")
+    db.execute(CHANGE.replace("{n}", "1"))
+    assert leat.sync(db, *args, crash_point="sink.before_done", check=False).returncode != 0
+    before = files(leat)
+    shutil.rmtree(leat.data)
+    (leat.directory / "copy").rename(leat.data)
+    leat.sync(db, *args, check=False)
+    leat.run("resync", leat.pipeline, "--tables", "*")
+    leat.sync(db, *args)
+    assert untouched(before, leat)
+    check_equal(db, leat.out)
+
+
+@pytest.mark.parametrize("ack", ["journal", "sink"])
+def test_a_deleted_pipeline_is_forgotten_by_its_target(ack, leat, db, check_equal):
+    args = ["--set", f"ack.policy={ack}"]
+    db.execute(SETUP)
+    leat.sync(db, *args)
+    leat.run("delete", leat.pipeline, "--purge-data", "--yes")
+    assert not [p for p in leat.out.rglob("*") if p.is_file()]
+    db.execute(CHANGE.replace("{n}", "1"))
+    leat.sync(db, *args)
+    check_equal(db, leat.out)

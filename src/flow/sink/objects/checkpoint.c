@@ -138,8 +138,18 @@ static uint64_t committed_in(const Plan *local, Slice name) {
     return 0;
 }
 
+// What is being published there is what is being published here.
+static bool same_items(const Plan *target, const Plan *local) {
+    bool same = target->item_count == 0 || target->item_count == local->item_count;
+    for (size_t i = 0; same && i < target->item_count; i++) {
+        same = slice_equal(target->items[i].token, local->items[i].token) &&
+               slice_equal(target->items[i].name, local->items[i].name);
+    }
+    return same;
+}
+
 bool checkpoint_ahead(const Checkpoint *checkpoint, const Plan *local) {
-    if (local == NULL) {
+    if (local == NULL || !slice_equal(local->owner, checkpoint->plan.owner) || !same_items(&checkpoint->plan, local)) {
         return true;
     }
     if (checkpoint->state.size > 0 && checkpoint->plan.start.sequence > local->start.sequence) {

@@ -146,14 +146,48 @@ static bool objects_checkpoint(const SinkContext *context, Arena *arena, SinkChe
     return true;
 }
 
-// The target is ahead. What it was publishing may be there: when all of that is sent again, it must go.
-static bool target_adopt(Objects *sink, const Target *target, Plan *local, Arena *scratch, Err *err) {
-    const Plan *plan = &target->checkpoint.plan;
-    for (size_t i = 0; i < plan->item_count && target->checkpoint.state.size > 0; i++) {
+static bool target_claim(Objects *sink, Checkpoint *checkpoint, Err *err) {
+    DEFER(buf_release) Buf bytes = {0};
+    checkpoint->plan.owner = sink->owner;
+    return checkpoint_encode(&bytes, checkpoint, err) &&
+           checkpoint_put(sink->store, sink->pipeline, buf_slice(&bytes), sink->tag, err);
+}
+
+// What a process that is gone has staged, under the owner's name that it had.
+static bool staged_sweep(const SinkContext *context, Slice owner, Arena *scratch, Err *err) {
+    Store *store = NULL;
+    StoreContext opening = store_context(context, arena_text(scratch, owner), scratch);
+    TRY(store_open(store_for(context->url), &opening, &store, err));
+    bool ok = store_sweep(store, NULL, 0, err);
+    store_close(store);
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
+// All that is not counted in the target is sent again, so what was being published goes. First the target gets a new
+// owner: one who still publishes there must find that out before it counts what is taken away here.
+static bool target_withdraw(Objects *sink, const SinkContext *context, Target *target, Arena *scratch, Err *err) {
+    Plan *plan = &target->checkpoint.plan;
+    Slice owner = plan->owner;
+    TRY(target_claim(sink, &target->checkpoint, err));
+    CRASH_POINT("sink.claimed");
+    TRY(staged_sweep(context, owner, scratch, err));
+    for (size_t i = 0; i < plan->item_count; i++) {
         TRY(store_remove(sink->store, arena_text(scratch, plan->items[i].name), err));
         CRASH_POINT("sink.withdrawn_one");
     }
-    restore_tables(sink, plan);
+    return true;
+}
+
+// The target is ahead of the data directory, which goes on above it.
+static bool target_adopt(Objects *sink, const SinkContext *context, Target *target, Plan *local, Arena *scratch,
+                         Err *err) {
+    if (target->checkpoint.state.size > 0) {
+        TRY(target_withdraw(sink, context, target, scratch, err));
+    }
+    target->checkpoint.plan.item_count = 0;
+    TRY(target_claim(sink, &target->checkpoint, err));
+    CRASH_POINT("sink.adopted");
+    restore_tables(sink, &target->checkpoint.plan);
     *local = (Plan){0}; // older than what is there
     return publish_state_save(sink, sink->start, NULL, 0, err);
 }
@@ -164,7 +198,8 @@ static bool open_state(Objects *sink, const SinkContext *context, Arena *scratch
     Target target = {0};
     TRY(local_load(context, scratch, &plan, &found, err));
     TRY(target_load(context, found ? &plan : NULL, scratch, &target, err));
-    if (target.ahead && !context->compared) {
+    bool seeded = target.checkpoint.state.size == 0 || !found; // the journal, from what the target remembers
+    if (target.ahead && (!context->compared || !seeded)) {
         FAIL(err, ERR_STATE_CORRUPT, "the target is ahead of the data directory, which is an older copy");
         return err_hint(err, "run it again: it then goes on above what the target has");
     }
@@ -173,10 +208,11 @@ static bool open_state(Objects *sink, const SinkContext *context, Arena *scratch
         sink->start = sink->cut = plan.start;
         sink->names_bytes = plan.names_bytes; // the target's are of a list that is gone
         restore_tables(sink, &plan);
-    } else if (target.found) {
-        sink->owner = slice_of(arena_text(&sink->run, target.checkpoint.plan.owner));
-    } else { // the owner is durable before anything is staged under its name
+    }
+    if (target.ahead ? target.checkpoint.state.size > 0 : !found) {
         TRY(owner_make(&sink->run, &sink->owner, err));
+    }
+    if (!found && !target.found) { // the owner is durable before anything is staged under its name
         TRY(publish_state_save(sink, (Mark){0}, NULL, 0, err));
     }
     StoreContext store = store_context(context, (const char *)sink->owner.data, &sink->run);
@@ -184,7 +220,7 @@ static bool open_state(Objects *sink, const SinkContext *context, Arena *scratch
     files_init(&sink->files, sink->store, context->memory_bytes_max);
     memcpy(sink->tag, target.tag, sizeof(sink->tag));
     if (target.ahead) {
-        TRY(target_adopt(sink, &target, &plan, scratch, err));
+        TRY(target_adopt(sink, context, &target, &plan, scratch, err));
     }
     if (target.found) {
         publish_recall(sink, &target.checkpoint);
@@ -330,12 +366,29 @@ static void objects_stats(void *state, SinkStats *stats) {
 
 // --- removing --------------------------------------------------------------------------------------------------
 
+// The target forgets the pipeline. What is no checkpoint, or another one's, stays.
+static bool remove_checkpoint(Store *store, const SinkContext *context, const Plan *plan, Arena *scratch, Err *err) {
+    Checkpoint checkpoint;
+    bool found = false;
+    char tag[STORE_TAG_BYTES_MAX];
+    if (!checkpoint_load(store, context->pipeline, scratch, &found, &checkpoint, tag, err)) {
+        if (err->code != ERR_STATE_CORRUPT && err->code != ERR_FORMAT_NEWER) {
+            return err_frame(err, __FILE__, __LINE__);
+        }
+        err_clear(err);
+        return true;
+    }
+    bool ours = found && slice_equal(checkpoint.plan.owner, plan->owner);
+    return !ours || checkpoint_remove(store, context->pipeline, err);
+}
+
 static bool remove_published(const SinkContext *context, const Plan *plan, bool purge_data, Arena *scratch, Err *err) {
     Store *store = NULL;
     StoreContext opening = store_context(context, arena_text(scratch, plan->owner), scratch);
     TRY(store_open(store_for(context->url), &opening, &store, err));
-    bool ok =
-        store_sweep(store, NULL, 0, err) && (!purge_data || publish_purge(store, context->state_directory, plan, err));
+    bool ok = store_sweep(store, NULL, 0, err) &&
+              (!purge_data || publish_purge(store, context->state_directory, plan, err)) &&
+              remove_checkpoint(store, context, plan, scratch, err);
     store_close(store);
     return ok || err_frame(err, __FILE__, __LINE__);
 }

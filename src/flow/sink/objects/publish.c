@@ -73,9 +73,10 @@ static bool checkpoint_announce(Objects *sink, const PlanItem *items, size_t cou
     Arena scratch;
     arena_init(&scratch, "scratch", 0);
     Checkpoint checkpoint = {.plan = {.owner = sink->owner, .start = sink->published, .items = items},
-                             .state = buf_slice(&sink->journal_state)};
+                             .state = sink->complete ? buf_slice(&sink->journal_state) : (Slice){0}};
     checkpoint.plan.item_count = count;
-    plan_topics(sink, true, &scratch, &checkpoint.plan);
+    // What is not counted is sent again under the same offsets; but not by a source that was told that it is durable.
+    plan_topics(sink, sink->complete, &scratch, &checkpoint.plan);
     DEFER(buf_release) Buf bytes = {0};
     bool ok = checkpoint_encode(&bytes, &checkpoint, err) &&
               checkpoint_put(sink->store, sink->pipeline, buf_slice(&bytes), sink->tag, err);
