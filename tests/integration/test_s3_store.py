@@ -536,6 +536,28 @@ def test_a_service_without_conditions(service):
     assert tool.carry(2)["error"] == "exists"
 
 
+def test_a_service_without_conditions_keeps_small_objects(service):
+    """What a put was to be refused for is looked for before it."""
+    objects = {}
+
+    def answer(request):
+        found = objects.get(request.path)
+        if request.command != "PUT":
+            return (200, {"ETag": f'"{found.decode()}"'}, b"") if found else (404, {}, b"")
+        if "if-none-match" in request.headers or "if-match" in request.headers:
+            return error(501, "NotImplemented")
+        objects[request.path] = request.body
+        return 200, {"ETag": f'"{request.body.decode()}"'}, b""
+
+    _, tool = service(answer)
+    assert tool.run("put", "state", "one", "")["tag"] == '"one"'
+    assert tool.run("put", "state", "two", "")["error"] == "changed"
+    assert tool.run("put", "state", "two", '"one"')["tag"] == '"two"'
+    assert tool.run("put", "state", "three", '"one"')["error"] == "changed"
+    assert tool.run("put", "other", "three", '"one"')["error"] == "changed"
+    assert objects == {"/bucket/p/state": b"two"}
+
+
 @pytest.mark.parametrize(
     "code,status,name,kind",
     [

@@ -4,7 +4,7 @@
 #include "core/base/calendar.h"
 #include "core/base/json.h"
 
-enum { ID_TEXT = 36, EPOCH_DAYS = 10957 }; // 1970 to 2000
+enum { ID_TEXT = 36, DAY_S = 86400, EPOCH_DAYS = 10957 }; // 1970 to 2000
 
 // --- encoding --------------------------------------------------------------------------------------------------
 
@@ -338,9 +338,8 @@ static void id_put(Buf *buf, const uint8_t id[16]) {
 }
 
 void name_fill(Buf *buf, Slice pattern, const NameFill *fill) {
-    int64_t of_day = 0;
-    CalendarDate date =
-        calendar_date((int32_t)calendar_split(fill->local_s * CALENDAR_SECOND_US, &of_day) - EPOCH_DAYS);
+    int64_t of_day = (fill->local_s % DAY_S + DAY_S) % DAY_S;
+    CalendarDate date = calendar_date((int32_t)((fill->local_s - of_day) / DAY_S - EPOCH_DAYS));
     for (size_t i = 0; i < pattern.size; i++) {
         switch (pattern.data[i]) {
         case HOLE_OFFSET:
@@ -360,7 +359,7 @@ void name_fill(Buf *buf, Slice pattern, const NameFill *fill) {
             buf_printf(buf, "%02d", date.day);
             break;
         case HOLE_HOUR:
-            buf_printf(buf, "%02d", (int)(of_day / 3600 / CALENDAR_SECOND_US));
+            buf_printf(buf, "%02d", (int)(of_day / 3600));
             break;
         case HOLE_ID:
             id_put(buf, fill->id);

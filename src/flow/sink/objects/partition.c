@@ -5,7 +5,9 @@
 #include "data/format/text.h"
 
 enum { DEPTH_MAX = 16 };
-#define EPOCH_MS (INT64_C(10957) * 86400000) // 1970 to 2000
+#define EPOCH_MS    (INT64_C(10957) * 86400000) // 1970 to 2000
+#define TIME_MS_MIN (CALENDAR_TIMESTAMP_MIN / 1000 + EPOCH_MS)
+#define TIME_MS_MAX ((CALENDAR_TIMESTAMP_END - 1) / 1000 + EPOCH_MS)
 
 typedef enum Place { PLACE_VALUE, PLACE_OP, PLACE_DELETED, PLACE_SOURCE_TIME } Place;
 
@@ -356,6 +358,7 @@ bool partition_time(const Partitioner *partitioner, const PartitionPlan *plan, c
     }
     const Value *value = field_value(plan->time, record);
     if (value == NULL || value_time(rules, plan->time, value, time_ms)) {
+        *time_ms = MAX(MIN(*time_ms, TIME_MS_MAX), TIME_MS_MIN); // any number may be there
         return true;
     }
     FAIL(err, ERR_VALUE, "%.*s.%.*s, offset %" PRIu64 ": field %.*s is no time", SLICE_ARG(schema->space),

@@ -29,7 +29,8 @@ typedef struct Partitioner {
     int64_t now_ms; // wall clock, set by the caller
 } Partitioner;
 
-// Milliseconds since 1970. A field without a value counts as the time of its commit.
+// Milliseconds since 1970, of a time that PostgreSQL has: a number beyond is the nearest. A field without a value
+// counts as the time of its commit.
 CHECKED bool partition_time(const Partitioner *partitioner, const PartitionPlan *plan, const Record *record,
                             int64_t *time_ms, Err *err);
 // PARTITION_TIME: equal buckets are equal folders.

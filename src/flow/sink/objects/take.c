@@ -513,5 +513,8 @@ void objects_mark_old(Objects *sink) {
             objects_due(sink, file->table, true);
         }
         sink->next_schedule_ms = objects_schedule_next(sink, wall_ms);
+    } else if (sink->options.schedule_interval_ms > 0 &&
+               sink->next_schedule_ms - wall_ms > sink->options.schedule_interval_ms) {
+        sink->next_schedule_ms = objects_schedule_next(sink, wall_ms); // the clock has gone back
     }
 }

@@ -345,6 +345,20 @@ TEST(objects_scheduled_rotation_is_aligned_in_the_zone) {
     arena_release(&arena);
 }
 
+TEST(objects_scheduled_rotation_follows_a_clock_that_was_wrong) {
+    Arena arena;
+    arena_init(&arena, "scratch", 0);
+    Err err[1] = {{0}};
+    Objects sink = {.options.schedule_interval_ms = 3600000};
+    CHECK_OK(zone_load(&arena, "UTC", &sink.rules.zone, err));
+    sink.partitioner.now_ms = INT64_C(4070908800000); // 2099, until the clock is set
+    sink.next_schedule_ms = objects_schedule_next(&sink, sink.partitioner.now_ms);
+    sink.partitioner.now_ms = 1709211845000;
+    objects_mark_old(&sink);
+    CHECK_INT(sink.next_schedule_ms, 1709215200000);
+    arena_release(&arena);
+}
+
 TEST(objects_refuse_options_that_do_not_go_together) {
     static const char *const BAD[] = {
         "partitioner=field",

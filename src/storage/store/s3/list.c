@@ -38,6 +38,7 @@ static void visit_key(S3Page *page, const char *key, uint64_t size) {
 
 bool s3_page_read(S3Page *page, Slice body, Arena *arena, Err *err) {
     Slice found = {0}, key = {0}, size = {0};
+    bool truncated = false;
     bool encoded = xml_find(body, "EncodingType", arena, &found) && slice_is(found, "url");
     page->next = NULL;
     Xml xml = xml_of(body, arena);
@@ -56,8 +57,13 @@ bool s3_page_read(S3Page *page, Slice body, Arena *arena, Err *err) {
             key = size = (Slice){0};
         } else if (item.depth == 2 && slice_is(item.name, "NextContinuationToken") && item.text.size > 0) {
             page->next = arena_text(arena, item.text);
+        } else if (item.depth == 2 && slice_is(item.name, "IsTruncated")) {
+            truncated = slice_is(item.text, "true");
         }
     } while (item.kind != XML_END && !page->stopped);
+    if (truncated && page->next == NULL && !page->stopped) {
+        return FAIL(err, ERR_NET_PROTOCOL, "a list is said to go on, but not where");
+    }
     return true;
 }
 

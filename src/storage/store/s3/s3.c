@@ -316,14 +316,32 @@ static bool put_refused(S3 *s3, const S3Call *put, const char *id, char tag[STOR
     return ok;
 }
 
+// For services without conditions: what they cannot compare is compared here, just before.
+static bool put_look(S3 *s3, const char *key, const char *if_tag, Err *err) {
+    S3Call head = s3_call(S3_HEAD, key, "");
+    char there[STORE_TAG_BYTES_MAX] = "";
+    bool ok = s3_send(s3, &head, err) ? s3_etag(&head, there, err) : err->code == ERR_NOT_FOUND;
+    s3_call_release(&head);
+    TRY(ok);
+    err_clear(err);
+    return strcmp(there, if_tag) == 0 ||
+           FAIL(err, ERR_CHANGED, "s3://%s/%s was written by somebody else meanwhile", s3->target.bucket, key);
+}
+
 static bool put(S3 *s3, S3Call *call, const char *if_tag, char tag[STORE_TAG_BYTES_MAX], Arena *arena, Err *err) {
     const char *id = arena_printf(arena, "%s-%s-put-%" PRIu64, s3->owner, s3->run_id, s3->put_sequence++);
+    bool conditional = if_tag != NULL && !s3->unconditional;
     s3_object_headers(s3, call, id);
-    if (if_tag != NULL) {
+    if (conditional) {
         s3_call_header(call, if_tag[0] == '\0' ? "if-none-match" : "if-match", if_tag[0] == '\0' ? "*" : if_tag);
     }
+    TRY(conditional || if_tag == NULL || put_look(s3, call->key, if_tag, err));
     if (s3_send(s3, call, err)) {
         return s3_etag(call, tag, err);
+    }
+    if (conditional && s3_refused(call, "NotImplemented")) {
+        s3_conditions_unknown(s3);
+        return err_frame(err, __FILE__, __LINE__);
     }
     bool absent = err->code == ERR_NOT_FOUND && if_tag != NULL; // what had the tag is gone
     if ((err->code == ERR_CHANGED || absent) && put_refused(s3, call, id, tag, err)) {
@@ -342,10 +360,19 @@ static bool s3_put(void *state, const char *name, Slice bytes, const char *if_ta
     S3 *s3 = state;
     Arena scratch;
     arena_init(&scratch, "scratch", 0);
-    S3Call call = s3_call(S3_PUT, NULL, "");
-    call.body = bytes;
-    bool ok = s3_key(s3, name, &scratch, &call.key, err) && put(s3, &call, if_tag, tag, &scratch, err);
-    s3_call_release(&call);
+    const char *key = NULL;
+    bool ok = s3_key(s3, name, &scratch, &key, err);
+    for (bool again = ok; again;) {
+        bool unconditional = s3->unconditional;
+        S3Call call = s3_call(S3_PUT, key, "");
+        call.body = bytes;
+        ok = put(s3, &call, if_tag, tag, &scratch, err);
+        s3_call_release(&call);
+        again = !ok && !unconditional && s3->unconditional;
+        if (again) { // it has turned out just now
+            err_clear(err);
+        }
+    }
     arena_release(&scratch);
     return ok || err_frame(err, __FILE__, __LINE__);
 }

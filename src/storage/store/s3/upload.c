@@ -78,6 +78,14 @@ void s3_object_headers(const S3 *s3, S3Call *call, const char *id) {
     }
 }
 
+void s3_conditions_unknown(S3 *s3) {
+    if (!s3->unconditional) {
+        log_warn(LOG_SINK, "the service has no conditional writes: objects are looked for before they are written",
+                 LOG_TEXT("bucket", s3->target.bucket));
+    }
+    s3->unconditional = true;
+}
+
 bool s3_object_is(const S3Call *head, const char *id) {
     return slice_is(http_header(&head->answer, "x-amz-meta-leat-token"), id);
 }
@@ -221,11 +229,7 @@ static void put_judge(S3 *s3, Upload *upload) {
     } else if (call->err.code == ERR_CHANGED) {
         upload->step = STEP_LOOK; // somebody's, or ours: an earlier try's answer was lost
     } else if (s3_refused(call, "NotImplemented") && upload->conditional) {
-        if (!s3->unconditional) {
-            log_warn(LOG_SINK, "the service has no conditional writes: objects are looked for before they are written",
-                     LOG_TEXT("bucket", s3->target.bucket));
-        }
-        s3->unconditional = true;
+        s3_conditions_unknown(s3);
         upload->step = STEP_LOOK;
     } else {
         upload->err = call->err;
@@ -377,7 +381,7 @@ static Outcome complete(const Parts *parts, Err *err) {
     bool unknown = s3_refused(&call, "NotImplemented") && !s3->unconditional;
     s3_call_release(&call);
     if (unknown) { // the name was looked for before the upload began
-        s3->unconditional = true;
+        s3_conditions_unknown(s3);
         err_clear(err);
         return complete(parts, err);
     }

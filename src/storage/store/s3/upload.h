@@ -17,6 +17,8 @@ CHECKED bool s3_staged_remove(S3 *s3, const char *name, Err *err);
 CHECKED bool s3_key(const S3 *s3, const char *name, Arena *arena, const char **key, Err *err);
 // True when the object that a HEAD has found carries this id.
 bool s3_object_is(const S3Call *head, const char *id);
+// The service has refused a condition as something that it does not know.
+void s3_conditions_unknown(S3 *s3);
 // What every new object is to have: metadata id, encryption, ACL, class.
 void s3_object_headers(const S3 *s3, S3Call *call, const char *id);
 
