@@ -115,6 +115,7 @@ static void begin(Fake *fake) {
 
 static void end(Fake *fake) {
     Err err[1] = {{0}};
+    test_server_stop(&fake->server);
     CHECK_OK(file_remove_tree(fake->folder, err));
 }
 

@@ -98,6 +98,7 @@ static HttpRequest request_of(Fixture *fixture, const char *method, const char *
 static void end(Fixture *fixture) {
     http_answer_release(&fixture->answer);
     http_client_close(fixture->client);
+    test_server_stop(&fixture->server);
 }
 
 TEST(http_methods_over_one_connection) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // For tests only: a small HTTP/1.1 server in the test's own process, on 127.0.0.1, one thread a connection. It takes a
-// request apart, hands it to the test's function, and that writes whatever bytes it likes. It lives until the process
-// ends (each test has its own).
+// request apart, hands it to the test's function, and that writes whatever bytes it likes.
 #ifndef LEAT_CORE_NET_TEST_SERVER_H
 #define LEAT_CORE_NET_TEST_SERVER_H
 
@@ -33,6 +32,10 @@ typedef struct TestRequest {
 struct TestServer {
     int listener;
     int port;
+    pthread_t acceptor;
+    pthread_mutex_t mutex;
+    pthread_cond_t ended;
+    int threads; // of connections
     atomic_int connections;
     atomic_int requests;
     atomic_int under_way;
@@ -108,6 +111,8 @@ static inline bool test_request_read(TestRequest *request) {
     size_t head_size = (size_t)(end - request->head.data) + 4;
     test_take_body(request, request->head.data + head_size, request->head.size - head_size);
     request->head.size = head_size;
+    buf_u8(&request->head, 0); // for functions of texts; it does not count
+    request->head.size--;
     char length[32] = "0";
     test_header(request, "content-length", length, sizeof(length));
     uint64_t wanted = strtoull(length, NULL, 10);
@@ -119,8 +124,6 @@ static inline bool test_request_read(TestRequest *request) {
         test_take_body(request, piece, (size_t)got);
     }
     free(piece);
-    buf_u8(&request->head, 0);
-    request->head.size--;
     return sscanf((const char *)request->head.data, "%15s %4095s", request->method, request->target) == 2;
 }
 
@@ -143,6 +146,10 @@ static inline void *test_connection(void *context) {
     buf_release(&request->head);
     buf_release(&request->body);
     free(request);
+    pthread_mutex_lock(&server->mutex);
+    server->threads--;
+    pthread_cond_signal(&server->ended);
+    pthread_mutex_unlock(&server->mutex);
     return NULL;
 }
 
@@ -154,6 +161,9 @@ static inline void *test_accept(void *context) {
         TestRequest *request = calloc(1, sizeof(*request));
         request->server = server;
         request->fd = fd;
+        pthread_mutex_lock(&server->mutex);
+        server->threads++;
+        pthread_mutex_unlock(&server->mutex);
         pthread_t thread;
         CHECK(pthread_create(&thread, NULL, test_connection, request) == 0);
         pthread_detach(thread);
@@ -169,9 +179,21 @@ static inline void test_server_start(TestServer *server, bool (*answer)(TestRequ
     CHECK(bind(server->listener, (struct sockaddr *)&address, size) == 0 && listen(server->listener, 128) == 0);
     CHECK(getsockname(server->listener, (struct sockaddr *)&address, &size) == 0);
     server->port = ntohs(address.sin_port);
-    pthread_t thread;
-    CHECK(pthread_create(&thread, NULL, test_accept, server) == 0);
-    pthread_detach(thread);
+    pthread_mutex_init(&server->mutex, NULL);
+    pthread_cond_init(&server->ended, NULL);
+    CHECK(pthread_create(&server->acceptor, NULL, test_accept, server) == 0);
+}
+
+// When the clients have closed their connections: nobody looks at the server any more.
+static inline void test_server_stop(TestServer *server) {
+    shutdown(server->listener, SHUT_RDWR);
+    pthread_join(server->acceptor, NULL);
+    close(server->listener);
+    pthread_mutex_lock(&server->mutex);
+    while (server->threads > 0) {
+        pthread_cond_wait(&server->ended, &server->mutex);
+    }
+    pthread_mutex_unlock(&server->mutex);
 }
 
 #endif

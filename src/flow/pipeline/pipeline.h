@@ -111,6 +111,19 @@ CHECKED bool pipeline_run(const PipelineConfig *config, const PipelineRun *run, 
 
 // Asks the running process, or else the next run, to read tables again.
 CHECKED bool pipeline_resync(const PipelineConfig *config, const char *tables, Err *err);
+// Has the sink take records from other offsets on: the journal is read again, or records are passed over. While no
+// process runs the pipeline.
+typedef enum ResetTo { RESET_EARLIEST, RESET_LATEST, RESET_OFFSET, RESET_TIME } ResetTo;
+typedef struct PipelineReset {
+    ResetTo to;
+    uint64_t offset;    // RESET_OFFSET
+    int64_t time_us;    // RESET_TIME: of the first change at the source at or after it, us since 1970
+    const char *tables; // patterns; NULL = all
+    bool dry_run;
+} PipelineReset;
+// Gives each topic that was asked for, in the arena. ERR_NOT_FOUND: a pattern matches no topic.
+CHECKED bool pipeline_reset(const PipelineConfig *config, const PipelineReset *how, Arena *arena, SinkReset **topics,
+                            size_t *count, Err *err);
 // Drops slot and publications on the source, then the folder; what was written to the sink only with `purge_data`.
 // With `force`, a source that cannot be reached is left as it is, and said so in the log.
 typedef struct PipelineDelete {

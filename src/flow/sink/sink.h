@@ -46,6 +46,25 @@ typedef struct SinkStats {
     StoreUsage requests;   // asked of the store since open
 } SinkStats;
 
+// A topic whose records are to be taken from another offset on: what is wanted, and what came of it.
+typedef struct SinkReset {
+    Slice topic;
+    uint64_t to;     // wanted
+    uint64_t oldest; // that the journal has; where its epochs begin, `oldest` first
+    uint64_t end;    // behind its newest
+    const struct SinkResetEpoch *epochs;
+    size_t epoch_count;
+    uint64_t last_epoch; // of the journal's newest cut
+    // Found out:
+    uint64_t was, now; // the next record that the sink takes, before and then
+    uint64_t files;    // that were removed: all with records from `now` on
+} SinkReset;
+
+typedef struct SinkResetEpoch {
+    uint64_t offset; // of the first record that a cut of that epoch ended
+    uint64_t epoch;
+} SinkResetEpoch;
+
 typedef struct SinkDriver {
     const char *name;
     const OptionTable *options;
@@ -72,6 +91,12 @@ typedef struct SinkDriver {
     // The lowest position that is still needed after a crash now: the journal may be trimmed below it.
     LogPosition (*pin)(void *state);
     void (*stats)(void *state, SinkStats *stats);
+    // Takes records of these topics from other offsets on, while nobody has the sink open. Back: what was published
+    // from there on is removed first, so the offset is the nearest one that no published file has records on both sides
+    // of: the next below, or if the journal has not got that one any more, the next above. Ahead: what lies between is
+    // never published. Then the journal must be read from its beginning. With `dry_run` only `was`, `now`, `files` are
+    // found out.
+    bool (*reset)(const SinkContext *context, SinkReset *topics, size_t count, bool dry_run, Err *err);
     // Removes the state that `open` made; with `purge_data` also everything published. For `leat delete`.
     bool (*remove)(const SinkContext *context, bool purge_data, Err *err);
 } SinkDriver;

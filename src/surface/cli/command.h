@@ -81,6 +81,7 @@ CHECKED bool doctor_command(Cli *cli, Err *err);
 CHECKED bool status_command(Cli *cli, Err *err);
 CHECKED bool resync_command(Cli *cli, Err *err);
 CHECKED bool delete_command(Cli *cli, Err *err);
+CHECKED bool sink_reset_command(Cli *cli, Err *err);
 CHECKED bool topic_list_command(Cli *cli, Err *err);
 CHECKED bool topic_read_command(Cli *cli, Err *err);
 CHECKED bool journal_check_command(Cli *cli, Err *err);

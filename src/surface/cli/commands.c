@@ -47,6 +47,16 @@ static const Flag DELETE_FLAGS[] = {
     {"force", NULL, NULL, "go on when the source cannot be reached"},
     {"yes", NULL, NULL, "do not ask"},
 };
+static const Flag SINK_RESET_FLAGS[] = {
+    {"to", "WHERE", NULL, "earliest, latest, an offset, a time (2026-01-31T12:00:00Z) or now-5m; required"},
+    {"tables", "PATTERN,…", NULL, "tables to take from there on; default all"},
+    {"dry-run", NULL, NULL, "say what would be done, change nothing"},
+    {"yes", NULL, NULL, "do not ask"},
+};
+static const char SINK_RESET_DETAILS[] =
+    "Back: the files from there on are removed, and the next run writes these rows anew from the journal, with the\n"
+    "options it is given then. The journal keeps what journal.retention.* say; what is older, resync reads from the\n"
+    "source. It goes back to where a file begins. Ahead: the rows between are never written.";
 static const Flag READ_FLAGS[] = {
     {"from", "WHERE", NULL, "an offset, a time (2026-01-31T12:00:00Z) or now-5m; default the oldest"},
     {"limit", "N", NULL, "stop after N events"},
@@ -77,6 +87,8 @@ const Command COMMANDS[] = {
      "Asks the running process, or else the next run.", FLAGS(RESYNC_FLAGS), false, resync_command},
     {"delete", "NAME", 1, 1, "Remove a pipeline with its slot and publications",
      "What was written to the sink stays, unless --purge-data is given.", FLAGS(DELETE_FLAGS), false, delete_command},
+    {"sink reset", "NAME", 1, 1, "Write files anew from the journal, or pass rows over", SINK_RESET_DETAILS,
+     FLAGS(SINK_RESET_FLAGS), false, sink_reset_command},
     {"topic list", "NAME", 1, 1, "The topics in a pipeline's journal", NULL, NULL, 0, false, topic_list_command},
     {"topic read", "NAME [TOPIC]", 1, 2, "The journal's events as JSON lines", NULL, FLAGS(READ_FLAGS), false,
      topic_read_command},

@@ -3,33 +3,18 @@
 #include "surface/cli/output.h"
 #include "surface/cli/pipelines.h"
 
-#include <unistd.h>
-
 static bool confirmed(const Cli *cli, const PipelineConfig *config, bool purge, Err *err) {
-    if (cli_has(cli, "yes") || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-        return true;
-    }
-    DEFER(buf_release) Buf out = {0};
-    buf_printf(
-        &out, "remove pipeline %s: its slot and publications on the source, its journal and state in %s%s%s? [y/N] ",
+    const char *question = arena_printf(
+        cli->arena, "remove pipeline %s: its slot and publications on the source, its journal and state in %s%s%s?",
         config->name, config->directory, purge ? ", and everything it wrote to " : "", purge ? config->sink_url : "");
-    output_write(&out);
-    char answer[16] = "";
-    if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y')) {
-        return true;
-    }
-    return FAIL(err, ERR_INTERRUPTED, "nothing was removed");
+    return cli_confirmed(cli, question) || FAIL(err, ERR_INTERRUPTED, "nothing was removed");
 }
 
 bool delete_command(Cli *cli, Err *err) {
     PipelineConfig config;
     PipelineDelete how = {.purge_data = cli_has(cli, "purge-data"), .force = cli_has(cli, "force")};
     TRY(cli_pipeline_load(cli, cli->arguments[0], &config, err));
-    int pid = 0;
-    if (cli_pipeline_running(cli, &config, &pid)) {
-        FAIL(err, ERR_LOCKED, "pipeline %s is running (pid %d)", config.name, pid);
-        return err_hint(err, "stop it first: kill %d", pid);
-    }
+    TRY(cli_pipeline_stopped(cli, &config, err));
     TRY(confirmed(cli, &config, how.purge_data, err));
     if (!pipeline_delete(&config, &how, err)) {
         return cli_stored_url_hint(err);

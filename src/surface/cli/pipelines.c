@@ -2,8 +2,10 @@
 #include "surface/cli/pipelines.h"
 
 #include "core/sys/file.h"
+#include "surface/cli/output.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <unistd.h>
 
 const char *cli_data_directory(const Cli *cli) {
@@ -49,6 +51,26 @@ const char *cli_sink_url(Arena *arena, const char *given) {
 
 bool cli_pipeline_running(const Cli *cli, const PipelineConfig *config, int *pid) {
     return file_locked(arena_printf(cli->arena, "%s/lock", config->directory), pid);
+}
+
+bool cli_pipeline_stopped(const Cli *cli, const PipelineConfig *config, Err *err) {
+    int pid = 0;
+    if (!cli_pipeline_running(cli, config, &pid)) {
+        return true;
+    }
+    FAIL(err, ERR_LOCKED, "pipeline %s is running (pid %d)", config->name, pid);
+    return err_hint(err, "stop it first: kill %d", pid);
+}
+
+bool cli_confirmed(const Cli *cli, const char *question) {
+    if (cli_has(cli, "yes") || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+        return true;
+    }
+    DEFER(buf_release) Buf out = {0};
+    buf_printf(&out, "%s [y/N] ", question);
+    output_write(&out);
+    char answer[16] = "";
+    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
 bool cli_stored_url_hint(Err *err) {

@@ -8,9 +8,10 @@
 #define CHUNK_BYTES_MIN (4 * KIB)
 #define CHUNK_BYTES_MAX (256 * KIB)
 
-void files_init(FileList *files, Store *store, size_t memory_bytes_max) {
+void files_init(FileList *files, Store *store, size_t memory_bytes_max, bool single) {
     size_t chunk = MIN(MAX(memory_bytes_max / 8, CHUNK_BYTES_MIN), CHUNK_BYTES_MAX);
-    *files = (FileList){.store = store, .memory_max = MAX(memory_bytes_max, 2 * CHUNK_BYTES_MIN), .chunk = chunk};
+    *files = (FileList){
+        .store = store, .memory_max = MAX(memory_bytes_max, 2 * CHUNK_BYTES_MIN), .chunk = chunk, .single = single};
 }
 
 // --- lists -----------------------------------------------------------------------------------------------------
@@ -190,6 +191,20 @@ static bool part_seal(FileList *files, FilePart *part, Err *err) {
     return true;
 }
 
+// The newest are all kept; of the older half every second one goes when there are too many.
+static void point_note(ObjectsTable *table, uint64_t offset) {
+    if (table->point_count == POINTS_MAX) {
+        size_t kept = 0;
+        for (size_t i = 0; i < POINTS_MAX; i++) {
+            if (i % 2 == 0 || i >= POINTS_MAX / 2) {
+                table->points[kept++] = table->points[i];
+            }
+        }
+        table->point_count = kept;
+    }
+    table->points[table->point_count++] = offset;
+}
+
 bool files_seal(FileList *files, ObjectsTable *table, Err *err) {
     ObjectsFile *in_order = NULL; // `open` has the newest first
     while (table->open != NULL) {
@@ -202,6 +217,9 @@ bool files_seal(FileList *files, ObjectsTable *table, Err *err) {
     table->open_count = 0;
     table->records = 0;
     table->sealed_end = table->next;
+    if (!files->single) {
+        point_note(table, table->next);
+    }
     map_release(&table->by_partition);
     table->by_partition = (Map){0};
     bool ok = true;

@@ -50,15 +50,18 @@ struct ObjectsTable {
     uint64_t committed;        // offsets below are published or in a durable plan
     uint64_t epoch;            // of the cut that ended what was last published; 0 = nothing yet
     uint64_t done, done_epoch; // the same as the target's checkpoint has them
-    uint64_t next;             // offset that must come next
-    uint64_t cut_epoch;        // epoch of the last cut that had records of it
-    bool known;                // committed and next mean something
-    bool published;            // something has been published in this state's life
-    bool touched;              // in this group, by new records
-    bool skipped;              // in this group, by records that are published already
-    bool due;                  // in the sink's list of tables to publish
-    bool due_all;              // its open files too
-    bool oversize;             // an open file is past file.rotate.bytes, or was and is sealed: all go at the cut
+    uint64_t single_from;      // see PlanTopic
+    uint64_t points[POINTS_MAX];
+    size_t point_count;
+    uint64_t next;      // offset that must come next
+    uint64_t cut_epoch; // epoch of the last cut that had records of it
+    bool known;         // committed and next mean something
+    bool published;     // something has been published in this state's life
+    bool touched;       // in this group, by new records
+    bool skipped;       // in this group, by records that are published already
+    bool due;           // in the sink's list of tables to publish
+    bool due_all;       // its open files too
+    bool oversize;      // an open file is past file.rotate.bytes, or was and is sealed: all go at the cut
     const ObjectsShape *shape;
     ObjectsFile *last; // of the last record, open
     ObjectsFile *open; // open ones
@@ -76,9 +79,10 @@ typedef struct FileList {
     size_t buffered;   // of all files
     size_t memory_max; // for them
     size_t chunk;      // a buffer of this size is spilled
+    bool single;       // each table has one open file at a time
 } FileList;
 
-void files_init(FileList *files, Store *store, size_t memory_bytes_max);
+void files_init(FileList *files, Store *store, size_t memory_bytes_max, bool single);
 // Drops everything that is not published.
 void files_release(FileList *files);
 
@@ -97,7 +101,7 @@ static inline bool files_short(const FileList *files) {
 static inline bool file_is_open(const ObjectsFile *file) {
     return file->parts[PART_VALUE].encoder != NULL || file->parts[PART_KEY].encoder != NULL;
 }
-// Ends all open files of the table.
+// Ends all open files of the table, and takes note of the offset when there can be several.
 CHECKED bool files_seal(FileList *files, ObjectsTable *table, Err *err);
 // Stages what is left of a sealed file and makes it durable; the parts' tokens are then set.
 CHECKED bool files_finish(FileList *files, ObjectsFile *file, Err *err);

@@ -5,6 +5,7 @@
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
 #include "flow/sink/objects/publish.h"
+#include "flow/sink/objects/withdraw.h"
 #include "storage/store/local/local.h"
 #include "storage/store/s3/s3.h"
 
@@ -86,6 +87,9 @@ static void restore_tables(Objects *sink, const Plan *plan) {
         table->committed = table->next = table->sealed_end = topic->committed;
         table->epoch = table->cut_epoch = topic->epoch;
         table->known = table->published = true;
+        table->single_from = sink->single ? MIN(topic->single_from, topic->committed) : UINT64_MAX;
+        memcpy(table->points, topic->points, topic->point_count * sizeof(table->points[0]));
+        table->point_count = topic->point_count;
     }
 }
 
@@ -217,7 +221,7 @@ static bool open_state(Objects *sink, const SinkContext *context, Arena *scratch
     }
     StoreContext store = store_context(context, (const char *)sink->owner.data, &sink->run);
     TRY(store_open(store_for(context->url), &store, &sink->store, err));
-    files_init(&sink->files, sink->store, context->memory_bytes_max);
+    files_init(&sink->files, sink->store, context->memory_bytes_max, sink->single);
     memcpy(sink->tag, target.tag, sizeof(sink->tag));
     if (target.ahead) {
         TRY(target_adopt(sink, context, &target, &plan, scratch, err));
@@ -264,7 +268,8 @@ static bool open_rules(Objects *sink, const SinkContext *context, Err *err) {
     sink->state_directory = arena_printf(&sink->run, "%s", context->state_directory);
     TRY(rules_make(&sink->run, &sink->options, sink->connector, context->memory_bytes_max, &sink->rules, err));
     const Rules *rules = &sink->rules;
-    sink->plain = rules->partition == PARTITION_NONE && rules->formats[PART_KEY] == NULL;
+    sink->single = rules->partition == PARTITION_NONE && rules->nulls != NULLS_WRITE;
+    sink->plain = sink->single && rules->formats[PART_KEY] == NULL;
     sink->partitioner = (Partitioner){.rules = &sink->rules, .now_ms = clock_wall_us() / 1000};
     sink->next_schedule_ms = objects_schedule_next(sink, sink->partitioner.now_ms);
     const char *database = context->database != NULL ? context->database : "";
@@ -387,7 +392,7 @@ static bool remove_published(const SinkContext *context, const Plan *plan, bool 
     StoreContext opening = store_context(context, arena_text(scratch, plan->owner), scratch);
     TRY(store_open(store_for(context->url), &opening, &store, err));
     bool ok = store_sweep(store, NULL, 0, err) &&
-              (!purge_data || publish_purge(store, context->state_directory, plan, err)) &&
+              (!purge_data || withdraw_all(store, context->state_directory, plan, err)) &&
               remove_checkpoint(store, context, plan, scratch, err);
     store_close(store);
     return ok || err_frame(err, __FILE__, __LINE__);
@@ -408,6 +413,78 @@ static bool objects_remove(const SinkContext *context, bool purge_data, Err *err
     return ok || err_frame(err, __FILE__, __LINE__);
 }
 
+// --- other offsets ---------------------------------------------------------------------------------------------
+
+static const PlanTopic *topic_of(const Plan *plan, Slice name) {
+    for (size_t i = 0; i < plan->topic_count; i++) {
+        if (slice_equal(plan->topics[i].name, name)) {
+            return &plan->topics[i];
+        }
+    }
+    return NULL;
+}
+
+static bool reset_find(const SinkContext *context, SinkReset *topics, size_t count, Withdrawal *withdrawal, Err *err) {
+    Plan plan = {0};
+    bool found = false;
+    Store *store = NULL;
+    StoreContext opening = store_context(context, "look", withdrawal->arena);
+    TRY(local_load(context, withdrawal->arena, &plan, &found, err));
+    TRY(store_open(store_for(context->url), &opening, &store, err));
+    withdrawal->ids_return = ((const ObjectsOptions *)context->options)->flush_records == 1;
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        ok = withdraw_from(store, topic_of(&plan, topics[i].topic), &topics[i], withdrawal, err);
+    }
+    store_close(store);
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
+// Of the cut that ends the record at this offset: see check_cut.
+static uint64_t epoch_at(const SinkReset *reset, uint64_t offset) {
+    uint64_t epoch = offset < reset->end ? 0 : reset->last_epoch;
+    for (size_t i = 0; offset < reset->end && i < reset->epoch_count && reset->epochs[i].offset <= offset; i++) {
+        epoch = reset->epochs[i].epoch;
+    }
+    return epoch;
+}
+
+static void table_reset(Objects *sink, const SinkReset *reset) {
+    ObjectsTable *table = map_find(&sink->by_topic, reset->topic);
+    table = table != NULL ? table : objects_table_add(sink, reset->topic);
+    table->committed = table->next = table->sealed_end = reset->now;
+    table->epoch = table->cut_epoch = epoch_at(reset, reset->now);
+    table->known = table->published = true;
+    while (table->point_count > 0 && table->points[table->point_count - 1] > reset->now) {
+        table->point_count--;
+    }
+    if (table->single_from != UINT64_MAX) {
+        table->single_from = MIN(table->single_from, reset->now);
+    }
+}
+
+static bool objects_reset(const SinkContext *context, SinkReset *topics, size_t count, bool dry_run, Err *err) {
+    DEFER(arena_release) Arena scratch = {.name = "scratch"};
+    Withdrawal withdrawal = {.arena = &scratch};
+    void *state = NULL;
+    if (dry_run) {
+        return reset_find(context, topics, count, &withdrawal, err);
+    }
+    TRY(objects_open(context, &state, err)); // finishes what a crash left
+    Objects *sink = state;
+    bool ok = reset_find(context, topics, count, &withdrawal, err), any = false;
+    for (size_t i = 0; ok && i < count; i++) {
+        if (topics[i].now != topics[i].was) {
+            table_reset(sink, &topics[i]);
+            any = true;
+        }
+    }
+    ok = ok && (!any || publish_reset(sink, withdrawal.names, withdrawal.count, err));
+    sink->broken = !ok;
+    objects_close(sink);
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
 const SinkDriver OBJECTS_SINK = {
     .name = "objects",
     .options = &OBJECTS_OPTIONS,
@@ -422,5 +499,6 @@ const SinkDriver OBJECTS_SINK = {
     .tick = objects_tick,
     .pin = objects_start, // what is durable: a crash now starts there
     .stats = objects_stats,
+    .reset = objects_reset,
     .remove = objects_remove,
 };

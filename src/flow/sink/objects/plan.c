@@ -13,7 +13,7 @@
 #define MAGIC           "leat objects sink state\n"
 #define MAGIC_BYTES     (sizeof(MAGIC) - 1)
 #define HEADER_BYTES    (MAGIC_BYTES + 8)
-#define PLAN_VERSION    3u
+#define PLAN_VERSION    4u
 #define STATE_MAX       (1 * GIB)
 #define TOPIC_BYTES_MIN ((size_t)4)
 #define ITEM_BYTES_MIN  ((size_t)2)
@@ -38,11 +38,20 @@ void plan_encode(Buf *buf, const Plan *plan) {
         for (size_t j = 0; j < topic->pattern_count; j++) {
             buf_slice_sized(buf, topic->patterns[j]);
         }
+        buf_varint(buf, topic->single_from);
+        buf_varint(buf, topic->point_count);
+        for (size_t j = 0; j < topic->point_count; j++) {
+            buf_varint(buf, topic->points[j] - (j > 0 ? topic->points[j - 1] : 0));
+        }
     }
     buf_varint(buf, plan->item_count);
     for (size_t i = 0; i < plan->item_count; i++) {
         buf_slice_sized(buf, plan->items[i].token);
         buf_slice_sized(buf, plan->items[i].name);
+    }
+    buf_varint(buf, plan->removed_count);
+    for (size_t i = 0; i < plan->removed_count; i++) {
+        buf_slice_sized(buf, plan->removed[i]);
     }
     buf_slice_sized(buf, plan->checkpoint);
     ASSERT(!buf->overflow);
@@ -78,6 +87,21 @@ static void family_pattern(Arena *arena, Slice family, PlanTopic *topic) {
     buf_release(&buf);
 }
 
+static bool read_points(Reader *reader, Arena *arena, PlanTopic *topic) {
+    topic->single_from = read_varint(reader);
+    uint64_t count = read_varint(reader), point = 0;
+    if (count > POINTS_MAX) {
+        return false;
+    }
+    uint64_t *points = ARENA_ARRAY(arena, uint64_t, count);
+    for (uint64_t i = 0; i < count; i++) {
+        points[i] = point += read_varint(reader);
+    }
+    topic->points = points;
+    topic->point_count = count;
+    return true;
+}
+
 static bool read_topics(Reader *reader, Arena *arena, uint32_t version, Plan *plan) {
     uint64_t count = read_varint(reader);
     if (count > reader_left(reader) / TOPIC_BYTES_MIN) {
@@ -92,6 +116,10 @@ static bool read_topics(Reader *reader, Arena *arena, uint32_t version, Plan *pl
         topics[i].committed = read_varint(reader);
         topics[i].epoch = read_varint(reader);
         if (version >= 3 && !read_patterns(reader, arena, &topics[i])) {
+            return false;
+        }
+        topics[i].single_from = topics[i].committed; // before version 4 nobody took note
+        if (version >= 4 && !read_points(reader, arena, &topics[i])) {
             return false;
         }
     }
@@ -122,6 +150,23 @@ static bool read_items(Reader *reader, Arena *arena, Plan *plan) {
     return true;
 }
 
+static bool read_removed(Reader *reader, Arena *arena, Plan *plan) {
+    uint64_t count = read_varint(reader);
+    if (count > reader_left(reader)) {
+        return false;
+    }
+    Slice *names = ARENA_ARRAY(arena, Slice, count);
+    for (uint64_t i = 0; i < count; i++) {
+        names[i] = read_slice(reader);
+        if (has_nul(names[i])) {
+            return false;
+        }
+    }
+    plan->removed = names;
+    plan->removed_count = count;
+    return true;
+}
+
 bool plan_decode(Slice bytes, Arena *arena, Plan *plan, Err *err) {
     *plan = (Plan){0};
     Reader reader = reader_of(bytes);
@@ -144,7 +189,7 @@ bool plan_decode(Slice bytes, Arena *arena, Plan *plan, Err *err) {
     plan->start.epoch = read_varint(&reader);
     plan->names_bytes = version >= 3 ? read_varint(&reader) : 0;
     if (plan->owner.size != OWNER_BYTES || has_nul(plan->owner) || !read_topics(&reader, arena, version, plan) ||
-        !read_items(&reader, arena, plan)) {
+        !read_items(&reader, arena, plan) || (version >= 4 && !read_removed(&reader, arena, plan))) {
         return FAIL(err, ERR_STATE_CORRUPT, "the fields do not fit");
     }
     plan->checkpoint = version >= 2 ? read_slice(&reader) : (Slice){0};

@@ -6,14 +6,16 @@
 // files count as published: recovery finishes the plan before anything else.
 //
 // The file (v = LEB128 varint, s = v size and bytes):
-//     "leat objects sink state\n", u32le version = 3, u32le CRC-32C of all that follows,
+//     "leat objects sink state\n", u32le version = 4, u32le CRC-32C of all that follows,
 //     s owner, v start.position, v start.sequence, v start.epoch,
 //     v bytes of the list of names that count,
 //     v count of topics, each: s name, v committed, v epoch, v count of patterns, each: s pattern (names.h),
+//         v single_from, v count of points, each: v above the one before,
 //     v count of planned files, each: s token, s name,
+//     v count of files to be removed, each: s name,
 //     s checkpoint
-// Versions 1 and 2 had no list of names, and each topic s name, s family (what its names began with), v committed,
-// v epoch; version 1 had no checkpoint.
+// Version 3 had neither single_from, points nor files to be removed. Versions 1 and 2 had no list of names, and each
+// topic s name, s family (what its names began with), v committed, v epoch; version 1 had no checkpoint.
 //
 // STATE_DIRECTORY/names lists the names that were planned and that no pattern and offset tells of (those with a
 // message-id), so that they can be purged. It is appended to and made durable before the plan that holds its length:
@@ -25,7 +27,7 @@
 #include "core/base/err.h"
 #include "storage/journal/journal.h"
 
-enum { OWNER_BYTES = 16 };
+enum { OWNER_BYTES = 16, POINTS_MAX = 32 };
 
 // A cut from behind which the journal is read: what it was, to recognise the journal again.
 typedef struct Mark {
@@ -40,6 +42,11 @@ typedef struct PlanTopic {
     size_t pattern_count;
     uint64_t committed; // offsets below are published, or in the plan
     uint64_t epoch;     // of the cut that ended what was last published
+    // Offsets that no file has records on both sides of, so that it can be read again from there: where a file begins,
+    // from `single_from` on, and the points, which rise; of old ones few are kept.
+    uint64_t single_from;
+    const uint64_t *points;
+    size_t point_count;
 } PlanTopic;
 
 typedef struct PlanItem {
@@ -55,6 +62,8 @@ typedef struct Plan {
     size_t topic_count;
     const PlanItem *items; // none: the plan is done
     size_t item_count;
+    const Slice *removed; // names to be removed: their rows will be read again
+    size_t removed_count;
     Slice checkpoint; // what is put into the target when the items are published, see checkpoint.h; empty: it is there
 } Plan;
 

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         err_clear(err);
     }
     buf_put(&buf, magic);
-    buf_u32le(&buf, size > 0 && data[0] % 2 == 0 ? 1 + data[0] / 2 % 2 : 3);
+    buf_u32le(&buf, size > 0 && data[0] % 2 == 0 ? 1 + data[0] / 2 % 3 : 4);
     buf_u32le(&buf, digest_crc32c(0, (Slice){data, size}));
     buf_bytes(&buf, data, size);
     if (plan_decode(buf_slice(&buf), &arena, &plan, err)) {
@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         plan_encode(&again, &plan);
         Plan second;
         ASSERT(plan_decode(buf_slice(&again), &arena, &second, err));
-        ASSERT(second.topic_count == plan.topic_count && second.item_count == plan.item_count);
+        ASSERT(second.topic_count == plan.topic_count && second.item_count == plan.item_count &&
+               second.removed_count == plan.removed_count);
         buf_release(&again);
     }
     buf_release(&buf);

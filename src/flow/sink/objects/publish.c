@@ -24,9 +24,19 @@ static void plan_topics(const Objects *sink, bool done, Arena *arena, Plan *plan
     for (size_t i = 0; i < sink->tables.count; i++) {
         const ObjectsTable *table = sink->tables.at[i];
         if (done ? table->done > 0 : table->published) {
-            topics[count++] =
-                (PlanTopic){table->topic, table->patterns, table->pattern_count, done ? table->done : table->committed,
-                            done ? table->done_epoch : table->epoch};
+            uint64_t committed = done ? table->done : table->committed;
+            size_t points = table->point_count;
+            while (points > 0 && table->points[points - 1] > committed) {
+                points--; // of files that are not published, and may end elsewhere next time
+            }
+            topics[count++] = (PlanTopic){.name = table->topic,
+                                          .patterns = table->patterns,
+                                          .pattern_count = table->pattern_count,
+                                          .committed = committed,
+                                          .epoch = done ? table->done_epoch : table->epoch,
+                                          .single_from = table->single_from,
+                                          .points = table->points,
+                                          .point_count = points};
         }
     }
     plan->topics = topics;
@@ -345,6 +355,10 @@ void publish_recall(Objects *sink, const Checkpoint *checkpoint) {
 }
 
 bool publish_recover(Objects *sink, const Plan *plan, Arena *scratch, Err *err) {
+    for (size_t i = 0; i < plan->removed_count; i++) {
+        TRY(store_remove(sink->store, arena_text(scratch, plan->removed[i]), err));
+        CRASH_POINT("sink.removed_one");
+    }
     if (plan->item_count > 0) {
         StoreItem *items = ARENA_ARRAY(scratch, StoreItem, plan->item_count);
         for (size_t i = 0; i < plan->item_count; i++) {
@@ -358,7 +372,7 @@ bool publish_recover(Objects *sink, const Plan *plan, Arena *scratch, Err *err) 
         TRY(checkpoint_put(sink->store, sink->pipeline, plan->checkpoint, sink->tag, err));
         publish_recall(sink, &checkpoint);
     }
-    if (plan->item_count > 0 || plan->checkpoint.size > 0) {
+    if (plan->item_count > 0 || plan->checkpoint.size > 0 || plan->removed_count > 0) {
         TRY(publish_state_save(sink, sink->start, NULL, 0, err));
     }
     if (plan->item_count > 0) {
@@ -367,63 +381,26 @@ bool publish_recover(Objects *sink, const Plan *plan, Arena *scratch, Err *err) 
     return store_sweep(sink->store, NULL, 0, err);
 }
 
-// --- purging ---------------------------------------------------------------------------------------------------
+// --- reading again -----------------------------------------------------------------------------------------------
 
-typedef struct Purge {
-    Store *store;
-    Arena scratch;
-    Slice pattern;
-    uint64_t committed;
-    const char **names;
-    size_t count, capacity;
-} Purge;
-
-// Ours are the names of a pattern that we have published under, below the offset up to which we have.
-static bool purge_visit(void *context, const char *name, uint64_t size) {
-    Purge *purge = context;
-    uint64_t offset = 0;
-    if (name_match(purge->pattern, slice_of(name), &offset) && offset < purge->committed) {
-        if (purge->count == purge->capacity) {
-            size_t capacity = MAX(purge->capacity * 2, (size_t)64);
-            const char **names = ARENA_ARRAY(&purge->scratch, const char *, capacity);
-            for (size_t i = 0; i < purge->count; i++) {
-                names[i] = purge->names[i];
-            }
-            purge->names = names;
-            purge->capacity = capacity;
-        }
-        purge->names[purge->count++] = arena_printf(&purge->scratch, "%s", name);
-    }
-    return true;
-}
-
-static bool purge_pattern(Store *store, Slice pattern, uint64_t committed, Err *err) {
-    Purge purge = {.store = store, .pattern = pattern, .committed = committed};
-    arena_init(&purge.scratch, "scratch", 0);
-    bool ok = store_list(store, arena_text(&purge.scratch, name_prefix(pattern)), purge_visit, &purge, err);
-    for (size_t i = 0; ok && i < purge.count; i++) {
-        ok = store_remove(store, purge.names[i], err);
-    }
-    arena_release(&purge.scratch);
-    return ok || err_frame(err, __FILE__, __LINE__);
-}
-
-static bool purge_name(void *context, Slice name, Err *err) {
+// The target first: should it end there, the state is as if nobody had asked, and the target, which is behind, is
+// written anew with the next publication.
+bool publish_reset(Objects *sink, const Slice *removed, size_t removed_count, Err *err) {
     Arena scratch;
     arena_init(&scratch, "scratch", 0);
-    bool ok = store_remove(context, arena_text(&scratch, name), err);
+    Checkpoint checkpoint = {.plan = {.owner = sink->owner, .start = {.epoch = sink->cut.epoch}}};
+    Plan plan = {.owner = sink->owner, .removed = removed, .removed_count = removed_count};
+    plan_topics(sink, false, &scratch, &checkpoint.plan);
+    plan_topics(sink, false, &scratch, &plan);
+    DEFER(buf_release) Buf bytes = {0};
+    bool ok = checkpoint_encode(&bytes, &checkpoint, err) &&
+              checkpoint_put(sink->store, sink->pipeline, buf_slice(&bytes), sink->tag, err);
+    CRASH_POINT("sink.reset_announced");
+    ok = ok && plan_save(sink->state_directory, &plan, err);
+    CRASH_POINT("sink.reset_planned");
+    sink->start = plan.start;
+    publish_recall(sink, &checkpoint);
+    ok = ok && publish_recover(sink, &plan, &scratch, err);
     arena_release(&scratch);
     return ok || err_frame(err, __FILE__, __LINE__);
-}
-
-bool publish_purge(Store *store, const char *state_directory, const Plan *plan, Err *err) {
-    for (size_t i = 0; i < plan->topic_count; i++) {
-        const PlanTopic *topic = &plan->topics[i];
-        for (size_t j = 0; j < topic->pattern_count; j++) {
-            if (name_has_hole(topic->patterns[j], HOLE_OFFSET)) {
-                TRY(purge_pattern(store, topic->patterns[j], topic->committed, err));
-            }
-        }
-    }
-    return plan_names_each(state_directory, plan->names_bytes, purge_name, store, err);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Publishing of the objects sink: plan, then publish; recovery; purging. See plan.h.
+// Publishing of the objects sink: plan, then publish; recovery. See plan.h.
 #ifndef LEAT_FLOW_SINK_OBJECTS_PUBLISH_H
 #define LEAT_FLOW_SINK_OBJECTS_PUBLISH_H
 
@@ -16,7 +16,8 @@ CHECKED bool publish_state_save(Objects *sink, Mark start, const PlanItem *items
 CHECKED bool publish_recover(Objects *sink, const Plan *plan, Arena *scratch, Err *err);
 // Takes over what the target's checkpoint says is published.
 void publish_recall(Objects *sink, const Checkpoint *checkpoint);
-// Removes everything that the state says was published.
-CHECKED bool publish_purge(Store *store, const char *state_directory, const Plan *plan, Err *err);
+// The tables' offsets were set anew: makes that durable, removes these files, and has the journal read from its
+// beginning.
+CHECKED bool publish_reset(Objects *sink, const Slice *removed, size_t removed_count, Err *err);
 
 #endif

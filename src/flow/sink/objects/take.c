@@ -15,6 +15,7 @@ ObjectsTable *objects_table_add(Objects *sink, Slice topic) {
     ObjectsTable *table = ARENA_NEW(&sink->run, ObjectsTable);
     table->topic = arena_slice(&sink->run, topic);
     table->number = (uint32_t)sink->tables.count;
+    table->single_from = sink->single ? 0 : UINT64_MAX;
     tables_add(&sink->tables, table);
     map_put(&sink->by_topic, topic, table);
     return table;
@@ -335,6 +336,9 @@ static bool put_tombstone(Objects *sink, ObjectsTable *table, Record *record, ui
     }
     if (record->key == NULL) {
         return true; // of a table without a key
+    }
+    if (table->point_count > 0 && table->points[table->point_count - 1] == end) {
+        table->point_count--; // the event is on both sides of it
     }
     record->value = NULL;
     record->offset = end - 1;

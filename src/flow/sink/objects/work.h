@@ -53,7 +53,8 @@ typedef struct Objects {
     uint64_t names_bytes;
     int64_t saved_ms;         // monotonic, of the last state written
     int64_t next_schedule_ms; // wall clock, of the next scheduled rotation
-    bool plain;               // a table has one file at a time, with values alone
+    bool single;              // a table has one file at a time
+    bool plain;               // and that with values alone
     bool broken;              // after an error nothing but close: the state on disk is what holds
     Err error;
     SinkStats stats;

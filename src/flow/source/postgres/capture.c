@@ -6,7 +6,7 @@
 #include "flow/source/postgres/capture.h"
 
 #include "core/base/log.h"
-#include "flow/source/postgres/pattern.h"
+#include "core/config/pattern.h"
 
 enum { RECORD_VERSION = 1 };
 enum { OID_VARCHAR = 1043, OID_TIMESTAMP = 1114, OID_TIMESTAMPTZ = 1184, OID_VARBIT = 1562, OID_NUMERIC = 1700 };

@@ -3,7 +3,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/map.h"
-#include "flow/source/postgres/pattern.h"
+#include "core/config/pattern.h"
 
 static void copy_text(char *to, size_t size, Slice text) {
     size_t count = MIN(text.size, size - 1);

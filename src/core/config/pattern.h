@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which tables: comma-separated globs over "schema.table".
-#ifndef LEAT_FLOW_SOURCE_POSTGRES_PATTERN_H
-#define LEAT_FLOW_SOURCE_POSTGRES_PATTERN_H
+#ifndef LEAT_CORE_CONFIG_PATTERN_H
+#define LEAT_CORE_CONFIG_PATTERN_H
 
 #include "core/base/arena.h"
 #include "core/base/err.h"

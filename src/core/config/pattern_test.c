@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "flow/source/postgres/pattern.c" // NOLINT
+#include "core/config/pattern.c" // NOLINT
 
 #include "core/base/test.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "flow/source/postgres/pattern.h"
+#include "core/config/pattern.h"
 
 enum { NAME_BYTES_MAX = 63 };
 
