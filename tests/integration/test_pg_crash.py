@@ -45,6 +45,8 @@ RARE = {"drain.before_cut", "journal.before_rollback", "journal.before_trim", "j
 RARE |= {"journal.rolled_back", "journal.trimmed_one"}
 # Passed when the data directory is lost or an older copy: test_lost_directory.py does that.
 RARE |= {"adopt.removed", "adopt.seeded", "sink.withdrawn_one"}
+# Passed when the sink's offsets are reset: test_sink_reset.py does that.
+RARE |= {"sink.reset_announced", "sink.reset_planned", "sink.removed_one"}
 # Passed when the target is S3: test_s3_store.py and test_storefront_formats.py do that.
 RARE |= {name for name in crash_points() if name.startswith("store.s3.")}
 ARGS = ["--set", "journal.segment.bytes=1MiB", "--set", "journal.retention.bytes=0", "--set", "file.rotate.bytes=64KiB"]

@@ -126,7 +126,8 @@ static uint64_t wanted(const PipelineReset *how, const SinkReset *reset, bool re
 static bool patterns_used(const Scan *scan, const PipelineConfig *config, Err *err) {
     for (size_t i = 0; scan->how->tables != NULL && i < scan->patterns.count; i++) {
         if (!scan->patterns.at[i].used) {
-            FAIL(err, ERR_NOT_FOUND, "the journal has no topic that matches %.*s", SLICE_ARG(scan->patterns.at[i].text));
+            FAIL(err, ERR_NOT_FOUND, "the journal has no topic that matches %.*s",
+                 SLICE_ARG(scan->patterns.at[i].text));
             return err_hint(err, "leat topic list %s shows them", config->name);
         }
     }
