@@ -3,6 +3,7 @@
 
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -161,6 +162,24 @@ def work():
     directory.chmod(0o755)
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def small_disk(work):
+    """small_disk(name, bytes): a file system of its own."""
+    mounted = []
+
+    def make(name, size):
+        directory = work / name
+        directory.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", directory], check=False).returncode:
+            pytest.skip("needs the right to mount")
+        mounted.append(directory)
+        return directory
+
+    yield make
+    for directory in mounted:
+        subprocess.run(["umount", "-l", directory], check=True)
 
 
 @pytest.fixture

@@ -174,24 +174,6 @@ def test_dead_letters(leat, db):
 # --- the disk ---------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def small_disk(work):
-    """small_disk(name, bytes): a file system of its own."""
-    mounted = []
-
-    def make(name, size):
-        directory = work / name
-        directory.mkdir()
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", directory], check=False).returncode:
-            pytest.skip("needs the right to mount")
-        mounted.append(directory)
-        return directory
-
-    yield make
-    for directory in mounted:
-        subprocess.run(["umount", "-l", directory], check=True)
-
-
 @pytest.mark.parametrize("which", ["journal", "sink"])
 def test_a_full_disk(leat, db, small_disk, check_equal, which):
     disk = small_disk("small", 6 * MIB)

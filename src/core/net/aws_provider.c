@@ -212,7 +212,8 @@ static bool from_environment(Round *round, bool *found, Err *err) {
     const Environment *env = &round->provider->env;
     *found = env->value[V_ACCESS_KEY_ID] != NULL;
     if (*found && env->value[V_SECRET_ACCESS_KEY] == NULL) {
-        return FAIL(err, ERR_NET_AUTH, "AWS_ACCESS_KEY_ID is set, but not AWS_SECRET_ACCESS_KEY");
+        FAIL(err, ERR_NET_AUTH, "AWS_ACCESS_KEY_ID is set, but not AWS_SECRET_ACCESS_KEY");
+        return err_hint(err, "set both, or neither and let a profile name the credentials");
     }
     round->fetch.credentials = (AwsCredentials){.access_key = env->value[V_ACCESS_KEY_ID],
                                                 .secret_key = env->value[V_SECRET_ACCESS_KEY],
@@ -411,7 +412,8 @@ static bool from_named_profile(Round *round, bool *found, Err *err) {
     }
     TRY(from_profile(round, round->profile, found, err));
     if (!*found && provider->options.profile != NULL) {
-        return FAIL(err, ERR_NET_AUTH, "profile %s holds no credentials", round->profile);
+        FAIL(err, ERR_NET_AUTH, "profile %s holds no credentials", round->profile);
+        return err_hint(err, "give it a key, a role or a credential_process, or name another profile");
     }
     return true;
 }
@@ -443,6 +445,25 @@ static bool fetch_all(Round *round, Err *err) {
     return true;
 }
 
+// A line break comes along with a secret that was read from a file, and makes it another one.
+static bool check_text(const Round *round, const char *what, const char *text, Err *err) {
+    for (const char *at = text; at != NULL && *at != '\0'; at++) {
+        if ((uint8_t)*at < 32 || *at == 127) {
+            FAIL(err, ERR_NET_AUTH, "the %s from %s has a line break or another control character in it", what,
+                 round->fetch.origin);
+            return err_hint(err, "take it away: a file's last line break is the usual one");
+        }
+    }
+    return true;
+}
+
+static bool check_credentials(const Round *round, Err *err) {
+    const AwsCredentials *credentials = &round->fetch.credentials;
+    TRY(check_text(round, "access key", credentials->access_key, err));
+    TRY(check_text(round, "secret key", credentials->secret_key, err));
+    return check_text(round, "session token", credentials->session_token, err);
+}
+
 static bool fetch(AwsProvider *provider, Err *err) {
     int next = 1 - provider->in_use;
     Arena *arena = &provider->fetches[next];
@@ -452,6 +473,7 @@ static bool fetch(AwsProvider *provider, Err *err) {
                    .profile = profile_name(&provider->env, provider->options.profile)};
     provider->tried_us = clock_wall_us();
     TRY(fetch_all(&round, err));
+    TRY(check_credentials(&round, err));
     provider->credentials = round.fetch.credentials;
     memcpy(provider->origin, round.fetch.origin, sizeof(provider->origin));
     provider->in_use = next;

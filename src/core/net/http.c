@@ -133,6 +133,8 @@ static void fail_hint(Err *err, CURLcode result) {
         err_hint(err, "check host and port, that the service runs, and the firewalls between");
     } else if (result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_SSL_CONNECT_ERROR) {
         err_hint(err, "check whether http:// or https:// is meant, and the port");
+    } else if (result == CURLE_GOT_NOTHING) {
+        err_hint(err, "something closes the connection: check that this port speaks HTTP, and what is between");
     }
 }
 

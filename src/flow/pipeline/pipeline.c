@@ -41,6 +41,7 @@ typedef struct Runner {
     Arena requests;
     Arena memory; // what the target remembers
     char *resync;
+    char sink_trouble[512];
 } Runner;
 
 // --- reports ---------------------------------------------------------------------------------------------------
@@ -79,7 +80,9 @@ static void report_send(Runner *runner, bool last) {
         sink_pump_look(runner->pump, &look);
         runner->report.sink = look.stats;
         runner->report.sink_behind_bytes = look.behind_bytes;
+        snprintf(runner->sink_trouble, sizeof(runner->sink_trouble), "%s", look.trouble);
     }
+    runner->report.sink_trouble = runner->sink_trouble[0] != '\0' ? runner->sink_trouble : NULL;
     if (runner->run->report != NULL) {
         runner->run->report(runner->run->context, &runner->report);
     }
@@ -367,6 +370,7 @@ static bool runner_run(Runner *runner, Err *err) {
             ok = false;
         }
         runner->report.sink_behind_bytes = 0;
+        runner->sink_trouble[0] = '\0';
     }
     runner->report.phase = PIPELINE_DONE;
     report_send(runner, true);
@@ -383,6 +387,7 @@ bool pipeline_run(const PipelineConfig *config, const PipelineRun *run, Pipeline
     *last = runner.report;
     last->tables = NULL;
     last->table_count = 0;
+    last->sink_trouble = NULL;
     file_close(&runner.lock);
     free(runner.tables);
     arena_release(&runner.requests);

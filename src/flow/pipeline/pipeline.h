@@ -91,6 +91,7 @@ typedef struct PipelineReport {
     int64_t slot_retained_bytes, slot_safe_bytes; // -1 = unknown, no cap
     uint64_t journal_bytes;                       // on disk
     uint64_t sink_behind_bytes;                   // of the journal not yet published
+    const char *sink_trouble;                     // what the sink cannot get past for now, or NULL
     SinkStats sink;
     uint64_t dead_letters;
 } PipelineReport;

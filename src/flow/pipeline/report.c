@@ -87,6 +87,7 @@ void pipeline_report_json(Buf *buf, const PipelineReport *report, const Pipeline
     json_field_int(buf, "slot_safe_bytes", report->slot_safe_bytes);
     json_field_uint(buf, "journal_bytes", report->journal_bytes);
     json_field_uint(buf, "sink_behind_bytes", report->sink_behind_bytes);
+    json_field_text(buf, "sink_trouble", report->sink_trouble);
     json_field_uint(buf, "sink_events", report->sink.events);
     json_field_uint(buf, "sink_bytes", report->sink.bytes);
     json_field_uint(buf, "sink_files", report->sink.files);

@@ -77,6 +77,13 @@ static void cuts_publish(SinkPump *pump, LogPosition pin) {
     }
 }
 
+// Stays until the sink has got on, not only until it is tried again.
+static void trouble_set(SinkPump *pump, const char *message) {
+    pthread_mutex_lock(&pump->mutex);
+    snprintf(pump->look.trouble, sizeof(pump->look.trouble), "%s", message);
+    pthread_mutex_unlock(&pump->mutex);
+}
+
 // Only what the sink has committed may be trimmed.
 static bool progress(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err) {
     LogPosition pin = sink_pin(sink);
@@ -91,6 +98,7 @@ static bool progress(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err
     cuts_publish(pump, pin);
     pthread_mutex_unlock(&pump->mutex);
     if (moved) {
+        trouble_set(pump, "");
         TRY(journal_pin(pump->journal, "main", pin, err));
         pump->pinned = pin;
         pump->has_pin = true;
@@ -107,6 +115,7 @@ static bool idle(SinkPump *pump, Sink *sink, JournalReader *reader, bool last_lo
         return progress(pump, sink, reader, err);
     }
     TRY(sink_tick(sink, &next_ms, err));
+    trouble_set(pump, "");
     TRY(progress(pump, sink, reader, err));
     journal_reader_wait(reader, next_ms < 0 ? WAIT_MS_MAX : (int)MIN(next_ms, WAIT_MS_MAX));
     if (!pump->finishing) {
@@ -167,12 +176,6 @@ static bool attempt(SinkPump *pump, Err *err) {
     return ok;
 }
 
-static void trouble_set(SinkPump *pump, const Err *err) {
-    pthread_mutex_lock(&pump->mutex);
-    snprintf(pump->look.trouble, sizeof(pump->look.trouble), "%s", err->message);
-    pthread_mutex_unlock(&pump->mutex);
-}
-
 static void *pump_thread(void *context) {
     SinkPump *pump = context;
     int64_t backoff_us = BACKOFF_US_MIN;
@@ -190,9 +193,9 @@ static void *pump_thread(void *context) {
             pthread_mutex_unlock(&pump->mutex);
             break;
         }
-        trouble_set(pump, err);
+        trouble_set(pump, err->message);
         log_warn(LOG_SINK, "the sink cannot go on; trying again", LOG_TEXT("error", err_name(err->code)),
-                 LOG_TEXT("reason", err->message));
+                 LOG_TEXT("reason", err->message), LOG_TEXT("hint", err->hint));
         for (int64_t slept = 0; slept < backoff_us && !pump->finishing; slept += 50000) {
             clock_sleep_us(50000);
         }
@@ -200,7 +203,6 @@ static void *pump_thread(void *context) {
             clock_sleep_us(BACKOFF_US_MIN);
         }
         backoff_us = MIN(backoff_us * 2, BACKOFF_US_MAX);
-        trouble_set(pump, &(Err){0});
     }
     return NULL;
 }

@@ -13,7 +13,7 @@ typedef struct SinkPumpLook {
     uint64_t behind_bytes;
     LogPosition pin;   // what lies below is published; 0 before the sink was opened
     bool failed;       // see sink_pump_join
-    char trouble[512]; // a transient error that is being waited out; "" = none
+    char trouble[512]; // what the sink cannot get past for now; "" = nothing
 } SinkPumpLook;
 
 // The journal must have been opened once, so that its directory is there. `compared`: see SinkContext.

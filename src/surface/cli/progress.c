@@ -187,6 +187,9 @@ static void head_line(Buf *line, const Progress *progress, const PipelineReport 
     if (report->trouble != NULL) {
         buf_text(line, "  ");
         text_plain(line, slice_of(report->trouble));
+    } else if (report->sink_trouble != NULL) {
+        buf_text(line, "  the sink cannot go on: ");
+        text_plain(line, slice_of(report->sink_trouble));
     }
 }
 

@@ -183,6 +183,11 @@ static void journal_text(Buf *out, const Standing *standing) {
     buf_text(out, " by the last run; ");
     text_bytes(out, (double)file->sink_behind_bytes);
     buf_text(out, " of the journal to publish\n");
+    if (file->sink_trouble != NULL && standing->pid != 0) {
+        buf_text(out, "  sink      cannot go on: ");
+        text_plain(out, slice_of(file->sink_trouble));
+        buf_u8(out, '\n');
+    }
     requests_text(out, file);
     buf_text(out, "  reported  ");
     text_duration(out, MAX(clock_wall_us() / 1000 - file->time_ms, 0));

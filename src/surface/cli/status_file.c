@@ -52,6 +52,7 @@ static void requests_read(const json_t *requests, StatusFile *status) {
 static void status_read(const json_t *root, Arena *arena, StatusFile *status) {
     status->phase = text_or(text(root, "phase", arena), "?");
     status->trouble = text(root, "trouble", arena);
+    status->sink_trouble = text(root, "sink_trouble", arena);
     status->durable_lsn = text_or(text(root, "durable_lsn", arena), "0/0");
     status->time_ms = number(root, "time_ms", 0);
     status->lag_ms = number(root, "lag_ms", -1);

@@ -15,7 +15,7 @@ typedef struct StatusTable {
 typedef struct StatusFile {
     bool present;     // false: it has never run
     const char *json; // the object as it stands there
-    const char *phase, *trouble, *durable_lsn;
+    const char *phase, *trouble, *sink_trouble, *durable_lsn;
     int64_t time_ms, lag_ms, lag_bytes, changes, journal_bytes, sink_behind_bytes;
     int64_t sink_files, sink_bytes, sink_published_ms, dead_letters;
     int64_t sink_requests;                        // of all kinds; 0 = none, or a sink that has none

@@ -276,10 +276,17 @@ bool name_layout_make(Arena *arena, const NameOptions *options, const NameLayout
 
 // --- patterns --------------------------------------------------------------------------------------------------
 
+// Schema "a.b", table "c" is a%2Eb.c, since a.b.c is schema "a", table "b.c".
 static void schema_table(Buf *buf, Slice space, Slice table) {
     size_t start = buf->size;
+    for (size_t at = 0; at < space.size;) {
+        const uint8_t *dot = memchr(space.data + at, '.', space.size - at);
+        size_t size = dot != NULL ? (size_t)(dot - space.data) - at : space.size - at;
+        name_encode(buf, (Slice){space.data + at, size});
+        buf_text(buf, dot != NULL ? "%2E" : "");
+        at += size + (dot != NULL);
+    }
     if (space.size > 0) {
-        name_encode(buf, space);
         buf_u8(buf, '.');
     }
     name_encode(buf, table);

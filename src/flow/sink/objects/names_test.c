@@ -43,9 +43,12 @@ static void check_family(const char *space, const char *table, const char *want)
 
 TEST(objects_names_are_safe_and_distinct) {
     check_family("public", "orders", "public/orders/public.orders-0-");
+    check_family("a.b", "c", "a.b/c/a%2Eb.c-0-");
+    check_family("a", "b.c", "a/b.c/a.b.c-0-");
+    check_family("a%2Eb", "c", "a%252Eb/c/a%252Eb.c-0-");
     check_family("public", "Orders", "public/Orders/public.Orders-0-");
     check_family("", "orders", "orders/orders-0-");
-    check_family("..", "a/b", "%2E./a%2Fb/%2E..a%2Fb-0-");
+    check_family("..", "a/b", "%2E./a%2Fb/%2E%2E.a%2Fb-0-");
     check_family("p%", "a+b*?", "p%25/a%2Bb%2A%3F/p%25.a%2Bb%2A%3F-0-");
     check_family("p", "a\n\x7f\\", "p/a%0A%7F%5C/p.a%0A%7F%5C-0-");
     check_family("p", "\xc3\xa4\xff", "p/\xc3\xa4%FF/p.\xc3\xa4%FF-0-");

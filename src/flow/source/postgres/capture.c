@@ -64,14 +64,30 @@ static char *text_new(Slice slice) {
     return text;
 }
 
+// "space.name", told apart for any two tables: "a.b"."c" is a%2Eb.c, since a.b.c is "a"."b.c".
+static char *topic_new(Slice space, Slice name) {
+    Buf topic = {0};
+    for (size_t i = 0; i < space.size; i++) {
+        if (space.data[i] == '.' || space.data[i] == '%') {
+            buf_printf(&topic, "%%%02X", space.data[i]);
+        } else {
+            buf_u8(&topic, space.data[i]);
+        }
+    }
+    buf_u8(&topic, '.');
+    buf_put(&topic, name);
+    char *text = text_new(buf_slice(&topic));
+    buf_release(&topic);
+    return text;
+}
+
 static void table_name_set(PgCaptured *table, Slice space, Slice name) {
     free(table->space);
     free(table->name);
     free(table->topic);
     table->space = text_new(space);
     table->name = text_new(name);
-    table->topic = NULL;
-    ASSERT(asprintf(&table->topic, "%s.%s", table->space, table->name) > 0);
+    table->topic = topic_new(space, name);
     table->report.name = table->topic;
 }
 

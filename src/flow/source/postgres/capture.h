@@ -43,7 +43,7 @@ typedef struct PgLeaf {
 struct PgCaptured {
     uint32_t oid;
     char *space, *name;
-    char *topic;   // space.name
+    char *topic;   // space.name; '.' and '%' of the space as %2E and %25
     bool truncate; // a TRUNCATE event precedes the next read
     bool resync;   // to be read again when the round under way is done, or by the next run
     bool view;     // read in snapshots, never streamed

@@ -256,6 +256,16 @@ static void near_names(const PgRows *rows, const Pattern *pattern, Arena *arena,
     }
 }
 
+// Rows of leat's own have topics, and files, of these names.
+static bool name_free(const PgRows *rows, int row, Err *err) {
+    Slice space = pg_slice(rows, row, 3), name = pg_slice(rows, row, 4);
+    if (!slice_is(space, "leat") || !(slice_is(name, "dead_letters") || slice_is(name, "messages"))) {
+        return true;
+    }
+    FAIL(err, ERR_TABLE, "table leat.%.*s has the name of a topic of leat's own", SLICE_ARG(name));
+    return err_hint(err, "leave it out (--exclude leat.%.*s), or rename it", SLICE_ARG(name));
+}
+
 static bool row_matches(const Patterns *patterns, const PgRows *rows, int row, bool exact) {
     bool name = patterns_match(patterns, pg_slice(rows, row, 1), pg_slice(rows, row, 2), exact);
     return patterns_match(patterns, pg_slice(rows, row, 3), pg_slice(rows, row, 4), exact) || name;
@@ -276,6 +286,7 @@ bool pg_catalog_tables(PgConn *sql, Arena *arena, const char *include, const cha
         // A view is taken only by a pattern without wildcards.
         bool take = row_matches(&wanted, &rows, i, !pg_bool(&rows, i, 5));
         if (take && !row_matches(&unwanted, &rows, i, false)) {
+            TRY(name_free(&rows, i, err));
             buf_printf(&oids, "%s%.*s", oids.size > 1 ? "," : "", SLICE_ARG(pg_slice(&rows, i, 0)));
         }
     }

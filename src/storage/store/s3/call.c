@@ -215,10 +215,10 @@ static void count(S3 *s3, const S3Call *call) {
 
 // --- judging ---------------------------------------------------------------------------------------------------
 
-// "PutObject s3://bucket/key"
+// "PutObject s3://bucket/key"; of a list the target's prefix.
 static void describe(const S3 *s3, const S3Call *call, char text[200]) {
     snprintf(text, 200, "%s s3://%s/%.120s", OPERATIONS[call->operation].name, s3->target.bucket,
-             call->key != NULL ? call->key : "");
+             call->key != NULL ? call->key : s3->target.prefix);
 }
 
 static void fail_refused(const S3 *s3, S3Call *call) {
@@ -233,6 +233,8 @@ static void fail_refused(const S3 *s3, S3Call *call) {
         (strcmp(refusal->code, "AccessDenied") == 0 || refusal->code[0] == '\0') && call->answer.status == 403) {
         err_hint(&call->err, "credentials are from %s: let them do %s (docs/sinks/s3.md has the whole policy)",
                  aws_provider_origin(s3->provider), operation->permission);
+    } else if (refusal->err == ERR_NET_AUTH && refusal->remedy == S3_REFRESH) {
+        err_hint(&call->err, "credentials are from %s: %s", aws_provider_origin(s3->provider), refusal->hint);
     } else if (refusal->hint != NULL) {
         err_hint(&call->err, "%s", refusal->hint);
     }

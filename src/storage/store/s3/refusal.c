@@ -16,9 +16,9 @@ typedef struct Rule {
     const char *hint;
 } Rule;
 
-#define HINT_KEYS                                                                                            \
-    "check the access key and its secret (s3.access.key, s3.secret.key, AWS_ACCESS_KEY_ID or the profile): " \
-    "`leat doctor` says where they were found"
+#define HINT_KEYS "check the access key and its secret (s3.access.key, s3.secret.key, AWS_ACCESS_KEY_ID or the profile)"
+#define HINT_TOKEN \
+    "check the session token (s3.session.token, AWS_SESSION_TOKEN or the profile): temporary keys need theirs"
 #define HINT_DENIED "let these credentials do this: the policy that leat needs is in docs/sinks/s3.md"
 #define HINT_REGION "set s3.region to the bucket's region"
 #define HINT_BUCKET "create the bucket, or correct its name, s3.endpoint or s3.path.style"
@@ -33,7 +33,8 @@ static const Rule RULES[] = {
     {"ExpiredToken", 0, ERR_NET_AUTH, S3_REFRESH, "the temporary credentials have expired: renew them"},
     {"ExpiredTokenException", 0, ERR_NET_AUTH, S3_REFRESH, "the temporary credentials have expired: renew them"},
     {"TokenRefreshRequired", 0, ERR_NET_AUTH, S3_REFRESH, "the temporary credentials have expired: renew them"},
-    {"InvalidToken", 0, ERR_NET_AUTH, S3_REFRESH, HINT_KEYS},
+    {"InvalidToken", 0, ERR_NET_AUTH, S3_REFRESH, HINT_TOKEN},
+    {"InvalidTokenId", 0, ERR_NET_AUTH, S3_REFRESH, HINT_TOKEN}, // minio's
     {"InvalidAccessKeyId", 0, ERR_NET_AUTH, S3_REFRESH, HINT_KEYS},
     {"InvalidClientTokenId", 0, ERR_NET_AUTH, S3_REFRESH, HINT_KEYS},
     {"XAdminUserNotFound", 0, ERR_NET_AUTH, S3_REFRESH, HINT_KEYS}, // versitygw's

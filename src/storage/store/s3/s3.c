@@ -123,8 +123,20 @@ static bool s3_open(const StoreContext *context, void **state, Err *err) {
     return true;
 }
 
-// Lists, then asks to add a part to an upload that does not exist: who may not write is denied, who may is told that
-// there is no such upload. Nothing is created.
+// An object that is not there: who may read is told so.
+static bool probe_get(S3 *s3, const char *key, Err *err) {
+    S3Call get = s3_call(S3_GET, key, "");
+    bool ok = s3_send(s3, &get, err);
+    if (!ok && err->code == ERR_NOT_FOUND) {
+        err_clear(err);
+        ok = true;
+    }
+    s3_call_release(&get);
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
+// Lists, reads, then asks to add a part to an upload that does not exist: who may not write is denied, who may is told
+// that there is no such upload. Nothing is created.
 static bool probe(S3 *s3, Err *err) {
     DEFER(buf_release) Buf query = {0};
     buf_text(&query, "list-type=2&max-keys=1&prefix=");
@@ -142,6 +154,10 @@ static bool probe(S3 *s3, Err *err) {
     Arena scratch;
     arena_init(&scratch, "scratch", 0);
     const char *key = arena_printf(&scratch, "%sleat-probe", s3->target.prefix);
+    if (!probe_get(s3, key, err)) {
+        arena_release(&scratch);
+        return err_frame(err, __FILE__, __LINE__);
+    }
     S3Call part = s3_call(S3_PART, key, "partNumber=1&uploadId=leat-probe");
     part.body = SLICE("leat");
     ok = s3_send(s3, &part, err);

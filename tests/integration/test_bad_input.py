@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What users meet on a bad day, through `leat sync` and real servers: an error that says what, where and the remedy,
+and leaves nothing behind; or it works. Where a trouble passes, the next run carries the rest, once.
+"""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import boto3
+import files
+import leat as leat_module
+import pytest
+import s3_servers
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MIB = 1024 * 1024
+SETUP = "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' || i FROM generate_series(1, 100) i"
+
+
+def sets(**options):
+    return [word for name, value in options.items() for word in ("--set", f"{name.replace('_', '.')}={value}")]
+
+
+def s3_env(bucket, **more):
+    env = {**bucket.server.env(), "AWS_EC2_METADATA_DISABLED": "true", **more}
+    return {name: value for name, value in env.items() if value is not None}
+
+
+def sync_s3(leat, db, bucket, *args, env=None, endpoint=None, **options):
+    """leat sync to a prefix of a bucket; may fail."""
+    if not str(leat.out).startswith("s3://"):
+        leat.out = bucket.url("lake/x")
+    options["s3.endpoint"] = endpoint or bucket.server.endpoint
+    return leat.sync(db, *args, *sets(**options), env={**s3_env(bucket), **(env or {})}, check=False)
+
+
+def refuse(result, status, code, *parts):
+    """An error of that code, with all those parts and a remedy, and without any secret."""
+    last = json.loads(result.stdout.splitlines()[-1])
+    assert (result.returncode, last["event"], last["code"]) == (status, "error", code), result.stderr
+    said = f"{last['message']} {last['hint']}"
+    for part in parts:
+        assert part in said, f"'{part}' is not in: {said}"
+    assert last["hint"], f"no remedy: {said}"
+    assert f"error: {last['message']}" in result.stderr and f"hint: {last['hint']}" in result.stderr
+    no_secret(result.stdout + result.stderr)
+
+
+def no_secret(text):
+    assert not re.search(r"leat-test-secret|hidden", text), "a secret was printed"
+
+
+def rows_of(bucket, prefix="lake/x/"):
+    """Ids in the JSON files of a bucket."""
+    keys = [key for key in bucket.keys(prefix) if "/_leat/" not in key]
+    return sorted(json.loads(line)["id"] for key in keys for line in bucket.get(key).splitlines())
+
+
+# --- who we are -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("env", "parts"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "nobody"}, ["ListObjectsV2", "lake/x", "AWS_ACCESS_KEY_ID", "access key"]),
+        ({"AWS_SECRET_ACCESS_KEY": "hidden"}, ["SignatureDoesNotMatch", "from AWS_ACCESS_KEY_ID", "secret"]),
+        ({"AWS_SECRET_ACCESS_KEY": "leat-test-secret\n"}, ["secret key", "line break"]),
+        ({"AWS_ACCESS_KEY_ID": "leat-test\r\nX-Evil: 1"}, ["access key", "line break"]),
+        ({"AWS_SECRET_ACCESS_KEY": ""}, ["AWS_SECRET_ACCESS_KEY", "both"]),
+        ({"AWS_PROFILE": "no-such", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, ["no-such", "profile"]),
+    ],
+    ids=["key", "secret", "line-break", "header", "half", "profile"],
+)
+def test_wrong_credentials(leat, db, bucket, env, parts):
+    db.execute(SETUP)
+    refuse(sync_s3(leat, db, bucket, env={"HOME": str(leat.directory), **env}), 2, "net_auth", *parts)
+    assert db.slots() == {} and bucket.keys() == []
+
+
+def test_no_credentials(leat, db, bucket):
+    db.execute(SETUP)
+    env = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": str(leat.directory)}
+    refuse(sync_s3(leat, db, bucket, env=env), 2, "net_auth", "no AWS credentials", "AWS_ACCESS_KEY_ID")
+
+
+POLICY = re.search(r"```json\n(.*?)```", (ROOT / "docs/sinks/s3.md").read_text(), re.DOTALL)[1]
+
+
+def session(bucket, policy):
+    """Temporary keys of minio that may do what the policy says."""
+    server = bucket.server
+    sts = boto3.client(
+        "sts", endpoint_url=server.endpoint, region_name=s3_servers.REGION, aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+    )  # fmt: skip
+    role = {"RoleArn": "arn:aws:iam::0:role/any", "RoleSessionName": "leat", "DurationSeconds": 900}
+    keys = sts.assume_role(**role, Policy=policy)["Credentials"]
+    return {
+        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": keys["SessionToken"],
+    }  # fmt: skip
+
+
+def policy_of(bucket, without=(), prefix="lake/x"):
+    """The policy of docs/sinks/s3.md, less some of its actions."""
+    policy = json.loads(POLICY.replace("BUCKET", bucket.name).replace("PREFIX", prefix))
+    for statement in policy["Statement"]:
+        actions = statement["Action"]
+        statement["Action"] = [a for a in ([actions] if isinstance(actions, str) else actions) if a not in without]
+    policy["Statement"] = [statement for statement in policy["Statement"] if statement["Action"]]
+    return json.dumps(policy)
+
+
+def test_the_documented_policy_is_enough(leat, db, minio):
+    db.execute(SETUP + "; CREATE TABLE big (id int, v text); INSERT INTO big SELECT 1000 + i, repeat('x', 1000000)"
+                       " FROM generate_series(1, 18) i")  # fmt: skip
+    keys = session(minio, policy_of(minio))
+    done = sync_s3(leat, db, minio, env=keys, ack_policy="sink")
+    assert done.returncode == 0, done.stderr
+    db.execute("INSERT INTO t VALUES (500)")
+    assert sync_s3(leat, db, minio, env=keys).returncode == 0
+    assert rows_of(minio) == [*range(1, 101), 500, *range(1001, 1019)]
+
+
+@pytest.mark.parametrize("lacking", ["s3:ListBucket", "s3:GetObject", "s3:PutObject"])
+def test_a_permission_that_lacks_is_named_before_anything_begins(leat, db, minio, lacking):
+    db.execute(SETUP)
+    keys = session(minio, policy_of(minio, [lacking]))
+    refuse(sync_s3(leat, db, minio, env=keys), 2, "net_permission", "AccessDenied", "lake/x", lacking,
+           "docs/sinks/s3.md", "AWS_ACCESS_KEY_ID")  # fmt: skip
+    assert db.slots() == {} and minio.keys() == []
+
+
+def test_session_tokens(leat, db, minio):
+    db.execute(SETUP)
+    keys = session(minio, policy_of(minio))
+    for token in "", "hidden", keys["AWS_SESSION_TOKEN"][:-6] + "AAAAAA":
+        env = {**keys, "AWS_SESSION_TOKEN": token}
+        refuse(sync_s3(leat, db, minio, env=env), 2, "net_auth", "session token", "AWS_ACCESS_KEY_ID")
+
+
+def test_a_session_that_expires_under_way(leat, db, minio, fault_proxy):
+    """What is durable stays so, and the next run, with new keys, publishes it once."""
+    proxy = fault_proxy(minio.server)
+    db.execute(SETUP)
+    leat.out = minio.url("lake/x")
+    env = s3_env(minio, **session(minio, policy_of(minio)))
+    process = leat.follow(db, *sets(file_rotate_interval="200ms", s3_endpoint=proxy.endpoint), env=env)
+    process.wait_streaming(db)
+    process.until(lambda: rows_of(minio) == list(range(1, 101)), "the snapshot is published")
+    proxy.add("expired")
+    db.execute("INSERT INTO t SELECT i, 'late' FROM generate_series(101, 200) i")
+    assert process.wait() == 2
+    said = process.stdout() + process.stderr()
+    assert '"code":"net_auth"' in said and "ExpiredToken" in said and "renew" in said
+    no_secret(said)
+    proxy.calm()
+    assert sync_s3(leat, db, minio, env=session(minio, policy_of(minio)), endpoint=proxy.endpoint).returncode == 0
+    assert rows_of(minio) == list(range(1, 201))
+
+
+SKEW = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <time.h>
+int clock_gettime(clockid_t id, struct timespec *at) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (real == 0) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    int result = real(id, at);
+    if (id == CLOCK_REALTIME) at->tv_sec += SECONDS;
+    return result;
+}
+"""
+
+
+@pytest.mark.parametrize("hours", [-7, 30])
+def test_a_wrong_clock(leat, db, bucket, work, hours):
+    """leat's own; the servers' is right."""
+    (work / "skew.c").write_text(SKEW.replace("SECONDS", str(hours * 3600)))
+    argv = ["cc", "-shared", "-fPIC", "-o", work / "skew.so", work / "skew.c", "-ldl"]
+    if subprocess.run(argv, check=False, capture_output=True).returncode != 0:
+        pytest.skip("needs a C compiler")
+    db.execute(SETUP)
+    env = {"LD_PRELOAD": str(work / "skew.so"), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    done = sync_s3(leat, db, bucket, env=env)
+    assert done.returncode == 0 and rows_of(bucket) == list(range(1, 101)), done.stderr
+    assert "this machine's clock is wrong" in done.stderr
+
+
+# --- where it is ------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_bucket(leat, db, bucket):
+    db.execute(SETUP)
+    leat.out = "s3://no-such-bucket/lake/x"
+    refuse(sync_s3(leat, db, bucket), 2, "net_setup", "NoSuchBucket", "no-such-bucket", "create the bucket")
+    assert db.slots() == {}
+
+
+@pytest.mark.parametrize("region", ["eu-west-3", None])
+def test_a_bucket_in_another_region(leat, db, bucket, region):
+    db.execute(SETUP)
+    done = sync_s3(leat, db, bucket, env={"AWS_REGION": region or "", "HOME": str(leat.directory)})
+    assert done.returncode == 0 and rows_of(bucket) == list(range(1, 101)), done.stderr
+    assert ("the bucket is in another region" in done.stderr) == (region is not None)
+
+
+def test_what_is_no_s3_service(leat, db, versitygw, pg):
+    db.execute(SETUP)
+    server = versitygw.server
+    for endpoint, *parts in (
+        ("http://127.0.0.1:1", "127.0.0.1:1", "firewalls"),
+        ("http://no.such.host.invalid", "no.such.host.invalid", "DNS"),
+        (server.endpoint.replace("http", "https"), "https://"),
+        (f"http://127.0.0.1:{pg.port}", str(pg.port), "HTTP"),
+    ):
+        refuse(sync_s3(leat, db, versitygw, endpoint=endpoint), 3, "net_unreachable", "ListObjectsV2", *parts)
+    assert db.slots() == {}
+
+
+# --- a target that takes no more --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "size", "row"), [("versitygw", 12, 8000), ("minio", 48, 32000)])
+def test_a_full_service(leat, db, small_disk, name, size, row):
+    server = s3_servers.SERVERS[name]()
+    server.data = small_disk("s3", size * MIB)
+    try:
+        bucket = server.start().create_bucket()
+        db.execute(SETUP)
+        leat.out = bucket.url("lake/x")
+        args = sets(file_rotate_interval="200ms", s3_endpoint=server.endpoint)
+        process = leat.follow(db, *args, env=s3_env(bucket))
+        process.wait_streaming(db)
+        for part in range(1, 5):
+            db.execute(f"INSERT INTO t SELECT {part}000 + i, repeat('x', {row}) FROM generate_series(1, 500) i")
+        process.wait_log("io_full", 60)
+        assert "raise the quota" in process.stderr()
+        process.until(lambda: "sink      cannot go on: " in leat.run("status", leat.pipeline).stdout, "status says why")
+        db.execute("INSERT INTO t VALUES (9999)")
+        subprocess.run(["mount", "-o", f"remount,size={8 * size * MIB}", server.data], check=True)
+        process.stop(60)
+        assert sync_s3(leat, db, bucket).returncode == 0
+        filled = [part * 1000 + i for part in range(1, 5) for i in range(1, 501)]
+        assert rows_of(bucket) == sorted([*range(1, 101), *filled, 9999])
+    finally:
+        server.remove()
+
+
+def test_a_service_that_becomes_read_only(leat, db, bucket, fault_proxy):
+    proxy = fault_proxy(bucket.server)
+    db.execute(SETUP)
+    assert sync_s3(leat, db, bucket, endpoint=proxy.endpoint).returncode == 0
+    proxy.add("denied", "PutObject")
+    db.execute("INSERT INTO t VALUES (101)")
+    refused = sync_s3(leat, db, bucket, endpoint=proxy.endpoint)
+    refuse(refused, 2, "net_permission", "PutObject", "s3:PutObject", "lake/x")
+    proxy.calm()
+    assert sync_s3(leat, db, bucket, endpoint=proxy.endpoint).returncode == 0
+    assert rows_of(bucket) == list(range(1, 102))
+
+
+def as_nobody(leat, db, *args):
+    """The run as a user who is not root."""
+    argv = ["setpriv", "--reuid", "nobody", "--clear-groups", str(leat_module.BINARY), *leat.sync_args(db, args)]
+    return subprocess.run(argv, capture_output=True, text=True, env=leat.env(), timeout=60, check=False)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_a_directory_that_may_not_be_written(leat, db, work):
+    probe = subprocess.run(["setpriv", "--reuid", "nobody", "--clear-groups", str(leat_module.BINARY), "--version"],
+                           capture_output=True, check=False)  # fmt: skip
+    if probe.returncode != 0:
+        pytest.skip("the program is where others may not look")
+    db.execute(SETUP)
+    leat.data.mkdir()
+    leat.data.chmod(0o777)
+    leat.out.mkdir()
+    leat.out.chmod(0o555)
+    refuse(as_nobody(leat, db), 2, "io_read_only", str(leat.out), "the user that runs leat")
+    assert db.slots() == {} and list(leat.out.iterdir()) == []
+    leat.out.chmod(0o777)
+    assert as_nobody(leat, db).returncode == 0
+    (leat.out / "public" / "t").chmod(0o555)
+    db.execute("INSERT INTO t VALUES (101)")
+    refuse(as_nobody(leat, db), 2, "io_read_only", str(leat.out / "public" / "t"))
+    (leat.out / "public" / "t").chmod(0o755)
+    assert as_nobody(leat, db).returncode == 0
+    rows = [row["id"] for path in files.find(leat.out / "public" / "t") for row in files.rows(path)]
+    assert sorted(rows) == list(range(1, 102))
