@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Parquet writer alone: the tables of bench/tables.sql in memory, written to a file again and again.
-//     leat_parquet orders|narrow columns|records ROWS ROUNDS FILE [codec]
-// columns: from columnar memory (parquet_writer_columns). records: a record at a time, from values as they come out of
-// the journal. One line of JSON a round: rows, CPU seconds, wall seconds, bytes of the file, bytes of the columnar
-// memory (as Arrow counts them).
+//     leat_parquet orders|narrow columns|events ROWS ROUNDS FILE [codec [group_bytes]]
+// columns: from columnar memory (parquet_writer_columns). events: the sink's road from an event as it comes out of the
+// journal, through flat records, with the sink's memory for a row group. One line of JSON a round: rows, CPU seconds,
+// wall seconds, bytes of the file, bytes of the columnar memory (as Arrow counts them).
 #include "core/base/decimal.h"
 #include "core/sys/file.h"
-#include "data/event/value.h"
+#include "data/format/flat.h"
 #include "data/format/parquet/parquet.h"
 
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <time.h>
 
-enum { COLUMNS = 12, DIGEST_TEXT = 32, RECORDS_KEPT = 4096 };
+enum { COLUMNS = 12, DIGEST_TEXT = 32, ROWS_KEPT = 4096, SINK_GROUP_BYTES = 4 << 20 };
 #define JANUARY INT64_C(1767225600000000) // 2026-01-01, microseconds since 1970
 #define DAY_US  INT64_C(86400000000)
 #define TO_2000 INT64_C(946684800000000)
@@ -179,7 +179,7 @@ static bool columns_write(const Table *table, ParquetWriter *writer, Err *err) {
     return parquet_writer_columns(writer, columns, table->rows, err);
 }
 
-// --- records ---------------------------------------------------------------------------------------------------
+// --- events ----------------------------------------------------------------------------------------------------
 
 static Value value_at(Arena *arena, const Table *table, uint32_t i, size_t row) {
     const Vector *column = &table->columns[i];
@@ -208,26 +208,87 @@ static double seconds(clockid_t clock) {
     return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
 }
 
-// Records are made a few thousand at a time; making them does not count. Takes what that took off *cpu.
-static bool records_write(const Table *table, ParquetWriter *writer, double *aside, Err *err) {
-    Arena arena[1];
-    arena_init(arena, "batch", 0);
-    for (size_t first = 0; first < table->rows; first += RECORDS_KEPT) {
-        double begin = seconds(CLOCK_PROCESS_CPUTIME_ID);
-        arena_reset(arena);
-        size_t count = MIN((size_t)RECORDS_KEPT, table->rows - first), fields = table->shape.field_count;
-        Value *values = ARENA_ARRAY(arena, Value, count * fields);
-        for (size_t row = 0; row < count; row++) {
-            for (uint32_t i = 0; i < fields; i++) {
-                values[row * fields + i] = value_at(arena, table, i, first + row);
-            }
-        }
-        *aside += seconds(CLOCK_PROCESS_CPUTIME_ID) - begin;
-        for (size_t row = 0; row < count; row++) {
-            TRY(parquet_writer_record(writer, values + row * fields, err));
+static TypeKind type_of(const Shape *shape) {
+    return shape->kind == SHAPE_INT64         ? TYPE_INT64
+           : shape->kind == SHAPE_INT32       ? TYPE_INT32
+           : shape->kind == SHAPE_DECIMAL     ? TYPE_DECIMAL
+           : shape->kind == SHAPE_TIMESTAMPTZ ? TYPE_TIMESTAMPTZ
+                                              : TYPE_STRING;
+}
+
+static bool encoder_make(Arena *arena, const Table *table, const FileFormatOptions *options, RecordPlan **records,
+                         FileEncoder **encoder, Err *err) {
+    uint32_t count = table->shape.field_count;
+    Column *columns = ARENA_ARRAY(arena, Column, count);
+    for (uint32_t i = 0; i < count; i++) {
+        const ShapeField *field = &table->shape.fields[i];
+        columns[i].name = field->name;
+        columns[i].type.kind = type_of(&field->shape);
+        columns[i].type.precision = field->shape.precision;
+        columns[i].type.scale = field->shape.scale;
+        columns[i].flags = field->shape.optional ? 0 : COLUMN_NOT_NULL;
+    }
+    columns[0].flags = COLUMN_NOT_NULL | COLUMN_KEY | COLUMN_PRIMARY;
+    columns[0].key_ordinal = 1;
+    Schema schema = {.space = SLICE("public"), .table = SLICE("t"), .columns = columns, .column_count = count};
+    static const EnvelopeOptions ENVELOPE = {0};
+    TRY(FLAT_ENVELOPE.compile(arena, &schema, &ENVELOPE, records, err));
+    FilePlan wanted = {.shape = (*records)->value, .part = RECORD_VALUE, .options = options};
+    const FilePlan *plan = NULL;
+    return PARQUET_FORMAT.plan(arena, &wanted, &plan, err) && PARQUET_FORMAT.open(plan, encoder, err);
+}
+
+// The values of rows [first, first + count), one row behind another.
+static Value *rows_make(Arena *arena, const Table *table, size_t first, size_t count) {
+    size_t fields = table->shape.field_count;
+    Value *values = ARENA_ARRAY(arena, Value, count * fields);
+    for (size_t row = 0; row < count; row++) {
+        for (uint32_t i = 0; i < fields; i++) {
+            values[row * fields + i] = value_at(arena, table, i, first + row);
         }
     }
-    arena_release(arena);
+    return values;
+}
+
+static bool rows_append(const Table *table, RecordPlan *plan, FileEncoder *encoder, const Value *values, size_t first,
+                        size_t count, Err *err) {
+    uint32_t fields = table->shape.field_count;
+    Arena scratch[1];
+    arena_init(scratch, "record", 0);
+    for (size_t row = 0; row < count; row++) {
+        Event event = {.op = OP_READ, .offset_span = 1, .column_count = fields, .commit_lsn = 1, .source_us = JANUARY};
+        event.ordinal = first + row + 1;
+        event.after = values + row * fields;
+        Record record = {.event = &event};
+        arena_reset(scratch);
+        TRY(FLAT_ENVELOPE.make(plan, scratch, &event, &record, err));
+        TRY(PARQUET_FORMAT.append(encoder, &record, err));
+    }
+    arena_release(scratch);
+    return true;
+}
+
+// Values are made a few thousand rows at a time; making them does not count: what it took is put into *aside.
+static bool events_write(const Table *table, const FileFormatOptions *options, Buf *out, double *aside, Err *err) {
+    Arena run[1], batch[1];
+    arena_init(run, "run", 0);
+    arena_init(batch, "batch", 0);
+    RecordPlan *plan = NULL;
+    FileEncoder *encoder = NULL;
+    TRY(encoder_make(run, table, options, &plan, &encoder, err));
+    for (size_t first = 0; first < table->rows; first += ROWS_KEPT) {
+        double begin = seconds(CLOCK_PROCESS_CPUTIME_ID);
+        arena_reset(batch);
+        size_t count = MIN((size_t)ROWS_KEPT, table->rows - first);
+        const Value *values = rows_make(batch, table, first, count);
+        *aside += seconds(CLOCK_PROCESS_CPUTIME_ID) - begin;
+        TRY(rows_append(table, plan, encoder, values, first, count, err));
+    }
+    TRY(PARQUET_FORMAT.finish(encoder, err));
+    buf_put(out, buf_slice(&encoder->out));
+    PARQUET_FORMAT.close(encoder);
+    arena_release(batch);
+    arena_release(run);
     return true;
 }
 
@@ -235,22 +296,31 @@ static bool records_write(const Table *table, ParquetWriter *writer, double *asi
 
 typedef struct Round {
     const char *path;
-    bool records;
+    bool events;
     Codec codec;
+    size_t group_bytes_max;
 } Round;
+
+static bool table_write(const Table *table, const Round *round, Buf *out, double *aside, Err *err) {
+    if (round->events) {
+        FileFormatOptions options = {.codec = round->codec, .level = 1, .group_bytes_max = round->group_bytes_max};
+        return events_write(table, &options, out, aside, err);
+    }
+    ParquetWriter *writer = NULL;
+    ParquetWriterOptions options = {.codec = round->codec, .level = 1, .group_bytes_max = round->group_bytes_max};
+    TRY(parquet_writer_open(&table->shape, &options, out, &writer, err));
+    TRY(columns_write(table, writer, err) && parquet_writer_finish(writer, err));
+    parquet_writer_close(writer);
+    return true;
+}
 
 static bool round_run(const Table *table, const Round *round, Err *err) {
     DEFER(file_close) int fd = -1;
     DEFER(buf_release) Buf out = {0};
     double aside = 0, cpu = seconds(CLOCK_PROCESS_CPUTIME_ID), wall = seconds(CLOCK_MONOTONIC);
     TRY(file_open(round->path, O_CREAT | O_TRUNC | O_WRONLY, &fd, err));
-    ParquetWriter *writer = NULL;
-    ParquetWriterOptions options = {.codec = round->codec, .level = 1};
-    TRY(parquet_writer_open(&table->shape, &options, &out, &writer, err));
-    TRY(round->records ? records_write(table, writer, &aside, err) : columns_write(table, writer, err));
-    TRY(parquet_writer_finish(writer, err));
+    TRY(table_write(table, round, &out, &aside, err));
     TRY(file_write(fd, round->path, buf_slice(&out), -1, err));
-    parquet_writer_close(writer);
     cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu - aside;
     wall = seconds(CLOCK_MONOTONIC) - wall - aside;
     printf("{\"rows\": %zu, \"cpu\": %.6f, \"wall\": %.6f, \"file\": %zu, \"memory\": %zu}\n", table->rows, cpu, wall,
@@ -262,12 +332,13 @@ static bool round_run(const Table *table, const Round *round, Err *err) {
 int main(int argc, char **argv) {
     Err err[1] = {{0}};
     if (argc < 6) {
-        fprintf(stderr, "usage: leat_parquet orders|narrow columns|records ROWS ROUNDS FILE [codec]\n");
+        fprintf(stderr, "usage: leat_parquet orders|narrow columns|events ROWS ROUNDS FILE [codec [group_bytes]]\n");
         return 2;
     }
     static Table table;
     table_make(&table, strcmp(argv[1], "orders") == 0, strtoull(argv[3], NULL, 10));
-    Round round = {.path = argv[5], .records = strcmp(argv[2], "records") == 0, .codec = CODEC_ZSTD};
+    Round round = {.path = argv[5], .events = strcmp(argv[2], "events") == 0, .codec = CODEC_ZSTD};
+    round.group_bytes_max = argc > 7 ? strtoull(argv[7], NULL, 10) : round.events ? SINK_GROUP_BYTES : 0;
     if (argc > 6 && !codec_find(argv[6], &round.codec)) {
         fprintf(stderr, "no codec %s\n", argv[6]);
         return 2;

@@ -25,15 +25,20 @@ static uint32_t start_of(const Dictionary *dictionary, uint32_t index) {
     return load_u32le(dictionary->starts.data + (size_t)index * 4);
 }
 
+size_t dictionary_bytes(const Dictionary *dictionary, uint32_t count) {
+    if (count >= dictionary->count) {
+        return dictionary->values.size;
+    }
+    return dictionary->value_size == 0 ? start_of(dictionary, count) : (size_t)count * dictionary->value_size;
+}
+
 void dictionary_cut(Dictionary *dictionary, uint32_t count) {
     if (count >= dictionary->count) {
         return;
     }
+    dictionary->values.size = dictionary_bytes(dictionary, count);
     if (dictionary->value_size == 0) {
-        dictionary->values.size = start_of(dictionary, count);
         dictionary->starts.size = (size_t)count * 4;
-    } else {
-        dictionary->values.size = (size_t)count * dictionary->value_size;
     }
     dictionary->count = count;
 }

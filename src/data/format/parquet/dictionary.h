@@ -25,6 +25,8 @@ void dictionary_clear(Dictionary *dictionary);
 size_t dictionary_held(const Dictionary *dictionary);
 // Forgets all values from that number on. No value may be looked up after that: the table is not kept right.
 void dictionary_cut(Dictionary *dictionary, uint32_t count);
+// Bytes of the first `count` values, as a page holds them.
+size_t dictionary_bytes(const Dictionary *dictionary, uint32_t count);
 // The value of a number, without the length before it.
 Slice dictionary_value(const Dictionary *dictionary, uint32_t index);
 

@@ -1,14 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/format/parquet/leaf.h"
 
-void leaf_init(Leaf *leaf, const TreeLeaf *spec, const LeafOptions *options) {
-    size_t rows = spec->value_size == 0 ? options->page_rows : options->page_bytes / spec->value_size;
+static LeafRoad road_of(const TreeLeaf *spec) {
+    switch (spec->value_kind) {
+    case VALUE_INT:
+    case VALUE_DATE:
+    case VALUE_TIME:
+    case VALUE_TIMESTAMP:
+    case VALUE_TIMESTAMPTZ:
+        return spec->value_size == 4 ? LEAF_INT32 : LEAF_INT64;
+    case VALUE_STRING:
+    case VALUE_BYTES:
+        return LEAF_BYTES;
+    default:
+        return LEAF_OTHER;
+    }
+}
+
+static void chunk_begin(Leaf *leaf, const TreeLeaf *spec, size_t row_count_max) {
     *leaf = (Leaf){
         .spec = spec,
-        .row_count_max = MAX(MIN(rows, (size_t)options->page_rows), (size_t)1),
+        .road = (uint8_t)road_of(spec),
+        .value_kind = spec->value_kind,
+        .epoch = spec->epoch,
+        .row_count_max = row_count_max,
         .state = spec->physical == PHYSICAL_BOOLEAN ? DICTIONARY_OFF : DICTIONARY_UNDECIDED,
     };
     dictionary_init(&leaf->dictionary, spec->value_size);
+}
+
+void leaf_init(Leaf *leaf, const TreeLeaf *spec, const LeafOptions *options) {
+    size_t rows = spec->value_size == 0 ? options->page_rows : options->page_bytes / spec->value_size;
+    chunk_begin(leaf, spec, MAX(MIN(rows, (size_t)options->page_rows), (size_t)1));
 }
 
 void leaf_release(Leaf *leaf) {
@@ -18,6 +41,27 @@ void leaf_release(Leaf *leaf) {
         buf_release(bufs[i]);
     }
     dictionary_clear(&leaf->dictionary);
+}
+
+void leaf_reset(Leaf *leaf) {
+    Leaf old = *leaf;
+    chunk_begin(leaf, old.spec, old.row_count_max);
+    Buf *from[] = {&old.values, &old.lengths, &old.present, &old.levels};
+    Buf *to[] = {&leaf->values, &leaf->lengths, &leaf->present, &leaf->levels};
+    for (size_t i = 0; i < ARRAY_LEN(from); i++) {
+        *to[i] = *from[i];
+        buf_reset(to[i]);
+        *from[i] = (Buf){0};
+    }
+    leaf_release(&old);
+}
+
+void leaf_trim(Leaf *leaf) {
+    ASSERT(leaf->row_count == 0);
+    Buf *bufs[] = {&leaf->values, &leaf->lengths, &leaf->present, &leaf->levels};
+    for (size_t i = 0; i < ARRAY_LEN(bufs); i++) {
+        buf_release(bufs[i]);
+    }
 }
 
 // The pages grow untouched ahead of their size, the others are filled again and again.
@@ -37,33 +81,15 @@ static bool range_fail(const Leaf *leaf, Err *err) {
     return FAIL(err, ERR_VALUE, "a value does not fit %s", shape_kind_name(shape->kind));
 }
 
-static inline void put32(Leaf *leaf, int32_t v) {
-    memcpy(buf_room(&leaf->values, 4), &v, 4);
-    buf_advance(&leaf->values, 4);
-    leaf->value_count++;
-}
-
-static inline void put64(Leaf *leaf, int64_t v) {
-    memcpy(buf_room(&leaf->values, 8), &v, 8);
-    buf_advance(&leaf->values, 8);
-    leaf->value_count++;
-}
-
-static inline void put_bytes(Leaf *leaf, Slice bytes) {
-    buf_u32le(&leaf->lengths, (uint32_t)bytes.size);
-    buf_put(&leaf->values, bytes);
-    leaf->value_count++;
-}
-
 static inline bool decimal_put(Leaf *leaf, Int128 units, Err *err) {
     const TreeLeaf *spec = leaf->spec;
     if (UNLIKELY(units >= spec->decimal_end || units <= -spec->decimal_end)) {
         return range_fail(leaf, err);
     }
     if (spec->physical == PHYSICAL_INT32) {
-        put32(leaf, (int32_t)units);
+        leaf_put32(leaf, (int32_t)units);
     } else if (spec->physical == PHYSICAL_INT64) {
-        put64(leaf, (int64_t)units);
+        leaf_put64(leaf, (int64_t)units);
     } else {
         uint8_t *at = buf_room(&leaf->values, spec->value_size);
         for (size_t i = spec->value_size; i > 0; i--) {
@@ -76,28 +102,8 @@ static inline bool decimal_put(Leaf *leaf, Int128 units, Err *err) {
     return true;
 }
 
-static bool shifted_put(Leaf *leaf, int64_t v, Err *err) {
-    const TreeLeaf *spec = leaf->spec;
-    if (UNLIKELY(__builtin_add_overflow(v, spec->epoch, &v))) {
-        return range_fail(leaf, err);
-    }
-    if (spec->value_size == 4) {
-        if (UNLIKELY(v != (int32_t)v)) {
-            return range_fail(leaf, err);
-        }
-        put32(leaf, (int32_t)v);
-    } else {
-        put64(leaf, v);
-    }
-    return true;
-}
-
-static bool bytes_put(Leaf *leaf, const Value *value, Err *err) {
-    if (UNLIKELY(value->bytes.size > INT32_MAX / 2)) {
-        return FAIL(err, ERR_VALUE, "a value of %zu bytes is too large for Parquet", value->bytes.size);
-    }
-    put_bytes(leaf, value->bytes);
-    return true;
+static bool bytes_fail(const Value *value, Err *err) {
+    return FAIL(err, ERR_VALUE, "a value of %zu bytes is too large for Parquet", value->bytes.size);
 }
 
 static bool kind_fail(const Leaf *leaf, Err *err) {
@@ -110,13 +116,13 @@ static void float_put(Leaf *leaf, const Value *value) {
         float real = (float)value->real;
         int32_t bits;
         memcpy(&bits, &real, sizeof(bits));
-        put32(leaf, bits);
+        leaf_put32(leaf, bits);
     } else {
-        put64(leaf, value->integer); // its bits
+        leaf_put64(leaf, value->integer); // its bits
     }
 }
 
-bool leaf_put(Leaf *leaf, const Value *value, Err *err) {
+bool leaf_put_any(Leaf *leaf, const Value *value, Err *err) {
     const TreeLeaf *spec = leaf->spec;
     if (UNLIKELY(value->kind != spec->value_kind && !(spec->value_kind == VALUE_TRUE && value->kind == VALUE_FALSE))) {
         return kind_fail(leaf, err);
@@ -131,7 +137,7 @@ bool leaf_put(Leaf *leaf, const Value *value, Err *err) {
     case VALUE_TIME:
     case VALUE_TIMESTAMP:
     case VALUE_TIMESTAMPTZ:
-        return shifted_put(leaf, value->integer, err);
+        return range_fail(leaf, err); // leaf_put took the others
     case VALUE_FLOAT32:
     case VALUE_FLOAT64:
         float_put(leaf, value);
@@ -145,7 +151,7 @@ bool leaf_put(Leaf *leaf, const Value *value, Err *err) {
     }
     case VALUE_STRING:
     case VALUE_BYTES:
-        return bytes_put(leaf, value, err);
+        return bytes_fail(value, err);
     case VALUE_UUID:
         if (UNLIKELY(value->bytes.size != spec->value_size)) {
             return kind_fail(leaf, err);

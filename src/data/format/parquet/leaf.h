@@ -53,18 +53,29 @@ typedef struct LeafPage {
     bool empty; // nulls only
 } LeafPage;
 
-enum { ENCODING_COUNT = 10 };
+enum { ENCODING_COUNT = 10, LEAF_BYTES_MAX = INT32_MAX / 2 };
+
+// How values are staged, by what needs no look at the shape.
+typedef enum LeafRoad {
+    LEAF_OTHER, // see leaf_put_any
+    LEAF_INT32, // integer + epoch
+    LEAF_INT64, // likewise
+    LEAF_BYTES, // byte arrays
+} LeafRoad;
 
 typedef struct Leaf {
+    // What each value needs comes first. The open page:
     const TreeLeaf *spec;
-    // The open page.
-    Buf values;  // fixed size one behind another; byte arrays likewise, their sizes in `lengths`
-    Buf lengths; // uint32_t
-    Buf present; // flat: a bitmap of what is no NULL, lowest bit first; empty until the first NULL comes
-    Buf levels;  // nested: uint8_t definition, repetition of each entry
+    uint8_t road;       // a LeafRoad
+    uint8_t value_kind; // spec's
+    int64_t epoch;      // spec's
     size_t value_count;
     size_t entry_count; // values, NULLs and empty lists; flat: rows
     size_t row_count;
+    Buf values;  // fixed size one behind another; byte arrays likewise, their sizes in `lengths`
+    Buf present; // flat: a bitmap of what is no NULL, lowest bit first; empty until the first NULL comes
+    Buf lengths; // uint32_t
+    Buf levels;  // nested: uint8_t definition, repetition of each entry
     size_t row_count_max;
     // The open column chunk.
     Buf pages;
@@ -85,6 +96,10 @@ typedef struct Leaf {
 
 void leaf_init(Leaf *leaf, const TreeLeaf *spec, const LeafOptions *options);
 void leaf_release(Leaf *leaf);
+// As it was before the first value of a chunk, but for the memory of pages.
+void leaf_reset(Leaf *leaf);
+// Gives back the memory of the open page, which must be empty.
+void leaf_trim(Leaf *leaf);
 size_t leaf_held(const Leaf *leaf);
 // Bytes in the open page, as they came.
 static inline size_t leaf_staged(const Leaf *leaf) {
@@ -96,9 +111,42 @@ static inline bool leaf_is_flat(const Leaf *leaf) {
 
 // --- staging ---------------------------------------------------------------------------------------------------
 
+static inline void leaf_put32(Leaf *leaf, int32_t v) {
+    memcpy(buf_room(&leaf->values, 4), &v, 4);
+    buf_advance(&leaf->values, 4);
+    leaf->value_count++;
+}
+static inline void leaf_put64(Leaf *leaf, int64_t v) {
+    memcpy(buf_room(&leaf->values, 8), &v, 8);
+    buf_advance(&leaf->values, 8);
+    leaf->value_count++;
+}
+
 // Adds a value of the leaf's kind, not NULL; the entry it belongs to is added by the caller. ERR_VALUE: out of its
 // range.
-CHECKED bool leaf_put(Leaf *leaf, const Value *value, Err *err);
+CHECKED bool leaf_put_any(Leaf *leaf, const Value *value, Err *err);
+CHECKED static inline bool leaf_put(Leaf *leaf, const Value *value, Err *err) {
+    int64_t v = 0;
+    if (UNLIKELY(value->kind != leaf->value_kind)) {
+        return leaf_put_any(leaf, value, err);
+    }
+    if (leaf->road == LEAF_INT64 && LIKELY(!__builtin_add_overflow(value->integer, leaf->epoch, &v))) {
+        leaf_put64(leaf, v);
+        return true;
+    }
+    if (leaf->road == LEAF_BYTES && LIKELY(value->bytes.size <= LEAF_BYTES_MAX)) {
+        buf_u32le(&leaf->lengths, (uint32_t)value->bytes.size);
+        buf_put(&leaf->values, value->bytes);
+        leaf->value_count++;
+        return true;
+    }
+    if (leaf->road == LEAF_INT32 && LIKELY(!__builtin_add_overflow(value->integer, leaf->epoch, &v)) &&
+        LIKELY(v == (int32_t)v)) {
+        leaf_put32(leaf, (int32_t)v);
+        return true;
+    }
+    return leaf_put_any(leaf, value, err);
+}
 static inline void leaf_entry_present(Leaf *leaf) { // flat
     if (UNLIKELY(leaf->present.size != 0)) {
         if (leaf->row_count % 8 == 0) {
@@ -140,7 +188,8 @@ CHECKED bool page_write(Buf *out, const LeafOptions *options, Workbench *bench, 
 
 // Ends the open page, appends the column chunk, which begins at `offset` of the file, to `out`, its indexes to theirs
 // and its bloom filter to `blooms`, and fills *chunk, its lists in `scratch`: there the indexes' and the filter's
-// offsets count from where those buffers were when they were empty. Then the leaf is as new.
+// offsets count from where those buffers were when they were empty. Then the leaf is as new, with the memory it had for
+// an open page.
 typedef struct ChunkPlace {
     Arena *scratch;
     uint64_t offset;

@@ -171,15 +171,6 @@ static bool dictionary_write(const Leaf *leaf, const LeafOptions *options, Workb
     return page_write(out, options, bench, &header, raw, err);
 }
 
-// As it was before its first value; the memory goes back.
-static void leaf_reset(Leaf *leaf) {
-    Leaf fresh = {.spec = leaf->spec, .row_count_max = leaf->row_count_max};
-    fresh.state = leaf->spec->physical == PHYSICAL_BOOLEAN ? DICTIONARY_OFF : DICTIONARY_UNDECIDED;
-    leaf_release(leaf);
-    dictionary_init(&fresh.dictionary, leaf->spec->value_size);
-    *leaf = fresh;
-}
-
 bool leaf_end_chunk(Leaf *leaf, const LeafOptions *options, Workbench *bench, const ChunkPlace *place,
                     ColumnChunk *chunk, Err *err) {
     const TreeLeaf *spec = leaf->spec;

@@ -159,8 +159,17 @@ static uint32_t index_width(const Dictionary *dictionary) {
     return MAX(bits_width32(dictionary->count - 1), 1U); // 0 is legal, but not all readers take it
 }
 
-// Whether the dictionary is worth it, looking at the chunk's first page: its values are stored once for all pages of
-// the chunk, so that as long as more will come only a part of them counts.
+// Bytes of the dictionary that came with the second half of its first page.
+static size_t dictionary_growth(const Leaf *leaf, const uint32_t *indices) {
+    uint32_t count = 0; // after the first half: numbers are given as values come
+    for (size_t i = 0; i < leaf->value_count / 2; i++) {
+        count = MAX(count, indices[i] + 1);
+    }
+    return leaf->dictionary.values.size - dictionary_bytes(&leaf->dictionary, count);
+}
+
+// Whether the dictionary is worth it, looking at the chunk's first page. Its values are stored once for all pages of
+// the chunk, so that as long as more will come only a part of them counts, or what it will likely grow with each.
 static bool dictionary_pays(const Leaf *leaf, const LeafOptions *options, Workbench *bench, bool last) {
     size_t other = leaf_staged(leaf);
     if (is_integer(leaf) && !options->compatible) {
@@ -169,8 +178,11 @@ static bool dictionary_pays(const Leaf *leaf, const LeafOptions *options, Workbe
         other = bench->other.size;
     }
     const Dictionary *dictionary = &leaf->dictionary;
-    size_t indices = leaf->value_count * index_width(dictionary) / 8;
-    return indices + dictionary->values.size / (last ? 1 : 4) < other / 10 * 9;
+    size_t indices = leaf->value_count * index_width(dictionary) / 8, values = dictionary->values.size;
+    if (!last) {
+        values = MAX(values / 4, 2 * dictionary_growth(leaf, (const uint32_t *)(const void *)bench->indices.data));
+    }
+    return indices + values < other / 10 * 9;
 }
 
 // The page's values as numbers of the dictionary, or false: it is to be encoded otherwise.

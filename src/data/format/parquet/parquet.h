@@ -27,7 +27,7 @@ typedef struct ParquetWriterOptions {
     uint64_t group_rows_max;     // 0 = 1 Mi
     size_t page_bytes;           // before encoding; 0 = 1 MiB
     uint32_t page_rows;          // 0 = 20,000
-    size_t dictionary_bytes_max; // of a column chunk; 0 = 1 MiB
+    size_t dictionary_bytes_max; // of a column chunk; 0 = 1 MiB, an eighth of group_bytes_max at most
     bool byte_stream_split;
     bool compatible;
     const char *bloom_columns; // comma-separated names, "*", or NULL

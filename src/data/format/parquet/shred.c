@@ -97,44 +97,36 @@ static bool node_write(Shredder *shredder, const TreeNode *node, const Value *va
     return true;
 }
 
-// --- flat ------------------------------------------------------------------------------------------------------
+// --- the record ------------------------------------------------------------------------------------------------
 
-static bool absent_write(Shredder *shredder, uint32_t i, const Value *value) {
-    const TreeNode *node = &shredder->tree->nodes[i];
+static bool absent_write(Shredder *shredder, const TreeNode *node, const Value *value) {
     if (!node->optional || value->kind != VALUE_NULL) {
         return missing_fail(shredder, node, value);
     }
-    leaf_entry_null(&shredder->leaves[i]);
+    leaf_entry_null(&shredder->leaves[node->leaf_first]);
     return true;
 }
 
-static bool flat_write(Shredder *shredder, const Value *values) {
-    const Tree *tree = shredder->tree;
-    for (uint32_t i = 0; i < tree->leaf_count; i++) {
-        Leaf *leaf = &shredder->leaves[i];
-        if (value_is_absent(&values[i])) {
-            if (!absent_write(shredder, i, &values[i])) {
-                return false;
-            }
-            continue;
-        }
-        if (UNLIKELY(!leaf_put(leaf, &values[i], shredder->err))) {
-            return err_prefix(shredder->err, "column %.*s", SLICE_ARG(tree->nodes[i].name));
-        }
-        leaf_entry_present(leaf);
-        shredder->staged += value_bytes_staged(leaf->spec, &values[i]);
-    }
-    return true;
-}
-
+// Leaves at the top are flat: nearly all values take this road.
 bool shred_record(const Tree *tree, Leaf *leaves, const Value *values, size_t *staged, Err *err) {
     Shredder shredder = {tree, leaves, 0, err};
-    if (tree->flat) {
-        TRY(flat_write(&shredder, values));
-    } else {
-        for (uint32_t i = 0; i < tree->node_count; i++) {
-            TRY(node_write(&shredder, &tree->nodes[i], &values[i], 0));
+    for (uint32_t i = 0; i < tree->node_count; i++) {
+        const TreeNode *node = &tree->nodes[i];
+        const Value *value = &values[i];
+        if (node->children != NULL) {
+            TRY(node_write(&shredder, node, value, 0));
+            continue;
         }
+        if (value_is_absent(value)) {
+            TRY(absent_write(&shredder, node, value));
+            continue;
+        }
+        Leaf *leaf = &leaves[node->leaf_first];
+        if (UNLIKELY(!leaf_put(leaf, value, err))) {
+            return err_prefix(err, "column %.*s", SLICE_ARG(node->name));
+        }
+        leaf_entry_present(leaf);
+        shredder.staged += leaf->road == LEAF_BYTES ? value->bytes.size + sizeof(uint32_t) : sizeof(int64_t);
     }
     *staged += shredder.staged;
     return true;

@@ -8,9 +8,10 @@
 #include "core/base/version.h"
 
 enum {
-    CHECK_ROWS = 512,           // at most between two looks at pages and memory
-    CHECK_BYTES = 64 << 10,     // likewise, or until the next page is due
-    FOOTER_BYTES_PER_LEAF = 160 // an estimate
+    CHECK_ROWS = 512,            // at most between two looks at pages and memory
+    CHECK_BYTES = 64 << 10,      // likewise, or until the next page is due
+    FOOTER_BYTES_PER_LEAF = 160, // an estimate
+    PAGE_ROWS_MIN = 1000         // a page with less is not ended to make room
 };
 
 struct ParquetWriter {
@@ -68,11 +69,14 @@ bool writer_open(const Tree *tree, const ParquetWriterOptions *options, Buf *out
         .level = options->level,
         .page_bytes = options->page_bytes != 0 ? options->page_bytes : MIB,
         .page_rows = options->page_rows != 0 ? options->page_rows : 20000,
-        .dictionary_bytes_max = options->dictionary_bytes_max != 0 ? options->dictionary_bytes_max : MIB,
+        .dictionary_bytes_max = options->dictionary_bytes_max,
         .byte_stream_split = options->byte_stream_split,
         .compatible = options->compatible,
     };
     opened->group_bytes_max = options->group_bytes_max != 0 ? options->group_bytes_max : 128 * MIB;
+    if (options->dictionary_bytes_max == 0) {
+        opened->options.dictionary_bytes_max = MIN((size_t)MIB, opened->group_bytes_max / 8);
+    }
     opened->group_rows_max = options->group_rows_max != 0 ? options->group_rows_max : MIB;
     opened->notes = options->notes;
     opened->note_count = options->note_count;
@@ -154,12 +158,22 @@ static void writer_look_next(ParquetWriter *writer) {
     writer_count(writer);
 }
 
+// Ends the pages that are due. When all open pages hold much of what a row group may, those that hold most of it end
+// too: compressed they are a fraction of that, and the row group can go on.
 static bool pages_end(ParquetWriter *writer, Err *err) {
+    size_t staged = 0, large = SIZE_MAX;
+    for (uint32_t i = 0; i < writer->tree->leaf_count; i++) {
+        staged += leaf_staged(&writer->leaves[i]);
+    }
+    if (staged >= writer->group_bytes_max / 4) {
+        large = staged / writer->tree->leaf_count;
+    }
     Workbench *bench = NULL;
     bool done = true;
     for (uint32_t i = 0; i < writer->tree->leaf_count && done; i++) {
         Leaf *leaf = &writer->leaves[i];
-        if (leaf_page_is_due(leaf, &writer->options)) {
+        bool ends = leaf_staged(leaf) >= large && leaf->row_count >= PAGE_ROWS_MIN;
+        if (ends || leaf_page_is_due(leaf, &writer->options)) {
             bench = bench != NULL ? bench : workbench_take();
             done = leaf_end_page(leaf, &writer->options, bench, false, err);
         }
@@ -170,11 +184,23 @@ static bool pages_end(ParquetWriter *writer, Err *err) {
     return done || err_frame(err, __FILE__, __LINE__);
 }
 
+static bool group_end(ParquetWriter *writer, Err *err);
+
+static void leaves_trim(ParquetWriter *writer) {
+    for (uint32_t i = 0; i < writer->tree->leaf_count; i++) {
+        leaf_trim(&writer->leaves[i]);
+    }
+}
+
 static bool writer_look(ParquetWriter *writer, Err *err) {
     TRY(pages_end(writer, err));
     writer_count(writer);
     if (writer->group_rows >= writer->group_rows_max || writer->held >= writer->group_bytes_max) {
-        TRY(parquet_writer_end_group(writer, err));
+        TRY(group_end(writer, err));
+        writer_count(writer);
+        if (writer->held > writer->group_bytes_max / 2) { // what was large need not come again
+            leaves_trim(writer);
+        }
     }
     writer_look_next(writer);
     return true;
@@ -314,7 +340,8 @@ static bool group_write(ParquetWriter *writer, Arena *scratch, Err *err) {
     return out_check(writer, err);
 }
 
-bool parquet_writer_end_group(ParquetWriter *writer, Err *err) {
+// The leaves keep the memory of open pages.
+static bool group_end(ParquetWriter *writer, Err *err) {
     if (writer->group_rows == 0) {
         return true;
     }
@@ -330,6 +357,12 @@ bool parquet_writer_end_group(ParquetWriter *writer, Err *err) {
     writer->group_count++;
     writer->rows += writer->group_rows;
     writer->group_rows = 0;
+    return true;
+}
+
+bool parquet_writer_end_group(ParquetWriter *writer, Err *err) {
+    TRY(group_end(writer, err));
+    leaves_trim(writer);
     writer_look_next(writer);
     return true;
 }
