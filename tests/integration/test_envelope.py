@@ -247,9 +247,14 @@ def file_rows(path, schema):
     """The lines, or the rows in the form that they would have as lines."""
     if path.suffix == ".json":
         return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    if path.suffix == ".avro" and ".headers." in path.name:  # the record is the array
+        with path.open("rb") as file:
+            return [{"headers": row} for row in fastavro.reader(file)]
     reader, engines = files.READERS[path.suffix]
     found = [reader(path, engine) for engine in engines[:2]]
     assert found[0] == found[1]
+    if path.suffix == ".parquet" and ".keys." in path.name:
+        found[0] = [row["key"] for row in found[0]]  # as Confluent's sink has them: what is no record yet becomes one
     return [connect_json(schema, row) for row in found[0]]
 
 
@@ -257,10 +262,14 @@ class Files:
     """{table: [(key, value)]} and {table: [key]} of the tombstones, in their order."""
 
     def __init__(self, out, of_table):
-        self.records, self.tombstones = {}, {}
+        self.records, self.tombstones, self.headers = {}, {}, {}
         for table, (key_schema, value_schema) in of_table.items():
             folder = out / "public" / table
-            for path in sorted(path for path in folder.iterdir() if path.is_file() and ".keys." not in path.name):
+            paths = [path for path in folder.rglob("*") if path.is_file()]
+            for path in sorted(path for path in paths if ".headers." in path.name):
+                kind = path.relative_to(folder).parts[0] if path.parent != folder else "records"
+                self.headers.setdefault((table, kind), []).extend(file_rows(path, HEADERS))
+            for path in sorted(path for path in folder.glob("*-*") if not re.search(r"\.(keys|headers)\.", path.name)):
                 values = file_rows(path, value_schema)
                 keys = [None] * len(values)
                 companion = path.with_name(re.sub(r"(-0-\d+)", r"\1.keys", path.name))
@@ -268,8 +277,34 @@ class Files:
                     keys = file_rows(companion, key_schema)
                 assert len(keys) == len(values)
                 self.records.setdefault(table, []).extend(zip(keys, values))
-            for path in sorted(folder.glob("tombstone/*")):
+            for path in sorted(folder.glob("tombstone/*.keys.*")):
                 self.tombstones.setdefault(table, []).extend(file_rows(path, key_schema))
+
+
+HEADER = {"type": "struct", "fields": [{"field": "key", "type": "string"}, {"field": "value", "type": "string"}]}
+HEADERS = {"type": "struct", "fields": [{"field": "headers", "type": "array", "items": HEADER}]}
+
+
+def check_headers(found, case, prefix):
+    want = {}
+    for line in map(json.loads, filter(None, (GOLDEN / case / "records.jsonl").read_text().split("\n"))):
+        if line["value"] is None and line["key"] is None:
+            continue  # a tombstone of a table without a key
+        kind = "tombstone" if line["value"] is None else "records"
+        want.setdefault((line["table"], kind), []).append(line.get("headers", []))
+    context = [[f"__debezium.context.{name}", value] for name, value in
+               (("connectorLogicalName", prefix), ("taskId", "0"), ("connectorName", "postgresql"))]  # fmt: skip
+    runs = set()
+    for place, lines in found.headers.items():
+        for number, line in enumerate(lines):
+            pairs = [[header["key"], header["value"]] for header in line["headers"]]
+            name, run = pairs.pop()
+            assert name == "__debezium.context.runId"
+            runs.add(run)
+            assert pairs == want[place][number] + context, (place, number)
+        assert len(lines) == len(want[place])
+    assert set(found.headers) == set(want)
+    assert len(runs) == 2 and all(re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", run) for run in runs)
 
 
 def check_files(found, want, db):
@@ -294,6 +329,15 @@ def test_files_hold_what_debezium_writes(leat, db, case, form):
     names = {value["source"]["name"] for rows in found.records.values() for _, value in rows}
     assert names == {leat.pipeline}
     check_files(found, expected(case, golden(case)), db)
+
+
+@pytest.mark.parametrize("form", ["json", "avro", "parquet"])
+def test_headers_are_those_of_debezium(leat, db, form):
+    leat.format = form
+    Run(leat, db, "ops", CASES["ops"], *sets(OPTIONS | {"store.kafka.headers": "true", "topic.prefix": "ops.plain"}))
+    found = Files(leat.out, schemas("ops"))
+    check_headers(found, "ops", "ops.plain")
+    check_files(found, golden("ops"), db)
 
 
 def test_json_with_schemas(leat, db):

@@ -2,6 +2,7 @@
 #include "data/connect/envelope.h"
 #include "core/base/json.h"
 #include "data/connect/column.h"
+#include "data/connect/headers.h"
 
 // What source.version says, so that consumers who look at it read the records as that connector's.
 #define DEBEZIUM_VERSION "3.7.0.Final"
@@ -40,6 +41,8 @@ typedef struct DebeziumPlan {
     uint32_t key_count;
     Value *before, *after, *source, *key_values;
     Value top[TOP_COUNT];
+    Value *other_key; // of the other half of a key change
+    Value header_items[CONNECT_HEADERS_MAX], headers;
 } DebeziumPlan;
 
 // --- compiling -------------------------------------------------------------------------------------------------
@@ -141,6 +144,7 @@ static void key_set(Arena *arena, DebeziumPlan *plan) {
     }
     plan->key = key;
     plan->key_values = ARENA_ARRAY(arena, Value, plan->key_count);
+    plan->other_key = ARENA_ARRAY(arena, Value, plan->key_count);
 }
 
 static const Shape *key_shape(Arena *arena, const DebeziumPlan *plan, const ShapeField *from, Slice name) {
@@ -187,6 +191,16 @@ static void source_set(Arena *arena, DebeziumPlan *plan, const EnvelopeOptions *
     plan->source[SOURCE_TABLE] = string(arena, plan->schema.table);
 }
 
+// The first item's place is that of a key change's header.
+static void headers_set(Arena *arena, DebeziumPlan *plan, const EnvelopeOptions *options) {
+    plan->base.headers = connect_headers_shape(arena);
+    Slice prefix = arena_slice(arena, options->connector), run_id = arena_slice(arena, options->run_id);
+    plan->header_items[1] = connect_header(arena, SLICE("__debezium.context.connectorLogicalName"), prefix);
+    plan->header_items[2] = connect_header(arena, SLICE("__debezium.context.taskId"), SLICE("0"));
+    plan->header_items[3] = connect_header(arena, SLICE("__debezium.context.connectorName"), SLICE("postgresql"));
+    plan->header_items[4] = connect_header(arena, SLICE("__debezium.context.runId"), run_id);
+}
+
 static bool debezium_compile(Arena *arena, const Schema *given, const EnvelopeOptions *options, RecordPlan **made,
                              Err *err) {
     DebeziumPlan *plan = ARENA_NEW(arena, DebeziumPlan);
@@ -217,6 +231,9 @@ static bool debezium_compile(Arena *arena, const Schema *given, const EnvelopeOp
     }
     plan->base.value = value_shape(arena, plan, fields, record_name(arena, schema, options, "Value"),
                                    record_name(arena, schema, options, "Envelope"));
+    if (options->headers) {
+        headers_set(arena, plan, options);
+    }
     *made = &plan->base;
     return true;
 }
@@ -306,10 +323,42 @@ static Value op_value(EventOp op) {
     return (Value){.kind = VALUE_NULL};
 }
 
+static void key_take(const DebeziumPlan *plan, const Value *row, Value *key) {
+    for (uint32_t i = 0; i < plan->key_count; i++) {
+        bool absent = row[plan->key[i]].kind == VALUE_NULL;
+        key[i] = absent ? plan->columns[plan->key[i]].zero : row[plan->key[i]];
+    }
+}
+
+// Of one that is half of a key change: `other` is the row of the other half.
+static bool headers_make(DebeziumPlan *plan, Arena *scratch, const Event *event, const Value *other, Err *err) {
+    bool half = other != NULL && plan->key_count > 0;
+    if (UNLIKELY(half)) {
+        for (uint32_t i = 0; i < plan->key_count; i++) {
+            const ConnectColumn *column = &plan->columns[plan->key[i]];
+            Value *made = &plan->other_key[i];
+            uint64_t inexact = 0;
+            if (!connect_value(column, scratch, &other[plan->places[plan->key[i]]], &inexact, made, err)) {
+                return row_failed(plan, plan->key[i], event, err);
+            }
+            *made = made->kind == VALUE_NULL ? column->zero : *made;
+        }
+        Buf text;
+        buf_init(&text, 0);
+        connect_key_text(&text, plan->base.key, plan->other_key);
+        Slice name = event->op == OP_DELETE ? SLICE("__debezium.newkey") : SLICE("__debezium.oldkey");
+        plan->header_items[0] = connect_header(scratch, name, arena_slice(scratch, buf_slice(&text)));
+        buf_release(&text);
+    }
+    size_t first = half ? 0 : 1;
+    plan->headers = (Value){.kind = VALUE_LIST, .items = {plan->header_items + first, CONNECT_HEADERS_MAX - first}};
+    return true;
+}
+
 static bool debezium_make(RecordPlan *base, Arena *scratch, const Event *event, Record *record, Err *err) {
     DebeziumPlan *plan = (DebeziumPlan *)base;
     const Schema *schema = &plan->schema;
-    record->value = record->key = NULL;
+    record->value = record->key = record->headers = NULL;
     record->skipped = false;
     if (UNLIKELY(op_value(event->op).kind == VALUE_NULL ||
                  ((event->before != NULL || event->after != NULL) && event->column_count != schema->column_count))) {
@@ -338,11 +387,13 @@ static bool debezium_make(RecordPlan *base, Arena *scratch, const Event *event, 
     record->value = plan->top;
     const Value *row = op == OP_DELETE ? (before != NULL ? plan->before : NULL) : after != NULL ? plan->after : NULL;
     if (plan->key_count > 0 && row != NULL) {
-        for (uint32_t i = 0; i < plan->key_count; i++) {
-            bool absent = row[plan->key[i]].kind == VALUE_NULL;
-            plan->key_values[i] = absent ? plan->columns[plan->key[i]].zero : row[plan->key[i]];
-        }
+        key_take(plan, row, plan->key_values);
         record->key = plan->key_values;
+    }
+    if (UNLIKELY(base->headers != NULL)) {
+        const Value *other = !half ? NULL : op == OP_DELETE ? event->after : event->before;
+        TRY(headers_make(plan, scratch, event, other, err));
+        record->headers = &plan->headers;
     }
     return true;
 }

@@ -18,6 +18,7 @@
 //     snapshot.
 //   - ts_ms, ts_us and ts_ns are when leat saw the change.
 //   - A truncate is a record of op "t" without key (Debezium writes it only with skipped.operations=none).
+//   - Headers (data/connect/headers.h) where they are asked for.
 //   - The tombstone after each delete, the record's key with the null value, is made by whoever writes records.
 #ifndef LEAT_DATA_CONNECT_ENVELOPE_H
 #define LEAT_DATA_CONNECT_ENVELOPE_H

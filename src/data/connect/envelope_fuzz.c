@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void try_records(const Schema *schema, Slice bytes, Arena *arena) {
     Err err[1] = {{0}};
     RecordPlan *plan;
-    EnvelopeOptions options = {.connector = SLICE("shop")};
+    EnvelopeOptions options = {.connector = SLICE("shop"), .headers = true, .run_id = SLICE("run")};
     if (!DEBEZIUM_ENVELOPE.compile(arena, schema, &options, &plan, err)) {
         return;
     }

@@ -15,7 +15,8 @@ typedef enum EventOp {
 
 enum {
     // An UPDATE that changed the key is two events: a DELETE of the old key and a CREATE of the new one, both marked.
-    // The CREATE's `before` holds the old key (other columns NULL), where unchanged values are to be looked up.
+    // The CREATE's `before` holds the old key (other columns NULL), where unchanged values are to be looked up; the
+    // DELETE's `after` the new key and primary key, in a table that has one.
     EVENT_KEY_CHANGE = 1,
 };
 
@@ -34,7 +35,7 @@ typedef struct Event {
     int64_t source_us;       // when it was committed (snapshot: when that was taken), microseconds since 1970, UTC
     int64_t capture_us;      // when leat saw it, likewise
     const Value *before;     // NULL = none; with a key identity all but the key columns are VALUE_NULL
-    const Value *after;      // NULL = none; may hold VALUE_UNCHANGED
+    const Value *after;      // NULL = none (of a DELETE: see EVENT_KEY_CHANGE); may hold VALUE_UNCHANGED
 } Event;
 
 #endif

@@ -10,7 +10,11 @@
 #include "data/format/compress.h"
 #include "data/format/record.h"
 
-typedef enum RecordPart { RECORD_VALUE, RECORD_KEY } RecordPart;
+typedef enum RecordPart { RECORD_VALUE, RECORD_KEY, RECORD_HEADERS } RecordPart;
+
+static inline const Value *record_part(const Record *record, RecordPart part) {
+    return part == RECORD_VALUE ? record->value : part == RECORD_KEY ? record->key : record->headers;
+}
 
 typedef struct FileFormatOptions {
     Codec codec;
@@ -28,6 +32,7 @@ typedef struct FilePlan {
     const Shape *shape;   // of `part`: a STRUCT
     RecordPart part;
     const FileFormatOptions *options;
+    bool bare;            // Avro: the shape's only field is the record
     Slice before, behind; // JSON: text around each record that is not null
 } FilePlan;               // drivers embed it first
 
@@ -44,7 +49,7 @@ typedef struct FileFormat {
     const char *name;
     bool schema_per_file; // a change of the shape needs a new file
     // Reads record->event alone when the plan has a schema and is of values: no record need be made. Other plans (keys,
-    // other envelopes) read record->key or record->value of every format.
+    // other envelopes) read record_part() of every format.
     bool takes_events;
     // "json.gz", "avro", "snappy.parquet": without the first dot.
     const char *(*extension)(const FileFormatOptions *options);

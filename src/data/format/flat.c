@@ -555,7 +555,7 @@ static bool flat_make(RecordPlan *base, Arena *scratch, const Event *event, Reco
     }
     TRY(own_run(plan, scratch, event, err));
     record->value = plan->row;
-    record->key = NULL;
+    record->key = record->headers = NULL;
     record->skipped = false;
     if (UNLIKELY(row == NULL)) {
         memset(plan->row, 0, plan->column_count * sizeof(Value)); // VALUE_NULL

@@ -287,7 +287,7 @@ static bool put_line(LineFile *file, const Record *record, Buf *out, Err *err) {
         json_lines_write(plan->lines, out, record->event);
         return true;
     }
-    const Value *values = plan->base.part == RECORD_KEY ? record->key : record->value;
+    const Value *values = record_part(record, plan->base.part);
     if (plan->root != NULL) {
         if (values != NULL) {
             buf_put(out, plan->base.before);

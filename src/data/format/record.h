@@ -16,11 +16,14 @@ typedef struct EnvelopeOptions {
     // flat: what a value becomes that its column's shape cannot hold (numeric NaN, infinite dates): NULL, or an error.
     bool fail_on_inexact;
     bool exact_text; // flat: such columns are strings instead, so nothing is lost
+    bool headers;    // debezium: make them too
+    Slice run_id;    // one of the headers: a UUID
 } EnvelopeOptions;
 
 typedef struct Record {
-    const Value *value; // one a field of the value's shape; NULL = the null value of a tombstone
-    const Value *key;   // likewise; NULL = no key
+    const Value *value;   // one a field of the value's shape; NULL = the null value of a tombstone
+    const Value *key;     // likewise; NULL = no key
+    const Value *headers; // likewise; NULL = none
     const Event *event;
     const Schema *schema;
     Slice topic;
@@ -31,17 +34,18 @@ typedef struct Record {
 
 // Compiled for one schema; envelopes embed it first. Not shared between threads: it holds the row being made.
 typedef struct RecordPlan {
-    const Shape *value; // a STRUCT
-    const Shape *key;   // a STRUCT, or NULL: the table has no key
-    uint64_t inexact;   // values that became NULL because their shape cannot hold them
+    const Shape *value;   // a STRUCT
+    const Shape *key;     // a STRUCT, or NULL: the table has no key
+    const Shape *headers; // a STRUCT, or NULL: records have none
+    uint64_t inexact;     // values that became NULL because their shape cannot hold them
 } RecordPlan;
 
 typedef struct Envelope {
     const char *name;
     // Lives in the arena. ERR_TABLE names the column that has no shape.
     bool (*compile)(Arena *arena, const Schema *schema, const EnvelopeOptions *options, RecordPlan **plan, Err *err);
-    // Fills value, key and skipped; they are good until the next call, or until `scratch`, which the caller resets,
-    // is reset. ERR_VALUE names table, column and row's place.
+    // Fills value, key, headers and skipped; they are good until the next call, or until `scratch`, which the caller
+    // resets, is reset. ERR_VALUE names table, column and row's place.
     bool (*make)(RecordPlan *plan, Arena *scratch, const Event *event, Record *record, Err *err);
 } Envelope;
 

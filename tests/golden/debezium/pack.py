@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packs captured records of Debezium for tests/integration/test_envelope.py: pack.py CAPTURES OUT CASE…
 
-CAPTURES/CASE/records.jsonl holds what a consumer saw ({topic, offset, key, value} with JSON text in key and value),
-records_schema.jsonl the same with schemas.enable=true. Kept: table, key and value without what no two runs share; one
-schema a table.
+CAPTURES/CASE/records.jsonl holds what a consumer saw ({topic, offset, headers, key, value} with JSON text in key and
+value), records_schema.jsonl the same with schemas.enable=true. Kept: table, key, value and headers without what no two
+runs share; one schema a table.
 """
 
 import json
@@ -19,7 +19,8 @@ def read(path, prefix):
     for line in sorted(lines, key=lambda line: (line["topic"], line["offset"])):
         parts = line["topic"].split(".")
         if line["topic"].startswith(prefix) and len(parts) > 3:
-            yield parts[-1], *(json.loads(line[n]) if line[n] else None for n in ("key", "value"))
+            headers = [header for header in line["headers"] if not header[0].startswith("__debezium.context.")]
+            yield parts[-1], headers, *(json.loads(line[n]) if line[n] else None for n in ("key", "value"))
 
 
 def write(path, lines):
@@ -31,10 +32,11 @@ def pack(captures, out, case):
     (out / case / "steps.sql").write_text((captures / case / "steps.sql").read_text(encoding="utf-8"))
     records = read(captures / case / "records.jsonl", case)
     normal = test_envelope.normal
-    write(out / case / "records.jsonl", ({"table": t, "key": k, "value": normal(v)} for t, k, v in records))
+    lines = ({"table": t, "key": k, "value": normal(v)} | ({"headers": h} if h else {}) for t, h, k, v in records)
+    write(out / case / "records.jsonl", lines)
     file = captures / case / "records_schema.jsonl"
     found = {}
-    for table, key, value in read(file, case) if file.exists() else ():
+    for table, _, key, value in read(file, case) if file.exists() else ():
         if value is not None and (table not in found or key is not None):
             found[table] = {"table": table, "key": key and key["schema"], "value": value["schema"]}
     if found:

@@ -71,7 +71,9 @@ static bool plan_head(AvroPlan *plan, Arena *arena, Err *err) {
     Buf json, head;
     buf_init(&json, 0);
     buf_init(&head, 0);
-    bool done = avro_schema_json(plan->base.shape, name, &json, err);
+    // A record is its fields, one after the other: one of one field looks like that.
+    const Shape *shape = plan->base.bare ? &plan->base.shape->fields[0].shape : plan->base.shape;
+    bool done = avro_schema_json(shape, name, &json, err);
     if (done) {
         buf_text(&head, "Obj\x01");
         buf_zigzag(&head, 2);
@@ -188,8 +190,7 @@ static bool end_block(AvroFile *file, Err *err) {
 
 static bool append(FileEncoder *encoder, const Record *record, Err *err) {
     AvroFile *file = (AvroFile *)encoder;
-    bool key = file->plan->base.part == RECORD_KEY;
-    const Value *values = key ? record->key : record->value;
+    const Value *values = record_part(record, file->plan->base.part);
     TRY(avro_encode(file->plan->encoder, values, &file->block, err));
     file->block_records++;
     encoder->records++;

@@ -77,7 +77,7 @@ static ParquetEncoder *parquet_encoder(FileEncoder *encoder) {
 
 static bool parquet_append(FileEncoder *encoder, const Record *record, Err *err) {
     ParquetEncoder *self = parquet_encoder(encoder);
-    const Value *values = self->part == RECORD_KEY ? record->key : record->value;
+    const Value *values = record_part(record, self->part);
     if (UNLIKELY(values == NULL)) {
         FAIL(err, ERR_VALUE, "a record without a %s has no form in Parquet",
              self->part == RECORD_KEY ? "key" : "value");

@@ -107,7 +107,10 @@ static size_t part_memory(const FilePart *part) {
 }
 
 static void count(FileList *files, ObjectsFile *file) {
-    size_t memory = part_memory(&file->parts[PART_VALUE]) + part_memory(&file->parts[PART_KEY]);
+    size_t memory = 0;
+    for (int i = 0; i < PARTS; i++) {
+        memory += part_memory(&file->parts[i]);
+    }
     files->buffered += memory - file->memory;
     file->memory = memory;
 }
@@ -261,11 +264,18 @@ bool files_finish(FileList *files, ObjectsFile *file, Err *err) {
 }
 
 uint64_t file_bytes(const ObjectsFile *file) {
-    return file->parts[PART_VALUE].staged_bytes + file->parts[PART_KEY].staged_bytes;
+    uint64_t bytes = 0;
+    for (int i = 0; i < PARTS; i++) {
+        bytes += file->parts[i].staged_bytes;
+    }
+    return bytes;
 }
 
 uint64_t file_estimate(const ObjectsFile *file) {
-    const FileEncoder *value = file->parts[PART_VALUE].encoder, *key = file->parts[PART_KEY].encoder;
-    uint64_t bytes = value != NULL ? value->estimate : 0;
-    return key != NULL && key->estimate > bytes ? key->estimate : bytes;
+    uint64_t bytes = 0;
+    for (int i = 0; i < PARTS; i++) {
+        const FileEncoder *encoder = file->parts[i].encoder;
+        bytes = encoder != NULL ? MAX(bytes, encoder->estimate) : bytes;
+    }
+    return bytes;
 }

@@ -99,7 +99,11 @@ static inline bool files_short(const FileList *files) {
     return files->buffered > files->memory_max;
 }
 static inline bool file_is_open(const ObjectsFile *file) {
-    return file->parts[PART_VALUE].encoder != NULL || file->parts[PART_KEY].encoder != NULL;
+    bool open = false;
+    for (int i = 0; i < PARTS; i++) {
+        open |= file->parts[i].encoder != NULL;
+    }
+    return open;
 }
 // Ends all open files of the table, and takes note of the offset when there can be several.
 CHECKED bool files_seal(FileList *files, ObjectsTable *table, Err *err);

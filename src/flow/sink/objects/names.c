@@ -222,8 +222,8 @@ static bool layout_check(const NameLayout *layout, const NameOptions *options, E
                              "and {table}");
     }
     if (options->many_parts && !has(layout, PIECE_EXTENSION, 0)) {
-        FAIL(err, ERR_OPTION, "file.name.template would give values and keys one name");
-        return err_hint(err, "put .{ext} at its end, or set store.kafka.keys=false");
+        FAIL(err, ERR_OPTION, "file.name.template would give values, keys and headers one name");
+        return err_hint(err, "put .{ext} at its end, or set store.kafka.keys=false and store.kafka.headers=false");
     }
     if (options->tombstones && !has(layout, PIECE_HOLE, HOLE_PARTITION)) {
         FAIL(err, ERR_OPTION, "behavior.on.null.values=write needs a place for the tombstones' folder in names");
@@ -338,7 +338,7 @@ void name_pattern(Buf *buf, const NameLayout *layout, Slice topic, Slice space, 
     }
 }
 
-static void id_put(Buf *buf, const uint8_t id[16]) {
+void name_id_text(Buf *buf, const uint8_t id[16]) {
     for (int i = 0; i < 16; i++) {
         buf_printf(buf, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", id[i]);
     }
@@ -369,7 +369,7 @@ void name_fill(Buf *buf, Slice pattern, const NameFill *fill) {
             buf_printf(buf, "%02d", (int)(of_day / 3600));
             break;
         case HOLE_ID:
-            id_put(buf, fill->id);
+            name_id_text(buf, fill->id);
             break;
         default:
             buf_u8(buf, pattern.data[i]);

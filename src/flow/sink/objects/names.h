@@ -41,7 +41,7 @@ typedef struct NameOptions {
     Slice connector;   // the pipeline's name
     int64_t pad_width; // digits of offsets; -1 = the layout's own
     bool partitioned;  // else partitions are empty
-    bool many_parts;   // keys have files of their own
+    bool many_parts;   // keys or headers have files of their own
     bool tombstones;   // keys of tombstones are written, into a partition of their own
 } NameOptions;
 
@@ -69,6 +69,7 @@ Slice name_prefix(Slice pattern);
 void name_encode(Buf *buf, Slice text);
 void name_shorten(Buf *buf, size_t start);
 // A UUID of version 7 that depends on nothing but these: the same record always has the same.
+void name_id_text(Buf *buf, const uint8_t id[16]);
 void name_id(uint8_t id[16], int64_t time_ms, Slice connector, Slice topic, uint64_t offset);
 
 #endif

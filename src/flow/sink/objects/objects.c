@@ -269,12 +269,21 @@ static bool open_rules(Objects *sink, const SinkContext *context, Err *err) {
     TRY(rules_make(&sink->run, &sink->options, sink->connector, context->memory_bytes_max, &sink->rules, err));
     const Rules *rules = &sink->rules;
     sink->single = rules->partition == PARTITION_NONE && rules->nulls != NULLS_WRITE;
-    sink->plain = sink->single && rules->formats[PART_KEY] == NULL;
+    sink->plain = sink->single && rules->formats[PART_KEY] == NULL && rules->formats[PART_HEADERS] == NULL;
     sink->partitioner = (Partitioner){.rules = &sink->rules, .now_ms = clock_wall_us() / 1000};
     sink->next_schedule_ms = objects_schedule_next(sink, sink->partitioner.now_ms);
     const char *database = context->database != NULL ? context->database : "";
     sink->rules.envelope_options.database = slice_of(arena_printf(&sink->run, "%s", database));
     return true;
+}
+
+// In the headers of this run's records.
+static void run_id_make(Objects *sink) {
+    uint8_t id[16];
+    name_id(id, clock_wall_us() / 1000, sink->connector, sink->owner, (uint64_t)clock_monotonic_us());
+    buf_reset(&sink->text);
+    name_id_text(&sink->text, id);
+    sink->rules.envelope_options.run_id = arena_slice(&sink->run, buf_slice(&sink->text));
 }
 
 static bool objects_open(const SinkContext *context, void **state, Err *err) {
@@ -292,6 +301,7 @@ static bool objects_open(const SinkContext *context, void **state, Err *err) {
         objects_close(sink);
         return err_frame(err, __FILE__, __LINE__);
     }
+    run_id_make(sink);
     *state = sink;
     return true;
 }

@@ -77,7 +77,9 @@ static const OptionSpec SPECS[] = {
     {"keys.format", OPTION_CHOICE, 0, AT(keys_format), "same", 0, 0, "same,json,avro,parquet,bytes",
      "The form of the keys' files."},
     {"store.kafka.headers", OPTION_BOOL, 0, AT(store_headers), "false", 0, 0, NULL,
-     "Refused: records from a database have no headers."},
+     "envelope=debezium: beside each file one of the records' headers, .headers.EXTENSION."},
+    {"headers.format", OPTION_CHOICE, 0, AT(headers_format), "same", 0, 0, "same,json,avro,parquet",
+     "The form of the headers' files."},
     {"schema.compatibility", OPTION_CHOICE, 0, AT(schema_change), "NONE", 0, 0, "NONE,BACKWARD,FORWARD,FULL",
      "Whatever it is, a change of a table's columns begins new files and loses nothing."},
     {"json.decimals", OPTION_CHOICE, 0, AT(decimals), "string", 0, 0, "string,number",
@@ -133,8 +135,8 @@ static bool part_make(Rules *rules, int part, const char *name, Err *err) {
     }
     char codec[16];
     snprintf(codec, sizeof(codec), "%s", options->compression);
-    // Keys that have another form than values are compressed in that form's own way.
-    if (is(codec, "default") || (part == PART_KEY && rules->formats[PART_VALUE] != row->format)) {
+    // Keys and headers that have another form than values are compressed in that form's own way.
+    if (is(codec, "default") || (part != PART_VALUE && rules->formats[PART_VALUE] != row->format)) {
         snprintf(codec, sizeof(codec), "%.*s", (int)strcspn(row->codecs, " "), row->codecs);
     }
     FileFormatOptions *made = &rules->format_options[part];
@@ -172,27 +174,39 @@ static bool envelope_make(Rules *rules, Slice connector, Err *err) {
     return true;
 }
 
+static bool headers_make(Arena *arena, Rules *rules, Err *err) {
+    const ObjectsOptions *options = rules->options;
+    const char *format = is(options->headers_format, "same") ? options->format : options->headers_format;
+    if (rules->envelope_takes_events) {
+        FAIL(err, ERR_OPTION, "store.kafka.headers: rows have no headers, Debezium's records have");
+        return err_hint(err, "set envelope=debezium, or store.kafka.headers=false");
+    }
+    if (is(format, "bytes")) {
+        FAIL(err, ERR_OPTION, "store.kafka.headers: format bytes cannot write headers");
+        return err_hint(err, "set headers.format=json");
+    }
+    rules->envelope_options.headers = true;
+    TRY(part_make(rules, PART_HEADERS, format, err));
+    rules->extensions[PART_HEADERS] = arena_printf(arena, "headers.%s", rules->extensions[PART_HEADERS]);
+    return true;
+}
+
 static bool form_make(Arena *arena, Rules *rules, Err *err) {
     const ObjectsOptions *options = rules->options;
     TRY(part_make(rules, PART_VALUE, options->format, err));
     rules->nulls = is(options->null_values, "fail")     ? NULLS_FAIL
                    : is(options->null_values, "ignore") ? NULLS_IGNORE
                                                         : NULLS_WRITE;
-    if (options->store_headers) {
-        FAIL(err, ERR_OPTION, "store.kafka.headers: records from a database have no headers");
-        return err_hint(err, "set store.kafka.headers=false");
-    }
     if (rules->nulls == NULLS_WRITE && !options->store_keys) {
         FAIL(err, ERR_OPTION, "behavior.on.null.values=write writes the keys of tombstones, and keys are not stored");
         return err_hint(err, "set store.kafka.keys=true");
     }
-    if (!options->store_keys) {
-        return true;
+    if (options->store_keys) {
+        bool same = is(options->keys_format, "same");
+        TRY(part_make(rules, PART_KEY, same ? options->format : options->keys_format, err));
+        rules->extensions[PART_KEY] = arena_printf(arena, "keys.%s", rules->extensions[PART_KEY]);
     }
-    bool same = is(options->keys_format, "same");
-    TRY(part_make(rules, PART_KEY, same ? options->format : options->keys_format, err));
-    rules->extensions[PART_KEY] = arena_printf(arena, "keys.%s", rules->extensions[PART_KEY]);
-    return true;
+    return !options->store_headers || headers_make(arena, rules, err);
 }
 
 // --- partitions ------------------------------------------------------------------------------------------------
@@ -292,7 +306,7 @@ static bool names_make(Arena *arena, Rules *rules, Slice connector, Err *err) {
         .connector = connector,
         .pad_width = options->pad_width,
         .partitioned = rules->partition != PARTITION_NONE || rules->nulls == NULLS_WRITE,
-        .many_parts = options->store_keys,
+        .many_parts = options->store_keys || options->store_headers,
         .tombstones = rules->nulls == NULLS_WRITE,
     };
     if (options->name_template[0] != '\0' && !is(options->layout, "template")) {

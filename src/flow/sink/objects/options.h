@@ -24,7 +24,7 @@ typedef struct ObjectsOptions {
     const char *null_values;   // fail | ignore | write
     const char *schema_change; // schema.compatibility
     bool store_keys, store_headers;
-    const char *keys_format; // "" = format
+    const char *keys_format, *headers_format; // same | json | avro | parquet | bytes
     // rotation; 0 or below = never for this reason
     int64_t rotate_bytes;
     int64_t rotate_interval_ms;
@@ -56,7 +56,7 @@ typedef struct ObjectsOptions {
 
 extern const OptionTable OBJECTS_OPTIONS;
 
-enum { PART_VALUE, PART_KEY, PARTS };
+enum { PART_VALUE, PART_KEY, PART_HEADERS, PARTS };
 
 typedef enum PartitionKind { PARTITION_NONE, PARTITION_DEFAULT, PARTITION_FIELD, PARTITION_TIME } PartitionKind;
 typedef enum TimeSource { TIME_WALLCLOCK, TIME_RECORD, TIME_FIELD } TimeSource;
@@ -65,7 +65,7 @@ typedef enum NullValues { NULLS_FAIL, NULLS_IGNORE, NULLS_WRITE } NullValues;
 typedef struct Rules {
     const ObjectsOptions *options;
     size_t memory_bytes_max;          // of the sink
-    const FileFormat *formats[PARTS]; // of keys: NULL = they are not stored
+    const FileFormat *formats[PARTS]; // of keys, headers: NULL = they are not stored
     FileFormatOptions format_options[PARTS];
     const char *extensions[PARTS];
     const Envelope *envelope;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/sys/clock.h"
 #include "data/connect/json_converter.h"
+#include "data/format/parquet/parquet.h"
 #include "flow/sink/objects/publish.h"
 
 enum { CLOCK_EVERY = 256 }; // records between two looks at the wall clock within a group
@@ -45,24 +46,42 @@ static void group_add(Objects *sink, ObjectsTable *table) {
 
 // --- shapes ----------------------------------------------------------------------------------------------------
 
+// As Confluent's sink: what is a struct in Connect is no record yet in Parquet.
+static const Shape *key_wrap(Arena *arena, const Shape *key) {
+    ShapeField *field = ARENA_NEW(arena, ShapeField);
+    *field = (ShapeField){.name = SLICE("key"), .shape = *key};
+    Shape *shape = ARENA_NEW(arena, Shape);
+    *shape = (Shape){.kind = SHAPE_STRUCT, .name = SLICE("RecordKey"), .fields = field, .field_count = 1};
+    return shape;
+}
+
+static void schema_around(Objects *sink, FilePlan *wanted) {
+    buf_reset(&sink->text);
+    buf_text(&sink->text, "{\"schema\":");
+    json_converter_schema(&sink->text, wanted->shape);
+    buf_text(&sink->text, ",\"payload\":");
+    wanted->before = arena_slice(&sink->run, buf_slice(&sink->text));
+    wanted->behind = SLICE("}");
+}
+
 static bool shape_part(Objects *sink, ObjectsShape *shape, int part, Err *err) {
+    static const RecordPart PART[PARTS] = {RECORD_VALUE, RECORD_KEY, RECORD_HEADERS};
     const Rules *rules = &sink->rules;
     const FileFormat *format = rules->formats[part];
-    const Shape *fields = shape->record == NULL ? NULL : part == PART_KEY ? shape->record->key : shape->record->value;
-    FilePlan wanted = {rules->envelope_takes_events ? &shape->schema : NULL,
-                       fields,
-                       part == PART_KEY ? RECORD_KEY : RECORD_VALUE,
-                       &rules->format_options[part],
-                       {0},
-                       {0}};
-    if (sink->options.json_schemas) {
-        buf_reset(&sink->text);
-        buf_text(&sink->text, "{\"schema\":");
-        json_converter_schema(&sink->text, fields);
-        buf_text(&sink->text, ",\"payload\":");
-        wanted.before = arena_slice(&sink->run, buf_slice(&sink->text));
-        wanted.behind = SLICE("}");
+    FilePlan wanted = {.part = PART[part], .options = &rules->format_options[part]};
+    wanted.schema = rules->envelope_takes_events ? &shape->schema : NULL;
+    if (shape->record != NULL) {
+        const Shape *shapes[PARTS] = {shape->record->value, shape->record->key, shape->record->headers};
+        wanted.shape = shapes[part];
     }
+    if (sink->options.json_schemas && part != PART_HEADERS) {
+        schema_around(sink, &wanted);
+    }
+    if (part == PART_KEY && !rules->envelope_takes_events && format == &PARQUET_FORMAT) {
+        shape->key_wrapped = true;
+        wanted.shape = key_wrap(&sink->run, wanted.shape);
+    }
+    wanted.bare = part == PART_HEADERS;
     return format->plan(&sink->run, &wanted, &shape->plans[part], err);
 }
 
@@ -96,6 +115,9 @@ static bool shape_make(Objects *sink, const ObjectsTable *table, const Schema *s
     TRY(shape_part(sink, shape, PART_VALUE, err));
     if (rules->formats[PART_KEY] != NULL && shape->record->key != NULL) {
         TRY(shape_part(sink, shape, PART_KEY, err));
+    }
+    if (rules->formats[PART_HEADERS] != NULL) {
+        TRY(shape_part(sink, shape, PART_HEADERS, err));
     }
     TRY(partition_plan(&sink->run, rules, &shape->schema, rules->envelope_takes_events ? NULL : shape->record->value,
                        &shape->partition, err));
@@ -229,7 +251,7 @@ static bool file_make(Objects *sink, ObjectsTable *table, const Placed *placed, 
     }
     NameFill fill = {file->partition, record->offset, partition_local_s(&sink->partitioner, time_ms), {0}};
     name_id(fill.id, record->timestamp_us / 1000, sink->connector, table->topic, record->offset);
-    bool wanted[PARTS] = {!placed->tombstone, placed->has_key};
+    bool wanted[PARTS] = {!placed->tombstone, placed->has_key, sink->rules.formats[PART_HEADERS] != NULL};
     for (int i = 0; i < PARTS; i++) {
         if (wanted[i]) {
             buf_reset(&sink->text);
@@ -269,7 +291,15 @@ static bool file_of(Objects *sink, ObjectsTable *table, Placed *placed, ObjectsF
 static bool append(ObjectsFile *file, const Record *record, Err *err) {
     for (int i = 0; i < PARTS; i++) {
         FileEncoder *encoder = file->parts[i].encoder;
-        if (encoder != NULL) {
+        if (encoder == NULL) {
+            continue;
+        }
+        if (i == PART_KEY && file->shape->key_wrapped) {
+            Value whole = {.kind = VALUE_STRUCT, .items = {record->key, file->shape->record->key->field_count}};
+            Record wrapped = *record;
+            wrapped.key = &whole;
+            TRY(encoder->format->append(encoder, &wrapped, err));
+        } else {
             TRY(encoder->format->append(encoder, record, err));
         }
     }

@@ -15,6 +15,7 @@ struct ObjectsShape {
     const FilePlan *plans[PARTS];
     Slice patterns[PARTS]; // of names
     PartitionPlan partition;
+    bool key_wrapped; // keys are records of one field
 };
 
 // Tables, counted; grown by tables_add.

@@ -195,12 +195,12 @@ static void unchanged_fill(const PgRelation *relation, const Value *before, Valu
     }
 }
 
-// In the row that an UPDATE found, only the key; the CREATE half of a key change carries it.
-static const Value *key_only(const PgStream *stream, const PgRelation *relation, const Value *row) {
+// Of a row only the key: each half of a key change carries that of the other.
+static const Value *key_only(const PgStream *stream, const PgRelation *relation, const Value *row, uint32_t flags) {
     Arena *arena = (Arena *)(uintptr_t)&stream->scratch;
     Value *key = ARENA_ARRAY(arena, Value, relation->schema.column_count);
     for (uint32_t i = 0; i < relation->schema.column_count; i++) {
-        if ((relation->schema.columns[i].flags & COLUMN_KEY) != 0) {
+        if ((relation->schema.columns[i].flags & flags) != 0) {
             key[i] = row[i];
         }
     }
@@ -221,11 +221,13 @@ static bool update_append(PgStream *stream, PgRelation *relation, bool has_befor
     Event removed = event_of(stream, relation, OP_DELETE, lsn);
     removed.flags = EVENT_KEY_CHANGE;
     removed.before = relation->before;
+    removed.after =
+        relation->whole_row_key ? NULL : key_only(stream, relation, relation->after, COLUMN_KEY | COLUMN_PRIMARY);
     TRY(event_append(stream, relation, &removed, err));
     stream->ordinal++;
     Event created = event_of(stream, relation, OP_CREATE, lsn);
     created.flags = EVENT_KEY_CHANGE;
-    created.before = key_only(stream, relation, relation->before);
+    created.before = key_only(stream, relation, relation->before, COLUMN_KEY);
     created.after = relation->after;
     return event_append(stream, relation, &created, err);
 }
