@@ -7,7 +7,9 @@ import pathlib
 import re
 import shutil
 
+import duckdb
 import files
+import pyarrow.parquet as pq
 import pytest
 from wait import wait_until
 
@@ -74,6 +76,39 @@ def test_a_schema_change_begins_a_file(leat, db, check_equal):
     leat.sync(db)
     check_equal(db, leat.out)
     assert len(all_files(leat.out)) == 4
+
+
+def test_parquet_options(leat, db, check_equal):
+    leat.format = "parquet"
+    options = {"parquet_bloom_columns": "id, word", "parquet_byte_stream_split": "true"}
+    db.execute(
+        "CREATE TABLE measures (id int PRIMARY KEY, level float8, word text);"
+        " INSERT INTO measures SELECT i, sqrt(i), md5(i::text) FROM generate_series(1, 5000) i"
+    )
+    leat.sync(db, *sets(**options))
+    check_equal(db, leat.out)
+    (path,) = all_files(leat.out)
+    columns = pq.ParquetFile(path).metadata.row_group(0).to_dict()["columns"]
+    encodings = {column["path_in_schema"]: column["encodings"] for column in columns}
+    assert encodings["level"] == ("BYTE_STREAM_SPLIT", "RLE")
+    assert encodings["id"] == ("DELTA_BINARY_PACKED", "RLE")
+    with duckdb.connect() as connection:
+        probe = "select bool_and(bloom_filter_excludes) from parquet_bloom_probe(?, ?, ?)"
+        word, no_word = "c4ca4238a0b923820dcc509a6f75849b", "c4ca4238a0b923820dcc509a6f758490"
+        for column, value, excluded in [
+            ("id", 77, False), ("id", 7000, True), ("word", word, False), ("word", no_word, True)
+        ]:  # fmt: skip
+            assert connection.execute(probe, [str(path), column, value]).fetchone() == (excluded,), (column, value)
+
+
+def test_parquet_for_old_readers(leat, db, check_equal):
+    leat.format = "parquet"
+    db.execute(SETUP)
+    leat.sync(db, *sets(parquet_compatible="true"))
+    check_equal(db, leat.out)
+    for path in all_files(leat.out):
+        for column in pq.ParquetFile(path).metadata.row_group(0).to_dict()["columns"]:
+            assert set(column["encodings"]) <= {"PLAIN", "RLE", "RLE_DICTIONARY"}
 
 
 @pytest.mark.parametrize(

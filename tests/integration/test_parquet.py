@@ -255,6 +255,32 @@ def test_old_readers_get_old_encodings(files):
                 assert encodings <= {"PLAIN", "RLE", "RLE_DICTIONARY"}
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("flat_none", "UNCOMPRESSED"),
+        ("flat_zstd", "ZSTD"),
+        ("flat_snappy", "SNAPPY"),
+        ("flat_gzip", "GZIP"),
+        ("flat_lz4", "LZ4"),
+    ],
+)
+def test_encodings_and_codecs(files, name, codec):
+    case = Case(files, name)
+    metadata = case.file().metadata
+    seen = {}
+    for group in range(metadata.num_row_groups):
+        for i, (_, kind) in enumerate(case.columns):
+            column = metadata.row_group(group).column(i)
+            assert column.compression == codec
+            seen.setdefault(str(kind), set()).update(column.encodings)
+    if case.facts["compatible"]:
+        return
+    assert {"DELTA_BINARY_PACKED", "RLE_DICTIONARY"} <= seen["int64"] & seen["int32"]
+    assert {"DELTA_LENGTH_BYTE_ARRAY", "RLE_DICTIONARY"} <= seen["string"]
+    assert ("BYTE_STREAM_SPLIT" in seen["float64"]) == (name == "flat_gzip")
+
+
 def test_a_damaged_page_is_seen(files, tmp_path):
     case = Case(files, "flat_none")
     column = case.file().metadata.row_group(0).column(case.columns.index(["int64_3", "int64"]))

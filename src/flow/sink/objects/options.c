@@ -88,6 +88,12 @@ static const OptionSpec SPECS[] = {
      "Columns of type json and jsonb as strings, or embedded as JSON."},
     {"json.schemas.enable", OPTION_BOOL, 0, AT(json_schemas), "false", 0, 0, NULL,
      "format=json, envelope=debezium: each record is {\"schema\":…,\"payload\":…}."},
+    {"parquet.bloom.columns", OPTION_LIST, 0, AT(parquet_bloom_columns), "", 0, 0, NULL,
+     "Parquet: columns with a bloom filter, by name or path (customer.email), in any table that has them; * = all."},
+    {"parquet.byte.stream.split", OPTION_BOOL, 0, AT(parquet_byte_stream_split), "false", 0, 0, NULL,
+     "Parquet: columns of real and double precision as BYTE_STREAM_SPLIT: smaller, but not every reader takes it."},
+    {"parquet.compatible", OPTION_BOOL, 0, AT(parquet_compatible), "false", 0, 0, NULL,
+     "Parquet: only the encodings that every reader takes, PLAIN and dictionaries; files are larger."},
     S3_OPTION_SPECS(ObjectsOptions, s3),
 };
 
@@ -145,6 +151,9 @@ static bool part_make(Rules *rules, int part, const char *name, Err *err) {
         .group_bytes_max = rules->memory_bytes_max / 4,
         .json_decimals_number = is(options->decimals, "number"),
         .json_documents_embedded = is(options->documents, "embedded"),
+        .byte_stream_split = options->parquet_byte_stream_split,
+        .bloom_columns = options->parquet_bloom_columns,
+        .compatible = options->parquet_compatible,
     };
     if (!word_in(row->codecs, codec) || !codec_find(codec, &made->codec)) {
         FAIL(err, ERR_OPTION, "format %s knows no compression %s", name, codec);

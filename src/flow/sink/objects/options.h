@@ -21,6 +21,8 @@ typedef struct ObjectsOptions {
     const char *decimals;     // string | number
     const char *documents;    // string | embedded
     bool json_schemas;
+    const char *parquet_bloom_columns;
+    bool parquet_byte_stream_split, parquet_compatible;
     const char *null_values;   // fail | ignore | write
     const char *schema_change; // schema.compatibility
     bool store_keys, store_headers;
