@@ -71,10 +71,21 @@ static Slice normal(Arena *arena, const Type *type, Slice text, bool servers) {
     return (Slice){copy, (size_t)(at - copy)};
 }
 
+static void show(Slice text) {
+    putchar('\'');
+    if (text.size > 0) {
+        fwrite(text.data, 1, MIN(text.size, 300), stdout);
+    }
+    putchar('\'');
+}
+
 static void differs(Probe *probe, const PgCodec *codec, const char *what, Slice got, Slice want) {
     if (probe->differences++ < SHOWN_MAX) {
-        printf("%.*s: %s: '%.*s', the server has '%.*s'\n", SLICE_ARG(codec->type.source_name), what,
-               (int)MIN(got.size, 300), (const char *)got.data, (int)MIN(want.size, 300), (const char *)want.data);
+        printf("%.*s: %s: ", SLICE_ARG(codec->type.source_name), what);
+        show(got);
+        fputs(", the server has ", stdout);
+        show(want);
+        putchar('\n');
     }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/base/buf.h"
+#include "core/base/digits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,13 +58,12 @@ void buf_printf(Buf *buf, const char *format, ...) {
 }
 
 void buf_uint(Buf *buf, uint64_t v) {
-    char digits[20];
-    size_t at = sizeof(digits);
-    do {
-        digits[--at] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v != 0);
-    buf_bytes(buf, digits + at, sizeof(digits) - at);
+    uint32_t count = digits_count(v);
+    uint8_t *room = buf_room(buf, count);
+    if (LIKELY(room != NULL)) {
+        digits_put(room, v);
+        buf_advance(buf, count);
+    }
 }
 
 void buf_int(Buf *buf, int64_t v) {

@@ -22,6 +22,19 @@ TEST(buf_writes_integers_as_digits) {
     CHECK_TEXT(buf_slice(&buf), "-9223372036854775808 18446744073709551615");
 }
 
+TEST(buf_writes_as_many_digits_as_there_are) {
+    uint64_t power = 1;
+    for (int digits = 1; digits <= 20; digits++, power *= 10) {
+        uint64_t numbers[] = {power - 1, power, power + 1, power * 5 / 4};
+        for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+            DEFER(buf_release) Buf got = {0}, want = {0};
+            buf_uint(&got, numbers[i]);
+            buf_printf(&want, "%" PRIu64, numbers[i]);
+            CHECK(slice_equal(buf_slice(&got), buf_slice(&want)));
+        }
+    }
+}
+
 TEST(buf_varints_are_read_back) {
     static const uint64_t NUMBERS[] = {0, 1, 127, 128, 300, UINT32_MAX, UINT64_MAX};
     for (size_t i = 0; i < ARRAY_LEN(NUMBERS); i++) {

@@ -7,6 +7,8 @@
 
 // CRC-32C (Castagnoli, RFC 3720 B.4), as in iSCSI, ext4, Kafka. `seed` 0 to start, or an earlier result to go on.
 uint32_t digest_crc32c(uint32_t seed, Slice bytes);
+// CRC-32 (ISO-HDLC), as in gzip, Parquet, Avro's snappy.
+uint32_t digest_crc32(uint32_t seed, Slice bytes);
 // 64 well-mixed bits for hash tables. Never written to disk: it may change.
 uint64_t digest_hash(Slice bytes);
 

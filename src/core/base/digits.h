@@ -19,23 +19,33 @@ static inline uint8_t *digits_put2(uint8_t *at, uint32_t v) {
 static inline uint8_t *digits_put4(uint8_t *at, uint32_t v) {
     return digits_put2(digits_put2(at, v / 100), v % 100);
 }
-// As many digits as v has, up to 20.
+// How many digits v has: 1 to 20.
+static inline uint32_t digits_count(uint64_t v) {
+    // clang-format off
+    static const uint64_t POWERS[] = {
+        0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000,
+        1000000000000, 10000000000000, 100000000000000, 1000000000000000, 10000000000000000, 100000000000000000,
+        1000000000000000000, 10000000000000000000u,
+    };
+    // clang-format on
+    uint32_t least = (64 - (uint32_t)__builtin_clzll(v | 1)) * 1233 >> 12; // bits * log10(2)
+    return least + (v >= POWERS[least]);
+}
+// As many digits as v has.
 static inline uint8_t *digits_put(uint8_t *at, uint64_t v) {
-    uint8_t digits[20];
-    size_t first = sizeof(digits);
+    uint8_t *end = at + digits_count(v);
+    uint8_t *to = end;
     while (v >= 100) {
-        first -= 2;
-        digits_put2(digits + first, (uint32_t)(v % 100));
+        to -= 2;
+        digits_put2(to, (uint32_t)(v % 100));
         v /= 100;
     }
     if (v >= 10) {
-        first -= 2;
-        digits_put2(digits + first, (uint32_t)v);
+        digits_put2(to - 2, (uint32_t)v);
     } else {
-        digits[--first] = (uint8_t)('0' + v);
+        to[-1] = (uint8_t)('0' + v);
     }
-    memcpy(at, digits + first, sizeof(digits) - first);
-    return at + (sizeof(digits) - first);
+    return end;
 }
 static inline bool digit_is(uint8_t c) {
     return c >= '0' && c <= '9';

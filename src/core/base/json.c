@@ -6,22 +6,31 @@ static inline bool plain(uint8_t byte) {
     return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
 }
 
-// Eight bytes at a time: true when all of them are plain.
-static inline bool plain8(const uint8_t *at) {
+// How many of the eight bytes at `at` are plain before the first that is not. Borrows only go up from a byte that is
+// not plain, so the lowest mark is exact.
+static inline size_t plain_of8(const uint8_t *at) {
     const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
     uint64_t word = load_u64le(at);
     uint64_t quote = word ^ (ones * '"'), slash = word ^ (ones * '\\');
     uint64_t odd = (word - ones * 0x20) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | word;
-    return (odd & highs) == 0;
+    odd &= highs;
+    return odd == 0 ? 8 : (size_t)__builtin_ctzll(odd) / 8;
 }
 
-static size_t plain_run(const uint8_t *at, const uint8_t *end) {
+// Copies plain bytes, up to the first that is not. `to` has room for all up to `end`. Returns how many.
+static size_t plain_copy(uint8_t *to, const uint8_t *at, const uint8_t *end) {
     const uint8_t *start = at;
-    while (end - at >= 8 && plain8(at)) {
-        at += 8;
+    while (end - at >= 8) {
+        memcpy(to, at, 8);
+        size_t count = plain_of8(at);
+        at += count;
+        to += count;
+        if (count < 8) {
+            return (size_t)(at - start);
+        }
     }
     while (at < end && plain(*at)) {
-        at++;
+        *to++ = *at++;
     }
     return (size_t)(at - start);
 }
@@ -66,23 +75,35 @@ bool json_utf8_valid(Slice text) {
 }
 
 static void escape(Buf *buf, uint8_t byte) {
-    static const char SHORT[32] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
-    if (byte == '"' || byte == '\\') {
-        buf_bytes(buf, (uint8_t[]){'\\', byte}, 2);
-    } else if (byte < 0x20 && SHORT[byte] != 0) {
-        buf_bytes(buf, (char[]){'\\', SHORT[byte]}, 2);
-    } else {
-        static const char HEX[] = "0123456789abcdef";
-        buf_bytes(buf, (char[]){'\\', 'u', '0', '0', HEX[byte >> 4], HEX[byte & 15]}, 6);
+    static const uint8_t SHORT[256] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\'};
+    static const char HEX[] = "0123456789abcdef";
+    size_t size = SHORT[byte] != 0 ? 2 : 6;
+    uint8_t *room = buf_room(buf, size);
+    if (UNLIKELY(room == NULL)) {
+        return;
     }
+    room[0] = '\\';
+    if (size == 2) {
+        room[1] = SHORT[byte];
+    } else {
+        memcpy(room + 1, "u00", 3);
+        room[4] = (uint8_t)HEX[byte >> 4];
+        room[5] = (uint8_t)HEX[byte & 15];
+    }
+    buf_advance(buf, size);
 }
 
 void json_quote(Buf *buf, Slice text) {
     buf_u8(buf, '"');
     const uint8_t *at = text.data, *end = text.data + text.size;
     while (at < end) {
-        size_t run = plain_run(at, end);
-        buf_bytes(buf, at, run);
+        uint8_t *room = buf_room(buf, (size_t)(end - at));
+        if (UNLIKELY(room == NULL)) {
+            return;
+        }
+        size_t run = plain_copy(room, at, end);
+        buf_advance(buf, run);
         at += run;
         if (at == end) {
             break;

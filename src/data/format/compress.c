@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/format/compress.h"
 
-#include <isa-l/crc.h>
+#include "core/base/digest.h"
+
 #include <isa-l/igzip_lib.h>
 #include <lz4.h>
 #include <lz4hc.h>
@@ -487,9 +488,7 @@ static bool gzip_piece(GzipStream *stream, Slice bytes, Ending ending, Buf *out,
         buf_bytes(out, HEAD, sizeof(HEAD));
         stream->begun = true;
     }
-    if (bytes.size > 0) {
-        stream->crc = crc32_gzip_refl(stream->crc, bytes.data, bytes.size);
-    }
+    stream->crc = digest_crc32(stream->crc, bytes);
     stream->size += (uint32_t)bytes.size;
     bool done = deflate_block(compressor, bytes, ending, out, err);
     compressor_close(compressor);

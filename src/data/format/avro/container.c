@@ -5,10 +5,10 @@
 //     blocks: long records, long size, the records compressed together, the sync marker
 //
 // The marker is drawn from the schema and the first block's bytes: the same records give the same file.
+#include "core/base/digest.h"
 #include "data/format/avro/avro.h"
 
 #include <xxhash.h>
-#include <zlib.h>
 
 enum {
     SYNC_BYTES = 16,
@@ -153,7 +153,7 @@ static bool put_block(AvroFile *file, Compressor *compressor, Err *err) {
         buf_bytes(out, (uint8_t[SIZE_BYTES]){0}, SIZE_BYTES);
         TRY(compress_block(compressor, buf_slice(&file->block), out, err));
         if (codec == CODEC_SNAPPY) {
-            buf_u32be(out, (uint32_t)crc32_z(0, file->block.data, file->block.size));
+            buf_u32be(out, digest_crc32(0, buf_slice(&file->block)));
         }
         if (!out->overflow) {
             uint64_t size = zigzag_encode((int64_t)(out->size - place - SIZE_BYTES));

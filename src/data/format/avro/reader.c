@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Avro object container files, read.
 #include "core/base/decimal.h"
+#include "core/base/digest.h"
 #include "core/base/json.h"
 #include "data/format/avro/avro.h"
 #include "data/format/avro/avro_schema.h"
 #include "data/format/avro/parse.h"
-
-#include <zlib.h>
 
 enum {
     SYNC_BYTES = 16,
@@ -507,7 +506,7 @@ static bool unpack(AvroReader *reader, Slice bytes, Err *err) {
     }
     TRY(decompress_block(reader->codec, bytes, BLOCK_BYTES_MAX, &reader->block, err));
     reader->data = reader_of(buf_slice(&reader->block));
-    if (check.size > 0 && load_u32be(check.data) != (uint32_t)crc32_z(0, reader->block.data, reader->block.size)) {
+    if (check.size > 0 && load_u32be(check.data) != digest_crc32(0, buf_slice(&reader->block))) {
         return FAIL(err, ERR_VALUE, "a snappy block's checksum differs");
     }
     return true;
