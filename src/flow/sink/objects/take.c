@@ -82,7 +82,9 @@ static bool shape_part(Objects *sink, ObjectsShape *shape, int part, Err *err) {
         wanted.shape = key_wrap(&sink->run, wanted.shape);
     }
     wanted.bare = part == PART_HEADERS;
-    return format->plan(&sink->run, &wanted, &shape->plans[part], err);
+    const Schema *schema = &shape->schema;
+    return format->plan(&sink->run, &wanted, &shape->plans[part], err) ||
+           err_prefix(err, "table %.*s.%.*s", SLICE_ARG(schema->space), SLICE_ARG(schema->table));
 }
 
 // As Debezium names it, when it is to have a prefix.

@@ -74,8 +74,7 @@ static void begin(Road *road, const char *options) {
     CHECK_OK(road_start(road, err));
 }
 
-static void event_of(Road *road, EventOp op, const char *land, int64_t unix_s) {
-    Err err[1] = {{0}};
+static bool event_take(Road *road, EventOp op, const char *land, int64_t unix_s, Err *err) {
     Value row[3] = {value_int((int64_t)road->offset),
                     land != NULL ? value_bytes(VALUE_STRING, slice_of(land)) : (Value){0},
                     {.kind = VALUE_TIMESTAMPTZ, .integer = (unix_s - 946684800) * 1000000}};
@@ -91,7 +90,12 @@ static void event_of(Road *road, EventOp op, const char *land, int64_t unix_s) {
                           .offset = road->offset++,
                           .event = &event};
     road->at++;
-    CHECK_OK(sink_take(road->sink, &entry, err));
+    return sink_take(road->sink, &entry, err);
+}
+
+static void event_of(Road *road, EventOp op, const char *land, int64_t unix_s) {
+    Err err[1] = {{0}};
+    CHECK_OK(event_take(road, op, land, unix_s, err));
 }
 
 static void row(Road *road, const char *land, int64_t unix_s) {
@@ -391,4 +395,16 @@ TEST(objects_refuse_options_that_do_not_go_together) {
         CHECK_OK(file_remove_tree(road->directory, (err_clear(err), err)));
         arena_release(&road->arena);
     }
+}
+
+TEST(objects_that_a_format_cannot_hold_are_refused_by_name) {
+    Err err[1] = {{0}};
+    Road road[1];
+    begin(road, "format=bytes");
+    CHECK(!event_take(road, OP_CREATE, NULL, 0, err));
+    CHECK_INT(err->code, ERR_TABLE);
+    CHECK(strstr(err->message, "shop.orders") != NULL);
+    sink_close(road->sink);
+    CHECK_OK(file_remove_tree(road->directory, (err_clear(err), err)));
+    arena_release(&road->arena);
 }
