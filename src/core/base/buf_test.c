@@ -44,3 +44,22 @@ TEST(buf_varints_are_read_back) {
         CHECK(read_varint(&reader) == NUMBERS[i] && reader_done(&reader));
     }
 }
+
+TEST(varints_that_are_cut_off_or_too_long_are_bad) {
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } BAD[] = {{"", 0},
+               {"\x80", 1},
+               {"\xff\xff\xff", 3},
+               {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10},
+               {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x81\x00", 11}};
+    for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
+        Reader reader = reader_of((Slice){(const uint8_t *)BAD[i].bytes, BAD[i].size});
+        CHECK_INT(read_varint(&reader), 0);
+        CHECK(reader.bad && reader_left(&reader) == 0);
+    }
+    Reader long_zero = reader_of(SLICE("\x80\x80\x00z"));
+    CHECK_INT(read_varint(&long_zero), 0);
+    CHECK(!long_zero.bad && reader_left(&long_zero) == 1);
+}

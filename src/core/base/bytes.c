@@ -2,15 +2,17 @@
 #include "core/base/bytes.h"
 
 uint64_t read_varint_slow(Reader *reader) {
+    const uint8_t *at = reader->at;
+    size_t most = MIN(reader_left(reader), (size_t)10);
     uint64_t value = 0;
-    for (unsigned shift = 0; shift < 70; shift += 7) {
-        uint8_t byte = read_u8(reader);
-        if (shift == 63 && byte > 1) {
+    for (size_t i = 0; i < most; i++) {
+        if (i == 9 && at[i] > 1) {
             break;
         }
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            return reader->bad ? 0 : value;
+        value |= (uint64_t)(at[i] & 0x7f) << (7 * i);
+        if (at[i] < 0x80) {
+            reader->at = at + i + 1;
+            return value;
         }
     }
     reader->bad = true;

@@ -37,7 +37,8 @@ typedef struct LineFile {
     GzipStream *gzip; // NULL: not compressed
     Buf line;
     uint64_t raw_bytes;    // of all lines
-    uint64_t packed_bytes; // of those in `written`
+    uint64_t packed_bytes; // of those in `written`, but for less than a piece of the gzip stream
+    double rate;           // of `written` to them; JSON of rows: about a sixth
 } LineFile;
 
 // --- records as Connect writes them ----------------------------------------------------------------------------
@@ -271,6 +272,7 @@ static bool open_file(const FilePlan *plan, FileEncoder **encoder, Err *err) {
     file->plan = (const LinePlan *)plan;
     file->base.format = file->plan->format;
     file->base.held = sizeof(*file);
+    file->rate = 1.0 / 6;
     buf_init(&file->base.out, 0);
     buf_init(&file->line, 0);
     if (plan->options->codec == CODEC_GZIP && !gzip_open(plan->options->level, &file->gzip, err)) {
@@ -306,13 +308,19 @@ static bool put_line(LineFile *file, const Record *record, Buf *out, Err *err) {
     return true;
 }
 
-static void count(LineFile *file) {
+// `before`: the size that `out` had.
+static void count(LineFile *file, size_t before) {
     FileEncoder *base = &file->base;
+    if (base->out.size != before) {
+        base->written += base->out.size - before;
+        file->packed_bytes = file->raw_bytes;
+        if (file->gzip != NULL) {
+            file->rate = (double)base->written / (double)MAX(file->raw_bytes, (uint64_t)1);
+        }
+    }
     base->held = sizeof(*file) + file->line.capacity + (file->gzip != NULL ? gzip_held(file->gzip) : 0);
-    // What waits in the gzip stream will be packed as the rest was; JSON of rows, about a sixth.
-    uint64_t waiting = file->raw_bytes - file->packed_bytes;
-    double rate = file->packed_bytes > 0 ? (double)base->written / (double)file->packed_bytes : 1.0 / 6;
-    base->estimate = base->written + (uint64_t)((double)waiting * rate);
+    // What waits in the gzip stream will be packed as the rest was.
+    base->estimate = base->written + (uint64_t)((double)(file->raw_bytes - file->packed_bytes) * file->rate);
 }
 
 static bool append(FileEncoder *encoder, const Record *record, Err *err) {
@@ -331,12 +339,8 @@ static bool append(FileEncoder *encoder, const Record *record, Err *err) {
         TRY(gzip_write(file->gzip, buf_slice(line), &encoder->out, err));
         buf_reset_keep(line, 4 * KIB);
     }
-    encoder->written += encoder->out.size - before;
-    if (encoder->out.size != before) {
-        file->packed_bytes = file->raw_bytes; // but for less than the last line's piece
-    }
     encoder->records++;
-    count(file);
+    count(file, before);
     return true;
 }
 
@@ -345,11 +349,9 @@ static bool flush(FileEncoder *encoder, Err *err) {
     size_t before = encoder->out.size;
     if (file->gzip != NULL) {
         TRY(gzip_flush(file->gzip, &encoder->out, err));
-        file->packed_bytes = file->raw_bytes;
     }
     buf_release(&file->line);
-    encoder->written += encoder->out.size - before;
-    count(file);
+    count(file, before);
     return true;
 }
 
@@ -358,10 +360,8 @@ static bool finish(FileEncoder *encoder, Err *err) {
     size_t before = encoder->out.size;
     if (file->gzip != NULL) {
         TRY(gzip_finish(file->gzip, &encoder->out, err));
-        file->packed_bytes = file->raw_bytes;
     }
-    encoder->written += encoder->out.size - before;
-    count(file);
+    count(file, before);
     return true;
 }
 

@@ -32,6 +32,7 @@ typedef struct AvroFile {
     uint64_t block_records;
     uint64_t raw_bytes; // of the blocks written, before compression
     uint64_t block_bytes;
+    double rate; // of the two; 1 before the first block
     bool begun;
     uint8_t sync[SYNC_BYTES];
 } AvroFile;
@@ -111,6 +112,7 @@ static bool open_file(const FilePlan *plan, FileEncoder **encoder, Err *err) {
     }
     file->base.format = &AVRO_FORMAT;
     file->plan = (const AvroPlan *)plan;
+    file->rate = 1;
     buf_init(&file->base.out, 0);
     buf_init(&file->block, 0);
     file->base.held = sizeof(*file);
@@ -121,11 +123,8 @@ static bool open_file(const FilePlan *plan, FileEncoder **encoder, Err *err) {
 static void count(AvroFile *file) {
     FileEncoder *base = &file->base;
     base->held = sizeof(*file) + file->block.capacity;
-    uint64_t block = file->block.size;
-    if (file->raw_bytes > 0) {
-        block = (uint64_t)((double)block * (double)file->block_bytes / (double)file->raw_bytes);
-    }
-    base->estimate = base->written + block + (file->begun ? 0 : file->plan->head.size + SYNC_BYTES);
+    base->estimate = base->written + (uint64_t)((double)file->block.size * file->rate) +
+                     (file->begun ? 0 : file->plan->head.size + SYNC_BYTES);
 }
 
 static void begin(AvroFile *file) {
@@ -180,6 +179,7 @@ static bool end_block(AvroFile *file, Err *err) {
         TRY(done);
         file->raw_bytes += file->block.size;
         file->block_bytes += file->base.out.size - start;
+        file->rate = (double)file->block_bytes / (double)MAX(file->raw_bytes, (uint64_t)1);
     }
     file->base.written += file->base.out.size - before;
     file->block_records = 0;
