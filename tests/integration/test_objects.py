@@ -2,15 +2,18 @@
 """The objects sink: formats, folders, names, rotation, keys, and kill -9 where names come from the clock."""
 
 import collections
+import datetime
 import json
 import pathlib
 import re
 import shutil
+import zoneinfo
 
 import duckdb
 import files
 import pyarrow.parquet as pq
 import pytest
+from leat import ROOT
 from wait import wait_until
 
 SETUP = (
@@ -288,3 +291,172 @@ def test_on_s3(leat, db, bucket, tmp_path, check_equal):
     bucket.download(down, "a b/ü/topics/")
     assert any("land=a%2Fb %2Bü%25" in str(path) for path in all_files(down))
     check_equal(db, flat(down, tmp_path), ["public.orders"])
+
+
+def test_bytes(leat, db):
+    """A table of one column: its bytes, one record behind the other; a delete has none."""
+    leat.format = "bytes"
+    args = sets(format_bytearray_extension=".blob", format_bytearray_separator=r"\r\x00;", flush_size=2)
+    db.execute("CREATE TABLE raw (b bytea PRIMARY KEY); INSERT INTO raw VALUES ('\\x0001'), ('abc')")
+    leat.sync(db, *args)
+    db.execute("DELETE FROM raw WHERE b = 'abc'")
+    leat.sync(db, *args)
+    db.execute("DELETE FROM raw; INSERT INTO raw VALUES ('x'); UPDATE raw SET b = 'y'; TRUNCATE raw")
+    leat.sync(db, *args)
+    paths = all_files(leat.out)
+    assert {path.suffix for path in paths} == {".blob"}
+    assert sorted(paths[0].read_bytes().split(b"\r\0;")) == [b"", b"\0\1", b"abc"]
+    assert b"".join(path.read_bytes() for path in paths[1:]) == b"x\r\0;y\r\0;"
+    db.execute("INSERT INTO raw VALUES ('z'); DELETE FROM raw")
+    told = leat.sync(db, *args, *sets(behavior_on_null_values="fail"), check=False)
+    assert told.returncode != 0 and "public.raw, offset 9: a delete has no value" in told.stderr
+    leat.sync(db, *args, *sets(behavior_on_null_values="write", store_kafka_keys="true", keys_format="json"))
+    (keys,) = (leat.out / "public/raw/tombstone").iterdir()
+    assert keys.read_text() == '{"b":"eg=="}\n'
+    assert len(all_files(leat.out)) == len(paths) + 3
+
+
+ROW_TIME = datetime.datetime(2024, 3, 30, 20, tzinfo=datetime.timezone.utc)  # SETUP: row i is 5 i minutes later
+BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
+
+
+def names_of(leat):
+    return [str(path.relative_to(leat.out)) for path in all_files(leat.out)]
+
+
+def test_delimiters_and_digits(leat, db):
+    args = sets(layout="confluent", partitioner="field", partition_field_name="land,__op", topics_dir="a/b/",
+                directory_delim="~", file_delim="--", filename_offset_zero_pad_width=3, flush_size=150)  # fmt: skip
+    db.execute(SETUP)
+    leat.sync(db, *args)
+    names = names_of(leat)
+    assert names and not [
+        name for name in names
+        if not re.fullmatch(r"a/b~public\.orders~land=[^~/=]+~__op=r~public\.orders--0--\d{3}\.json", name)
+    ]  # fmt: skip
+
+
+def test_folders_of_values_alone(leat, db):
+    db.execute(SETUP + "; INSERT INTO orders VALUES (999, '')")
+    leat.sync(db, *sets(partitioner="field", partition_field_name="land,__deleted",
+                       partition_field_format_path="false"))  # fmt: skip
+    folders = {tuple(name.split("/")[2:-1]) for name in names_of(leat)}
+    assert folders == {(land, "false") for land in ("de", "fr", "a%2Fb %2Bü%25", "null")}
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "-03:30"])
+def test_path_format(zone, leat, db, proof):
+    """Folders of two hours of local time, of each row by its own field, over the night in which clocks change."""
+    args = sets(partitioner="time", path_format="'w'=xxxx-ww/EEE d MMMM/hh a HH'h'mm", partition_duration_ms=7200000,
+                timestamp_extractor="recordfield", timestamp_field="at", timezone=zone, locale="en_US")  # fmt: skip
+    db.execute(SETUP)
+    leat.sync(db, *args)
+    proof()
+    offset = datetime.timezone(-datetime.timedelta(hours=3, minutes=30))
+    seen = set()
+    for path in all_files(leat.out):
+        folder = "/".join(path.relative_to(leat.out / "public" / "orders").parts[:-1])
+        for row in files.rows(path):
+            local = (ROW_TIME + datetime.timedelta(minutes=5 * row["id"])).astimezone(BERLIN if "/" in zone else offset)
+            floor = local.replace(tzinfo=None, hour=local.hour // 2 * 2, minute=0)
+            if "/" in zone and (floor.month, floor.day, floor.hour) == (3, 31, 2):
+                floor = floor.replace(hour=3)  # there is no 02:00 that night
+            assert folder == floor.strftime(f"w=%G-%V/%a {floor.day} %B/%I %p %Hh%M"), row
+        seen.add(folder)
+    assert len(seen) >= 9
+
+
+def test_rotation_by_the_time_of_records(leat, db, proof):
+    args = sets(partitioner="hourly", timestamp_extractor="recordfield", timestamp_field="at",
+                rotate_interval_ms=1200000, rotate_file_on_partition_change="false")  # fmt: skip
+    db.execute(SETUP)
+    leat.sync(db, *args)
+    proof()
+    first, spans = None, collections.defaultdict(list)
+    ids = {path: [row["id"] for row in files.rows(path)] for path in all_files(leat.out)}
+    of_row = {i: path for path, rows in ids.items() for i in rows}
+    for i in range(1, 201):  # in the order of the snapshot
+        if first is None or 5 * (i - first) >= 20:
+            first = i
+        spans[first].append(of_row[i])
+    starts = sorted(spans)
+    for a, b in zip(starts, starts[1:]):
+        assert not set(spans[a]) & set(spans[b]), "a file goes on after its interval"
+    assert sum(len(set(paths)) for paths in spans.values()) == len(ids)
+
+
+def test_rotation_by_the_clock(leat, db):
+    db.execute(SETUP)
+    process = leat.follow(db, *sets(file_rotate_interval="0", file_rotate_bytes=0, rotate_schedule_interval_ms=1000,
+                                    timezone="Asia/Kathmandu"))  # fmt: skip
+    wait_until(lambda: sum(len(files.rows(path)) for path in all_files(leat.out)) == 200, "the snapshot is published")
+    db.execute("INSERT INTO orders VALUES (7777)")
+    wait_until(lambda: sum(len(files.rows(path)) for path in all_files(leat.out)) == 201, "the next second has come")
+    process.stop()
+
+
+def test_open_partitions_are_limited(leat, db, proof):
+    args = sets(partitioner="field", partition_field_name="land", partitioner_max_open_files=2)
+    db.execute(SETUP)
+    leat.sync(db, *args)
+    proof()
+    # Four values go round and round: after every two of them the two files end.
+    assert len(names_of(leat)) == 200
+    assert {len(files.rows(path)) for path in all_files(leat.out)} == {1}
+
+
+def test_options_may_change_and_purge_finds_all(leat, db):
+    """Folders, keys and names of later runs lie over those of the first; what is not leat's stays."""
+    db.execute(SETUP)
+    leat.sync(db)
+    for run, options in enumerate(
+        [{"partitioner": "hourly"},
+         {"partitioner": "field", "partition_field_name": "land", "store_kafka_keys": "true"},
+         {"partitioner": "time", "path_format": "mm/ss.SSS", "partition_duration_ms": 1, "flush_size": 7},
+         {"layout": "harbor", "tenant": "7"}, {"layout": "confluent", "partitioner": "daily"}]
+    ):  # fmt: skip
+        first = (run + 1) * 1000
+        db.execute(f"INSERT INTO orders SELECT i, 'x', now(), 1 FROM generate_series({first}, {first + 20}) i")
+        leat.sync(db, *sets(**options))
+    rows = [row["id"] for path in all_files(leat.out) if ".keys." not in path.name for row in files.rows(path)]
+    assert sorted(rows) == [row[0] for row in db.query("SELECT id FROM orders ORDER BY 1")]
+    folder = next(path.parent for path in all_files(leat.out) if "tenant-7" in str(path))
+    note = leat.out / "public/orders/public.orders-0-00000000000000009999.json"
+    note.write_text("{}")
+    (folder / "note.txt").write_text("not leat's")
+    leat.run("delete", leat.pipeline, "--purge-data", "--yes")
+    assert {path.name for path in all_files(leat.out)} == {"note.txt", note.name}
+
+
+def correspondence():
+    """The rows of docs/sinks/objects.md, "Coming from Confluent's S3 sink": its properties, what is said of them."""
+    page = (ROOT / "docs/sinks/objects.md").read_text(encoding="utf-8")
+    text = page.partition("## Coming from Confluent's S3 sink")[2]
+    lines = text.partition("\n\nWhat is different")[0].split("\n")
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| `")]
+    return [(re.findall(r"`([\w.]+)`", names), here) for names, here in cells]
+
+
+def options_known():
+    text = (ROOT / "docs/reference/options.md").read_text(encoding="utf-8").partition("## Objects sink")[2]
+    rows = [line.split(" | ") for line in text.split("\n## ")[0].split("\n") if line.startswith("| `")]
+    return {row[0].strip("| `"): row[1].split(",") for row in rows}
+
+
+def test_the_correspondence_says_what_the_options_do():
+    """the same: there is such an option; `name=value`: it has such a value; none: there is no such option."""
+    known, seen = options_known(), set()
+    for properties, here in correspondence():
+        assert properties and not seen & set(properties)
+        seen |= set(properties)
+        if here.startswith("none"):
+            assert not set(properties) & set(known), f"{properties}: there is such an option"
+            continue
+        if here.startswith("the same"):
+            assert set(properties) <= set(known), f"{properties}: there is no such option"
+            here = here.partition(";")[2]
+        for name, _, value in (text.partition("=") for text in re.findall(r"`([\w.]+(?:=\w+)?)`", here)):
+            if value and name in known:
+                assert known[name] == ["boolean"] or value in known[name] or known[name][0].islower(), (name, value)
+            assert name in known or not value, f"{name} is no option"
+    assert len(seen) == 67

@@ -24,6 +24,7 @@ typedef struct FileFormatOptions {
     bool json_documents_embedded; // JSON: json columns embedded, else strings
     bool byte_stream_split;       // Parquet: for floating point columns
     const char *bloom_columns;    // Parquet: comma-separated names, "*", or NULL
+    Slice separator;              // bytes: behind each record
     bool compatible;              // Parquet: PLAIN and RLE_DICTIONARY only, for old readers
 } FileFormatOptions;
 

@@ -303,6 +303,8 @@ static bool put_line(LineFile *file, const Record *record, Buf *out, Err *err) {
                     SLICE_ARG(plan->base.shape->fields[0].name));
     } else {
         buf_put(out, values[0].bytes);
+        buf_put(out, plan->options.separator);
+        return true;
     }
     buf_u8(out, '\n');
     return true;

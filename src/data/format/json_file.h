@@ -7,8 +7,8 @@
 // null. Texts that the plan gives stand around each that is not null. Keys of the flat envelope have decimals as its
 // values do: strings or numbers. Dates, times and UUIDs are text as in data/format/text.h.
 //
-// BYTES_FORMAT, Confluent's ByteArrayFormat: the one field, BYTES or STRING, as it is, each followed by "\n". ERR_TABLE
-// where the shape is another; ERR_VALUE where the value is NULL.
+// BYTES_FORMAT, Confluent's ByteArrayFormat: the one field, BYTES or STRING, as it is, each followed by the separator.
+// ERR_TABLE where the shape is another; ERR_VALUE where the value is NULL.
 #ifndef LEAT_DATA_FORMAT_JSON_FILE_H
 #define LEAT_DATA_FORMAT_JSON_FILE_H
 

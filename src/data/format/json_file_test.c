@@ -122,7 +122,7 @@ TEST(raw_bytes) {
     arena_init(arena, "test", 0);
     ShapeField field = {.name = SLICE("payload"), .shape = {.kind = SHAPE_BYTES}};
     Shape shape = {.kind = SHAPE_STRUCT, .fields = &field, .field_count = 1};
-    FileFormatOptions options = {0};
+    FileFormatOptions options = {.separator = SLICE("\n")};
     FilePlan wanted = {.shape = &shape, .options = &options};
     FileEncoder *file = open_with(&BYTES_FORMAT, &wanted);
     Value value = value_bytes(VALUE_BYTES, SLICE("\xff\x01"));

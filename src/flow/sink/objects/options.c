@@ -57,6 +57,8 @@ static const OptionSpec SPECS[] = {
      "Folders below a table's: none, partition=0 (default), by fields, by time."},
     {"partition.field.name", OPTION_LIST, 0, AT(partition_fields), "", 0, 0, NULL,
      "partitioner=field: the fields, by name or path (customer.country)."},
+    {"partition.field.format.path", OPTION_BOOL, 0, AT(partition_labels), "true", 0, 0, NULL,
+     "partitioner=field: folders are field=value; false: the value alone."},
     {"path.format", OPTION_TEXT, 0, AT(path_format), "", 0, 0, NULL,
      "partitioner=time: the folders, as in 'year'=YYYY/'month'=MM/'day'=dd/'hour'=HH."},
     {"partition.duration.ms", OPTION_INT, 0, AT(partition_duration_ms), "-1", -1, 3660 * DAY_MS, NULL,
@@ -86,6 +88,10 @@ static const OptionSpec SPECS[] = {
      "Decimals as strings, exact in every reader, or as JSON numbers."},
     {"json.documents", OPTION_CHOICE, 0, AT(documents), "string", 0, 0, "string,embedded",
      "Columns of type json and jsonb as strings, or embedded as JSON."},
+    {"format.bytearray.extension", OPTION_TEXT, 0, AT(bytes_extension), ".bin", 0, 0, NULL,
+     "format=bytes: how names end."},
+    {"format.bytearray.separator", OPTION_TEXT, 0, AT(bytes_separator), "\\n", 0, 0, NULL,
+     "format=bytes: what follows each record; \\n, \\r, \\t, \\0, \\\\ and \\xHH are bytes; empty = nothing."},
     {"json.schemas.enable", OPTION_BOOL, 0, AT(json_schemas), "false", 0, 0, NULL,
      "format=json, envelope=debezium: each record is {\"schema\":…,\"payload\":…}."},
     {"parquet.bloom.columns", OPTION_LIST, 0, AT(parquet_bloom_columns), "", 0, 0, NULL,
@@ -133,7 +139,57 @@ static bool word_in(const char *words, const char *word) {
     return at != NULL && (at == words || at[-1] == ' ') && (at[size] == ' ' || at[size] == '\0');
 }
 
-static bool part_make(Rules *rules, int part, const char *name, Err *err) {
+static int hex_digit(char byte) {
+    return byte >= '0' && byte <= '9'   ? byte - '0'
+           : byte >= 'a' && byte <= 'f' ? byte - 'a' + 10
+           : byte >= 'A' && byte <= 'F' ? byte - 'A' + 10
+                                        : -1;
+}
+
+static bool unescape(Arena *arena, const char *text, Slice *bytes, Err *err) {
+    static const char ESCAPES[] = "nrt0\\", MEANING[] = "\n\r\t\0\\";
+    uint8_t *made = ARENA_ARRAY(arena, uint8_t, strlen(text) + 1);
+    size_t size = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at != '\\') {
+            made[size++] = (uint8_t)*at;
+            continue;
+        }
+        at++;
+        const char *found = *at != '\0' ? strchr(ESCAPES, *at) : NULL;
+        if (found != NULL) {
+            made[size++] = (uint8_t)MEANING[found - ESCAPES];
+        } else if (*at == 'x' && hex_digit(at[1]) >= 0 && hex_digit(at[2]) >= 0) {
+            made[size++] = (uint8_t)(hex_digit(at[1]) * 16 + hex_digit(at[2]));
+            at += 2;
+        } else {
+            FAIL(err, ERR_OPTION, "format.bytearray.separator: there is no such escape");
+            return err_hint(err, "it knows \\n \\r \\t \\0 \\\\ and \\xHH");
+        }
+    }
+    *bytes = (Slice){made, size};
+    return true;
+}
+
+// Of files of bytes: as the user says.
+static bool bytes_make(Arena *arena, Rules *rules, int part, Err *err) {
+    const char *extension = rules->options->bytes_extension;
+    extension += extension[0] == '.' ? 1 : 0;
+    for (const char *at = extension; *at != '\0'; at++) {
+        if ((uint8_t)*at < ' ' || *at == 0x7f || *at == '/') {
+            return FAIL(err, ERR_OPTION, "format.bytearray.extension holds a slash or a control character");
+        }
+    }
+    if (extension[0] == '\0') {
+        FAIL(err, ERR_OPTION, "format.bytearray.extension is empty");
+        return err_hint(err, "for example .bin");
+    }
+    bool gzip = rules->format_options[part].codec == CODEC_GZIP;
+    rules->extensions[part] = arena_printf(arena, "%s%s", extension, gzip ? ".gz" : "");
+    return unescape(arena, rules->options->bytes_separator, &rules->format_options[part].separator, err);
+}
+
+static bool part_make(Arena *arena, Rules *rules, int part, const char *name, Err *err) {
     const ObjectsOptions *options = rules->options;
     const FormatRow *row = format_find(name);
     if (row == NULL) {
@@ -161,7 +217,7 @@ static bool part_make(Rules *rules, int part, const char *name, Err *err) {
     }
     rules->formats[part] = row->format;
     rules->extensions[part] = row->format->extension(made);
-    return true;
+    return row->format != &BYTES_FORMAT || bytes_make(arena, rules, part, err);
 }
 
 static bool envelope_make(Rules *rules, Slice connector, Err *err) {
@@ -195,14 +251,15 @@ static bool headers_make(Arena *arena, Rules *rules, Err *err) {
         return err_hint(err, "set headers.format=json");
     }
     rules->envelope_options.headers = true;
-    TRY(part_make(rules, PART_HEADERS, format, err));
+    TRY(part_make(arena, rules, PART_HEADERS, format, err));
     rules->extensions[PART_HEADERS] = arena_printf(arena, "headers.%s", rules->extensions[PART_HEADERS]);
     return true;
 }
 
 static bool form_make(Arena *arena, Rules *rules, Err *err) {
     const ObjectsOptions *options = rules->options;
-    TRY(part_make(rules, PART_VALUE, options->format, err));
+    TRY(part_make(arena, rules, PART_VALUE, options->format, err));
+    rules->values_bare = rules->envelope_takes_events && rules->formats[PART_VALUE] == &BYTES_FORMAT;
     rules->nulls = is(options->null_values, "fail")     ? NULLS_FAIL
                    : is(options->null_values, "ignore") ? NULLS_IGNORE
                                                         : NULLS_WRITE;
@@ -212,7 +269,7 @@ static bool form_make(Arena *arena, Rules *rules, Err *err) {
     }
     if (options->store_keys) {
         bool same = is(options->keys_format, "same");
-        TRY(part_make(rules, PART_KEY, same ? options->format : options->keys_format, err));
+        TRY(part_make(arena, rules, PART_KEY, same ? options->format : options->keys_format, err));
         rules->extensions[PART_KEY] = arena_printf(arena, "keys.%s", rules->extensions[PART_KEY]);
     }
     return !options->store_headers || headers_make(arena, rules, err);

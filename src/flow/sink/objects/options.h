@@ -23,6 +23,7 @@ typedef struct ObjectsOptions {
     bool json_schemas;
     const char *parquet_bloom_columns;
     bool parquet_byte_stream_split, parquet_compatible;
+    const char *bytes_extension, *bytes_separator;
     const char *null_values;   // fail | ignore | write
     const char *schema_change; // schema.compatibility
     bool store_keys, store_headers;
@@ -38,6 +39,7 @@ typedef struct ObjectsOptions {
     // partitions
     const char *partitioner; // none | default | field | time | daily | hourly
     const char *partition_fields;
+    bool partition_labels;
     const char *path_format;
     int64_t partition_duration_ms;
     const char *locale;
@@ -73,6 +75,7 @@ typedef struct Rules {
     const Envelope *envelope;
     EnvelopeOptions envelope_options;
     bool envelope_takes_events; // flat: formats that take events need no records
+    bool values_bare;           // bytes of flat rows: their columns alone, and deletes have no value
     NullValues nulls;
     PartitionKind partition;
     const Slice *fields; // PARTITION_FIELD

@@ -236,8 +236,12 @@ bool partition_fields_text(const Rules *rules, const PartitionPlan *plan, const 
         buf_reset(&text);
         field_write(&text, &plan->fields[i], record);
         size_t start = buf->size;
-        name_encode(buf, plan->fields[i].name);
-        buf_u8(buf, '=');
+        if (rules->options->partition_labels) {
+            name_encode(buf, plan->fields[i].name);
+            buf_u8(buf, '=');
+        } else if (text.size == 0) {
+            buf_text(&text, "null"); // a folder has a name
+        }
         name_encode(buf, buf_slice(&text));
         name_shorten(buf, start);
     }

@@ -130,14 +130,26 @@ bool publish_advance(Objects *sink, int64_t age_min_ms, Err *err) {
 // --- names that are taken ----------------------------------------------------------------------------------------
 
 typedef struct Taken {
+    const ObjectsTable *table;
     Slice pattern;
     Buf name; // of the first one found
 } Taken;
 
+// Written under other options.
+static bool is_own(const ObjectsTable *table, Slice name) {
+    for (size_t i = 0; i < table->pattern_count; i++) {
+        uint64_t offset = 0;
+        if (name_match(table->patterns[i], name, &offset) && offset < table->committed) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool taken_visit(void *context, const char *name, uint64_t size) {
     Taken *taken = context;
     uint64_t offset = 0;
-    if (name_match(taken->pattern, slice_of(name), &offset)) {
+    if (name_match(taken->pattern, slice_of(name), &offset) && !is_own(taken->table, slice_of(name))) {
         buf_text(&taken->name, name);
         return false;
     }
@@ -145,8 +157,8 @@ static bool taken_visit(void *context, const char *name, uint64_t size) {
 }
 
 // Before a table's first file under a pattern: files that could be of it and are not ours would be mixed with it.
-static bool check_untaken(Objects *sink, Slice pattern, Err *err) {
-    Taken taken = {.pattern = pattern};
+static bool check_untaken(Objects *sink, const ObjectsTable *table, Slice pattern, Err *err) {
+    Taken taken = {.table = table, .pattern = pattern};
     Buf prefix;
     buf_init(&prefix, 0);
     buf_init(&taken.name, 0);
@@ -171,7 +183,7 @@ static bool pattern_claim(Objects *sink, ObjectsTable *table, Slice pattern, Err
         }
     }
     if (name_has_hole(pattern, HOLE_OFFSET)) { // names with an id meet no others
-        TRY(check_untaken(sink, pattern, err));
+        TRY(check_untaken(sink, table, pattern, err));
     }
     Slice *patterns = ARENA_ARRAY(&sink->run, Slice, table->pattern_count + 1);
     for (size_t i = 0; i < table->pattern_count; i++) {

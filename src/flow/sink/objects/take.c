@@ -55,6 +55,14 @@ static const Shape *key_wrap(Arena *arena, const Shape *key) {
     return shape;
 }
 
+// Of a flat row without leat's own fields.
+static const Shape *columns_only(Arena *arena, const Shape *row, const Schema *schema) {
+    Shape *shape = ARENA_NEW(arena, Shape);
+    *shape = *row;
+    shape->field_count = schema->column_count;
+    return shape;
+}
+
 static void schema_around(Objects *sink, FilePlan *wanted) {
     buf_reset(&sink->text);
     buf_text(&sink->text, "{\"schema\":");
@@ -80,6 +88,9 @@ static bool shape_part(Objects *sink, ObjectsShape *shape, int part, Err *err) {
     if (part == PART_KEY && !rules->envelope_takes_events && format == &PARQUET_FORMAT) {
         shape->key_wrapped = true;
         wanted.shape = key_wrap(&sink->run, wanted.shape);
+    }
+    if (part == PART_VALUE && rules->values_bare) {
+        wanted.shape = columns_only(&sink->run, wanted.shape, &shape->schema);
     }
     wanted.bare = part == PART_HEADERS;
     const Schema *schema = &shape->schema;
@@ -359,12 +370,15 @@ static bool put(Objects *sink, ObjectsTable *table, const Record *record, bool t
     return true;
 }
 
+static bool null_refused(const Record *record, const char *what, Err *err) {
+    FAIL(err, ERR_VALUE, "%.*s.%.*s, offset %" PRIu64 ": %s has no value", SLICE_ARG(record->schema->space),
+         SLICE_ARG(record->schema->table), record->offset, what);
+    return err_hint(err, "set behavior.on.null.values to ignore or write");
+}
+
 static bool put_tombstone(Objects *sink, ObjectsTable *table, Record *record, uint64_t end, Err *err) {
-    const Schema *schema = record->schema;
     if (sink->rules.nulls == NULLS_FAIL) {
-        FAIL(err, ERR_VALUE, "%.*s.%.*s, offset %" PRIu64 ": the tombstone of a delete has no value",
-             SLICE_ARG(schema->space), SLICE_ARG(schema->table), record->offset);
-        return err_hint(err, "set behavior.on.null.values to ignore or write");
+        return null_refused(record, "the tombstone of a delete", err);
     }
     if (record->key == NULL) {
         return true; // of a table without a key
@@ -423,6 +437,18 @@ static void record_skip(ObjectsTable *table, uint64_t end) {
     }
 }
 
+// Of a delete or truncate where values are the bytes of columns.
+static bool put_bare_null(Objects *sink, ObjectsTable *table, Record *record, uint64_t end, Err *err) {
+    if (sink->rules.nulls == NULLS_FAIL) {
+        return null_refused(record, record->event->op == OP_DELETE ? "a delete" : "a truncate", err);
+    }
+    if (sink->rules.nulls == NULLS_WRITE && record->key != NULL) {
+        return put_tombstone(sink, table, record, end, err);
+    }
+    record_skip(table, end);
+    return true;
+}
+
 bool objects_take_event(Objects *sink, const JournalEntry *entry, Err *err) {
     ObjectsTable *table = table_of(sink, entry->topic);
     bool skip = false;
@@ -453,6 +479,9 @@ bool objects_take_event(Objects *sink, const JournalEntry *entry, Err *err) {
     }
     if (UNLIKELY(sink->stats.events++ % CLOCK_EVERY == 0)) {
         sink->partitioner.now_ms = clock_wall_us() / 1000;
+    }
+    if (UNLIKELY(sink->rules.values_bare && (event->op == OP_DELETE || event->op == OP_TRUNCATE))) {
+        return put_bare_null(sink, table, &record, end, err);
     }
     TRY(put(sink, table, &record, false, end, err));
     if (UNLIKELY(event->op == OP_DELETE && sink->rules.nulls != NULLS_IGNORE && !sink->rules.envelope_takes_events)) {
