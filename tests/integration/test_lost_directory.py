@@ -59,6 +59,18 @@ def test_lost_in_the_midst_of_a_publication(point, leat, db, check_equal):
         check_equal(db, leat.out)
 
 
+def test_lost_in_a_recovery(leat, db, check_equal):
+    """What a plan names is told to the target before it is there, also when the plan is done by a later process."""
+    db.execute(SETUP)
+    leat.sync(db, *SINK)
+    db.execute(CHANGE.replace("{n}", "1"))
+    for point in ["sink.after_plan", "store.local.renamed"]:
+        assert leat.sync(db, *SINK, crash_point=point, check=False).returncode != 0
+    shutil.rmtree(leat.data)
+    leat.sync(db, *SINK)
+    check_equal(db, leat.out)
+
+
 def test_an_older_copy(leat, db, check_equal):
     db.execute(SETUP)
     leat.sync(db, *SINK)

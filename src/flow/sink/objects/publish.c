@@ -376,6 +376,8 @@ bool publish_recover(Objects *sink, const Plan *plan, Arena *scratch, Err *err) 
         for (size_t i = 0; i < plan->item_count; i++) {
             items[i] = (StoreItem){arena_text(scratch, plan->items[i].token), arena_text(scratch, plan->items[i].name)};
         }
+        // It may have died before it announced them.
+        TRY(plan->checkpoint.size == 0 || checkpoint_announce(sink, plan->items, plan->item_count, err));
         TRY(recover_all(sink, items, plan->item_count, err));
     }
     if (plan->checkpoint.size > 0) {
