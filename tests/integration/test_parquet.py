@@ -22,7 +22,7 @@ EXACT = decimal.Context(prec=60)
 NAMES = [
     "flat_none", "flat_zstd", "flat_snappy", "flat_gzip", "flat_lz4", "flat_format", "flat_columns",
     "flat_columns_bytes", "flat_tiny_groups", "flat_one_row", "flat_empty", "nested_none", "nested_zstd",
-    "nested_compatible", "narrow_large",
+    "nested_compatible", "narrow_large", "narrow_pages",
 ]  # fmt: skip
 
 
@@ -279,6 +279,12 @@ def test_encodings_and_codecs(files, name, codec):
     assert {"DELTA_BINARY_PACKED", "RLE_DICTIONARY"} <= seen["int64"] & seen["int32"]
     assert {"DELTA_LENGTH_BYTE_ARRAY", "RLE_DICTIONARY"} <= seen["string"]
     assert ("BYTE_STREAM_SPLIT" in seen["float64"]) == (name == "flat_gzip")
+
+
+def test_row_groups_do_not_wither(files):
+    """What is known of done row groups grows; the open one must not get less and less memory for it."""
+    metadata = Case(files, "flat_tiny_groups").file().metadata
+    assert all(metadata.row_group(i).num_rows >= 32 for i in range(metadata.num_row_groups - 1))
 
 
 def test_a_damaged_page_is_seen(files, tmp_path):

@@ -664,6 +664,9 @@ int main(int argc, char **argv) {
     }
     narrow_shape(probe);
     case_write(probe, &(Case){"narrow_large", {.codec = CODEC_ZSTD, .bloom_columns = "id"}, 100000, 0, false, false});
+    // Pages of one column end at other rows than those of the next.
+    case_write(probe,
+               &(Case){"narrow_pages", {.codec = CODEC_ZSTD, .group_bytes_max = 200000}, 50000, 0, false, false});
     arena_release(probe->run);
     arena_release(probe->row);
     return 0;

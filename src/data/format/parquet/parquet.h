@@ -23,7 +23,8 @@ typedef struct ParquetNote {
 typedef struct ParquetWriterOptions {
     Codec codec;
     int level;
-    size_t group_bytes_max;      // of memory; 0 = 128 MiB. A row group ends at this or at group_rows_max
+    size_t group_bytes_max;      // of memory; 0 = 128 MiB. A row group ends at this or at group_rows_max. What is known
+                                 // of done row groups counts as well, but takes no more than half of it away
     uint64_t group_rows_max;     // 0 = 1 Mi
     size_t page_bytes;           // before encoding; 0 = 1 MiB
     uint32_t page_rows;          // 0 = 20,000

@@ -11,6 +11,7 @@ enum {
     CHECK_ROWS = 512,            // at most between two looks at pages and memory
     CHECK_BYTES = 64 << 10,      // likewise, or until the next page is due
     FOOTER_BYTES_PER_LEAF = 160, // an estimate
+    BLOOM_BYTES_PER_VALUE = 2,   // likewise
     PAGE_ROWS_MIN = 1000         // a page with less is not ended to make room
 };
 
@@ -27,6 +28,7 @@ struct ParquetWriter {
     uint64_t group_rows; // of the open one
     // Looked at in writer_look; between two looks what is staged since is added to it.
     size_t held;
+    size_t held_open; // of that the open row group's
     uint64_t estimate;
     size_t staged;      // since
     size_t staged_next; // when to look again
@@ -122,19 +124,24 @@ void parquet_writer_close(ParquetWriter *writer) {
 // --- memory and size -------------------------------------------------------------------------------------------
 
 static void writer_count(ParquetWriter *writer) {
-    size_t held = sizeof(*writer) + writer->run->used + writer->groups.capacity + writer->column_indexes.capacity +
-                  writer->offset_indexes.capacity;
+    size_t file = sizeof(*writer) + writer->tree->leaf_count * sizeof(Leaf) + writer->run->used +
+                  writer->groups.capacity + writer->column_indexes.capacity + writer->offset_indexes.capacity;
+    size_t open = 0;
     uint64_t estimate = writer->column_indexes.size + writer->offset_indexes.size + writer->groups.size +
                         (uint64_t)writer->tree->leaf_count * FOOTER_BYTES_PER_LEAF;
     for (uint32_t i = 0; i < writer->tree->leaf_count; i++) {
         const Leaf *leaf = &writer->leaves[i];
-        held += sizeof(*leaf) + leaf_held(leaf);
+        open += leaf_held(leaf);
         double ratio = leaf->chunk_staged > 0 ? (double)leaf->pages.size / (double)leaf->chunk_staged : writer->ratio;
         estimate += leaf->pages.size + (uint64_t)((double)leaf_staged(leaf) * ratio) +
                     leaf->dictionary.values.size / 2 + leaf->page_bounds.size +
                     leaf->page_list.size / sizeof(LeafPage) * 8;
+        if (leaf->spec->bloom) {
+            estimate += (leaf->hashes.size / sizeof(uint64_t) + leaf->dictionary.count) * BLOOM_BYTES_PER_VALUE;
+        }
     }
-    writer->held = held;
+    writer->held = file + open;
+    writer->held_open = open;
     writer->estimate = estimate;
     writer->staged = 0;
 }
@@ -192,13 +199,20 @@ static void leaves_trim(ParquetWriter *writer) {
     }
 }
 
+// What the open row group may hold: not less because of what is known of the ones before it than half of the limit, or
+// the more there are the smaller they would get.
+static size_t open_max(const ParquetWriter *writer) {
+    size_t file = writer->held - writer->held_open, max = writer->group_bytes_max;
+    return file < max / 2 ? max - file : max / 2;
+}
+
 static bool writer_look(ParquetWriter *writer, Err *err) {
     TRY(pages_end(writer, err));
     writer_count(writer);
-    if (writer->group_rows >= writer->group_rows_max || writer->held >= writer->group_bytes_max) {
+    if (writer->group_rows >= writer->group_rows_max || writer->held_open >= open_max(writer)) {
         TRY(group_end(writer, err));
         writer_count(writer);
-        if (writer->held > writer->group_bytes_max / 2) { // what was large need not come again
+        if (writer->held_open > open_max(writer) / 2) { // what was large need not come again
             leaves_trim(writer);
         }
     }

@@ -134,6 +134,89 @@ TEST(row_groups_end_at_rows_and_bytes_and_are_never_empty) {
     buf_release(&out);
 }
 
+// --- the page index --------------------------------------------------------------------------------------------
+
+enum { INDEX_ROWS = 10000, INDEX_GROUP = 5000, INDEX_PAGE = 1000 };
+
+static Slice file_part(const Buf *file, int64_t offset, int64_t size) {
+    CHECK(offset >= 4 && size > 0 && (uint64_t)offset + (uint64_t)size <= file->size);
+    return (Slice){file->data + offset, (size_t)size};
+}
+
+// Each page of the chunk lies where the offset index says, and holds the rows that it says.
+static void offset_index_check(const Buf *file, const ColumnChunk *chunk, Arena *arena) {
+    Err err[1] = {{0}};
+    OffsetIndex index;
+    size_t used = 0;
+    CHECK_OK(offset_index_decode(file_part(file, chunk->offset_index_offset, chunk->offset_index_length), arena, &index,
+                                 &used, err));
+    CHECK_INT(index.pages.count, INDEX_GROUP / INDEX_PAGE);
+    CHECK_INT(used, chunk->offset_index_length);
+    for (uint32_t i = 0; i < index.pages.count; i++) {
+        const PageLocation *page = &index.pages.at[i];
+        PageHeader header;
+        CHECK_OK(page_header_decode(file_part(file, page->offset, page->size_on_disk), arena, &header, &used, err));
+        CHECK_INT(header.type, PAGE_DATA);
+        CHECK_INT(used + (size_t)header.size_on_disk, page->size_on_disk);
+        CHECK_INT(header.data.value_count, INDEX_PAGE);
+        CHECK_INT(page->first_row, i * INDEX_PAGE);
+    }
+}
+
+static void column_index_check(const Buf *file, const ColumnChunk *chunk, Arena *arena, int64_t first, bool ids) {
+    Err err[1] = {{0}};
+    ColumnIndex index;
+    size_t used = 0;
+    CHECK_OK(column_index_decode(file_part(file, chunk->column_index_offset, chunk->column_index_length), arena, &index,
+                                 &used, err));
+    CHECK_INT(index.null_pages.count, INDEX_GROUP / INDEX_PAGE);
+    CHECK(!ids || index.boundary_order == BOUNDARY_ASCENDING);
+    for (uint32_t i = 0; i < index.null_pages.count; i++, first += INDEX_PAGE) {
+        bool empty = !ids && first >= 3000 && first < 6000;
+        CHECK(index.null_pages.at[i] == empty);
+        CHECK_INT(index.null_counts.at[i], empty ? INDEX_PAGE : 0);
+        if (ids) {
+            CHECK_INT(load_u64le(index.min_values.at[i].data), first);
+            CHECK_INT(load_u64le(index.max_values.at[i].data), first + INDEX_PAGE - 1);
+        } else {
+            CHECK_TEXT(index.min_values.at[i], empty ? "" : "even");
+            CHECK_TEXT(index.max_values.at[i], empty ? "" : "odd");
+        }
+    }
+}
+
+TEST(the_page_index_finds_pages) {
+    Err err[1] = {{0}};
+    Buf out = {0};
+    ParquetWriter *writer = NULL;
+    ParquetWriterOptions options = {.codec = CODEC_ZSTD, .page_rows = INDEX_PAGE, .group_rows_max = INDEX_GROUP};
+    CHECK_OK(parquet_writer_open(&SHAPE, &options, &out, &writer, err));
+    for (int64_t i = 0; i < INDEX_ROWS; i++) {
+        Value name = i >= 3000 && i < 6000 ? (Value){0} : text(i % 2 == 0 ? "even" : "odd");
+        CHECK_OK(parquet_writer_record(writer, (Value[3]){value_int(i), name, {0}}, err));
+    }
+    CHECK_OK(parquet_writer_finish(writer, err));
+    parquet_writer_close(writer);
+    Arena arena[1];
+    arena_init(arena, "test", 0);
+    FileMeta meta;
+    size_t used = 0, size = load_u32le(out.data + out.size - 8);
+    CHECK_OK(file_meta_decode((Slice){out.data + out.size - 8 - size, size}, arena, &meta, &used, err));
+    CHECK_INT(used, size);
+    CHECK_INT(meta.row_groups.count, INDEX_ROWS / INDEX_GROUP);
+    for (uint32_t group = 0; group < meta.row_groups.count; group++) {
+        for (uint32_t column = 0; column < 2; column++) {
+            const ColumnChunk *chunk = &meta.row_groups.at[group].columns.at[column];
+            offset_index_check(&out, chunk, arena);
+            column_index_check(&out, chunk, arena, group * INDEX_GROUP, column == 0);
+        }
+    }
+    arena_release(arena);
+    buf_release(&out);
+}
+
+// --- limits ----------------------------------------------------------------------------------------------------
+
 TEST(a_large_value_passes_and_leaves_no_memory_behind) {
     Err err[1] = {{0}};
     Buf out = {0};
