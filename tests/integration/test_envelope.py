@@ -215,13 +215,13 @@ def test_the_type_table_says_what_the_code_does():
     assert table == printed, "leat_type_table prints another table"
 
 
-# ---- files: leat sync --set envelope=debezium
+# ---- files: leat sync --envelope debezium
 
-OPTIONS = {"envelope": "debezium", "store.kafka.keys": "true", "behavior.on.null.values": "write"}
+OPTIONS = {"store.kafka.keys": "true", "behavior.on.null.values": "write"}
 
 
-def sets(options):
-    return [arg for name, value in options.items() for arg in ("--set", f"{name}={value}")]
+def debezium(options):
+    return ["--envelope", "debezium", *(arg for item in options.items() for arg in ("--set", "=".join(item)))]
 
 
 def connect_json(schema, value):
@@ -324,7 +324,7 @@ def check_files(found, want, db):
 @pytest.mark.parametrize("case", ["alltypes", "ops", "toast"])
 def test_files_hold_what_debezium_writes(leat, db, case, form):
     leat.format = form
-    Run(leat, db, case, CASES[case], *sets(OPTIONS))
+    Run(leat, db, case, CASES[case], *debezium(OPTIONS))
     found = Files(leat.out, schemas(case))
     names = {value["source"]["name"] for rows in found.records.values() for _, value in rows}
     assert names == {leat.pipeline}
@@ -334,14 +334,16 @@ def test_files_hold_what_debezium_writes(leat, db, case, form):
 @pytest.mark.parametrize("form", ["json", "avro", "parquet"])
 def test_headers_are_those_of_debezium(leat, db, form):
     leat.format = form
-    Run(leat, db, "ops", CASES["ops"], *sets(OPTIONS | {"store.kafka.headers": "true", "topic.prefix": "ops.plain"}))
+    options = OPTIONS | {"store.kafka.headers": "true", "topic.prefix": "ops.plain"}
+    Run(leat, db, "ops", CASES["ops"], *debezium(options))
     found = Files(leat.out, schemas("ops"))
     check_headers(found, "ops", "ops.plain")
     check_files(found, golden("ops"), db)
 
 
 def test_json_with_schemas(leat, db):
-    Run(leat, db, "ops", CASES["ops"], *sets(OPTIONS | {"json.schemas.enable": "true", "topic.prefix": "ops.schema"}))
+    options = OPTIONS | {"json.schemas.enable": "true", "topic.prefix": "ops.schema"}
+    Run(leat, db, "ops", CASES["ops"], *debezium(options))
     found = Files(leat.out, schemas("ops"))
     for table, (key_schema, value_schema) in schemas("ops").items():
         for key, value in found.records[table]:
@@ -382,7 +384,7 @@ PRIMITIVES = {"null", "boolean", "int", "long", "float", "double", "bytes", "str
 def test_avro_schemas_are_those_of_debezium(leat, db):
     leat.format = "avro"
     options = OPTIONS | {"topic.prefix": "avro_alltypes.plain", "file.compression": "none"}
-    Run(leat, db, "alltypes", ["alltypes"], *sets(options))
+    Run(leat, db, "alltypes", ["alltypes"], *debezium(options))
     key, value = json.loads((GOLDEN / "alltypes/avro.json").read_text(encoding="utf-8"))
     paths = sorted((leat.out / "public/alltypes").glob("*.avro"))
     assert len(paths) == 4

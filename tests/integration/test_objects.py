@@ -253,6 +253,45 @@ def test_kill_9_where_names_come_from_the_clock(point, leat, db, proof):
     assert hit > 0, "the point was never passed"
 
 
+@pytest.mark.parametrize("point", ["sink.after_finish", "sink.before_plan", "sink.after_plan", "store.local.renamed",
+                                   "sink.before_done", "sink.after_done"])  # fmt: skip
+def test_kill_9_between_values_keys_and_headers(point, leat, db):
+    """Folders of the clock, files that end amid transactions, tombstones: each record once, with its companions."""
+    args = ["--envelope", "debezium", *sets(
+        partitioner="time", partition_duration_ms=1, path_format="ss'_'SSS", flush_size=70, store_kafka_keys="true",
+        store_kafka_headers="true", behavior_on_null_values="write")]  # fmt: skip
+    db.execute(SETUP)
+    want, hit = collections.Counter({("r", i): 1 for i in range(1, 201)}), 0
+    for k in (1000, 2000, 3000):
+        hit += leat.sync_until_done(db, *args, crash_point=f"{point}:{k // 1000}").returncode != 0
+        ids = range(k, k + 100)
+        db.execute(
+            f"INSERT INTO orders SELECT generate_series({k}, {k + 99});"
+            f" UPDATE orders SET price = 1 WHERE id >= {k} AND id % 3 = 0;"
+            f" DELETE FROM orders WHERE id >= {k} AND id % 10 = 1; UPDATE orders SET id = -{k} WHERE id = {k}"
+        )
+        want.update([("c", i) for i in ids] + [("u", i) for i in ids if i % 3 == 0] + [("c", -k), ("d", k)])
+        want.update(("d", i) for i in ids if i % 10 == 1)
+    leat.sync(db, *args)
+    got, tombstones = collections.Counter(), collections.Counter()
+    for path in all_files(leat.out):
+        if ".headers." in path.name:
+            continue
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        stem = path.name.removesuffix(".json").removesuffix(".keys")
+        headers = path.with_name(f"{stem}.headers.json").read_text().splitlines()
+        assert len(headers) == len(lines)
+        if "tombstone" in path.parts:
+            tombstones.update(line["id"] for line in lines)
+        elif ".keys." not in path.name:
+            keys = [json.loads(line)["id"] for line in path.with_name(f"{stem}.keys.json").read_text().splitlines()]
+            assert keys == [(line["after"] or line["before"])["id"] for line in lines]
+            got.update((line["op"], key) for line, key in zip(lines, keys))
+    assert got == want
+    assert tombstones == collections.Counter(i for op, i in want if op == "d")
+    assert hit > 0, "the point was never passed"
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -261,6 +300,18 @@ def test_kill_9_where_names_come_from_the_clock(point, leat, db, proof):
         ({"format": "parquet", "file_compression": "deflate"}, "deflate"),
         ({"layout": "template", "file_name_template": "{table}/{offset}"}, "one name"),
         ({"rotate_interval_ms": 1000}, "rotate.interval.ms"),
+        ({"store_kafka_headers": "true"}, "store.kafka.headers"),
+        ({"json_schemas_enable": "true"}, "json.schemas.enable"),
+        ({"envelope": "debezium", "inexact_values": "text"}, "inexact.values"),
+        ({"envelope": "debezium", "behavior_on_null_values": "write"}, "store.kafka.keys"),
+        ({"format": "bytes", "envelope": "debezium", "store_kafka_headers": "true"}, "headers.format"),
+        ({"format": "bytes", "format_bytearray_separator": r"\q"}, "format.bytearray.separator"),
+        ({"format": "bytes", "format_bytearray_extension": "a/b"}, "format.bytearray.extension"),
+        ({"layout": "harbor"}, "tenant"),
+        ({"partitioner": "daily", "locale": "de"}, "locale"),
+        ({"partitioner": "time", "path_format": "YYYY"}, "partition.duration.ms"),
+        ({"partitioner": "time", "path_format": "zzz", "partition_duration_ms": 1}, "path.format"),
+        ({"layout": "confluent", "directory_delim": ""}, "directory.delim"),
     ],
 )
 def test_options_that_do_not_go_together(options, told, leat, db):
@@ -269,6 +320,17 @@ def test_options_that_do_not_go_together(options, told, leat, db):
     result = leat.sync(db, *sets(**options), check=False)
     assert result.returncode != 0 and told in result.stderr
     assert db.query("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()")[0][0] == 0
+
+
+def test_a_tombstone_can_be_an_error(leat, db):
+    args = ["--envelope", "debezium", *sets(behavior_on_null_values="fail")]
+    db.execute(SETUP)
+    leat.sync(db, *args)
+    db.execute("INSERT INTO orders VALUES (1000); DELETE FROM orders WHERE id = 7")
+    told = leat.sync(db, *args, check=False)
+    assert told.returncode != 0 and "public.orders, offset 201: the tombstone of a delete has no value" in told.stderr
+    leat.sync(db, *args, *sets(behavior_on_null_values="ignore"))
+    assert sum(len(files.rows(path)) for path in all_files(leat.out)) == 202
 
 
 def test_a_field_that_a_table_has_not_is_told(leat, db):
