@@ -37,8 +37,9 @@ typedef struct Transfer {
     int64_t moved_us; // when a byte last went either way
     int read_errno;   // of a pread that failed; -1 = the file is shorter than promised
     bool answer_too_large;
-    bool body_sized; // room for the whole answer was made
-    bool again;      // sent a second time, on a connection of its own
+    bool headers_whole; // the line that ends them has come
+    bool body_sized;    // room for the whole answer was made
+    bool again;         // sent a second time, on a connection of its own
     char reason[CURL_ERROR_SIZE];
 } Transfer;
 
@@ -246,7 +247,10 @@ static size_t on_header(char *bytes, size_t item, size_t count, void *context) {
     }
     if (line.size >= 5 && memcmp(line.data, "HTTP/", 5) == 0) {
         buf_reset(headers); // what came before was an interim answer's
-    } else if (line.size > 0 && (line.data[0] == ' ' || line.data[0] == '\t') && headers->size >= 2) {
+        transfer->headers_whole = false;
+    } else if (line.size == 0) {
+        transfer->headers_whole = true;
+    } else if ((line.data[0] == ' ' || line.data[0] == '\t') && headers->size >= 2) {
         headers->size -= 2; // a folded line goes on
         buf_put(headers, line);
         buf_text(headers, "\r\n");
@@ -329,6 +333,7 @@ static bool transfer_begin(Transfer *transfer, const HttpRequest *request, HttpA
     transfer->sent = 0;
     transfer->read_errno = 0;
     transfer->answer_too_large = false;
+    transfer->headers_whole = false;
     transfer->body_sized = false;
     transfer->reason[0] = '\0';
     transfer->moved_us = clock_monotonic_us();
@@ -383,7 +388,9 @@ static bool sent_again(Transfer *transfer, CURLcode result) {
 static bool transfer_done(Transfer *transfer, CURLcode result) {
     HttpAnswer *answer = transfer->answer;
     long status = 0;
-    if (result == CURLE_OK && curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK) {
+    if (result == CURLE_OK && !transfer->headers_whole) { // curl takes that for the end of them
+        fail(transfer, ERR_NET_UNREACHABLE, "the answer ends amid its headers");
+    } else if (result == CURLE_OK && curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK) {
         answer->status = (int)status;
     } else if (sent_again(transfer, result)) {
         return false;

@@ -47,6 +47,12 @@ static bool serve(TestRequest *request) {
     if (strcmp(target, "/stuck") == 0) {
         return answer_stuck(request);
     }
+    if (strcmp(target, "/cut-head") == 0) {
+        return answer_raw(request, "HTTP/1.1 200 OK\r\nETag: \"abc\"\r\nX-Lost");
+    }
+    if (strcmp(target, "/cut-line") == 0) {
+        return answer_raw(request, "HTTP/1.1 200 OK\r\nETag: \"abc\"\r\n");
+    }
     if (strncmp(target, "/cut", 4) == 0) {
         return answer_raw(request, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
     }
@@ -99,6 +105,18 @@ static void end(Fixture *fixture) {
     http_answer_release(&fixture->answer);
     http_client_close(fixture->client);
     test_server_stop(&fixture->server);
+}
+
+TEST(http_answers_that_end_amid_their_headers_are_none) {
+    static const char *const METHODS[] = {"GET", "HEAD", "PUT", "DELETE"};
+    Fixture f = {0};
+    begin(&f, (HttpClientOptions){.connections_max = 1});
+    for (size_t i = 0; i < 2 * ARRAY_LEN(METHODS); i++) {
+        Err err[1] = {{0}};
+        HttpRequest request = request_of(&f, METHODS[i / 2], i % 2 == 0 ? "/cut-head" : "/cut-line");
+        CHECK_FAILS(http_send(f.client, &request, &f.answer, err), ERR_NET_UNREACHABLE);
+    }
+    end(&f);
 }
 
 TEST(http_methods_over_one_connection) {
