@@ -125,7 +125,7 @@ static inline void leaf_put64(Leaf *leaf, int64_t v) {
 // Adds a value of the leaf's kind, not NULL; the entry it belongs to is added by the caller. ERR_VALUE: out of its
 // range.
 CHECKED bool leaf_put_any(Leaf *leaf, const Value *value, Err *err);
-CHECKED static inline bool leaf_put(Leaf *leaf, const Value *value, Err *err) {
+CHECKED static inline __attribute__((always_inline)) bool leaf_put(Leaf *leaf, const Value *value, Err *err) {
     int64_t v = 0;
     if (UNLIKELY(value->kind != leaf->value_kind)) {
         return leaf_put_any(leaf, value, err);
