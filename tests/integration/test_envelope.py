@@ -19,6 +19,7 @@ import subprocess
 import fastavro
 import files
 import judges
+import pyarrow.parquet
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -318,6 +319,128 @@ def check_files(found, want, db):
             assert differences(normal(mine[1]), theirs[1]) == {}, (table, mine[0])
         # Those without a key have nothing to write.
         assert found.tombstones.get(table, []) == [key for key, value in rows if value is None and key is not None]
+
+
+# ---- the type table, against columns of a server in files of each form
+
+COLUMNS = {
+    "enum": "mood",
+    "composite `(street text, no int)`": "addr",
+    "any other of an extension": "cube",
+    "`varchar(n)`": "varchar(5)",
+    "`char(n)`": "char(5)",
+}
+EXTENSIONS = {"citext": "citext", "hstore": "hstore", "ltree": "ltree", "geometry": "postgis", "vector": "vector",
+              "cube": "cube"}  # fmt: skip
+
+
+def type_rows():
+    text = (ROOT / "docs/sources/postgresql-types.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- types -->\n")[2].partition("<!-- end of types -->")[0]
+    for line in table.splitlines()[2:]:
+        name, parquet, avro, lost, debezium = (cell.strip() for cell in line[1:-1].split(" |"))
+        for column in [COLUMNS[name]] if name in COLUMNS else re.findall(r"`([^`]+)`", name):
+            yield column, parquet, json.loads(avro.strip("`")), lost, debezium
+
+
+def parquet_name(kind):
+    text = str(kind)
+    if pyarrow.types.is_map(kind):
+        return f"MAP of {parquet_name(kind.key_type)} to {parquet_name(kind.item_type)}"
+    if pyarrow.types.is_list(kind):
+        return f"LIST of {parquet_name(kind.value_type)}"
+    if pyarrow.types.is_struct(kind):
+        return "group {" + ", ".join(f"{field.name} {parquet_name(field.type)}" for field in kind) + "}"
+    if pyarrow.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision},{kind.scale})"
+    return {"bool": "BOOLEAN", "int32": "INT32", "int64": "INT64", "float": "FLOAT", "double": "DOUBLE",
+            "string": "STRING", "binary": "BYTE_ARRAY", "date32[day]": "DATE", "time64[us]": "TIME(µs)",
+            "timestamp[us]": "TIMESTAMP(µs, local)", "timestamp[us, tz=UTC]": "TIMESTAMP(µs, UTC)",
+            "extension<arrow.uuid>": "UUID"}[text]  # fmt: skip
+
+
+def connect_name(schema):
+    kind = "array of " + connect_name(schema["items"]) if schema["type"] == "array" else schema["type"]
+    return f"{kind} {schema['name'].rpartition('.')[2]}" if "name" in schema else kind
+
+
+def nameless(schema):
+    if isinstance(schema, dict):
+        return {name: nameless(value) for name, value in schema.items() if name not in ("namespace",)} | (
+            {"name": "addr"} if schema.get("type") == "record" else {}
+        )
+    return [nameless(item) for item in schema] if isinstance(schema, list) else schema
+
+
+def test_the_type_table_is_true_of_files(leat, db):
+    have = {row[0] for row in db.query("SELECT name FROM pg_available_extensions")}
+    rows = [row for row in type_rows() if row[0] not in EXTENSIONS or EXTENSIONS[row[0]] in have]
+    assert len(rows) > 70
+    for extension in set(EXTENSIONS.values()) & have:
+        db.execute(f"CREATE EXTENSION {extension}")
+    db.execute("CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TYPE addr AS (street text, no int)")
+    columns = ", ".join(f"c{number} {row[0]}" for number, row in enumerate(rows))
+    db.execute(f"CREATE TABLE t (id int PRIMARY KEY, {columns}); INSERT INTO t VALUES (1)")
+
+    leat.format = "parquet"
+    leat.sync(db)
+    (path,) = leat.out.rglob("*.parquet")
+    schema = pyarrow.parquet.read_schema(path)
+    for number, (column, parquet, *_) in enumerate(rows):
+        assert parquet_name(schema.field(f"c{number}").type) == parquet, column
+
+    leat.format = "avro"
+    db.execute("INSERT INTO t VALUES (2)")
+    leat.sync(db)
+    (path,) = leat.out.rglob("*.avro")
+    with path.open("rb") as file:
+        fields = json.loads(fastavro.reader(file).metadata["avro.schema"])["fields"]
+    kinds = {field["name"]: field["type"] for field in fields}
+    for number, (column, _, avro, *_) in enumerate(rows):
+        assert nameless(kinds[f"c{number}"]) == ["null", nameless(avro)], column
+
+    leat.format = "json"
+    db.execute("INSERT INTO t VALUES (3)")
+    leat.sync(db, *debezium({"json.schemas.enable": "true"}))
+    (path,) = leat.out.rglob("*.json")
+    row = json.loads(path.read_text())["schema"]["fields"][1]
+    kinds = {field["field"]: connect_name(field) for field in row["fields"]}
+    for number, (column, *_, connect) in enumerate(rows):
+        assert kinds.get(f"c{number}", "left out") == connect, column
+
+
+@pytest.mark.parametrize("form", ["avro", "parquet"])
+def test_the_type_table_tells_what_columns_cannot_hold(leat, db, form):
+    """In each such column a value that it can hold arrives, and what the table tells of is NULL."""
+    values = {  # the first one fits
+        "nothing": ["1.00"],
+        "NaN, infinite": ["0", "NaN", "Infinity"],
+        "infinite": ["2024-02-29", "infinity", "-infinity"],
+        "24:00": ["23:59:59.9", "24:00"],
+        "infinite, after 294246": ["2024-02-29 12:00", "infinity", "294276-12-31"],
+        "more than one dimension": ["{}", "{{1,0}}"],
+        "more than one dimension; items as their type": ["{}", "{{2024-01-01,2024-01-02}}"],
+    }
+    rows = [row for row in type_rows() if row[3] in values and not row[0].endswith("vector")]
+    assert len(rows) > 15 and {row[3] for row in type_rows()} <= {*values, ""}
+    wanted = []
+    for number, (column, _, _, lost, _) in enumerate(rows):
+        kept, *gone = values[lost]
+        if column == "money[]":
+            gone = ["{{1,0}}"]
+        if column.startswith("numeric("):
+            gone = gone[:1]  # PostgreSQL puts no infinity into those
+        db.execute(f"CREATE TABLE t{number} (id int PRIMARY KEY, c {column})")
+        for i, value in enumerate([kept, *gone]):
+            db.execute(f"INSERT INTO t{number} VALUES ({i}, '{value}')")
+        wanted.append((f"t{number}", len(gone), column))
+    leat.format = form
+    leat.sync(db)
+    for table, gone, column in wanted:
+        (path,) = (leat.out / "public" / table).iterdir()
+        found = {row["id"]: row["c"] for row in files.rows(path)}
+        assert found.pop(0) is not None, column
+        assert found == {i + 1: None for i in range(gone)}, column
 
 
 @pytest.mark.parametrize("form", ["json", "avro", "parquet"])
