@@ -23,6 +23,10 @@ void arena_init(Arena *arena, const char *name, size_t limit) {
     *arena = (Arena){.name = name, .limit = limit};
 }
 
+void arena_init_small(Arena *arena, const char *name, size_t first) {
+    *arena = (Arena){.name = name, .first = first};
+}
+
 static void chunks_free(ArenaChunk *chunk) {
     while (chunk != NULL) {
         ArenaChunk *next = chunk->next;
@@ -54,7 +58,8 @@ void arena_reset(Arena *arena) {
 
 static ArenaChunk *chunk_new(Arena *arena, size_t size) {
     size_t last = arena->chunk != NULL ? arena->chunk->size : 0;
-    size_t wanted = last * 2 > CHUNK_BYTES_MIN ? last * 2 : CHUNK_BYTES_MIN;
+    size_t least = arena->first > 0 ? arena->first : CHUNK_BYTES_MIN;
+    size_t wanted = MAX(last * 2, least);
     size_t chunk_size = CHUNK_BYTES_MIN == 0 ? size : MAX(size, MIN(wanted, CHUNK_BYTES_MAX));
     ArenaChunk *chunk = malloc(sizeof(*chunk) + chunk_size);
     if (chunk == NULL) {

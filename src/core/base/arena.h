@@ -13,10 +13,13 @@ typedef struct Arena {
     const char *name; // its lifetime, for the panic's text
     size_t limit;     // bytes; 0 = none
     size_t used;      // bytes handed out since the last reset
+    size_t first;     // bytes of the first chunk; 0 = the usual
     ArenaChunk *chunk;
 } Arena;
 
 void arena_init(Arena *arena, const char *name, size_t limit);
+// One of very many that stay: it begins with a chunk of about so many bytes, in place of 32 KiB.
+void arena_init_small(Arena *arena, const char *name, size_t first);
 void arena_release(Arena *arena);
 // Forgets all allocations; keeps one chunk for the next round.
 void arena_reset(Arena *arena);

@@ -37,6 +37,8 @@ static const OptionSpec PIPELINE_SPECS[] = {
      "A row that cannot be carried stops the pipeline, or goes to the dead letters with its reason and is counted."},
     {"memory.limit", OPTION_BYTES, 0, AT(memory_limit), "64MiB", 16 << 20, INT64_C(1) << 40, NULL,
      "Bytes for all buffers and queues together; past it leat spills to disk or slows the source."},
+    {"row.bytes.max", OPTION_BYTES, 0, AT(row_bytes_max), "1GiB", 1 << 20, 1 << 30, NULL,
+     "A larger row ends the run with an error. A row is held in memory whole, at times several times over."},
     {"journal.segment.bytes", OPTION_BYTES, 0, AT(journal_segment_bytes), "64MiB", 1 << 20, INT64_C(1) << 32, NULL,
      "Size of the journal's segments."},
     {"journal.bytes.max", OPTION_BYTES, 0, AT(journal_bytes_max), "0", 0, INT64_MAX, NULL,

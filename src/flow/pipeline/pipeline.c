@@ -188,6 +188,7 @@ static void source_context(const PipelineConfig *config, SourceContext *context)
                                .catalog_interval_ms = (int)options->catalog_interval_ms,
                                .journal_bytes_max = (uint64_t)options->journal_bytes_max,
                                .memory_bytes_max = (size_t)options->memory_limit,
+                               .row_bytes_max = (size_t)options->row_bytes_max,
                                .directory = config->directory};
 }
 

@@ -30,6 +30,7 @@ typedef struct PipelineOptions {
     bool slot_failover;
     bool messages; // logical messages are captured too
     int64_t memory_limit;
+    int64_t row_bytes_max;
     int64_t snapshot_connections;
     int64_t slot_create_timeout_ms, catalog_interval_ms;
     int64_t journal_retention_bytes, journal_retention_ms, journal_bytes_max, journal_segment_bytes;

@@ -50,6 +50,7 @@ typedef struct SourceContext {
     bool slot_failover;
     bool messages; // pg_logical_emit_message is captured too, into topic leat.messages
     size_t memory_bytes_max;
+    size_t row_bytes_max; // a larger row is an error
     int snapshot_connections;
     int slot_create_timeout_ms;
     int catalog_interval_ms;    // how often --follow looks for new and changed tables

@@ -203,8 +203,8 @@ static bool node_compile(Compiler *compiler, TreeNode *node, Slice name, const S
 
 static bool struct_compile(Compiler *compiler, TreeNode *node, Slice name, const Shape *shape) {
     if (shape->field_count == 0) {
-        return FAIL(compiler->err, ERR_TABLE, "column %.*s: a struct without fields has no form in Parquet",
-                    SLICE_ARG(name));
+        FAIL(compiler->err, ERR_TABLE, "column %.*s: a struct without fields has no form in Parquet", SLICE_ARG(name));
+        return err_hint(compiler->err, "write this pipeline's files in another format (--format avro, --format json)");
     }
     TreeNode *children = ARENA_ARRAY(compiler->arena, TreeNode, shape->field_count);
     node->children = children;

@@ -98,6 +98,9 @@ CHECKED bool files_appended(FileList *files, ObjectsFile *file, Err *err);
 static inline bool files_short(const FileList *files) {
     return files->buffered > files->memory_max;
 }
+static inline bool files_roomy(const FileList *files) {
+    return files->buffered <= files->memory_max - files->memory_max / 4;
+}
 static inline bool file_is_open(const ObjectsFile *file) {
     bool open = false;
     for (int i = 0; i < PARTS; i++) {

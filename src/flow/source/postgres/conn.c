@@ -48,6 +48,10 @@ static const StateRule STATE_RULES[] = {
     {"53300", "max_wal_senders", ERR_SOURCE_SETUP, "raise max_wal_senders on the server and restart it"},
     {"53300", NULL, ERR_SOURCE_UNREACHABLE, "the server has no free connection: leat tries again"},
     {"53", NULL, ERR_SOURCE_UNREACHABLE, "the server is out of a resource: see its log"},
+    {"54000", "out of memory", ERR_TABLE,
+     "a row is larger than the 1 GB that PostgreSQL can send: shorten it, or leave its table out (--exclude)"},
+    {"54000", "string buffer", ERR_TABLE, // 17 and later
+     "a row is larger than the 1 GB that PostgreSQL can send: shorten it, or leave its table out (--exclude)"},
     {"55006", NULL, ERR_SLOT_BUSY, "another client reads the slot; stop it, or wait until the server notices its end"},
     {"55000", "wal_level", ERR_SOURCE_SETUP, "set wal_level = logical in postgresql.conf and restart the server"},
     {"55000", "snapshot", ERR_SOURCE_CLOSED, NULL},

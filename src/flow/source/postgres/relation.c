@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/source/postgres/relation.h"
 
+// Of a column in a relation's arena, its name included as most are. Ten thousand relations may be known at once.
+enum { COLUMN_BYTES = sizeof(PgRelationColumn) + sizeof(Column) + 2 * sizeof(Value) + sizeof(const PgCodec *) + 32 };
+
 static const PgColumn *catalog_column(const PgTable *table, Slice name) {
     for (uint32_t i = 0; table != NULL && i < table->column_count; i++) {
         if (slice_equal(table->columns[i].name, name)) {
@@ -83,7 +86,7 @@ bool pg_relation_build(PgRelation *relation, PgLeaf *leaf, uint32_t oid, uint8_t
                        const PgTable *root, PgTypes *types, PgConn *sql, Err *err) {
     *relation = (PgRelation){.oid = oid, .leaf = leaf, .field_count = column_count, .identity = identity};
     Arena *arena = &relation->arena;
-    arena_init(arena, "relation", 0);
+    arena_init_small(arena, "relation", 512 + (size_t)column_count * COLUMN_BYTES);
     PgRelationColumn *kept = ARENA_ARRAY(arena, PgRelationColumn, column_count);
     Column *shaped = ARENA_ARRAY(arena, Column, column_count);
     relation->codecs = ARENA_ARRAY(arena, const PgCodec *, column_count);

@@ -7,7 +7,6 @@
 
 #define RANGE_PAGES       8192 // 64 MiB of heap
 #define WIRE_BUFFER_BYTES (256 * KIB)
-#define WIRE_MESSAGE_MAX  ((size_t)1 << 30)
 #define PUMP_BYTES        (1 * MIB)
 #define START_TIMEOUT_MS  60000
 #define RANGE_FAILURES    3
@@ -260,7 +259,8 @@ static bool reader_connect(PgSnapshot *snapshot, PgReader *reader, Err *err) {
     }
     TRY(pg_conn_open(&reader->conn, snapshot->session->context->url, PG_CONN_SQL, err));
     TRY(pg_snapshot_use(&reader->conn, snapshot->held, err));
-    return pg_wire_open(&reader->wire, &reader->conn, WIRE_BUFFER_BYTES, WIRE_MESSAGE_MAX, err);
+    return pg_wire_open(&reader->wire, &reader->conn, WIRE_BUFFER_BYTES, snapshot->session->context->row_bytes_max,
+                        err);
 }
 
 static bool reader_start(PgSnapshot *snapshot, PgReader *reader, Err *err) {
@@ -419,7 +419,7 @@ static bool reader_pump(PgSnapshot *snapshot, PgReader *reader, bool *more, Err 
         } else if (status == PG_WIRE_DONE) {
             TRY(reader_range_done(snapshot, reader, err));
         } else if (status == PG_WIRE_ERROR) {
-            return err_frame(err, __FILE__, __LINE__);
+            return err_prefix(err, "table %s", reader->read->leaf->table->topic);
         } else {
             size_t received = 0;
             TRY(pg_wire_receive(&reader->wire, &received, err));

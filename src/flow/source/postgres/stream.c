@@ -9,8 +9,7 @@
 #include <sys/socket.h>
 
 #define WIRE_BUFFER_BYTES  (256 * KIB)
-#define WIRE_MESSAGE_MAX   ((size_t)1 << 30) // PostgreSQL's own limit of a row
-#define PUMP_BYTES         (1 * MIB)         // worked off before the loop looks at its other duties
+#define PUMP_BYTES         (1 * MIB) // worked off before the loop looks at its other duties
 #define SHORT_READ_BYTES   (64 * KIB)
 #define GATHER_CUT_BYTES   (1 * MIB) // while gathering: what makes a cut worth its sync,
 #define GATHER_CUT_CHANGES 512
@@ -485,6 +484,19 @@ static bool wants_cut(const PgStream *stream) {
            !journal_busy(stream->session->journal);
 }
 
+// A row that is too large has not been received: its first bytes tell of which table it is.
+static bool row_refused(PgStream *stream, Err *err) {
+    Slice front = pg_wire_front(&stream->wire); // 'w', three times eight bytes, then pgoutput's message
+    size_t at = 25 + 1 + (stream->in_block ? 4 : 0);
+    if (err->code == ERR_VALUE && front.size >= at + 4 && front.data[0] == 'w') {
+        const PgLeaf *leaf = map_find_u64(&stream->session->capture.by_leaf, load_u32be(front.data + at));
+        if (leaf != NULL) {
+            err_prefix(err, "table %s", leaf->table->topic);
+        }
+    }
+    return err_frame(err, __FILE__, __LINE__);
+}
+
 static bool buffered_apply(PgStream *stream, Err *err) {
     Slice body;
     for (;;) {
@@ -500,7 +512,7 @@ static bool buffered_apply(PgStream *stream, Err *err) {
         case PG_WIRE_DONE:
             return FAIL(err, ERR_SOURCE_CLOSED, "the server has ended the replication stream");
         case PG_WIRE_ERROR:
-            return err_frame(err, __FILE__, __LINE__);
+            return row_refused(stream, err);
         }
     }
 }
@@ -675,7 +687,7 @@ bool pg_stream_open(PgStream *stream, PgSession *session, uint64_t from, Err *er
     char *directory = arena_printf(&arena, "%s/transactions", session->context->directory);
     TRY(tx_spool_open(directory, &stream->tx_spool, err));
     TRY(pg_conn_open(&stream->conn, session->context->url, PG_CONN_REPLICATION, err));
-    TRY(pg_wire_open(&stream->wire, &stream->conn, WIRE_BUFFER_BYTES, WIRE_MESSAGE_MAX, err));
+    TRY(pg_wire_open(&stream->wire, &stream->conn, WIRE_BUFFER_BYTES, session->context->row_bytes_max, err));
     stream->text_form = journal_state_get(session->journal, TEXT_FORM_KEY).size > 0;
     const char *statement = start_statement(stream, &arena, from);
     // A client that died without a word keeps the slot busy for a while.
@@ -691,7 +703,7 @@ bool pg_stream_open(PgStream *stream, PgSession *session, uint64_t from, Err *er
         pg_wire_close(&stream->wire);
         pg_conn_close(&stream->conn);
         TRY(pg_conn_open(&stream->conn, session->context->url, PG_CONN_REPLICATION, err));
-        TRY(pg_wire_open(&stream->wire, &stream->conn, WIRE_BUFFER_BYTES, WIRE_MESSAGE_MAX, err));
+        TRY(pg_wire_open(&stream->wire, &stream->conn, WIRE_BUFFER_BYTES, session->context->row_bytes_max, err));
     }
     int domain = 0;
     socklen_t size = sizeof(domain);

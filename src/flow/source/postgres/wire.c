@@ -15,8 +15,10 @@
 
 enum {
     HEADER_BYTES = 5,
-    SIDE_BYTES_MAX = 1024 * 1024, // errors, notices, parameters
-    SLICE_MS = 200,               // how often a wait looks whether it should stop
+    FRONT_BYTES = 64,               // of a message that is too large, for pg_wire_front
+    MESSAGE_BYTES_MAX = 0x40000000, // PostgreSQL's own limit
+    SIDE_BYTES_MAX = 1024 * 1024,   // errors, notices, parameters
+    SLICE_MS = 200,                 // how often a wait looks whether it should stop
 };
 
 bool pg_wire_open(PgWire *wire, PgConn *conn, size_t buffer_bytes, size_t message_bytes_max, Err *err) {
@@ -172,15 +174,16 @@ static bool error_response(Slice body, Err *err) {
 
 // Whether the header at the front can be true.
 static bool header_check(const PgWire *wire, uint8_t type, uint32_t length, Err *err) {
-    if (memchr("dcCZENSAHWTDKR", type, 14) == NULL || length < 4 || length > 0x40000000 ||
+    if (memchr("dcCZENSAHWTDKR", type, 14) == NULL || length < 4 || length > MESSAGE_BYTES_MAX ||
         (type != 'd' && length > SIDE_BYTES_MAX)) {
         return FAIL(err, ERR_SOURCE_PROTOCOL, "the server sent a message of type 0x%02x and %" PRIu32 " bytes", type,
                     length);
     }
     if (length > wire->message_bytes_max) {
-        (void)FAIL(err, ERR_MEMORY, "the server sent a row of %" PRIu32 " bytes, the limit is %zu", length,
+        (void)FAIL(err, ERR_VALUE, "a row of %" PRIu32 " bytes is larger than row.bytes.max, which is %zu", length,
                    wire->message_bytes_max);
-        return err_hint(err, "raise memory.limit");
+        return err_hint(err, "raise it (--set row.bytes.max=1GiB), with memory for five such rows; or leave the table "
+                             "out (--exclude)");
     }
     return true;
 }
@@ -192,6 +195,10 @@ static PgWireStatus message_next(PgWire *wire, uint8_t *type, Slice *body, Err *
     }
     const uint8_t *header = wire->buffer + wire->at;
     uint32_t length = load_u32be(header + 1);
+    bool too_large = header[0] == 'd' && length > wire->message_bytes_max && length <= MESSAGE_BYTES_MAX;
+    if (UNLIKELY(too_large) && wire->end - wire->at < FRONT_BYTES) {
+        return PG_WIRE_EMPTY; // so that the error can say whose row it is
+    }
     if (!header_check(wire, header[0], length, err)) {
         return PG_WIRE_ERROR;
     }
@@ -202,6 +209,11 @@ static PgWireStatus message_next(PgWire *wire, uint8_t *type, Slice *body, Err *
     *body = (Slice){header + HEADER_BYTES, length - 4};
     wire->at += 1 + (size_t)length;
     return PG_WIRE_DATA;
+}
+
+Slice pg_wire_front(const PgWire *wire) {
+    size_t have = wire->end - wire->at;
+    return have > HEADER_BYTES ? (Slice){wire->buffer + wire->at + HEADER_BYTES, have - HEADER_BYTES} : (Slice){0};
 }
 
 static PgWireStatus next_slow(PgWire *wire, Slice *body, Err *err) {

@@ -39,6 +39,8 @@ typedef enum PgWireStatus {
 
 // The next buffered message; notices and parameter changes are passed over.
 PgWireStatus pg_wire_next(PgWire *wire, Slice *body, Err *err);
+// After an ERR_VALUE of pg_wire_next: the first bytes of the message that is larger than message_bytes_max.
+Slice pg_wire_front(const PgWire *wire);
 // One non-blocking receive. *received is 0 when nothing was there. EOF is ERR_SOURCE_CLOSED.
 CHECKED bool pg_wire_receive(PgWire *wire, size_t *received, Err *err);
 // True when TLS holds bytes that poll() on the socket would not show.

@@ -115,7 +115,9 @@ TEST(wire_refuses_garbage) {
         {"d\0\0\0\0", 5, ERR_SOURCE_PROTOCOL},         //
         {"d\xff\xff\xff\xff", 5, ERR_SOURCE_PROTOCOL}, // negative
         {"d\x7f\xff\xff\xff", 5, ERR_SOURCE_PROTOCOL}, // larger than PostgreSQL can
-        {"d\x10\x00\x00\x00", 5, ERR_MEMORY},          // larger than we may
+        {"d\x10\x00\x00\x00"                           // larger than we may
+         "0123456789012345678901234567890123456789012345678901234567890123456789",
+         75, ERR_VALUE},
         {"E\x10\x00\x00\x00", 5, ERR_SOURCE_PROTOCOL}, // an error of 256 MiB
         {"T\0\0\0\4", 5, ERR_SOURCE_PROTOCOL},         // a row description within a copy
         {"E\0\0\0\4", 5, ERR_SOURCE_PROTOCOL},         // an error without fields
