@@ -319,8 +319,8 @@ static bool append(ObjectsFile *file, const Record *record, Err *err) {
     return true;
 }
 
-// Encoders hold more than there is memory, and cannot give it away: the tables with the oldest files go at their cut. So
-// many that this look at all files is not due again with the next record.
+// Encoders hold more than there is memory, and cannot give it away: the tables with the oldest files go at their cut.
+// So many that this look at all files is not due again with the next record.
 static bool make_room(Objects *sink, Err *err) {
     ObjectsFile *file = sink->files.head;
     while (!files_roomy(&sink->files)) {
