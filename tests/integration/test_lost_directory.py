@@ -2,9 +2,15 @@
 """The data directory is lost, or comes back as an older copy: what the target remembers (_leat/NAME.checkpoint) is
 enough to go on from (ack.policy=sink), or at least never to write other rows under a name that is taken."""
 
+import os
+import random
 import shutil
+import threading
+import time
 
 import pytest
+from test_storefront_formats import crash_points
+from wait import wait_until
 
 SETUP = (
     "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE u (id int PRIMARY KEY, v text);"
@@ -177,4 +183,84 @@ def test_a_deleted_pipeline_is_forgotten_by_its_target(ack, leat, db, check_equa
     assert not [p for p in leat.out.rglob("*") if p.is_file()]
     db.execute(CHANGE.replace("{n}", "1"))
     leat.sync(db, *args)
+    check_equal(db, leat.out)
+
+
+# --- all of it, again and again --------------------------------------------------------------------------------
+
+LIVES = 120 if os.environ.get("LEAT_LONG") == "1" else 10
+RESTLESS = [*SINK[:2], "--set", "file.rotate.bytes=4KiB", "--set", "file.rotate.interval=150ms"]
+STORM = ["error_500_after", "cut_after", "cut_before", "cut_answer", "slow_down", "repeat"]
+
+
+def change_until(stop, db, chance):
+    n = 0
+    while not stop.wait(0.01):
+        n += 1
+        db.execute(
+            f"UPDATE t SET v = v || 'x' WHERE id % 50 = {chance.randrange(50)};"
+            f" INSERT INTO u VALUES ({n + 10}, repeat('y', {chance.randrange(900)}));"
+            f" DELETE FROM u WHERE id = {n + 10 - chance.randrange(1, 30)}"
+        )
+        if n % 20 == 0:
+            db.execute("UPDATE t SET v = 'r' || id")
+
+
+def live(leat, db, args, env, chance, points):
+    """A short life, ended anywhere."""
+    point = f"{chance.choice(points)}:{chance.choice([1, 1, 2, 4])}" if chance.random() < 0.7 else None
+    process = leat.follow(db, *args, crash_point=point, env=env)
+    end = time.monotonic() + chance.uniform(0.2, 2)
+    while process.running() and time.monotonic() < end:
+        time.sleep(0.01)
+    status = process.kill() if process.running() else process.wait()
+    assert status in (0, -9, 3), f"{point}: status {status}: {process.stderr()[-3000:]}"
+
+
+def suffer(leat, copies, chance):
+    """What happens to the data directory between two lives: often nothing."""
+    fate = chance.random()
+    if fate < 0.15:
+        shutil.rmtree(leat.data)
+    elif fate < 0.5:
+        copies.append(leat.directory / f"copy{len(copies)}")
+        shutil.copytree(leat.data, copies[-1])
+    elif fate < 0.75 and copies:
+        shutil.rmtree(leat.data)
+        shutil.copytree(chance.choice(copies[-4:]), leat.data)
+
+
+@pytest.mark.parametrize("place", ["disk", "minio"])
+def test_lives_and_losses(place, leat, db, request, fault_proxy, check_equal):
+    """The data directory is lost or becomes an older one between lives that end anywhere; nothing is lost or doubled."""
+    seed = int(os.environ.get("LEAT_SEED", "1"))
+    chance = random.Random(seed)
+    args, env, copies, bucket, stop = list(RESTLESS), {}, [], None, threading.Event()
+    if place != "disk":
+        bucket = request.getfixturevalue(place)
+        proxy = fault_proxy(bucket.server)
+        leat.out, env = bucket.url("p/q"), bucket.server.env()
+        args += ["--set", f"s3.endpoint={proxy.endpoint}"]
+    points = [*crash_points("disk" if bucket is None else "s3"), "adopt.removed", "adopt.seeded", "journal.opened"]
+    db.execute(SETUP)
+    leat.sync(db, *args, env=env)
+    if bucket is not None:
+        proxy.storm(0.1, STORM, seed)
+    thread = threading.Thread(target=change_until, args=(stop, db, random.Random(seed + 1000)))
+    thread.start()
+    try:
+        for _ in range(LIVES):
+            live(leat, db, args, env, chance, points)
+            if bucket is not None:  # no request of the dead one comes after what the next one does
+                wait_until(lambda: all(r.status or r.fault not in (None, "repeat") for r in proxy.requests), "calm")
+            suffer(leat, copies, chance)
+    finally:
+        stop.set()
+        thread.join()
+    if bucket is not None:
+        proxy.calm()
+    leat.sync(db, *args, env=env)
+    if bucket is not None:
+        leat.out = leat.directory / "out"
+        bucket.download(leat.out, "p/q/")
     check_equal(db, leat.out)

@@ -4,9 +4,10 @@
 // puts other rows under a name that is taken.
 //
 // Around each publication it is written twice: first with the names about to be published, then with the new offsets
-// and without the names. A reader of the first kind knows that files of those names may be there whose rows will be
-// sent again. Each write is conditional on the one before, so a second process that writes the same pipeline's files is
-// found out.
+// and without the names. A reader of the first kind knows that files of those names may be there. With ack.policy=sink
+// their rows will be sent again, so its offsets are still the old ones; else they are the new ones, to go on above.
+// Each write is conditional on the one before, so a second process that writes the same pipeline's files is found out;
+// one that takes the target over gives it a new owner before it takes files away.
 //
 // The object (v = LEB128 varint, s = v size and bytes):
 //     "leat checkpoint\n", u32le version = 1, u32le CRC-32C of all that follows,
