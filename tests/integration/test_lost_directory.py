@@ -232,7 +232,7 @@ def suffer(leat, copies, chance):
 
 @pytest.mark.parametrize("place", ["disk", "minio"])
 def test_lives_and_losses(place, leat, db, request, fault_proxy, check_equal):
-    """The data directory is lost or becomes an older one between lives that end anywhere; nothing is lost or doubled."""
+    """The data directory is lost or becomes an older one between lives that end anywhere: no row is lost or doubled."""
     seed = int(os.environ.get("LEAT_SEED", "1"))
     chance = random.Random(seed)
     args, env, copies, bucket, stop = list(RESTLESS), {}, [], None, threading.Event()
