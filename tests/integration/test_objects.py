@@ -253,6 +253,26 @@ def test_kill_9_where_names_come_from_the_clock(point, leat, db, proof):
     assert hit > 0, "the point was never passed"
 
 
+@pytest.mark.parametrize("point", ["sink.after_plan", "store.s3.published", "store.s3.unlinked", "sink.before_done"])
+def test_kill_9_where_names_of_objects_come_from_the_clock(point, leat, db, bucket, tmp_path, check_equal):
+    """And purge finds them all."""
+    leat.out = bucket.url("lake")
+    target = sets(s3_endpoint=bucket.server.endpoint, s3_access_key="${env:KEY}", s3_secret_key="${env:SECRET}")
+    args = sets(partitioner="time", partition_duration_ms=1, path_format="ss'_'SSS", flush_size=150) + target
+    env = {"KEY": bucket.server.access_key, "SECRET": bucket.server.secret_key}
+    db.execute(SETUP)
+    hit = 0
+    for count in (1, 2):
+        hit += leat.sync_until_done(db, *args, crash_point=f"{point}:{count}", env=env).returncode != 0
+        db.execute(CHANGES.replace("1000, 1300", f"{count}000, {count}300").replace("id = 5", f"id = {count + 1}"))
+    leat.sync(db, *args, env=env)
+    assert hit > 0, "the point was never passed"
+    bucket.download(tmp_path / "down", "lake/")
+    check_equal(db, flat(tmp_path / "down", tmp_path), ["public.orders"])
+    leat.run("delete", leat.pipeline, "--purge-data", "--yes", env=env)
+    assert [key for key in bucket.keys("lake/") if "/_leat/" not in key] == []
+
+
 @pytest.mark.parametrize("point", ["sink.after_finish", "sink.before_plan", "sink.after_plan", "store.local.renamed",
                                    "sink.before_done", "sink.after_done"])  # fmt: skip
 def test_kill_9_between_values_keys_and_headers(point, leat, db):
