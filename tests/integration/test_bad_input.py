@@ -364,6 +364,15 @@ def test_shapes(leat, db, form, envelope):
             files.check_readers(path.parent)
 
 
+def test_a_table_without_the_field_of_its_folders(leat, db):
+    db.execute(SETUP + "; CREATE TABLE u (id int); INSERT INTO u VALUES (101)")
+    refused = leat.sync(db, *sets(partitioner="field", partition_field_name="v"), check=False)
+    refuse(refused, 1, "table", "public.u", "no field v", "change partitioner")
+    leat.sync(db, *sets(partitioner="none"))
+    rows = [row["id"] for path in all_files(leat.out) for row in files.rows(path)]
+    assert sorted(rows) == list(range(1, 102))
+
+
 TABLES = 10000 if LONG else 1000
 
 

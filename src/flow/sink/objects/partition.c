@@ -33,10 +33,15 @@ static int32_t type_find(const Type *type, Slice name) {
     return -1;
 }
 
+// To exclude the table now would come too late: its rows are in the journal.
+#define PARTITION_REMEDY                                                                                        \
+    "change partitioner, partition.field.name or timestamp.field; or leave the table out from the start: leat " \
+    "delete, then sync with --exclude"
+
 static bool missing(const Schema *schema, Slice name, Err *err) {
     FAIL(err, ERR_TABLE, "%.*s.%.*s has no field %.*s, which its files are partitioned by", SLICE_ARG(schema->space),
          SLICE_ARG(schema->table), SLICE_ARG(name));
-    return err_hint(err, "leave the table out (exclude), or change partition.field.name or timestamp.field");
+    return err_hint(err, PARTITION_REMEDY);
 }
 
 static Slice step_take(Slice *rest) {
@@ -120,7 +125,7 @@ static bool path_make(Arena *arena, const Schema *schema, const Shape *shape, Sl
 static bool unfit(const Schema *schema, const FieldPath *path, const char *what, Err *err) {
     FAIL(err, ERR_TABLE, "%.*s.%.*s: the type of field %.*s makes no %s", SLICE_ARG(schema->space),
          SLICE_ARG(schema->table), SLICE_ARG(path->name), what);
-    return err_hint(err, "leave the table out (exclude), or change partition.field.name or timestamp.field");
+    return err_hint(err, PARTITION_REMEDY);
 }
 
 static bool folder_check(const Schema *schema, const FieldPath *path, Err *err) {
