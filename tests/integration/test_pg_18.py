@@ -17,7 +17,7 @@ def test_snapshot_stream_and_restart(leat, db18, check_equal):
         " generate_series(1, 500) i"
     )
     process = leat.follow(db)
-    process.wait_streaming(db)
+    process.wait_log("changes are streaming")
     db.execute("UPDATE t SET v = 'x' WHERE id < 20; UPDATE t SET id = -id WHERE id = 30; DELETE FROM t WHERE id = 31")
     process.wait_durable(db)
     process.kill()

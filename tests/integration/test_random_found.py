@@ -48,3 +48,21 @@ def test_an_update_that_changes_nothing_in_a_table_without_key(db, leat, check_e
 def test_columns_that_changed_while_leat_was_away(db, leat, check_equal, between):
     before = "CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 10), (2, 20)"
     carried(db, leat, check_equal, before, between)
+
+
+def test_held_changes_that_are_sent_a_third_time(db, leat, check_equal):
+    """Killed with changes in the spool that the journal's position does not cover yet, and again before they have all
+    come a second time."""
+    db.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT i, 0 FROM generate_series(1, 20) i;"
+        " CREATE VIEW slow AS SELECT i AS id, repeat('v', 9000) || pg_sleep(0.05) AS v FROM generate_series(1, 80) i"
+    )
+    args = ["--tables", "t,public.slow"]
+    process = leat.follow(db, *args, crash_point="stream.between_cuts:8")
+    process.wait_log("table read")
+    while process.running():
+        db.execute("UPDATE t SET v = v + 1")
+        assert "all tables read" not in process.stderr()
+    assert leat.sync(db, *args, crash_point="stream.between_cuts", check=False).returncode == -9
+    leat.sync(db, *args)
+    check_equal(db, leat.out, ["public.t"])

@@ -27,11 +27,23 @@ bool pg_spool_remove(PgSession *session, Err *err) {
     return file_remove_tree(path, err);
 }
 
+static LogPosition drained(const PgSession *session) {
+    Reader reader = reader_of(journal_state_get(session->journal, DRAIN_KEY));
+    return reader_left(&reader) == 8 ? read_u64le(&reader) : 0;
+}
+
+static void drained_put(PgSession *session, LogPosition at) {
+    uint8_t bytes[8];
+    memcpy(bytes, &at, sizeof(bytes));
+    journal_state_put(session->journal, DRAIN_KEY, (Slice){bytes, at != 0 ? sizeof(bytes) : 0});
+}
+
 bool pg_spool_open(PgSession *session, bool fresh, Err *err) {
     char path[PATH_MAX];
     spool_path(session, path);
     if (fresh) {
         TRY(pg_spool_remove(session, err));
+        drained_put(session, 0);
     }
     if (!journal_open(path, &session->context->spool_options, &session->spool, err)) {
         return err_prefix(err, "spool");
@@ -43,17 +55,6 @@ bool pg_spool_open(PgSession *session, bool fresh, Err *err) {
     session->spool_lsn = position.lsn;
     session->spool_generation++;
     return true;
-}
-
-static LogPosition drained(const PgSession *session) {
-    Reader reader = reader_of(journal_state_get(session->journal, DRAIN_KEY));
-    return reader_left(&reader) == 8 ? read_u64le(&reader) : 0;
-}
-
-static void drained_put(PgSession *session, LogPosition at) {
-    uint8_t bytes[8];
-    memcpy(bytes, &at, sizeof(bytes));
-    journal_state_put(session->journal, DRAIN_KEY, (Slice){bytes, at != 0 ? sizeof(bytes) : 0});
 }
 
 typedef struct Target {

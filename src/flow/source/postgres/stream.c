@@ -564,16 +564,18 @@ bool pg_stream_cut(PgStream *stream, bool force, Err *err) {
     if (!pg_stream_at_boundary(stream) || (!force && (journal_busy(session->journal) || !cut_is_due(stream, now)))) {
         return true;
     }
-    PgPosition position = {session->server.system_identifier, session->server.timeline,
-                           MAX(stream->boundary_lsn, stream->cut_lsn)};
+    uint64_t lsn = MAX(stream->boundary_lsn, stream->cut_lsn);
+    PgPosition position = {session->server.system_identifier, session->server.timeline, lsn};
     Position at = pg_position_encode(&position);
-    if (session->spool != NULL) {
-        TRY(journal_cut(session->spool, &at, err));
+    if (session->spool != NULL) { // it can be ahead since before a restart, and must not forget by how much
+        position.lsn = MAX(position.lsn, session->spool_lsn);
+        Position ahead = pg_position_encode(&position);
+        TRY(journal_cut(session->spool, &ahead, err));
         TRY(journal_sync(session->spool, err));
         CRASH_POINT("stream.between_cuts");
     }
     TRY(journal_cut(session->journal, &at, err));
-    stream->cut_lsn = position.lsn;
+    stream->cut_lsn = lsn;
     stream->cut_at_us = now;
     if (stream->changes_uncut > 0) {
         stream->newest_cut_us = stream->newest_us;
