@@ -51,6 +51,7 @@ int main(int argc, char **argv) {
                              .slot_create_timeout_ms = 10000,
                              .mode = connections > 0 ? SOURCE_ONCE : SOURCE_NO_SNAPSHOT,
                              .directory = argv[2],
+                             .row_bytes_max = GIB,
                              .spool_options = options,
                              .stop = &stop,
                              .report = report};
