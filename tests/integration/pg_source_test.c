@@ -247,7 +247,7 @@ TEST(wire_carries_large_rows) {
         CHECK_OK(pg_wire_receive(&wire, &received, err));
     }
     CHECK_INT(status, PG_WIRE_ERROR);
-    CHECK_INT(err->code, ERR_MEMORY);
+    CHECK_INT(err->code, ERR_VALUE);
     err_clear(err);
     pg_wire_close(&wire);
     pg_conn_close(&conn);

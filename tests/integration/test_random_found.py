@@ -66,3 +66,17 @@ def test_held_changes_that_are_sent_a_third_time(db, leat, check_equal):
     assert leat.sync(db, *args, crash_point="stream.between_cuts", check=False).returncode == -9
     leat.sync(db, *args)
     check_equal(db, leat.out, ["public.t"])
+
+
+def test_a_spool_that_was_being_removed(db, leat, check_equal):
+    """Killed while the spool that was done with was removed; then there is a new table to read."""
+    db.execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 20)")
+    assert leat.sync(db, crash_point="drain.after_last_cut", check=False).returncode == -9
+    (spool,) = leat.data.glob("pipelines/*/spool")
+    segments = list(spool.rglob("*.seg"))
+    assert segments
+    for path in segments:
+        path.unlink()
+    db.execute("CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u VALUES (1); INSERT INTO t VALUES (21)")
+    leat.sync(db)
+    check_equal(db, leat.out)

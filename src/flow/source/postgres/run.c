@@ -430,27 +430,29 @@ static bool loop(Run *run, Err *err) {
 
 // --- the run ---------------------------------------------------------------------------------------------------
 
-// A spool from before a restart goes on if a leaf still needs it. READ leaves without it have lost their changes.
+// A spool from before a restart goes on if a leaf that is READ still needs it; without it that has lost its changes. To
+// the others, which are yet to be read, it says nothing, and what is left of it may have been on the way out.
 static bool spool_continue(Run *run, Err *err) {
     PgSession *session = &run->session;
-    if (session->capture.held == 0 || run->setup.first) {
-        TRY(pg_spool_remove(session, err));
-        return session->capture.held == 0 || pg_spool_open(session, true, err);
-    }
     char path[PATH_MAX];
     snprintf(path, sizeof(path), "%s/spool", session->context->directory);
-    bool lost = !file_exists(path);
-    for (size_t i = 0; lost && i < session->capture.table_count; i++) {
+    bool there = file_exists(path) && !run->setup.first, wanted = false;
+    for (size_t i = 0; i < session->capture.table_count; i++) {
         PgCaptured *table = session->capture.tables[i];
-        for (PgLeaf *leaf = table->leaves; leaf != NULL; leaf = leaf->next) {
-            if (leaf->state == PG_LEAF_READ) {
-                log_warn(LOG_SOURCE, "the spool is gone: the table is read again", LOG_TEXT("table", table->topic));
-                pg_capture_resync(&session->capture, table);
-                break;
-            }
+        PgLeaf *leaf = table->leaves;
+        while (leaf != NULL && leaf->state != PG_LEAF_READ) {
+            leaf = leaf->next;
+        }
+        wanted |= leaf != NULL && there;
+        if (leaf != NULL && !there) {
+            log_warn(LOG_SOURCE, "the spool is gone: the table is read again", LOG_TEXT("table", table->topic));
+            pg_capture_resync(&session->capture, table);
         }
     }
-    return pg_spool_open(session, lost, err);
+    if (session->capture.held == 0) {
+        return pg_spool_remove(session, err);
+    }
+    return pg_spool_open(session, !wanted, err);
 }
 
 static bool start(Run *run, Err *err) {
