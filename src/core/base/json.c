@@ -63,7 +63,7 @@ static size_t utf8_length(const uint8_t *at, const uint8_t *end) {
 }
 
 bool json_utf8_valid(Slice text) {
-    const uint8_t *at = text.data, *end = text.data + text.size;
+    const uint8_t *at = text.data, *end = text.size > 0 ? at + text.size : at;
     while (at < end) {
         size_t length = utf8_length(at, end);
         if (length == 0) {
@@ -96,7 +96,7 @@ static void escape(Buf *buf, uint8_t byte) {
 
 void json_quote(Buf *buf, Slice text) {
     buf_u8(buf, '"');
-    const uint8_t *at = text.data, *end = text.data + text.size;
+    const uint8_t *at = text.data, *end = text.size > 0 ? at + text.size : at;
     while (at < end) {
         uint8_t *room = buf_room(buf, (size_t)(end - at));
         if (UNLIKELY(room == NULL)) {

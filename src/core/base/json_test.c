@@ -11,6 +11,10 @@ static void check_quote(const char *text, const char *want) {
 
 TEST(json_quote_escapes) {
     check_quote("", "\"\"");
+    DEFER(buf_release) Buf none = {0};
+    json_quote(&none, (Slice){0});
+    CHECK_TEXT(buf_slice(&none), "\"\"");
+    CHECK(json_utf8_valid((Slice){0}));
     check_quote("plain text of some length", "\"plain text of some length\"");
     check_quote("\"\"", "\"\\\"\\\"\"");
     check_quote("{\"a\": [\"b\", 1], \"c\\d\": \"e\"}", "\"{\\\"a\\\": [\\\"b\\\", 1], \\\"c\\\\d\\\": \\\"e\\\"}\"");
