@@ -21,7 +21,7 @@ static const Column NARROW[] = {
 };
 
 static const Column ORDERS[] = {
-    {.name = NAME("id"), .type = {.kind = TYPE_INT64}},
+    {.name = NAME("id"), .type = {.kind = TYPE_INT64}, .flags = COLUMN_KEY | COLUMN_PRIMARY, .key_ordinal = 1},
     {.name = NAME("customer_id"), .type = {.kind = TYPE_INT64}},
     {.name = NAME("product_id"), .type = {.kind = TYPE_INT32}},
     {.name = NAME("quantity"), .type = {.kind = TYPE_INT32}},
@@ -36,7 +36,7 @@ static const Column ORDERS[] = {
 };
 
 // As many hexadecimal digits as md5() has in the benchmarks' tables, and as little to be compressed.
-static const char *hex32(Arena *arena, int64_t seed) {
+static inline const char *hex32(Arena *arena, int64_t seed) {
     uint64_t half[2] = {(uint64_t)seed * UINT64_C(0x9e3779b97f4a7c15), (uint64_t)seed * UINT64_C(0xd1b54a32d192ed03)};
     for (int i = 0; i < 2; i++) {
         half[i] = (half[i] ^ (half[i] >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -46,19 +46,19 @@ static const char *hex32(Arena *arena, int64_t seed) {
     return arena_printf(arena, "%016" PRIx64 "%016" PRIx64, half[0], half[1]);
 }
 
-static Value text(Arena *arena, const char *literal) {
+static inline Value text(Arena *arena, const char *literal) {
     return value_bytes(VALUE_STRING, slice_of(arena_printf(arena, "%s", literal)));
 }
 
-static Value decimal(Arena *arena, int64_t cents) {
+static inline Value decimal(Arena *arena, int64_t cents) {
     return value_bytes(VALUE_DECIMAL, decimal_from_int64(arena, cents, 2));
 }
 
-static Value stamp(int64_t us) {
+static inline Value stamp(int64_t us) {
     return (Value){.kind = VALUE_TIMESTAMPTZ, .integer = us};
 }
 
-static const Value *narrow_row(Arena *arena, int64_t g) {
+static inline const Value *narrow_row(Arena *arena, int64_t g) {
     Value *row = ARENA_ARRAY(arena, Value, 4);
     row[0] = value_int(g);
     row[1] = value_int(g % 1000);
@@ -67,7 +67,7 @@ static const Value *narrow_row(Arena *arena, int64_t g) {
     return row;
 }
 
-static const Value *orders_row(Arena *arena, int64_t g) {
+static inline const Value *orders_row(Arena *arena, int64_t g) {
     static const char *const STATUS[] = {"new", "paid", "packed", "shipped", "delivered", "returned"};
     static const char *const CURRENCY[] = {"EUR", "USD", "GBP", "JPY"}, *const CHANNEL[] = {"web", "app", "store"};
     Value *row = ARENA_ARRAY(arena, Value, 12);
@@ -91,7 +91,7 @@ static const Value *orders_row(Arena *arena, int64_t g) {
 // Events of rows `first` and on, in transactions of 1,000, as a load of them makes them.
 typedef const Value *RowMaker(Arena *arena, int64_t g);
 
-static Event *events_make(Arena *arena, RowMaker *row, uint32_t column_count, int64_t first, size_t count) {
+static inline Event *events_make(Arena *arena, RowMaker *row, uint32_t column_count, int64_t first, size_t count) {
     Event *events = ARENA_ARRAY(arena, Event, count);
     for (size_t i = 0; i < count; i++) {
         uint64_t transaction = i / 1000;

@@ -35,6 +35,11 @@ static inline int64_t calendar_split(int64_t micros, int64_t *of_day) {
     return days;
 }
 
+// Microseconds as whole milliseconds, towards the past.
+static inline int64_t calendar_ms(int64_t micros) {
+    return micros / 1000 - (micros % 1000 < 0 ? 1 : 0);
+}
+
 // "2024-02-29", "0044-03-15 BC", "infinity".
 void calendar_date_text(Buf *buf, int32_t days);
 // "13:14:15.5"

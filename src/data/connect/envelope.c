@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/connect/envelope.h"
+
+#include "core/base/calendar.h"
 #include "core/base/json.h"
 #include "data/connect/column.h"
 #include "data/connect/headers.h"
@@ -112,12 +114,6 @@ static Shape transaction_shape(Arena *arena) {
     Shape shape = struct_shape(arena, fields, 3, SLICE("event.block"), 1);
     shape.optional = true;
     return shape;
-}
-
-static Slice record_name(Arena *arena, const Schema *schema, const EnvelopeOptions *options, const char *part) {
-    return slice_of(arena_printf(arena, "%.*s%s%.*s.%.*s.%s", SLICE_ARG(options->connector),
-                                 options->connector.size > 0 ? "." : "", SLICE_ARG(schema->space),
-                                 SLICE_ARG(schema->table), part));
 }
 
 // The primary key in its own order, else the columns of the identity's index in the table's.
@@ -273,14 +269,10 @@ static bool row_make(DebeziumPlan *plan, Arena *scratch, const Event *event, con
     return true;
 }
 
-static int64_t floor_ms(int64_t us) {
-    return us / 1000 - (us % 1000 < 0 ? 1 : 0);
-}
-
 // Milliseconds, microseconds and nanoseconds; what 64 bits cannot hold is NULL.
 static void times_set(Value *ms, Value *us, Value *ns, int64_t micros) {
     int64_t nanos;
-    *ms = value_int(floor_ms(micros));
+    *ms = value_int(calendar_ms(micros));
     *us = value_int(micros);
     *ns = __builtin_mul_overflow(micros, 1000, &nanos) ? (Value){.kind = VALUE_NULL} : value_int(nanos);
 }
@@ -305,22 +297,6 @@ static void source_make(DebeziumPlan *plan, Arena *scratch, const Event *event) 
     source[SOURCE_TX_ID] =
         event->transaction_id != 0 ? value_int((int64_t)event->transaction_id) : (Value){.kind = VALUE_NULL};
     times_set(&source[SOURCE_TS_MS], &source[SOURCE_TS_US], &source[SOURCE_TS_NS], event->source_us);
-}
-
-static Value op_value(EventOp op) {
-    switch (op) {
-    case OP_READ:
-        return value_bytes(VALUE_STRING, SLICE("r"));
-    case OP_CREATE:
-        return value_bytes(VALUE_STRING, SLICE("c"));
-    case OP_UPDATE:
-        return value_bytes(VALUE_STRING, SLICE("u"));
-    case OP_DELETE:
-        return value_bytes(VALUE_STRING, SLICE("d"));
-    case OP_TRUNCATE:
-        return value_bytes(VALUE_STRING, SLICE("t"));
-    }
-    return (Value){.kind = VALUE_NULL};
 }
 
 static void key_take(const DebeziumPlan *plan, const Value *row, Value *key) {
@@ -360,7 +336,7 @@ static bool debezium_make(RecordPlan *base, Arena *scratch, const Event *event, 
     const Schema *schema = &plan->schema;
     record->value = record->key = record->headers = NULL;
     record->skipped = false;
-    if (UNLIKELY(op_value(event->op).kind == VALUE_NULL ||
+    if (UNLIKELY(record_op(event->op).kind == VALUE_NULL ||
                  ((event->before != NULL || event->after != NULL) && event->column_count != schema->column_count))) {
         return FAIL(err, ERR_VALUE, "table %.*s.%.*s: an event of operation %d has %u columns, its schema %u",
                     SLICE_ARG(schema->space), SLICE_ARG(schema->table), (int)event->op, event->column_count,
@@ -382,7 +358,7 @@ static bool debezium_make(RecordPlan *base, Arena *scratch, const Event *event, 
     TRY(row_make(plan, scratch, event, after, plan->after, &plan->top[TOP_AFTER], err));
     source_make(plan, scratch, event);
     plan->top[TOP_SOURCE] = (Value){.kind = VALUE_STRUCT, .items = {plan->source, SOURCE_COUNT}};
-    plan->top[TOP_OP] = op_value(op);
+    plan->top[TOP_OP] = record_op(op);
     times_set(&plan->top[TOP_TS_MS], &plan->top[TOP_TS_US], &plan->top[TOP_TS_NS], event->capture_us);
     record->value = plan->top;
     const Value *row = op == OP_DELETE ? (before != NULL ? plan->before : NULL) : after != NULL ? plan->after : NULL;

@@ -504,36 +504,16 @@ static bool key_before_run(FlatPlan *plan, Arena *scratch, const Event *event, E
     return true;
 }
 
-static Value op_value(EventOp op) {
-    switch (op) {
-    case OP_READ:
-        return value_bytes(VALUE_STRING, SLICE("r"));
-    case OP_CREATE:
-        return value_bytes(VALUE_STRING, SLICE("c"));
-    case OP_UPDATE:
-        return value_bytes(VALUE_STRING, SLICE("u"));
-    case OP_DELETE:
-        return value_bytes(VALUE_STRING, SLICE("d"));
-    case OP_TRUNCATE:
-        return value_bytes(VALUE_STRING, SLICE("t"));
-    }
-    return (Value){.kind = VALUE_NULL};
-}
-
-static int64_t floor_ms(int64_t us) {
-    return us / 1000 - (us % 1000 < 0 ? 1 : 0);
-}
-
 static bool own_run(FlatPlan *plan, Arena *scratch, const Event *event, Err *err) {
     Value *own = plan->row + plan->column_count;
-    own[OWN_OP] = op_value(event->op);
+    own[OWN_OP] = record_op(event->op);
     if (UNLIKELY(own[OWN_OP].kind == VALUE_NULL)) {
         return FAIL(err, ERR_VALUE, "table %.*s.%.*s: an event has the unknown operation %d", SLICE_ARG(plan->space),
                     SLICE_ARG(plan->table), (int)event->op);
     }
     own[OWN_COMMIT_LSN].integer = (int64_t)event->commit_lsn;
     own[OWN_ORDINAL].integer = (int64_t)event->ordinal;
-    own[OWN_SOURCE_TS_MS].integer = floor_ms(event->source_us);
+    own[OWN_SOURCE_TS_MS].integer = calendar_ms(event->source_us);
     own[OWN_DELETED].kind = event->op == OP_DELETE ? VALUE_TRUE : VALUE_FALSE;
     own[OWN_UNCHANGED].kind = VALUE_NULL;
     if (plan->key_count == 0) {
@@ -574,12 +554,6 @@ static bool flat_make(RecordPlan *base, Arena *scratch, const Event *event, Reco
 // --- compiling -------------------------------------------------------------------------------------------------
 
 static const Shape STRING_SHAPE = {.kind = SHAPE_STRING};
-
-static Slice record_name(Arena *arena, const Schema *schema, const EnvelopeOptions *options, const char *part) {
-    return slice_of(arena_printf(arena, "%.*s%s%.*s.%.*s.%s", SLICE_ARG(options->connector),
-                                 options->connector.size > 0 ? "." : "", SLICE_ARG(schema->space),
-                                 SLICE_ARG(schema->table), part));
-}
 
 // The columns of the key, in the order of the primary key if they are it, else in that of the table.
 static void key_columns_set(Arena *arena, const Schema *schema, FlatPlan *plan) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/format/json_lines.h"
 
+#include "core/base/calendar.h"
 #include "core/base/json.h"
 #include "data/format/json_document.h"
 #include "data/format/text.h"
@@ -225,10 +226,6 @@ static void write_key_before(const JsonLines *lines, Buf *buf, const Value *row)
     buf_u8(buf, '}');
 }
 
-static int64_t floor_ms(int64_t us) {
-    return us / 1000 - (us % 1000 < 0 ? 1 : 0);
-}
-
 #define PUT_LITERAL(buf, text) buf_bytes((buf), (text), sizeof(text) - 1)
 
 void json_lines_write(const JsonLines *lines, Buf *buf, const Event *event) {
@@ -247,7 +244,7 @@ void json_lines_write(const JsonLines *lines, Buf *buf, const Event *event) {
     PUT_LITERAL(buf, ",\"__ordinal\":");
     buf_uint(buf, event->ordinal);
     PUT_LITERAL(buf, ",\"__source_ts_ms\":");
-    buf_int(buf, floor_ms(event->source_us));
+    buf_int(buf, calendar_ms(event->source_us));
     if (event->op == OP_DELETE) {
         PUT_LITERAL(buf, ",\"__deleted\":true,\"__unchanged\":[");
     } else {

@@ -49,4 +49,9 @@ typedef struct Envelope {
     bool (*make)(RecordPlan *plan, Arena *scratch, const Event *event, Record *record, Err *err);
 } Envelope;
 
+// An operation's letter as a string; NULL for what is none.
+Value record_op(EventOp op);
+// What a part of a table's records is called in schemas: [CONNECTOR.]SCHEMA.TABLE.PART
+Slice record_name(Arena *arena, const Schema *schema, const EnvelopeOptions *options, const char *part);
+
 #endif

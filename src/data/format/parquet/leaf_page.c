@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pages are of version 1, levels and values compressed together: every reader takes them, also Spark's vectorised one
 // before 3.3, which refuses version 2; and levels, mostly one long run, cost nothing there. Rows never cross pages.
+#include "core/base/digest.h"
 #include "data/format/parquet/bloom.h"
 #include "data/format/parquet/encode.h"
 #include "data/format/parquet/leaf.h"
 #include "data/format/parquet/pack.h"
 
 #include <stdatomic.h>
-#include <zlib.h>
 
 enum {
     WORKBENCH_BYTES_KEPT = 4 << 20, // of each buffer
@@ -276,7 +276,7 @@ bool page_write(Buf *out, const LeafOptions *options, Workbench *bench, PageHead
     }
     header->size = (int32_t)bench->page.size;
     header->size_on_disk = (int32_t)body.size;
-    header->crc = (int32_t)(uint32_t)crc32_z(0, body.data, body.size);
+    header->crc = (int32_t)digest_crc32(0, body);
     header->has |= THRIFT_HAS(PAGE_CRC);
     size_t begin = out->size;
     page_header_encode(out, header);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/format/parquet/read_column.h"
 
+#include "core/base/digest.h"
 #include "data/format/parquet/decode_bits.h"
-#include <zlib.h>
 
 // A page as it is loaded: its header, and the parts of its body.
 typedef struct Page {
@@ -187,8 +187,8 @@ static bool check_crc(const PageHeader *header, Slice stored, Err *err) {
     if ((header->has & THRIFT_HAS(PAGE_CRC)) == 0) {
         return true;
     }
-    uLong crc = crc32_z(0, stored.data, stored.size);
-    return (uint32_t)crc == (uint32_t)header->crc || FAIL(err, ERR_VALUE, "its checksum differs: the page is damaged");
+    uint32_t crc = digest_crc32(0, stored);
+    return crc == (uint32_t)header->crc || FAIL(err, ERR_VALUE, "its checksum differs: the page is damaged");
 }
 
 // --- pages -----------------------------------------------------------------------------------------------------
