@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 SRC = ROOT / "src"
 
 CORE = ["core/base", "core/sys", "core/config", "core/net"]
-DATA = CORE + ["data/event", "data/format", "data/connect"]
+DATA = CORE + ["data/event", "data/format", "data/connect", "data/registry"]
 STORAGE = DATA + ["storage/store", "storage/journal"]
 
 # room: the rooms that it may include beside itself
@@ -26,13 +26,21 @@ ROOMS = {
     "data/event": ["core/base", "core/sys", "core/config"],
     "data/format": ["core/base", "core/sys", "core/config", "data/event"],
     "data/connect": ["core/base", "core/sys", "core/config", "data/event", "data/format"],
+    "data/registry": ["core/base", "core/sys", "core/config", "data/event", "data/format"],
     "storage/store": CORE,
     "storage/journal": DATA + ["storage/store"],
     "flow/source": STORAGE,
     "flow/sink": STORAGE,
     "flow/pipeline": STORAGE + ["flow/source", "flow/sink"],
-    "surface/cli": STORAGE + ["flow/source", "flow/sink", "flow/pipeline"],
-    "app": STORAGE + ["flow/source", "flow/sink", "flow/pipeline", "surface/cli"],
+    "engine/ipc": CORE,
+    "engine/worker": STORAGE + ["engine/ipc", "flow/source", "flow/sink", "flow/pipeline"],
+    "engine/state": CORE,
+    "engine/control": CORE + ["engine/ipc", "engine/state"],
+    "surface/api": STORAGE + ["engine/ipc", "engine/state"],
+    "surface/cli": STORAGE + ["flow/source", "flow/sink", "flow/pipeline", "engine/ipc", "engine/control"],
+    "app": STORAGE
+    + ["flow/source", "flow/sink", "flow/pipeline", "engine/ipc", "engine/worker", "engine/state", "engine/control"]
+    + ["surface/api", "surface/cli"],
 }
 # Drivers are named by app/drivers.c alone. Who else may see into one, and why.
 DRIVER_EXCEPTIONS = {

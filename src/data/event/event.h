@@ -18,6 +18,14 @@ enum {
     // The CREATE's `before` holds the old key (other columns NULL), where unchanged values are to be looked up; the
     // DELETE's `after` the new key and primary key, in a table that has one.
     EVENT_KEY_CHANGE = 1,
+    // Of a row of a snapshot, where it stands in it (Debezium's source.snapshot); 0 = somewhere.
+    EVENT_MARK_FIRST = 1 << 1,
+    EVENT_MARK_FIRST_IN_TABLE = 2 << 1,
+    EVENT_MARK_LAST_IN_TABLE = 3 << 1,
+    EVENT_MARK_LAST = 4 << 1,
+    EVENT_MARK_INCREMENTAL = 5 << 1, // read by an incremental snapshot, between two watermarks
+    EVENT_MARKS = 7 << 1,
+    EVENT_ORDERED = 16, // total_order and table_order are set
 };
 
 typedef struct Event {
@@ -34,8 +42,10 @@ typedef struct Event {
     uint64_t transaction_id; // 0 = none
     int64_t source_us;       // when it was committed (snapshot: when that was taken), microseconds since 1970, UTC
     int64_t capture_us;      // when leat saw it, likewise
-    const Value *before;     // NULL = none; with a key identity all but the key columns are VALUE_NULL
-    const Value *after;      // NULL = none (of a DELETE: see EVENT_KEY_CHANGE); may hold VALUE_UNCHANGED
+    // EVENT_ORDERED: 1, 2, … among the captured changes of its transaction, and among those of its table.
+    uint64_t total_order, table_order;
+    const Value *before; // NULL = none; with a key identity all but the key columns are VALUE_NULL
+    const Value *after;  // NULL = none (of a DELETE: see EVENT_KEY_CHANGE); may hold VALUE_UNCHANGED
 } Event;
 
 #endif

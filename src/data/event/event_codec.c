@@ -196,6 +196,10 @@ void event_encode(Buf *buf, const EventBase *base, const Event *event) {
     buf_varint(buf, event->transaction_id);
     buf_zigzag(buf, (int64_t)((uint64_t)event->source_us - (uint64_t)base->source_us));
     buf_zigzag(buf, (int64_t)((uint64_t)event->capture_us - (uint64_t)event->source_us));
+    if (event->flags & EVENT_ORDERED) {
+        buf_varint(buf, event->total_order);
+        buf_varint(buf, event->table_order);
+    }
     buf_u8(buf, (uint8_t)((event->before != NULL ? ROW_BEFORE : 0) | (event->after != NULL ? ROW_AFTER : 0)));
     buf_varint(buf, event->column_count);
     row_encode(buf, event->before, event->column_count);
@@ -229,6 +233,10 @@ bool event_decode(Reader *reader, const EventBase *base, Arena *arena, Event *ev
     event->transaction_id = read_varint(reader);
     event->source_us = (int64_t)((uint64_t)base->source_us + (uint64_t)read_zigzag(reader));
     event->capture_us = (int64_t)((uint64_t)event->source_us + (uint64_t)read_zigzag(reader));
+    if (event->flags & EVENT_ORDERED) {
+        event->total_order = read_varint(reader);
+        event->table_order = read_varint(reader);
+    }
     uint8_t rows = read_u8(reader);
     uint64_t count = read_varint(reader);
     if (reader->bad || !op_known(op) || rows > (ROW_BEFORE | ROW_AFTER) || count > UINT32_MAX) {

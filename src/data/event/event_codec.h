@@ -4,6 +4,7 @@
 // A record, after which the next one follows at once (v = LEB128 varint, z = zigzag varint):
 //     u8 op, u8 flags, v offset_span, z commit_lsn - base.commit_lsn, v ordinal, z lsn - commit_lsn,
 //     v transaction_id, z source_us - base.source_us, z capture_us - source_us,
+//     with EVENT_ORDERED: v total_order, v table_order,
 //     u8 rows (1 = before, 2 = after), v column_count, then the values of before, of after.
 // `base` is the first event of the batch: its batch header holds commit_lsn and source_us.
 // A value: u8 kind, then

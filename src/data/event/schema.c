@@ -2,9 +2,10 @@
 #include "data/event/schema.h"
 
 // Bytes of a schema: u8 version, sized space, sized table, u8 identity, v columns, then per column sized name, type,
-// v flags, v key_ordinal. A type: u8 kind, z precision, z scale, v source_id, sized source_name, u8 has element
+// v flags, v key_ordinal, and from version 2 on sized default_text. A schema without defaults is of version 1, as older
+// leats read it. A type: u8 kind, z precision, z scale, v source_id, sized source_name, u8 has element
 // [type], v fields {sized name, type}, v labels {sized}.
-enum { SCHEMA_VERSION = 1, TYPE_DEPTH_MAX = 32 };
+enum { SCHEMA_VERSION = 2, TYPE_DEPTH_MAX = 32 };
 
 bool schema_equal(const Schema *a, const Schema *b) {
     if (!slice_equal(a->space, b->space) || !slice_equal(a->table, b->table) || a->identity != b->identity ||
@@ -14,7 +15,7 @@ bool schema_equal(const Schema *a, const Schema *b) {
     for (uint32_t i = 0; i < a->column_count; i++) {
         const Column *x = &a->columns[i], *y = &b->columns[i];
         if (!slice_equal(x->name, y->name) || x->flags != y->flags || x->key_ordinal != y->key_ordinal ||
-            !type_equal(&x->type, &y->type)) {
+            !slice_equal(x->default_text, y->default_text) || !type_equal(&x->type, &y->type)) {
             return false;
         }
     }
@@ -29,6 +30,7 @@ Schema schema_copy(Arena *arena, const Schema *schema) {
     for (uint32_t i = 0; i < schema->column_count; i++) {
         columns[i] = schema->columns[i];
         columns[i].name = arena_slice(arena, schema->columns[i].name);
+        columns[i].default_text = arena_slice(arena, schema->columns[i].default_text);
         columns[i].type = type_copy(arena, &schema->columns[i].type);
     }
     copy.columns = columns;
@@ -65,8 +67,18 @@ static void type_encode(Buf *buf, const Type *type) {
     }
 }
 
+static bool has_defaults(const Schema *schema) {
+    for (uint32_t i = 0; i < schema->column_count; i++) {
+        if (schema->columns[i].default_text.size > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void schema_encode(Buf *buf, const Schema *schema) {
-    buf_u8(buf, SCHEMA_VERSION);
+    bool defaults = has_defaults(schema);
+    buf_u8(buf, defaults ? SCHEMA_VERSION : 1);
     buf_slice_sized(buf, schema->space);
     buf_slice_sized(buf, schema->table);
     buf_u8(buf, (uint8_t)schema->identity);
@@ -77,6 +89,9 @@ void schema_encode(Buf *buf, const Schema *schema) {
         type_encode(buf, &column->type);
         buf_varint(buf, column->flags);
         buf_varint(buf, column->key_ordinal);
+        if (defaults) {
+            buf_slice_sized(buf, column->default_text);
+        }
     }
 }
 
@@ -137,6 +152,7 @@ bool schema_decode(Slice bytes, Arena *arena, Schema *schema, Err *err) {
         columns[i].type = type_decode(&reader, arena, 0);
         columns[i].flags = (uint32_t)read_varint(&reader);
         columns[i].key_ordinal = (uint32_t)read_varint(&reader);
+        columns[i].default_text = version >= 2 ? arena_slice(arena, read_slice(&reader)) : (Slice){0};
     }
     schema->columns = columns;
     if (!reader_done(&reader) || version == 0 || schema->identity > IDENTITY_NOTHING) {

@@ -26,6 +26,7 @@ typedef struct Column {
     Type type;
     uint32_t flags;
     uint32_t key_ordinal; // 1, 2, … place in the primary key; 0 = not in it
+    Slice default_text;   // its DEFAULT as the source prints the expression ("'abc'::text", "now()"); empty = none
 } Column;
 
 typedef struct Schema {

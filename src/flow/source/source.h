@@ -9,6 +9,8 @@
 #define LEAT_FLOW_SOURCE_SOURCE_H
 
 #include "core/base/err.h"
+#include "core/config/properties.h"
+#include "data/connect/program.h"
 #include "storage/journal/journal.h"
 
 typedef enum TableState { TABLE_PENDING, TABLE_SNAPSHOT, TABLE_STREAMING, TABLE_QUARANTINED } TableState;
@@ -55,6 +57,15 @@ typedef struct SourceContext {
     int slot_create_timeout_ms;
     int catalog_interval_ms;    // how often --follow looks for new and changed tables
     uint64_t journal_bytes_max; // the source pauses when more of the journal waits for the sink; 0 = never
+
+    // A connector's configuration, references resolved, for what only connectors have (Debezium's filters, snapshot
+    // modes, signals, heartbeat, …); NULL = a pipeline of `leat sync`. With it: where events go
+    // (data/connect/program.h), and that the schemas of new routes are registered before anything of theirs is
+    // appended.
+    const Properties *properties;
+    bool (*route)(void *context, const Schema *schema, ConnectRoute *route, Err *err);
+    bool (*route_event)(void *context, const Schema *schema, const Event *event, Slice *topic, uint32_t *span,
+                        Err *err);
 
     SourceMode mode;
     const char *directory; // the pipeline's

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// REST surfaces as tables: a row is a method, a path, who may, and a function. The same rows make /openapi.json, the
+// audit, and 404 and 405.
+//
+// Handlers run on the front's threads, many at once; they may wait. All they need of a request is decoded and checked
+// for its limits (body, depth of JSON, UTF-8) before they run.
+#ifndef LEAT_SURFACE_API_ROUTER_H
+#define LEAT_SURFACE_API_ROUTER_H
+
+#include "core/base/arena.h"
+#include "core/base/buf.h"
+#include "core/base/err.h"
+
+typedef enum ApiRole { ROLE_NONE, ROLE_READER, ROLE_OPERATOR, ROLE_ADMIN } ApiRole;
+
+enum { API_PARTS_MAX = 6, API_HEADERS_MAX = 4 };
+
+typedef struct ApiParameter {
+    Slice name, value;
+} ApiParameter;
+
+typedef struct ApiRequest {
+    const char *method;
+    Slice path;                 // as sent, without the query
+    Slice parts[API_PARTS_MAX]; // what the {…} of the pattern stand for, percent-decoded, UTF-8
+    const ApiParameter *query;  // decoded
+    size_t query_count;
+    const char *content_type; // "" = none
+    Slice body;
+    const char *actor; // who asks: the token's name, "anonymous" without tokens
+    ApiRole role;
+    Arena *arena; // lives as long as the request
+} ApiRequest;
+
+typedef struct ApiAnswer {
+    int status;               // 200 unless set
+    const char *content_type; // application/json unless set
+    Buf body;
+    struct {
+        const char *name, *value;
+    } headers[API_HEADERS_MAX];
+    size_t header_count;
+} ApiAnswer;
+
+typedef void (*ApiHandler)(void *context, const ApiRequest *request, ApiAnswer *answer);
+
+typedef struct ApiRoute {
+    const char *method;
+    const char *pattern; // "/connectors/{connector}/status"; a trailing slash of a request does not count
+    ApiRole role;        // the least that may
+    ApiHandler handler;
+    const char *summary;                        // for the OpenAPI page
+    const char *request_schema, *answer_schema; // JSON schemas for the OpenAPI page; NULL = none
+} ApiRoute;
+
+// One surface: its routes, and how it says errors ({"error_code":…,"message":…} with Connect's or the registry's
+// codes).
+typedef struct ApiSurface {
+    const char *name; // "Kafka Connect"
+    const ApiRoute *routes;
+    size_t route_count;
+    void *context; // given to the handlers
+    void (*error)(ApiAnswer *answer, int code, const char *message);
+    const char *content_type; // of answers; NULL = application/json
+} ApiSurface;
+
+// Absent: data NULL.
+Slice api_query(const ApiRequest *request, const char *name);
+// As Java's Boolean.parseBoolean: "true" in any case; `otherwise` when absent.
+bool api_query_bool(const ApiRequest *request, const char *name, bool otherwise);
+// {"error_code":code,"message":…}; the HTTP status is the code's first three digits.
+void api_error(ApiAnswer *answer, int code, const char *format, ...) PRINTF_LIKE(3, 4);
+void api_header(ApiAnswer *answer, const char *name, const char *value); // both outlive the answer (arena)
+// Finds the route and runs it; 404 and 405 otherwise. Trailing slashes are tolerated.
+void api_dispatch(const ApiSurface *surface, const ApiRequest *request, ApiAnswer *answer);
+
+#endif
