@@ -7,7 +7,7 @@
 //                                      referenced
 //     DATA/pipelines/FOLDER/           of a source: journal/, spool/, programs/ (the configurations that its records
 //                                      were appended under, by log position), sinks/SINK FOLDER/
-// FOLDER is the connector's name with every byte but [a-z0-9_.-] as %XX, cut with a hash behind when long.
+// FOLDER is made of the connector's name by core/config/folder.h.
 //
 // What a worker reports (JSON, MESSAGE_REPORT):
 //     {"phase":…,"trouble":…,"tables":[…],                 as status.json (report.h), plus
@@ -17,10 +17,9 @@
 #ifndef LEAT_FLOW_PIPELINE_CONNECTOR_H
 #define LEAT_FLOW_PIPELINE_CONNECTOR_H
 
+#include "core/config/folder.h"
 #include "core/config/properties.h"
 #include "flow/pipeline/pipeline.h"
-
-char *connector_folder(Arena *arena, Slice name);
 
 typedef struct ConnectorRun {
     const char *data_directory;
