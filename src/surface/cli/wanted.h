@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The connectors that files ask for: templates of Kafka Connect's JSON ({"name":…,"config":{…}}, or the configuration
+// with its name in it) and Strimzi's KafkaConnector resources (YAML, several in a file), filled as envsubst does.
+#ifndef LEAT_SURFACE_CLI_WANTED_H
+#define LEAT_SURFACE_CLI_WANTED_H
+
+#include "core/config/properties.h"
+
+typedef struct Wanted {
+    const char *path;
+    Slice name;
+    Properties config;  // without "name"
+    const char *target; // "RUNNING", "PAUSED", "STOPPED"; NULL = as it is
+} Wanted;
+
+typedef struct WantedList {
+    Wanted *at;
+    size_t count;
+} WantedList;
+
+// Reads a file, or every *.json, *.yaml and *.yml in a directory, and adds what it asks for. Variables without a value
+// are named in `missing`. ERR_OPTION names the file and what is wrong; a name that comes twice is wrong.
+CHECKED bool wanted_read(Arena *arena, const char *path, const Properties *variables, WantedList *list, Buf *missing,
+                         Err *err);
+// Of one text that is filled already; `path` is for errors, its ending tells the form.
+CHECKED bool wanted_parse(Arena *arena, const char *path, Slice text, WantedList *list, Err *err);
+
+#endif
