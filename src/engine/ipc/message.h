@@ -4,6 +4,10 @@
 // u16 type, u32 id, i64 number, then name, verb and text, each u32 size and bytes; little-endian; at most 16 MiB.
 //
 // A peer that closes the channel is gone: a child that loses its supervisor exits at once.
+//
+// A child begins with HELLO and gets START. The front gets DOCUMENT and STATE of every connector before its START, so
+// that its first answer is complete; from then on both whenever they change. A `call` worker gets START, then one ASK
+// (verb call), answers it, and ends with DONE.
 #ifndef LEAT_ENGINE_IPC_MESSAGE_H
 #define LEAT_ENGINE_IPC_MESSAGE_H
 
@@ -15,31 +19,57 @@ typedef enum MessageType {
     MESSAGE_HELLO = 1, // text: LEAT_VERSION; the supervisor ends a child of another version
     MESSAGE_READY,     // it works; number: the listeners' first port, of the front
     MESSAGE_REPORT,    // text: JSON, see flow/pipeline/connector.h; about once a second and at every change of state
-    MESSAGE_FAILED,    // verb: the error's name (err.h), number: its class, text: message and hint. Then it exits
+    MESSAGE_FAILED,    // verb: the error's name (err.h), number: its class, text: message, newline, hint. Then it exits
     MESSAGE_DONE,      // what was asked for is done (a call, a snapshot_only connector). Then it exits
     // supervisor to child
-    MESSAGE_START, // name: the connector's; verb: source, sink, sync, call, front; text: its document (JSON)
+    MESSAGE_START, // name: the connector's; verb: source, sink, sync, call, front; text: its document (JSON); of the
+                   // front: the server's options, see server_options.h
     MESSAGE_STOP,  // at a checkpoint; then DONE
     // either way
     MESSAGE_ASK,    // verb: what; name: of the connector; text: JSON
     MESSAGE_ANSWER, // to the ASK of this id; number: 0 = done, else an ErrCode; text: JSON or the error's message
     // supervisor to front
-    MESSAGE_STATE, // name: of the connector; text: {"state":…,"worker":…,"task":…,"trace":…,"restarts":…,"report":{…}}
+    MESSAGE_STATE,    // name: of the connector; text: the state, below
+    MESSAGE_DOCUMENT, // name: of the connector; text: its document (connector.h), empty = it is removed
 } MessageType;
 
+// A state:
+//     {"state":"UNASSIGNED"|"RUNNING"|"PAUSED"|"STOPPED"|"FAILED"|"RESTARTING",   of the connector
+//      "worker":"127.0.0.1:8083",          Connect's worker_id, for connector and task
+//      "task":"RUNNING"|…|null,            of task 0; null = there is none (STOPPED, not yet started)
+//      "trace":"…"|null,                   of a task or connector that failed or waits to be tried again
+//      "error":{"code":"source_auth","class":"config"}|null,   the same by name
+//      "restarts":N,                       since the connector was last started by an operator or the server
+//      "retry_in_ms":N|null, "pid":N|null, "started_ms":N|null,
+//      "runs":[{"started_ms":…,"elapsed_ms":…,"cpu_ms":…,"memory_bytes_max":…,"end":"stopped"|"done"|"signal 9"|
+//               an error's name}],         of processes that ended, newest first, eight at most
+//      "report":{…}|null}                  the worker's newest, see flow/pipeline/connector.h
+//
 // Verbs of ASK, front to supervisor:
 //     apply    a connector is created or changed: text is its document; written durably before the answer
 //     target   text: RUNNING, PAUSED or STOPPED
 //     restart  text: {"connector":true,"tasks":true}
-//     remove   its document and, of a sink, its state; journals stay
-//     call     a short-lived worker does what text says ({"do":"validate"|"offsets"|"alter"|"reset"|"resync"|…}) and
-//              its answer comes back
-//     level    text: {"logger":…,"level":…} for all processes
+//     remove   its document and, of a sink, its state; journals stay. The answer comes when its worker has ended
+//     call     a short-lived worker does what text says ({"do":"validate"|"offsets"|"alter"|"reset"|"resync"|…}, see
+//              connector.h) and its answer comes back. A connector that does not exist (validate): {"kind":…,
+//              "config":{…}} must be in text too
+//     level    text: {"logger":…,"level":…} for all processes; children get the same as an ASK with id 0, which wants
+//              no answer
+// An answer's number is an ErrCode: ERR_NOT_FOUND, no such connector; ERR_EXISTS, it works and what is asked needs it
+// stopped; ERR_OPTION, text is not understood; ERR_INTERRUPTED, the server stops; ERR_NET_BUSY, too many calls at once.
 typedef struct Message {
     MessageType type;
     uint32_t id;
     int64_t number;
     Slice name, verb, text;
 } Message;
+
+enum { MESSAGE_BYTES_MAX = 16 << 20 }; // of one message, its size field not counted
+
+// Appends its bytes. ERR_MEMORY: it is larger than MESSAGE_BYTES_MAX; then nothing is appended.
+CHECKED bool message_encode(const Message *message, Buf *out, Err *err);
+// The first message of `bytes`; its texts lie in them. *size: the bytes that it takes, 0 = it is not complete yet.
+// ERR_INTERNAL: these bytes are none; what follows cannot be read either.
+CHECKED bool message_decode(Slice bytes, Message *message, size_t *size, Err *err);
 
 #endif
