@@ -8,15 +8,13 @@
 #include "flow/pipeline/report.h"
 #include "flow/pipeline/request.h"
 #include "flow/pipeline/sink_pump.h"
+#include "flow/pipeline/source_half.h"
+#include "flow/pipeline/source_url.h"
 
 #include <fcntl.h>
 #include <limits.h>
 
-#define BACKOFF_US_MIN 250000
-#define BACKOFF_US_MAX 30000000
-#define GIVE_UP_US     (120 * 1000000LL) // of failures without progress, but with --follow
-#define STATUS_US      1000000
-#define HEALTHY_RUN_US (30 * 1000000LL) // after one, backoff starts anew
+#define STATUS_US 1000000
 
 // Of memory_limit: a quarter for the journal's two groups, an eighth for the spool's, a quarter for the sink, the rest
 // for readers, sockets and code.
@@ -25,18 +23,12 @@
 #define SINK_PART    4
 
 typedef struct Runner {
+    SourceHalf half; // first: what the source calls gets it
     const PipelineConfig *config;
     const PipelineRun *run;
     int lock;
     SinkPump *pump;
-    JournalOptions journal_options;
-    Journal *journal;
-    JournalInfo opened; // what the journal held when it was opened
-    PipelineReport report;
-    TableReport *tables; // the newest report's, copied
-    size_t table_capacity;
-    Arena names; // of those tables
-    int64_t started_us, status_at;
+    int64_t status_at;
     bool adopted; // the target was asked what it remembers
     Arena requests;
     Arena memory; // what the target remembers
@@ -54,7 +46,7 @@ static void status_write(Runner *runner, bool now) {
     runner->status_at = clock + STATUS_US;
     DEFER(buf_release) Buf text = {0};
     char path[PATH_MAX], temporary[PATH_MAX];
-    pipeline_status_json(&text, &runner->report);
+    pipeline_status_json(&text, &runner->half.report);
     snprintf(path, sizeof(path), "%s/status.json", runner->config->directory);
     if (snprintf(temporary, sizeof(temporary), "%s/status.json.tmp", runner->config->directory) >=
         (int)sizeof(temporary)) {
@@ -73,67 +65,20 @@ static void status_write(Runner *runner, bool now) {
     }
 }
 
-static void report_send(Runner *runner, bool last) {
-    runner->report.elapsed_ms = (clock_monotonic_us() - runner->started_us) / 1000;
+static void reported(SourceHalf *half, bool last) {
+    Runner *runner = (Runner *)half;
     if (runner->pump != NULL) {
         SinkPumpLook look;
         sink_pump_look(runner->pump, &look);
-        runner->report.sink = look.stats;
-        runner->report.sink_behind_bytes = look.behind_bytes;
+        runner->half.report.sink = look.stats;
+        runner->half.report.sink_behind_bytes = look.behind_bytes;
         snprintf(runner->sink_trouble, sizeof(runner->sink_trouble), "%s", look.trouble);
     }
-    runner->report.sink_trouble = runner->sink_trouble[0] != '\0' ? runner->sink_trouble : NULL;
+    runner->half.report.sink_trouble = runner->sink_trouble[0] != '\0' ? runner->sink_trouble : NULL;
     if (runner->run->report != NULL) {
-        runner->run->report(runner->run->context, &runner->report);
+        runner->run->report(runner->run->context, &runner->half.report);
     }
     status_write(runner, last);
-}
-
-static void tables_keep(Runner *runner, const SourceReport *source) {
-    if (source->table_count > runner->table_capacity) {
-        runner->table_capacity = source->table_count;
-        runner->tables = realloc(runner->tables, runner->table_capacity * sizeof(*runner->tables));
-        ASSERT(runner->tables != NULL);
-    }
-    if (source->table_count > 0) {
-        memcpy(runner->tables, source->tables, source->table_count * sizeof(*runner->tables));
-    }
-    arena_reset(&runner->names); // the source's own end with its run, and the last report is made after it
-    for (size_t i = 0; i < source->table_count; i++) {
-        TableReport *table = &runner->tables[i];
-        table->name = arena_text(&runner->names, slice_of(table->name));
-        table->reason = table->reason != NULL ? arena_text(&runner->names, slice_of(table->reason)) : NULL;
-    }
-    runner->report.tables = runner->tables;
-    runner->report.table_count = source->table_count;
-}
-
-static bool source_reported(void *context, const SourceReport *source) {
-    static const PipelinePhase PHASES[] = {[SOURCE_CONNECTING] = PIPELINE_CONNECTING,
-                                           [SOURCE_SNAPSHOTTING] = PIPELINE_SNAPSHOTTING,
-                                           [SOURCE_CATCHING_UP] = PIPELINE_CATCHING_UP,
-                                           [SOURCE_STREAMING] = PIPELINE_STREAMING};
-    Runner *runner = context;
-    PipelineReport *report = &runner->report;
-    report->phase = PHASES[source->phase];
-    report->trouble = NULL;
-    tables_keep(runner, source);
-    report->changes = source->changes;
-    report->source_lsn = source->source_lsn;
-    report->durable_lsn = source->durable_lsn;
-    report->lag_bytes =
-        source->source_lsn > source->durable_lsn ? (int64_t)(source->source_lsn - source->durable_lsn) : 0;
-    report->lag_ms = source->lag_ms;
-    report->slot_retained_bytes = source->slot_retained_bytes;
-    report->slot_safe_bytes = source->slot_safe_bytes;
-    report->dead_letters = source->dead_letters;
-    JournalInfo info;
-    journal_info(runner->journal, &info);
-    report->journal_bytes = info.end - info.begin;
-    report_send(runner, false);
-    SinkPumpLook look;
-    sink_pump_look(runner->pump, &look);
-    return !look.failed;
 }
 
 // --- what the source asks --------------------------------------------------------------------------------------
@@ -146,8 +91,8 @@ static bool acknowledged(void *context, Position *position) {
     }
     SinkPumpLook look;
     sink_pump_look(runner->pump, &look);
-    *position = runner->opened.position;
-    return position->size > 0 && look.pin >= runner->opened.end;
+    *position = runner->half.opened.position;
+    return position->size > 0 && look.pin >= runner->half.opened.end;
 }
 
 static LogPosition published(void *context) {
@@ -247,103 +192,48 @@ static bool adopt(Runner *runner, Err *err) {
     if (checkpoint.state.size > 0) {
         return data_directory_seed(config, checkpoint.state, err);
     }
-    runner->journal_options.epoch_floor = checkpoint.epoch;
-    runner->journal_options.floors = checkpoint.floors;
-    runner->journal_options.floor_count = checkpoint.floor_count;
+    runner->half.journal_options.epoch_floor = checkpoint.epoch;
+    runner->half.journal_options.floors = checkpoint.floors;
+    runner->half.journal_options.floor_count = checkpoint.floor_count;
     return true;
 }
 
-// A sink pins the journal from its creation on, also when it cannot be opened yet.
-static bool pin_ensure(const char *journal, Err *err) {
-    char path[PATH_MAX];
-    return snprintf(path, sizeof(path), "%s/pins/main", journal) >= (int)sizeof(path) || file_exists(path) ||
-           journal_pin(journal, "main", 0, err);
+static bool before_journal(SourceHalf *half, Err *err) {
+    Runner *runner = (Runner *)half;
+    return runner->adopted || adopt(runner, err);
 }
 
-static bool attempt(Runner *runner, Err *err) {
+static bool pump_start(Runner *runner, Err *err) {
     const PipelineConfig *config = runner->config;
-    char path[PATH_MAX];
-    if (!runner->adopted) {
-        TRY(adopt(runner, err));
-    }
-    snprintf(path, sizeof(path), "%s/journal", config->directory);
-    TRY(journal_open(path, &runner->journal_options, &runner->journal, err));
-    journal_info(runner->journal, &runner->opened);
-    bool ok = runner->pump != NULL || pin_ensure(path, err);
-    ok = ok && (runner->pump != NULL || sink_pump_start(config, runner->adopted, &runner->pump, err));
-    if (ok) {
-        SourceContext context;
-        source_context(config, &context);
-        context.mode = runner->run->mode;
-        context.journal = runner->journal;
-        context.spool_options = runner->journal_options;
-        context.spool_options.floor_count = 0;
-        context.spool_options.memory_bytes_max = (size_t)config->options.memory_limit / SPOOL_PART;
-        context.stop = runner->run->stop;
-        context.acknowledged = strcmp(config->options.ack_policy, "sink") == 0 ? acknowledged : NULL;
-        context.published = published;
-        context.resync_wanted = resync_wanted;
-        context.resync_taken = resync_taken;
-        context.report = source_reported;
-        context.context = runner;
-        ok = config->source->run(&context, err);
-    }
-    journal_close(runner->journal);
-    runner->journal = NULL;
-    return ok;
+    SinkPumpSpec spec = {.sink = config->sink, .pin = "main", .flush = true};
+    char state_directory[PATH_MAX];
+    pipeline_sink_context(config, state_directory, &spec.context);
+    spec.journal = arena_printf(&runner->memory, "%s/journal", config->directory);
+    spec.context.state_directory = arena_printf(&runner->memory, "%s", state_directory);
+    spec.context.database = source_url_database(&runner->memory, config->source_url);
+    spec.context.compared = runner->adopted;
+    TRY(sink_pump_pin(&spec, err));
+    return sink_pump_start(&spec, &runner->pump, err);
 }
 
-// Waits, reporting why; false when the pipeline is to stop.
-static bool backoff(Runner *runner, int64_t wait_us, const Err *err) {
-    runner->report.phase = PIPELINE_WAITING;
-    runner->report.trouble = err->message;
-    int64_t until = clock_monotonic_us() + wait_us;
-    while (clock_monotonic_us() < until && !*runner->run->stop) {
-        SinkPumpLook look = {0};
-        if (runner->pump != NULL) {
-            sink_pump_look(runner->pump, &look);
-        }
-        if (look.failed) {
-            break;
-        }
-        report_send(runner, false);
-        clock_sleep_us(100000);
-    }
-    runner->report.trouble = NULL;
-    return !*runner->run->stop;
+static bool begin(SourceHalf *half, SourceContext *context, Err *err) {
+    Runner *runner = (Runner *)half;
+    TRY(runner->pump != NULL || pump_start(runner, err));
+    source_context(runner->config, context);
+    context->acknowledged = strcmp(runner->config->options.ack_policy, "sink") == 0 ? acknowledged : NULL;
+    context->published = published;
+    context->resync_wanted = resync_wanted;
+    context->resync_taken = resync_taken;
+    return true;
 }
 
-static bool attempts(Runner *runner, Err *err) {
-    int64_t backoff_us = BACKOFF_US_MIN, failing_since = 0;
-    for (;;) {
-        int64_t began = clock_monotonic_us();
-        runner->report.phase = PIPELINE_CONNECTING;
-        if (attempt(runner, err)) {
-            return true;
-        }
-        int64_t now = clock_monotonic_us();
-        if (*runner->run->stop && err_class(err->code) == ERR_CLASS_TRANSIENT) {
-            err_clear(err); // asked to stop while the source was away: all that is durable stays
-            return true;
-        }
-        if (now - began > HEALTHY_RUN_US || failing_since == 0) {
-            failing_since = now;
-            backoff_us = BACKOFF_US_MIN;
-        }
-        bool give_up = runner->run->mode != SOURCE_FOLLOW && now - failing_since > GIVE_UP_US;
-        if (err_class(err->code) != ERR_CLASS_TRANSIENT || err->code == ERR_INTERRUPTED || give_up) {
-            return err_frame(err, __FILE__, __LINE__);
-        }
-        log_warn(LOG_PIPELINE, "trying again", LOG_TEXT("error", err_name(err->code)), LOG_TEXT("reason", err->message),
-                 LOG_TEXT("hint", err->hint), LOG_INT("in_ms", backoff_us / 1000));
-        int64_t jitter = now % (backoff_us / 4);
-        if (!backoff(runner, backoff_us + jitter, err)) {
-            err_clear(err);
-            return true;
-        }
-        err_clear(err);
-        backoff_us = MIN(backoff_us * 2, BACKOFF_US_MAX);
+static bool sink_failed(const SourceHalf *half) {
+    const Runner *runner = (const Runner *)half;
+    SinkPumpLook look = {0};
+    if (runner->pump != NULL) {
+        sink_pump_look(runner->pump, &look);
     }
+    return look.failed;
 }
 
 static bool runner_run(Runner *runner, Err *err) {
@@ -355,44 +245,51 @@ static bool runner_run(Runner *runner, Err *err) {
         return err_prefix(err, "pipeline %s", config->name);
     }
     const PipelineOptions *options = &config->options;
-    runner->journal_options = (JournalOptions){.segment_bytes_max = (size_t)options->journal_segment_bytes,
-                                               .memory_bytes_max = (size_t)options->memory_limit / JOURNAL_PART,
-                                               .retention_bytes = (uint64_t)options->journal_retention_bytes,
-                                               .retention_ms = (uint64_t)options->journal_retention_ms};
-    bool ok = attempts(runner, err);
-    runner->report.phase = PIPELINE_FLUSHING;
-    report_send(runner, false);
+    runner->half.journal_options = (JournalOptions){.segment_bytes_max = (size_t)options->journal_segment_bytes,
+                                                    .memory_bytes_max = (size_t)options->memory_limit / JOURNAL_PART,
+                                                    .retention_bytes = (uint64_t)options->journal_retention_bytes,
+                                                    .retention_ms = (uint64_t)options->journal_retention_ms};
+    runner->half.spool_bytes_max = (size_t)options->memory_limit / SPOOL_PART;
+    bool ok = source_half_run(&runner->half, err);
+    runner->half.report.phase = PIPELINE_FLUSHING;
+    source_half_report(&runner->half, false);
     if (runner->pump != NULL) {
         Err flush[1] = {{0}};
-        bool flushed = sink_pump_finish(runner->pump, &runner->report.sink, flush);
+        bool flushed = sink_pump_finish(runner->pump, &runner->half.report.sink, flush);
         runner->pump = NULL;
         if (!flushed && (ok || err->code == ERR_INTERRUPTED)) {
             *err = *flush;
             ok = false;
         }
-        runner->report.sink_behind_bytes = 0;
+        runner->half.report.sink_behind_bytes = 0;
         runner->sink_trouble[0] = '\0';
     }
-    runner->report.phase = PIPELINE_DONE;
-    report_send(runner, true);
+    runner->half.report.phase = PIPELINE_DONE;
+    source_half_report(&runner->half, true);
     return ok;
 }
 
 bool pipeline_run(const PipelineConfig *config, const PipelineRun *run, PipelineReport *last, Err *err) {
-    Runner runner = {.config = config, .run = run, .lock = -1, .started_us = clock_monotonic_us()};
-    runner.report = (PipelineReport){.lag_ms = -1, .slot_retained_bytes = -1, .slot_safe_bytes = -1};
+    Runner runner = {.config = config, .run = run, .lock = -1};
+    runner.half = (SourceHalf){.source = config->source,
+                               .directory = config->directory,
+                               .mode = run->mode,
+                               .stop = run->stop,
+                               .before = before_journal,
+                               .begin = begin,
+                               .failed = sink_failed,
+                               .reported = reported};
+    source_half_init(&runner.half);
     arena_init(&runner.requests, "run", 0);
-    arena_init(&runner.names, "run", 0);
     arena_init(&runner.memory, "run", 0);
     bool ok = runner_run(&runner, err);
-    *last = runner.report;
+    *last = runner.half.report;
     last->tables = NULL;
     last->table_count = 0;
     last->sink_trouble = NULL;
     file_close(&runner.lock);
-    free(runner.tables);
     arena_release(&runner.requests);
-    arena_release(&runner.names);
+    source_half_release(&runner.half);
     arena_release(&runner.memory);
     return ok;
 }

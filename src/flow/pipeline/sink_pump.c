@@ -4,7 +4,6 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
-#include "flow/pipeline/source_url.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -24,10 +23,7 @@ typedef struct KeptCut {
 } KeptCut;
 
 struct SinkPump {
-    const PipelineConfig *config;
-    bool compared;
-    char journal[PATH_MAX];
-    char state_directory[PATH_MAX];
+    SinkPumpSpec spec;
     pthread_t thread;
     _Atomic bool finishing;
 
@@ -99,7 +95,7 @@ static bool progress(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err
     pthread_mutex_unlock(&pump->mutex);
     if (moved) {
         trouble_set(pump, "");
-        TRY(journal_pin(pump->journal, "main", pin, err));
+        TRY(journal_pin(pump->spec.journal, pump->spec.pin, pin, err));
         pump->pinned = pin;
         pump->has_pin = true;
     }
@@ -125,16 +121,24 @@ static bool idle(SinkPump *pump, Sink *sink, JournalReader *reader, bool last_lo
 }
 
 static bool entries_pump(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err) {
+    const SinkPumpSpec *spec = &pump->spec;
     int64_t progress_at = 0;
     for (bool done = false; !done;) {
         // Read before the look at the journal: what was durable when the run ended is then seen.
         bool finishing = pump->finishing;
+        if (finishing && !spec->flush) {
+            return true; // what is under way is read again by the next run
+        }
         JournalEntry entry;
         TRY(journal_reader_next(reader, &entry, err));
         if (entry.kind == JOURNAL_END) {
             TRY(idle(pump, sink, reader, finishing, &done, err));
             continue;
         }
+        if (entry.kind == JOURNAL_EVENT && spec->wants != NULL && !spec->wants(spec->owner, &entry)) {
+            continue;
+        }
+        TRY(entry.kind != JOURNAL_CUT || spec->cut == NULL || spec->cut(spec->owner, err));
         TRY(sink_take(sink, &entry, err));
         if (entry.kind == JOURNAL_CUT) {
             cut_keep(pump, &entry);
@@ -148,19 +152,12 @@ static bool entries_pump(SinkPump *pump, Sink *sink, JournalReader *reader, Err 
     return true;
 }
 
-static bool attempt(SinkPump *pump, Err *err) {
-    const PipelineConfig *config = pump->config;
-    SinkContext context;
-    pipeline_sink_context(config, pump->state_directory, &context);
-    context.compared = pump->compared;
-    DEFER(arena_release) Arena names = {.name = "names"};
-    context.database = source_url_database(&names, config->source_url);
+static bool attempt_open(SinkPump *pump, SinkContext *context, Err *err) {
     Sink *sink = NULL;
     JournalReader *reader = NULL;
-    TRY(file_make_directories(pump->state_directory, err));
-    TRY(sink_open(config->sink, &context, &sink, err));
-    bool ok = journal_reader_open(pump->journal, sink_start(sink), READER_BYTES, &reader, err) &&
-              (!context.complete || journal_reader_keep_state(reader, err));
+    TRY(sink_open(pump->spec.sink, context, &sink, err));
+    bool ok = journal_reader_open(pump->spec.journal, sink_start(sink), READER_BYTES, &reader, err) &&
+              (!context->complete || journal_reader_keep_state(reader, err));
     if (ok) {
         pthread_mutex_lock(&pump->mutex);
         pump->reader = reader;
@@ -173,6 +170,17 @@ static bool attempt(SinkPump *pump, Err *err) {
     }
     journal_reader_close(reader);
     sink_close(sink);
+    return ok;
+}
+
+static bool attempt(SinkPump *pump, Err *err) {
+    const SinkPumpSpec *spec = &pump->spec;
+    SinkContext context = spec->context;
+    TRY(file_make_directories(context.state_directory, err));
+    bool ok = (spec->begin == NULL || spec->begin(spec->owner, &context, err)) && attempt_open(pump, &context, err);
+    if (spec->end != NULL) {
+        spec->end(spec->owner);
+    }
     return ok;
 }
 
@@ -209,12 +217,16 @@ static void *pump_thread(void *context) {
 
 // --- life ------------------------------------------------------------------------------------------------------
 
-bool sink_pump_start(const PipelineConfig *config, bool compared, SinkPump **pump, Err *err) {
+bool sink_pump_pin(const SinkPumpSpec *spec, Err *err) {
+    char path[PATH_MAX];
+    return snprintf(path, sizeof(path), "%s/pins/%s", spec->journal, spec->pin) >= (int)sizeof(path) ||
+           file_exists(path) || journal_pin(spec->journal, spec->pin, 0, err);
+}
+
+bool sink_pump_start(const SinkPumpSpec *spec, SinkPump **pump, Err *err) {
     SinkPump *started = calloc(1, sizeof(*started));
     ASSERT(started != NULL);
-    started->config = config;
-    started->compared = compared;
-    snprintf(started->journal, sizeof(started->journal), "%s/journal", config->directory);
+    started->spec = *spec;
     pthread_mutex_init(&started->mutex, NULL);
     int failed = pthread_create(&started->thread, NULL, pump_thread, started);
     if (failed != 0) {

@@ -8,6 +8,21 @@
 
 typedef struct SinkPump SinkPump;
 
+// What it works with lives as long as the pump.
+typedef struct SinkPumpSpec {
+    const SinkDriver *sink;
+    SinkContext context;
+    const char *journal; // its directory
+    const char *pin;     // the pin's name in it
+    bool flush;          // what there is when the run ends is published, else only what is due
+    // Of connectors; all but `owner` may be NULL.
+    bool (*begin)(void *owner, SinkContext *context, Err *err); // before each attempt: what is found out anew
+    void (*end)(void *owner);                                   // after one that has begun, whatever came of it
+    bool (*wants)(void *owner, const JournalEntry *entry);      // events that are not for the sink are left out
+    bool (*cut)(void *owner, Err *err);                         // before a cut is given to the sink
+    void *owner;
+} SinkPumpSpec;
+
 typedef struct SinkPumpLook {
     SinkStats stats;
     uint64_t behind_bytes;
@@ -16,13 +31,15 @@ typedef struct SinkPumpLook {
     char trouble[512]; // what the sink cannot get past for now; "" = nothing
 } SinkPumpLook;
 
-// The journal must have been opened once, so that its directory is there. `compared`: see SinkContext.
-CHECKED bool sink_pump_start(const PipelineConfig *config, bool compared, SinkPump **pump, Err *err);
+// A sink pins the journal from its creation on, also when it cannot be opened yet.
+CHECKED bool sink_pump_pin(const SinkPumpSpec *spec, Err *err);
+// The journal must have been opened once, so that its directory is there.
+CHECKED bool sink_pump_start(const SinkPumpSpec *spec, SinkPump **pump, Err *err);
 void sink_pump_look(SinkPump *pump, SinkPumpLook *look);
 // The newest position whose cut, and everything before it, is published. False when there is none yet.
 bool sink_pump_published(SinkPump *pump, Position *position);
-// Ends the thread, after everything durable in the journal is published. False: err says why that could not be. `pump`
-// is freed either way.
+// Ends the thread, with `flush` after everything durable in the journal is published. False: err says why that could
+// not be. `pump` is freed either way.
 CHECKED bool sink_pump_finish(SinkPump *pump, SinkStats *stats, Err *err);
 
 #endif
