@@ -41,7 +41,7 @@ typedef struct Command {
     bool (*run)(Cli *cli, Err *err);
 } Command;
 
-enum { CLI_FLAGS_MAX = 32, CLI_ARGUMENTS_MAX = 4, CLI_SETS_MAX = 64 };
+enum { CLI_FLAGS_MAX = 32, CLI_ARGUMENTS_MAX = 256, CLI_SETS_MAX = 64 };
 
 struct Cli {
     const Command *command;
@@ -85,6 +85,11 @@ CHECKED bool sink_reset_command(Cli *cli, Err *err);
 CHECKED bool topic_list_command(Cli *cli, Err *err);
 CHECKED bool topic_read_command(Cli *cli, Err *err);
 CHECKED bool journal_check_command(Cli *cli, Err *err);
+CHECKED bool connector_command(Cli *cli, Err *err); // connector.c: every verb
+CHECKED bool apply_command(Cli *cli, Err *err);     // apply.c
+CHECKED bool diff_command(Cli *cli, Err *err);
+CHECKED bool export_command(Cli *cli, Err *err);
+CHECKED bool signal_table_command(Cli *cli, Err *err);
 CHECKED bool generate_command(Cli *cli, Err *err); // generate.c
 CHECKED bool help_command(Cli *cli, Err *err);
 CHECKED bool version_command(Cli *cli, Err *err);

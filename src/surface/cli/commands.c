@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands, as rows.
 #include "surface/cli/command.h"
+#include "surface/cli/rest.h"
 
 static const Flag SYNC_FLAGS[] = {
     {"tables", "PATTERN,…", "tables", "tables to carry: orders, sales.*; default all"},
@@ -70,6 +71,55 @@ static const Flag GENERATE_FLAGS[] = {
     {"seed", "N", "seed", "the same seed gives the same rows and changes; default 1"},
     {"migrations", "N", "migrations", "columns to add in the course of the traffic"},
 };
+static const Flag CONNECTOR_FLAGS[] = {
+    REST_FLAGS,
+    {"output", "FORM", NULL, "text or json; default text"},
+};
+static const Flag CONNECTOR_FILE_FLAGS[] = {
+    REST_FLAGS,
+    {"output", "FORM", NULL, "text or json; default text"},
+    {"env-file", "FILE", NULL, "NAME=VALUE lines for ${NAME} in the file, before the environment's"},
+};
+static const Flag CONNECTOR_RESTART_FLAGS[] = {
+    REST_FLAGS,
+    {"output", "FORM", NULL, "text or json; default text"},
+    {"only-failed", NULL, NULL, "leave what runs alone"},
+};
+static const Flag CONNECTOR_DELETE_FLAGS[] = {
+    REST_FLAGS,
+    {"output", "FORM", NULL, "text or json; default text"},
+    {"yes", NULL, NULL, "do not ask"},
+};
+static const Flag CONNECTOR_OFFSETS_FLAGS[] = {
+    REST_FLAGS,
+    {"output", "FORM", NULL, "text or json; default text"},
+    {"set-from", "FILE", NULL, "set the offsets that the file holds, as Connect's PATCH takes them"},
+    {"reset", NULL, NULL, "forget them; the connector must be stopped"},
+};
+static const Flag APPLY_FLAGS[] = {
+    REST_FLAGS,
+    {"env-file", "FILE", NULL, "NAME=VALUE lines for ${NAME} in the files, before the environment's"},
+    {"prune", NULL, NULL, "remove connectors that no file asks for"},
+    {"dry-run", NULL, NULL, "say what would be done, change nothing"},
+};
+static const char APPLY_DETAILS[] = "FILE is Kafka Connect's JSON ({\"name\", \"config\"}), a Strimzi KafkaConnector "
+                                    "(YAML), or a directory of them. $NAME "
+                                    "and\n${NAME} are filled in as envsubst does; ${env:NAME} and ${file:/path} stay "
+                                    "references, resolved by the server.";
+static const Flag DIFF_FLAGS[] = {
+    REST_FLAGS,
+    {"env-file", "FILE", NULL, "NAME=VALUE lines for ${NAME} in the files, before the environment's"},
+};
+static const Flag EXPORT_FLAGS[] = {
+    REST_FLAGS,
+    {"force", NULL, NULL, "write over files that are there"},
+};
+static const Flag SIGNAL_TABLE_FLAGS[] = {
+    {"env-file", "FILE", NULL, "POSTGRESQL_HOST, _PORT, _USER, _PASSWORD, _DATABASE (one or several, with commas)"},
+    {"databases", "NAME,…", NULL, "in place of POSTGRESQL_DATABASE"},
+    {"table", "TABLE", NULL, "its name; default public.debezium_signal"},
+    {"grant", "ROLE,…", NULL, "who may ask for snapshots"},
+};
 static const Flag HELP_FLAGS[] = {
     {"markdown", NULL, NULL, "as the pages of docs/reference have it"},
 };
@@ -94,6 +144,39 @@ const Command COMMANDS[] = {
      topic_read_command},
     {"journal check", "NAME", 1, 1, "Read every frame of a journal and verify it", "Exit code 1: defects found.", NULL,
      0, false, journal_check_command},
+    {"connector list", "", 0, 0, "The connectors of a running server", NULL, FLAGS(CONNECTOR_FLAGS), false,
+     connector_command},
+    {"connector create", "FILE", 1, 1, "Create what a file asks for", NULL, FLAGS(CONNECTOR_FILE_FLAGS), false,
+     connector_command},
+    {"connector show", "NAME", 1, 1, "State, trouble and configuration of one", NULL, FLAGS(CONNECTOR_FLAGS), false,
+     connector_command},
+    {"connector config", "NAME [FILE]", 1, 2, "Its configuration, or a new one for it", NULL,
+     FLAGS(CONNECTOR_FILE_FLAGS), false, connector_command},
+    {"connector validate", "FILE", 1, 1, "Check a configuration, connections included",
+     "Exit code 2: it has errors. Nothing is changed.", FLAGS(CONNECTOR_FILE_FLAGS), false, connector_command},
+    {"connector pause", "NAME", 1, 1, "Let it rest, ready to go on", NULL, FLAGS(CONNECTOR_FLAGS), false,
+     connector_command},
+    {"connector resume", "NAME", 1, 1, "Let it go on", NULL, FLAGS(CONNECTOR_FLAGS), false, connector_command},
+    {"connector stop", "NAME", 1, 1, "Let it rest without tasks: offsets may be changed then", NULL,
+     FLAGS(CONNECTOR_FLAGS), false, connector_command},
+    {"connector restart", "NAME", 1, 1, "Begin anew, with its tasks", NULL, FLAGS(CONNECTOR_RESTART_FLAGS), false,
+     connector_command},
+    {"connector delete", "NAME", 1, 1, "Remove it; its offsets and journal stay", NULL, FLAGS(CONNECTOR_DELETE_FLAGS),
+     false, connector_command},
+    {"connector offsets", "NAME", 1, 1, "How far it is, and how to change that", NULL, FLAGS(CONNECTOR_OFFSETS_FLAGS),
+     false, connector_command},
+    {"connector topics", "NAME", 1, 1, "The topics that it writes or reads", NULL, FLAGS(CONNECTOR_FLAGS), false,
+     connector_command},
+    {"apply", "FILE…", 1, CLI_ARGUMENTS_MAX, "Make a server's connectors what files ask for", APPLY_DETAILS,
+     FLAGS(APPLY_FLAGS), false, apply_command},
+    {"diff", "FILE…", 1, CLI_ARGUMENTS_MAX, "What apply would change",
+     "Exit code 0: nothing; 2: something, or a connector that no file asks for.", FLAGS(DIFF_FLAGS), false,
+     diff_command},
+    {"export", "[DIRECTORY]", 0, 1, "A server's connectors as files, secrets masked", NULL, FLAGS(EXPORT_FLAGS), false,
+     export_command},
+    {"signal-table create", "[SOURCE…]", 0, CLI_ARGUMENTS_MAX, "The table through which snapshots are asked for",
+     "In each database: a table (id, type, data), for signal.data.collection. One that is there stays as it is.",
+     FLAGS(SIGNAL_TABLE_FLAGS), false, signal_table_command},
     {"generate", "storefront", 1, 1, "Fill a database with a web shop and keep it busy",
      "It lives in a schema of its own, \"shop\". The same command again goes on with the traffic.",
      FLAGS(GENERATE_FLAGS), false, generate_command},

@@ -24,5 +24,7 @@ CHECKED bool wanted_read(Arena *arena, const char *path, const Properties *varia
                          Err *err);
 // Of one text that is filled already; `path` is for errors, its ending tells the form.
 CHECKED bool wanted_parse(Arena *arena, const char *path, Slice text, WantedList *list, Err *err);
+// {"name":…,"config":{…},"initial_state":…}, what creates it.
+void wanted_body(const Wanted *wanted, Buf *body);
 
 #endif
