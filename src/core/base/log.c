@@ -16,10 +16,24 @@ static void (*log_write)(void *context, Slice line);
 static void *log_write_context;
 
 static const char *const LEVEL_NAMES[] = {"debug", "info", "warn", "error", "silent"};
-static const char *const AREA_NAMES[] = {"cli", "source", "journal", "sink", "pipeline"};
+static const char *const AREA_NAMES[] = {"cli", "source", "journal", "sink", "pipeline", "server", "api"};
+static struct {
+    char name[32], value[200];
+    size_t value_size;
+} stamp_field;
 
 void log_level_set(LogLevel level) {
     log_level = (int)level;
+}
+
+void log_stamp_set(const char *name, Slice value) {
+    snprintf(stamp_field.name, sizeof(stamp_field.name), "%s", name);
+    stamp_field.value_size = MIN(value.size, sizeof(stamp_field.value));
+    memcpy(stamp_field.value, value.data, stamp_field.value_size);
+}
+
+static LogField stamp_as_field(void) {
+    return LOG_SLICE(stamp_field.name, ((Slice){(const uint8_t *)stamp_field.value, stamp_field.value_size}));
 }
 
 void log_sink_set(void (*write)(void *context, Slice line), void *context) {
@@ -52,6 +66,13 @@ static void field_value(Buf *line, const LogField *field, bool json) {
     }
 }
 
+static void field_json(Buf *line, const LogField *field) {
+    buf_u8(line, ',');
+    json_quote(line, slice_of(field->name));
+    buf_u8(line, ':');
+    field_value(line, field, true);
+}
+
 static void line_json(Buf *line, LogLevel level, LogArea area, const char *message, const LogField *fields) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -62,11 +83,12 @@ static void line_json(Buf *line, LogLevel level, LogArea area, const char *messa
     buf_printf(line, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"area\":\"%s\",\"message\":", stamp,
                (int)(now.tv_nsec / 1000000), LEVEL_NAMES[level], AREA_NAMES[area]);
     json_quote(line, slice_of(message));
+    if (stamp_field.name[0] != '\0') {
+        LogField stamped = stamp_as_field();
+        field_json(line, &stamped);
+    }
     for (const LogField *field = fields; field->kind != LOG_KIND_END; field++) {
-        buf_u8(line, ',');
-        json_quote(line, slice_of(field->name));
-        buf_u8(line, ':');
-        field_value(line, field, true);
+        field_json(line, field);
     }
     buf_text(line, "}\n");
 }
@@ -74,6 +96,11 @@ static void line_json(Buf *line, LogLevel level, LogArea area, const char *messa
 static void line_text(Buf *line, LogLevel level, const char *message, const LogField *fields) {
     buf_text(line, level >= LOG_WARN ? LEVEL_NAMES[level] : "leat");
     buf_text(line, ": ");
+    if (stamp_field.name[0] != '\0') {
+        LogField stamped = stamp_as_field();
+        field_value(line, &stamped, false);
+        buf_text(line, ": ");
+    }
     buf_text(line, message);
     for (const LogField *field = fields; field->kind != LOG_KIND_END; field++) {
         buf_printf(line, "  %s=", field->name);

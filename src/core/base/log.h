@@ -12,7 +12,7 @@
 #include "core/base/err.h"
 
 typedef enum LogLevel { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_SILENT } LogLevel;
-typedef enum LogArea { LOG_CLI, LOG_SOURCE, LOG_JOURNAL, LOG_SINK, LOG_PIPELINE } LogArea;
+typedef enum LogArea { LOG_CLI, LOG_SOURCE, LOG_JOURNAL, LOG_SINK, LOG_PIPELINE, LOG_SERVER, LOG_API } LogArea;
 
 typedef enum LogKind { LOG_KIND_END, LOG_KIND_TEXT, LOG_KIND_INT, LOG_KIND_UINT, LOG_KIND_LSN } LogKind;
 typedef struct LogField {
@@ -29,6 +29,9 @@ typedef struct LogField {
 #define LOG_LSN(field, value)   ((LogField){LOG_KIND_LSN, (field), {NULL, 0}, (uint64_t)(value)})
 
 void log_level_set(LogLevel level);
+// A field of every line from now on, such as the connector that a worker works for; both texts are copied, cut at 200
+// bytes. Set once, before there are threads.
+void log_stamp_set(const char *name, Slice value);
 // Where lines go instead of stderr (a progress display that must not be torn); NULL: back to stderr.
 void log_sink_set(void (*write)(void *context, Slice line), void *context);
 void log_fields(LogLevel level, LogArea area, const char *message, const LogField *fields);

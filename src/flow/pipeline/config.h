@@ -10,12 +10,10 @@
 #define LEAT_FLOW_PIPELINE_CONFIG_H
 
 #include "core/base/buf.h"
+#include "core/config/data_directory.h"
 #include "flow/pipeline/pipeline.h"
 
-enum { CONFIG_FORMAT = 1, DATA_FORMAT = 1 };
-#define DATA_FORMAT_TEXT "leat data directory, format " // and the number: DATA/FORMAT
-// *present = there is a FORMAT file. ERR_FORMAT_NEWER when it is not for this leat.
-CHECKED bool pipeline_data_check(const char *data_directory, Arena *arena, bool *present, Err *err);
+enum { CONFIG_FORMAT = 1 };
 
 // A new one with every default: name, directory, drivers and options. ERR_OPTION for a bad name, source or sink.
 CHECKED bool pipeline_config_init(PipelineConfig *config, const char *data_directory, const char *name,

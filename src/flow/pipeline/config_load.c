@@ -9,29 +9,6 @@
 
 enum { CONFIG_BYTES_MAX = 1 << 20 };
 
-bool pipeline_data_check(const char *data_directory, Arena *arena, bool *present, Err *err) {
-    const char *path = arena_printf(arena, "%s/FORMAT", data_directory);
-    Slice bytes;
-    *present = file_exists(path);
-    if (!*present) {
-        return true;
-    }
-    TRY(file_read_all(path, 4096, arena, &bytes, err));
-    size_t lead = sizeof(DATA_FORMAT_TEXT) - 1;
-    long format = bytes.size > lead && memcmp(bytes.data, DATA_FORMAT_TEXT, lead) == 0
-                      ? strtol((const char *)bytes.data + lead, NULL, 10)
-                      : 0;
-    if (format < 1) {
-        FAIL(err, ERR_STATE_CORRUPT, "%s does not say the data directory's format", path);
-        return err_hint(err, "if this is leat's data directory, write \"%s%d\" into it", DATA_FORMAT_TEXT, DATA_FORMAT);
-    }
-    if (format > DATA_FORMAT) {
-        FAIL(err, ERR_FORMAT_NEWER, "%s: format %ld; this leat knows up to %d", data_directory, format, DATA_FORMAT);
-        return err_hint(err, "use the leat that wrote it, or a newer one");
-    }
-    return true;
-}
-
 static bool not_found(const char *data_directory, const char *name, Arena *arena, Err *err) {
     DEFER(buf_release) Buf list = {0};
     const char **names;
@@ -94,7 +71,7 @@ bool pipeline_config_load(const char *data_directory, const char *name, const Pi
                           PipelineConfig *config, Err *err) {
     bool present;
     Slice bytes;
-    TRY(pipeline_data_check(data_directory, arena, &present, err));
+    TRY(data_directory_check(data_directory, arena, &present, err));
     if (!pipeline_exists(data_directory, name, arena)) {
         return not_found(data_directory, name, arena, err);
     }

@@ -7,16 +7,6 @@
 #include "core/sys/file.h"
 #include "flow/pipeline/source_url.h"
 
-static bool format_write(const char *data_directory, Arena *arena, Err *err) {
-    bool present;
-    TRY(pipeline_data_check(data_directory, arena, &present, err));
-    if (present) {
-        return true;
-    }
-    const char *text = arena_printf(arena, "%s%d\n", DATA_FORMAT_TEXT, DATA_FORMAT);
-    return file_replace(arena_printf(arena, "%s/FORMAT", data_directory), slice_of(text), err);
-}
-
 typedef struct OptionsOut {
     Buf *buf;
     const PipelineConfig *config;
@@ -94,7 +84,7 @@ static bool save(const PipelineConfig *config, Arena *arena, Err *err) {
     size_t root = strlen(config->directory) - strlen(config->name) - strlen("/pipelines/");
     const char *data_directory = arena_printf(arena, "%.*s", (int)root, config->directory);
     TRY(file_make_directories(config->directory, err));
-    TRY(format_write(data_directory, arena, err));
+    TRY(data_directory_ensure(data_directory, arena, err));
     config_json(config, arena, &buf);
     return file_replace(arena_printf(arena, "%s/config.json", config->directory), buf_slice(&buf), err);
 }

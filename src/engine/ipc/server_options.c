@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/ipc/server_options.h"
+
+#include "core/base/json.h"
+#include "core/config/properties.h"
+
+#define DATA_DIRECTORY "data.directory"
+
+#define AT(field) offsetof(ServerOptions, field)
+static const OptionSpec SERVER_SPECS[] = {
+    {"listen.connect", OPTION_TEXT, 0, AT(listen_connect), "127.0.0.1:8083", 0, 0, NULL,
+     "HOST:PORT of the Kafka Connect API; empty = not served."},
+    {"listen.registry", OPTION_TEXT, 0, AT(listen_registry), "127.0.0.1:8081", 0, 0, NULL,
+     "HOST:PORT of the schema registry; empty = not served."},
+    {"listen.metrics", OPTION_TEXT, 0, AT(listen_metrics), "127.0.0.1:9464", 0, 0, NULL,
+     "HOST:PORT of /metrics and /health; empty = not served."},
+    {"auth.token.file", OPTION_TEXT, 0, AT(token_file), "", 0, 0, NULL,
+     "File of the tokens and passwords that callers must show; empty = nobody is asked."},
+    {"tls.certificate", OPTION_TEXT, 0, AT(tls_certificate), "", 0, 0, NULL,
+     "PEM file of the listeners' certificate chain; empty = plain HTTP."},
+    {"tls.key", OPTION_TEXT, 0, AT(tls_key), "", 0, 0, NULL, "PEM file of the certificate's private key."},
+    {"insecure", OPTION_BOOL, 0, AT(insecure), "false", 0, 0, NULL,
+     "Listen beyond loopback although no auth.token.file is given. LEAT_INSECURE=1 says the same."},
+    {"connectors.dir", OPTION_TEXT, 0, AT(connectors_directory), "", 0, 0, NULL,
+     "Directory of connector files that is watched: what is in it, and only that, runs; empty = none."},
+    {"worker.memory.max", OPTION_BYTES, 0, AT(worker_memory_max), "2GiB", 64 << 20, INT64_C(1) << 50, NULL,
+     "Bytes that one worker process may allocate before it is ended and started again."},
+    {"restart.backoff.min", OPTION_DURATION, 0, AT(restart_backoff_min_ms), "500ms", 1, 3600000, NULL,
+     "Wait before the first restart of a worker that failed; it doubles with each further failure."},
+    {"restart.backoff.max", OPTION_DURATION, 0, AT(restart_backoff_max_ms), "1m", 1, 86400000, NULL,
+     "Longest wait between restarts."},
+    {"restart.crashes.max", OPTION_INT, 0, AT(restart_crashes_max), "5", 0, 1000, NULL,
+     "Restarts after crashes and internal errors in a row before the task is FAILED as a crash loop."},
+    {"restart.healthy.time", OPTION_DURATION, 0, AT(restart_healthy_ms), "1m", 1, 86400000, NULL,
+     "A run of this length ends the row: waits and counts begin anew."},
+    {"stop.timeout", OPTION_DURATION, 0, AT(stop_timeout_ms), "30s", 100, 3600000, NULL,
+     "How long a worker may take to stop at a checkpoint before it is ended by signals."},
+    {"call.timeout", OPTION_DURATION, 0, AT(call_timeout_ms), "90s", 1000, 3600000, NULL,
+     "How long a connection test, an offset change or the like may take."},
+};
+#undef AT
+const OptionTable SERVER_OPTIONS = {"Server", SERVER_SPECS, ARRAY_LEN(SERVER_SPECS)};
+
+void server_options_json(Buf *out, const char *data_directory, const ServerOptions *options) {
+    DEFER(buf_release) Buf value = {0};
+    buf_u8(out, '{');
+    json_field_text(out, DATA_DIRECTORY, data_directory);
+    for (size_t i = 0; i < SERVER_OPTIONS.count; i++) {
+        const OptionSpec *spec = &SERVER_OPTIONS.specs[i];
+        buf_reset(&value);
+        option_print(spec, options, &value);
+        json_key(out, spec->name);
+        json_quote(out, buf_slice(&value));
+    }
+    buf_u8(out, '}');
+}
+
+bool server_options_parse(Slice json, Arena *arena, ServerOptions *options, const char **data_directory, Err *err) {
+    Properties all;
+    TRY(properties_parse(arena, json, &all, err));
+    option_defaults(&SERVER_OPTIONS, options);
+    *data_directory = properties_text(arena, &all, DATA_DIRECTORY, NULL);
+    if (*data_directory == NULL) {
+        return FAIL(err, ERR_OPTION, "the server's options do not say the data directory");
+    }
+    for (size_t i = 0; i < all.count; i++) {
+        const char *name = arena_text(arena, all.at[i].name);
+        if (strcmp(name, DATA_DIRECTORY) != 0) {
+            TRY(option_set(&SERVER_OPTIONS, options, name, arena_text(arena, all.at[i].value), arena, err));
+        }
+    }
+    return true;
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options of `leat server`: given by leat.toml and --set, checked by the command, handed to the front by its START
+// (text, JSON: {"data.directory":"/var/lib/leat","listen.connect":"127.0.0.1:8083",…}, every value a text).
+#ifndef LEAT_ENGINE_IPC_SERVER_OPTIONS_H
+#define LEAT_ENGINE_IPC_SERVER_OPTIONS_H
+
+#include "core/base/buf.h"
+#include "core/config/option.h"
+
+typedef struct ServerOptions {
+    const char *listen_connect, *listen_registry, *listen_metrics; // HOST:PORT; "" = not served
+    const char *token_file;                                        // "" = none
+    const char *tls_certificate, *tls_key;                         // PEM files; "" = plain HTTP
+    bool insecure;                                                 // listen beyond loopback without tokens
+    const char *connectors_directory;                              // "" = none is watched
+    int64_t worker_memory_max;                                     // bytes; 0 = no limit
+    int64_t restart_backoff_min_ms, restart_backoff_max_ms;
+    int64_t restart_crashes_max, restart_healthy_ms;
+    int64_t stop_timeout_ms, call_timeout_ms;
+} ServerOptions;
+extern const OptionTable SERVER_OPTIONS;
+
+void server_options_json(Buf *out, const char *data_directory, const ServerOptions *options);
+// The same back; everything is copied into the arena. ERR_OPTION: it is not what server_options_json makes.
+CHECKED bool server_options_parse(Slice json, Arena *arena, ServerOptions *options, const char **data_directory,
+                                  Err *err);
+
+#endif
