@@ -4,7 +4,10 @@
 // reference pages.
 //
 // Every row says what leat does with its key: honoured; no effect here (accepted, with a warning that says why); or
-// refused, where ignoring it would change data.
+// refused, where ignoring it would change data. Warning and refusal are for values that differ from the default.
+//
+// A row's name may stand for many: "column.mask.with.(d+).chars" for all names with something in the place of (…), and
+// "producer.override.*" for all that begin so. Those that end with .* are not shown to clients.
 #ifndef LEAT_CORE_CONFIG_DEFINITION_H
 #define LEAT_CORE_CONFIG_DEFINITION_H
 
@@ -45,9 +48,16 @@ typedef struct Definition {
     const char *alias_of;          // an old name: the value goes to this one, with a warning
 } Definition;
 
+// In whose words a plugin tells what is wrong with a value.
+typedef enum DefinitionWords {
+    WORDS_CONNECT,  // "Invalid value x for configuration tasks.max: Not a number of type INT"
+    WORDS_DEBEZIUM, // "The 'max.batch.size' value is invalid: An integer is expected"
+} DefinitionWords;
+
 // One key's outcome, as …/validate tells it.
 typedef struct DefinitionValue {
     const Definition *definition; // NULL: unknown to the plugin
+    DefinitionWords words;
     Slice name;
     Slice value; // data NULL = null; the default where none was given
     bool given;
@@ -63,11 +73,28 @@ typedef struct Validation {
     Arena *arena;
 } Validation;
 
-// Checks types, ranges, choices, required ones, aliases and effects. Unknown names become warnings.
+// Checks types, ranges, choices, required ones, aliases and effects. Unknown names become warnings. Values that are
+// references (secret.h) are checked by whoever resolves them. What is given must outlive the validation.
 void definition_validate(Arena *arena, const Definition *definitions, size_t count, const Properties *given,
                          Validation *validation);
-// One more error for a key, for checks that look at several.
+// The same in parts, for a configuration that is for several plugins: validation_add for each, then what none of them
+// knows. An empty validation is {.arena = arena}.
+void validation_add(Validation *validation, const Definition *definitions, size_t count, DefinitionWords words,
+                    const Properties *given);
+void validation_unknown(Validation *validation, const Properties *given);
+// One more error or warning for a key, for checks that look at several. A warning replaces one that is there.
 void validation_error(Validation *validation, const char *name, const char *format, ...) PRINTF_LIKE(3, 4);
+void validation_warning(Validation *validation, const char *name, const char *format, ...) PRINTF_LIKE(3, 4);
+// NULL when the name is neither given nor defined.
+DefinitionValue *validation_find(const Validation *validation, Slice name);
+// True when a row's name is this one or stands for it.
+bool definition_covers(const Definition *definition, Slice name);
+// True for names that clients do not see: "producer.override.*".
+bool definition_hidden(const Definition *definition);
+// Old names become the names of today; where both are given, the old one goes.
+void definition_rename(Arena *arena, const Definition *definitions, size_t count, Properties *config);
 const char *definition_type_name(DefinitionType type);
+const char *definition_importance_name(DefinitionImportance importance);
+const char *definition_width_name(DefinitionWidth width);
 
 #endif

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tables that plugin.c's list is made of: one pair of lines each, from definitions/*.c.
+#ifndef LEAT_DATA_CONNECT_PLUGIN_TABLES_H
+#define LEAT_DATA_CONNECT_PLUGIN_TABLES_H
+
+#include "core/config/definition.h"
+
+#define PLUGIN_CONNECT_VERSION  "4.3.1"
+#define PLUGIN_DEBEZIUM_VERSION "3.7.0.Final"
+
+// What Connect itself takes of every source and of every sink.
+extern const Definition COMMON_SOURCE_DEFINITIONS[];
+extern const size_t COMMON_SOURCE_DEFINITIONS_COUNT;
+extern const Definition COMMON_SINK_DEFINITIONS[];
+extern const size_t COMMON_SINK_DEFINITIONS_COUNT;
+// Of topic.creation.default and of each group, without their prefix.
+extern const Definition TOPIC_CREATION_DEFINITIONS[];
+extern const size_t TOPIC_CREATION_DEFINITIONS_COUNT;
+
+extern const Definition SYNC_DEFINITIONS[];
+extern const size_t SYNC_DEFINITIONS_COUNT;
+
+#endif
