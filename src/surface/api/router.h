@@ -29,12 +29,13 @@ typedef struct ApiRequest {
     Slice body;
     const char *actor; // who asks: the token's name, "anonymous" without tokens
     ApiRole role;
-    Arena *arena; // lives as long as the request
+    Arena *arena;       // lives as long as the request
+    const char *accept; // "" = none
 } ApiRequest;
 
 typedef struct ApiAnswer {
     int status;               // 200 unless set
-    const char *content_type; // application/json unless set
+    const char *content_type; // application/json unless set; "" = none is said
     Buf body;
     struct {
         const char *name, *value;
@@ -51,6 +52,7 @@ typedef struct ApiRoute {
     ApiHandler handler;
     const char *summary;                        // for the OpenAPI page
     const char *request_schema, *answer_schema; // JSON schemas for the OpenAPI page; NULL = none
+    bool fast; // looks something up in memory and never waits: it runs on the listener's own thread
 } ApiRoute;
 
 // One surface: its routes, and how it says errors ({"error_code":…,"message":…} with Connect's or the registry's
@@ -62,7 +64,11 @@ typedef struct ApiSurface {
     void *context; // given to the handlers
     void (*error)(ApiAnswer *answer, int code, const char *message);
     const char *content_type; // of answers; NULL = application/json
+    const char *consumes;     // media types of bodies, comma-separated; another one is answered 415. NULL = any
+    const char *produces;     // media types of answers: an Accept that has none of them is answered 406. NULL = any
 } ApiSurface;
+
+enum { API_JSON_DEPTH_MAX = 128, API_JSON_VALUES_MAX = 100 * 1000, API_QUERY_MAX = 64 };
 
 // Absent: data NULL.
 Slice api_query(const ApiRequest *request, const char *name);
@@ -71,7 +77,21 @@ bool api_query_bool(const ApiRequest *request, const char *name, bool otherwise)
 // {"error_code":code,"message":…}; the HTTP status is the code's first three digits.
 void api_error(ApiAnswer *answer, int code, const char *format, ...) PRINTF_LIKE(3, 4);
 void api_header(ApiAnswer *answer, const char *name, const char *value); // both outlive the answer (arena)
-// Finds the route and runs it; 404 and 405 otherwise. Trailing slashes are tolerated.
+
+// Takes path and query out of a target as it was sent ("/a%2Fb?c=d", or with scheme and host). False: its escapes are
+// broken or not UTF-8, or it has too many parameters.
+CHECKED bool api_target(ApiRequest *request, Slice target);
+// The first row of the table that fits method and path: a row with a literal stands before the row with a {…} in its
+// place. Trailing slashes do not count; HEAD is GET. NULL with status 0: the surface has no such path. NULL with a
+// status: the answer is written (400, 405, 406, and OPTIONS).
+const ApiRoute *api_find(const ApiSurface *surface, ApiRequest *request, ApiAnswer *answer);
+// Checks the body (its type, and JSON's limits), then runs the row.
+void api_run(const ApiSurface *surface, const ApiRoute *route, const ApiRequest *request, ApiAnswer *answer);
+// Both; 404 where there is no such path. Neither role nor audit: that is the front's.
 void api_dispatch(const ApiSurface *surface, const ApiRequest *request, ApiAnswer *answer);
+void api_not_found(const ApiSurface *surface, ApiAnswer *answer);
+// NULL, or what is wrong: not UTF-8, too deep, too many values. Whoever parses JSON out of a JSON string (a schema)
+// asks this first. Looks only at what bounds memory and stack; whether it is JSON is the parser's to say.
+const char *api_json_excess(Slice text);
 
 #endif
