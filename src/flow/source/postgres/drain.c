@@ -5,6 +5,7 @@
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
 #include "core/sys/file.h"
+#include "flow/source/postgres/route.h"
 
 #include <limits.h>
 
@@ -60,18 +61,14 @@ bool pg_spool_open(PgSession *session, bool fresh, Err *err) {
 typedef struct Target {
     const Schema *schema; // the reader's: as long as it is the same, so are the numbers
     PgLeaf *leaf;
-    uint32_t topic, schema_id;
+    PgRoute route;
 } Target;
 
 static void target_find(PgSession *session, const JournalEntry *entry, Target *target) {
     char oid[16] = {0};
     memcpy(oid, entry->topic->name.data, MIN(entry->topic->name.size, sizeof(oid) - 1));
-    target->schema = entry->schema;
-    target->leaf = pg_capture_find_leaf(&session->capture, (uint32_t)strtoul(oid, NULL, 10));
-    if (target->leaf != NULL) {
-        target->topic = journal_topic(session->journal, slice_of(target->leaf->table->topic));
-        target->schema_id = journal_schema(session->journal, target->topic, entry->schema);
-    }
+    *target = (Target){.schema = entry->schema,
+                       .leaf = pg_capture_find_leaf(&session->capture, (uint32_t)strtoul(oid, NULL, 10))};
 }
 
 // Reads on to the end of what is durable, or past `bytes` to the next cut.
@@ -94,7 +91,9 @@ static bool entries_drain(PgStream *stream, JournalReader *reader, LogPosition f
             }
             if (target.leaf != NULL && target.leaf->state == PG_LEAF_READ &&
                 entry.event->commit_lsn >= target.leaf->lsn) {
-                TRY(journal_append(session->journal, target.topic, target.schema_id, entry.event, err));
+                Event event = *entry.event;
+                TRY(pg_route_append(session->context, &target.route, target.leaf->table->topic, entry.schema, &event,
+                                    err));
                 stream->changes_uncut++;
             }
             if ((++events & 0x3fff) == 0) { // a large transaction is one cut: keep the connection alive meanwhile

@@ -7,6 +7,7 @@
 #include "flow/source/postgres/capture.h"
 #include "flow/source/postgres/codec.h"
 #include "flow/source/postgres/pgoutput.h"
+#include "flow/source/postgres/route.h"
 
 typedef struct PgRelation {
     uint32_t oid;
@@ -20,9 +21,10 @@ typedef struct PgRelation {
     Schema schema;                   // in the root's order, under the root's name
     bool whole_row_key;              // FULL without a primary key: the row itself is the key
     bool all_in_order;               // places[i] == i
-    // Registered lazily, in the journal and in the spool.
-    uint32_t topic[2], schema_id[2];
-    bool registered[2];
+    PgRoute route;                   // in the journal
+    // In the spool, registered lazily.
+    uint32_t spool_topic, spool_schema_id;
+    bool spool_registered;
     Value *before, *after; // room for one row each
 } PgRelation;
 

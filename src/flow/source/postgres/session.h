@@ -29,8 +29,6 @@ typedef struct PgSession {
     Map resync;          // table oid -> PgCaptured: to be read again, from the next transaction boundary on
 } PgSession;
 
-enum { SESSION_JOURNAL = 0, SESSION_SPOOL = 1 }; // indexes of PgRelation.topic and .schema_id
-
 #define PG_EPOCH_US 946684800000000 // 2000-01-01 in microseconds since 1970
 
 // A row that could not be decoded, with its reason, into topic leat.dead_letters; `event` says when and which.

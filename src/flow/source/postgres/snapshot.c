@@ -151,20 +151,16 @@ static bool leaf_relation(PgSnapshot *snapshot, PgLeafRead *read, const PgTable 
 }
 
 static bool event_append(PgSnapshot *snapshot, PgLeafRead *read, Event *event, Err *err) {
-    Journal *journal = snapshot->session->journal;
+    const SourceContext *context = snapshot->session->context;
     PgRelation *relation = &read->relation;
-    if (!relation->registered[SESSION_JOURNAL]) {
-        relation->topic[SESSION_JOURNAL] = journal_topic(journal, slice_of(read->leaf->table->topic));
-        relation->schema_id[SESSION_JOURNAL] =
-            journal_schema(journal, relation->topic[SESSION_JOURNAL], &relation->schema);
-        relation->registered[SESSION_JOURNAL] = true;
-    }
-    event->offset_span = 1;
     event->column_count = relation->schema.column_count;
     event->commit_lsn = snapshot->lsn - 1;
     event->lsn = event->commit_lsn;
     event->source_us = event->capture_us = snapshot->session->snapshot_us;
-    return journal_append(journal, relation->topic[SESSION_JOURNAL], relation->schema_id[SESSION_JOURNAL], event, err);
+    // The TRUNCATE before a second reading is leat's own: Debezium's consumers never see one that nobody has made.
+    bool (*append)(const SourceContext *, PgRoute *, const char *, const Schema *, Event *, Err *) =
+        event->op == OP_TRUNCATE ? pg_route_append_silent : pg_route_append;
+    return append(context, &relation->route, read->leaf->table->topic, &relation->schema, event, err);
 }
 
 // Ready to be read: shape known, state READING, a TRUNCATE event in front when rows of an earlier read may be there.

@@ -134,8 +134,19 @@ static PgRelation *relation_find(PgStream *stream, uint32_t oid) {
 
 // --- events ----------------------------------------------------------------------------------------------------
 
+static bool spool_append(PgSession *session, PgRelation *relation, const Event *event, Err *err) {
+    if (UNLIKELY(!relation->spool_registered)) {
+        char leaf_name[16];
+        snprintf(leaf_name, sizeof(leaf_name), "%u", relation->leaf->oid);
+        relation->spool_topic = journal_topic(session->spool, slice_of(leaf_name));
+        relation->spool_schema_id = journal_schema(session->spool, relation->spool_topic, &relation->schema);
+        relation->spool_registered = true;
+    }
+    return journal_append(session->spool, relation->spool_topic, relation->spool_schema_id, event, err);
+}
+
 // Into the journal or, for a held leaf, the spool.
-static bool event_append(PgStream *stream, PgRelation *relation, const Event *event, Err *err) {
+static bool event_append(PgStream *stream, PgRelation *relation, Event *event, Err *err) {
     PgSession *session = stream->session;
     PgLeaf *leaf = relation->leaf;
     if (event->commit_lsn < leaf->lsn) {
@@ -146,16 +157,11 @@ static bool event_append(PgStream *stream, PgRelation *relation, const Event *ev
         return true; // the spool has it, from before a restart
     }
     ASSERT(!held || session->spool != NULL);
-    int where = held ? SESSION_SPOOL : SESSION_JOURNAL;
-    Journal *journal = held ? session->spool : session->journal;
-    if (UNLIKELY(!relation->registered[where])) {
-        char leaf_name[16];
-        snprintf(leaf_name, sizeof(leaf_name), "%u", leaf->oid);
-        relation->topic[where] = journal_topic(journal, slice_of(held ? leaf_name : leaf->table->topic));
-        relation->schema_id[where] = journal_schema(journal, relation->topic[where], &relation->schema);
-        relation->registered[where] = true;
+    if (held) {
+        TRY(spool_append(session, relation, event, err));
+    } else {
+        TRY(pg_route_append(session->context, &relation->route, leaf->table->topic, &relation->schema, event, err));
     }
-    TRY(journal_append(journal, relation->topic[where], relation->schema_id[where], event, err));
     leaf->table->report.changes++;
     stream->changes_uncut++;
     session->report.changes++;
@@ -521,7 +527,7 @@ bool pg_stream_pump(PgStream *stream, bool *more, Err *err) {
     if (stream->spool_generation != stream->session->spool_generation) {
         stream->spool_generation = stream->session->spool_generation;
         for (MapEntry *entry = NULL; (entry = map_next(&stream->relations, entry)) != NULL;) {
-            ((PgRelation *)entry->value)->registered[SESSION_SPOOL] = false;
+            ((PgRelation *)entry->value)->spool_registered = false;
         }
     }
     *more = false;
