@@ -90,6 +90,8 @@ CHECKED bool apply_command(Cli *cli, Err *err);     // apply.c
 CHECKED bool diff_command(Cli *cli, Err *err);
 CHECKED bool export_command(Cli *cli, Err *err);
 CHECKED bool signal_table_command(Cli *cli, Err *err);
+CHECKED bool backup_create_command(Cli *cli, Err *err); // backup.c
+CHECKED bool backup_restore_command(Cli *cli, Err *err);
 CHECKED bool generate_command(Cli *cli, Err *err); // generate.c
 CHECKED bool help_command(Cli *cli, Err *err);
 CHECKED bool version_command(Cli *cli, Err *err);

@@ -120,6 +120,13 @@ static const Flag SIGNAL_TABLE_FLAGS[] = {
     {"table", "TABLE", NULL, "its name; default public.debezium_signal"},
     {"grant", "ROLE,…", NULL, "who may ask for snapshots"},
 };
+static const Flag BACKUP_FLAGS[] = {
+    {"with-key", NULL, NULL, "put the master key into it too: who has the backup then has the secrets"},
+};
+static const char BACKUP_DETAILS[] =
+    "A tar archive, zstd-compressed, of journals, sinks' state, connectors and schemas. Nothing stops for it. "
+    "Restored,\n"
+    "it goes on from its moment: what the targets have since then is not written twice.";
 static const Flag HELP_FLAGS[] = {
     {"markdown", NULL, NULL, "as the pages of docs/reference have it"},
 };
@@ -177,6 +184,10 @@ const Command COMMANDS[] = {
     {"signal-table create", "[SOURCE…]", 0, CLI_ARGUMENTS_MAX, "The table through which snapshots are asked for",
      "In each database: a table (id, type, data), for signal.data.collection. One that is there stays as it is.",
      FLAGS(SIGNAL_TABLE_FLAGS), false, signal_table_command},
+    {"backup create", "FILE", 1, 1, "Copy the data directory into one file, while everything runs", BACKUP_DETAILS,
+     FLAGS(BACKUP_FLAGS), false, backup_create_command},
+    {"backup restore", "FILE", 1, 1, "Make a data directory of a backup", "Into an empty or missing directory only.",
+     NULL, 0, false, backup_restore_command},
     {"generate", "storefront", 1, 1, "Fill a database with a web shop and keep it busy",
      "It lives in a schema of its own, \"shop\". The same command again goes on with the traffic.",
      FLAGS(GENERATE_FLAGS), false, generate_command},
