@@ -6,6 +6,7 @@
 // behind), and of a journal its `head` before its segments (what the head promises is then in the copy). Trimming is
 // held back by a pin meanwhile. The last entry counts the others, so a file that was cut off is found out.
 #include "core/base/version.h"
+#include "core/config/data_directory.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
 #include "flow/pipeline/config.h"
@@ -259,7 +260,7 @@ bool backup_create_command(Cli *cli, Err *err) {
     const char *path = cli->arguments[0], *temporary = arena_printf(cli->arena, "%s.tmp", path);
     Backup backup = {.cli = cli, .data = cli_data_directory(cli), .with_key = cli_has(cli, "with-key"), .err = err};
     bool present;
-    TRY(pipeline_data_check(backup.data, cli->arena, &present, err));
+    TRY(data_directory_check(backup.data, cli->arena, &present, err));
     if (!present) {
         return FAIL(err, ERR_NOT_FOUND, "%s is no data directory of leat", backup.data);
     }
@@ -403,7 +404,7 @@ bool backup_restore_command(Cli *cli, Err *err) {
     }
     mode_t mask = umask(077);
     bool ok = file_remove_tree(partial, err) && file_make_directories(partial, err) &&
-              restore_into(cli, path, partial, err) && pipeline_data_check(partial, cli->arena, &present, err);
+              restore_into(cli, path, partial, err) && data_directory_check(partial, cli->arena, &present, err);
     umask(mask);
     if (!ok) {
         Err left[1] = {{0}};
