@@ -72,3 +72,54 @@ TEST(secret_errors_name_the_reference_and_nothing_else) {
     CHECK(strstr(err->message, "hunter2") == NULL);
     arena_release(&scratch);
 }
+
+static void put(const char *path, const char *text) {
+    Err err[1] = {{0}};
+    CHECK_OK(file_replace(path, slice_of(text), err));
+}
+
+TEST(secret_providers_of_connect) {
+    arena_init(&scratch, "scratch", 0);
+    char directory[] = "/tmp/leat_secrets_XXXXXX";
+    CHECK(mkdtemp(directory) != NULL);
+    put(arena_printf(&scratch, "%s/db.properties", directory), "user=leat\npassword=a b=c\n");
+    put(arena_printf(&scratch, "%s/token", directory), "t0ken\n");
+    put(arena_printf(&scratch, "%s/a:b", directory), "colon");
+    CHECK_TEXT(slice_of(resolve(arena_printf(&scratch, "${file:%s/db.properties:password}", directory))), "a b=c");
+    CHECK_TEXT(slice_of(resolve(arena_printf(&scratch, "${file:%s/a:b}", directory))), "colon");
+    CHECK_TEXT(slice_of(resolve(arena_printf(&scratch, "${directory:%s:token}", directory))), "t0ken");
+    setenv("LEAT_TEST_SECRET", "p@ss", 1);
+    CHECK_TEXT(slice_of(resolve("${env::LEAT_TEST_SECRET}")), "p@ss");
+    Err err[1] = {{0}};
+    char *resolved;
+    CHECK_FAILS(
+        secret_resolve(arena_printf(&scratch, "${file:%s/db.properties:nope}", directory), &scratch, &resolved, err),
+        ERR_OPTION);
+    CHECK_FAILS(secret_resolve(arena_printf(&scratch, "${directory:%s:../x}", directory), &scratch, &resolved, err),
+                ERR_OPTION);
+    CHECK_FAILS(secret_resolve(arena_printf(&scratch, "${directory:%s:..}", directory), &scratch, &resolved, err),
+                ERR_OPTION);
+    CHECK_FAILS(secret_resolve(arena_printf(&scratch, "${directory:%s}", directory), &scratch, &resolved, err),
+                ERR_OPTION);
+    CHECK_OK(file_remove_tree(directory, err));
+    arena_release(&scratch);
+}
+
+TEST(secret_providers_by_other_names) {
+    arena_init(&scratch, "scratch", 0);
+    Err err[1] = {{0}};
+    setenv("LEAT_TEST_SECRET", "p@ss", 1);
+    Properties config, resolved;
+    Slice json = SLICE("{\"config.providers\":\"mine\",\"config.providers.mine.class\":"
+                       "\"org.apache.kafka.common.config.provider.EnvVarConfigProvider\","
+                       "\"a\":\"${mine:LEAT_TEST_SECRET}\",\"b\":\"plain\",\"c\":null}");
+    CHECK_OK(properties_parse(&scratch, json, &config, err));
+    CHECK_OK(secret_resolve_all(&scratch, &config, &resolved, err));
+    CHECK_TEXT(properties_find(&resolved, SLICE("a"))->value, "p@ss");
+    CHECK_TEXT(properties_find(&resolved, SLICE("b"))->value, "plain");
+    CHECK(properties_find(&resolved, SLICE("c"))->value.data == NULL);
+    CHECK_OK(properties_parse(&scratch, SLICE("{\"a\":\"hunter2${theirs:X}\"}"), &config, err));
+    CHECK(!secret_resolve_all(&scratch, &config, &resolved, err));
+    CHECK(strncmp(err->message, "a: ${theirs:", 12) == 0 && strstr(err->message, "hunter2") == NULL);
+    arena_release(&scratch);
+}

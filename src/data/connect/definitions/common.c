@@ -81,11 +81,12 @@
             .documentation = "Whether the log of a failure has the record itself."                                     \
     }
 
-#define HIDDEN_ROWS                                                            \
-    HIDDEN("producer.override.*", "there is no Kafka producer"),               \
-        HIDDEN("consumer.override.*", "there is no Kafka consumer"),           \
-        HIDDEN("admin.override.*", "there is no Kafka cluster to administer"), \
-        HIDDEN("confluent.license.*", "no licence is needed"),                 \
+#define HIDDEN_ROWS                                                                                                   \
+    HIDDEN("producer.override.*", "there is no Kafka producer"),                                                      \
+        HIDDEN("consumer.override.*", "there is no Kafka consumer"),                                                  \
+        HIDDEN("admin.override.*", "there is no Kafka cluster to administer"),                                        \
+        HIDDEN("confluent.license.*", "no licence is needed"),                                                        \
+        {ROW("config.providers.*", DEFINE_STRING, NULL, IMPORTANCE_LOW, NULL, -1, WIDTH_NONE, "config.providers.*")}, \
         HIDDEN("confluent.topic.*", "no licence is needed, so there is no topic to keep it in")
 
 const Definition COMMON_SOURCE_DEFINITIONS[] = {
