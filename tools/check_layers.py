@@ -37,7 +37,8 @@ ROOMS = {
     "engine/state": CORE,
     "engine/control": CORE + ["engine/ipc", "engine/state"],
     "surface/api": STORAGE + ["engine/ipc", "engine/state"],
-    "surface/cli": STORAGE + ["flow/source", "flow/sink", "flow/pipeline", "engine/ipc", "engine/control"],
+    "surface/cli": STORAGE
+    + ["flow/source", "flow/sink", "flow/pipeline", "engine/ipc", "engine/control", "surface/api"],
     "app": STORAGE
     + ["flow/source", "flow/sink", "flow/pipeline", "engine/ipc", "engine/worker", "engine/state", "engine/control"]
     + ["surface/api", "surface/cli"],

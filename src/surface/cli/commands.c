@@ -70,6 +70,7 @@ static const Flag GENERATE_FLAGS[] = {
     {"duration", "D", "duration", "how long the traffic goes on: 60s, 5m; default until SIGINT"},
     {"seed", "N", "seed", "the same seed gives the same rows and changes; default 1"},
     {"migrations", "N", "migrations", "columns to add in the course of the traffic"},
+    {"listen", "HOST:PORT", NULL, "wait for orders over HTTP: /seed/full, /seed/start, /seed/stop, /status"},
 };
 static const Flag CONNECTOR_FLAGS[] = {
     REST_FLAGS,

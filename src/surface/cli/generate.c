@@ -2,6 +2,7 @@
 // leat generate storefront --to URL: the generator's options are flags of the same names.
 #include "flow/source/generator/storefront.h"
 #include "surface/cli/command.h"
+#include "surface/cli/generate_server.h"
 #include "surface/cli/output.h"
 
 #include "core/sys/clock.h"
@@ -10,7 +11,7 @@ static bool options_take(const Cli *cli, StorefrontOptions *options, Err *err) {
     option_defaults(&STOREFRONT_OPTIONS, options);
     for (size_t i = 0; i < cli->command->flag_count; i++) {
         const Flag *flag = &cli->command->flags[i];
-        if (cli->values[i] != NULL) {
+        if (cli->values[i] != NULL && flag->option != NULL) {
             TRY(option_set(&STOREFRONT_OPTIONS, options, flag->option, cli->values[i], cli->arena, err));
         }
     }
@@ -32,6 +33,9 @@ bool generate_command(Cli *cli, Err *err) {
     TRY(options_take(cli, &options, err));
     cli_signals();
     options.stop = &cli_stop;
+    if (cli_has(cli, "listen")) {
+        return generate_server(cli_value(cli, "listen"), &options, err);
+    }
     int64_t began_us = clock_monotonic_us();
     TRY(storefront_run(&options, &report, err));
     text_count(&out, (double)report.rows_loaded);

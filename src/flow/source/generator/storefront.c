@@ -35,6 +35,12 @@ static bool stopped(const StorefrontOptions *options) {
     return options->stop != NULL && *options->stop;
 }
 
+static void tell(const StorefrontOptions *options, const StorefrontReport *report) {
+    if (options->told != NULL) {
+        options->told(options->context, report);
+    }
+}
+
 typedef struct Traffic {
     const StorefrontOptions *options;
     StorefrontReport *report;
@@ -108,6 +114,7 @@ static bool send_due(Traffic *traffic, int64_t due, Err *err) {
             return err_hint(err, "start it again: it goes on from what the tables hold");
         }
         PQclear(result);
+        tell(traffic->options, traffic->report);
         progress(traffic, clock_monotonic_us());
     }
     return true;
@@ -175,6 +182,7 @@ static bool fill(PgConn *conn, const StorefrontOptions *options, Arena *arena, S
     DEFER(shop_release) Shop shop = {0};
     shop_init(&shop, arena, (uint64_t)options->seed, options->scale * SHOP_PRODUCTS);
     TRY(shop_load(conn, &shop, options->scale, options->stop, &report->rows_loaded, err));
+    tell(options, report);
     log_info(LOG_CLI, "storefront filled", LOG_INT("rows", report->rows_loaded),
              LOG_INT("ms", (clock_monotonic_us() - from) / 1000));
     return true;

@@ -12,6 +12,8 @@
 
 #include "core/config/option.h"
 
+typedef struct StorefrontReport StorefrontReport;
+
 typedef struct StorefrontOptions {
     const char *to; // the database
     int64_t scale;
@@ -20,14 +22,17 @@ typedef struct StorefrontOptions {
     int64_t seed;
     int64_t migrations;        // columns added in the course of the traffic: spread over its duration, or one a minute
     const volatile bool *stop; // set by a signal handler; NULL = none
+    void (*told)(void *context,
+                 const StorefrontReport *report); // how far it is, many times a second; NULL = nobody asks
+    void *context;
 } StorefrontOptions;
 extern const OptionTable STOREFRONT_OPTIONS;
 
-typedef struct StorefrontReport {
+struct StorefrontReport {
     int64_t rows_loaded;
     int64_t changes; // rows inserted, updated and deleted by traffic and committed
     int64_t transactions, rollbacks;
-} StorefrontReport;
+};
 
 CHECKED bool storefront_run(const StorefrontOptions *options, StorefrontReport *report, Err *err);
 
