@@ -19,7 +19,7 @@ def ask(url, method="GET", body=None):
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as refused:
         text = refused.read()
-        return refused.code, json.loads(text) if text else None
+        return refused.code, json.loads(text) if text.startswith(b"{") else None
 
 
 @pytest.fixture

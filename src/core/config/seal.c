@@ -6,6 +6,7 @@
 #include "core/sys/file.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -24,15 +25,14 @@ enum {
 
 static struct {
     pthread_mutex_t lock;
-    char *home;
+    char home[PATH_MAX]; // "" = none
     bool loaded;
     uint8_t key[KEY_BYTES];
 } master = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void seal_home(const char *data_directory) {
     pthread_mutex_lock(&master.lock);
-    free(master.home);
-    master.home = data_directory == NULL ? NULL : strdup(data_directory);
+    snprintf(master.home, sizeof(master.home), "%s", data_directory != NULL ? data_directory : "");
     OPENSSL_cleanse(master.key, sizeof(master.key));
     master.loaded = false;
     pthread_mutex_unlock(&master.lock);
@@ -139,7 +139,7 @@ static bool key_load(Arena *arena, Err *err) {
     if (named != NULL && *named != '\0') {
         return key_read(named, arena, err) || err_prefix(err, "LEAT_MASTER_KEY_FILE");
     }
-    if (master.home == NULL) {
+    if (master.home[0] == '\0') {
         FAIL(err, ERR_OPTION, "there is no master key for sealed secrets");
         return err_hint(err, "name its file with LEAT_MASTER_KEY_FILE");
     }

@@ -206,13 +206,13 @@ static void request_run(void *context, HttpServerRequest *request, HttpServerAns
                         .role = ROLE_ADMIN,
                         .arena = request->arena,
                         .accept = ""};
-    ApiAnswer said = {.status = 200, .content_type = "application/json", .body = answer->body};
+    ApiAnswer said = {.content_type = "application/json", .body = answer->body};
     if (api_target(&asked, request->target)) {
         api_dispatch(surface, &asked, &said);
     } else {
         api_error(&said, 400, "the path is not percent-encoded UTF-8");
     }
-    answer->status = said.status;
+    answer->status = said.status != 0 ? said.status : 200;
     answer->content_type = said.content_type;
     answer->body = said.body;
     for (size_t i = 0; i < said.header_count; i++) {
