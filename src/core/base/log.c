@@ -7,10 +7,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
-static _Atomic int log_level = LOG_INFO;
+static _Atomic int level_now = LOG_INFO;
 static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
 static void (*log_write)(void *context, Slice line);
 static void *log_write_context;
@@ -23,7 +24,26 @@ static struct {
 } stamp_field;
 
 void log_level_set(LogLevel level) {
-    log_level = (int)level;
+    level_now = (int)level;
+}
+
+LogLevel log_level(void) {
+    return (LogLevel)level_now;
+}
+
+bool log_level_parse(const char *name, LogLevel *level) {
+    static const struct {
+        const char *name;
+        LogLevel level;
+    } names[] = {{"TRACE", LOG_DEBUG}, {"DEBUG", LOG_DEBUG}, {"INFO", LOG_INFO}, {"WARN", LOG_WARN},
+                 {"ERROR", LOG_ERROR}, {"FATAL", LOG_ERROR}, {"OFF", LOG_SILENT}};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcasecmp(name, names[i].name) == 0) {
+            *level = names[i].level;
+            return true;
+        }
+    }
+    return false;
 }
 
 void log_stamp_set(const char *name, Slice value) {
@@ -110,7 +130,7 @@ static void line_text(Buf *line, LogLevel level, const char *message, const LogF
 }
 
 void log_fields(LogLevel level, LogArea area, const char *message, const LogField *fields) {
-    if ((int)level < log_level) {
+    if ((int)level < level_now) {
         return;
     }
     DEFER(buf_release) Buf line = {0};

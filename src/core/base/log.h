@@ -29,6 +29,9 @@ typedef struct LogField {
 #define LOG_LSN(field, value)   ((LogField){LOG_KIND_LSN, (field), {NULL, 0}, (uint64_t)(value)})
 
 void log_level_set(LogLevel level);
+LogLevel log_level(void);
+// As Log4j names levels, in any case: TRACE, DEBUG, INFO, WARN, ERROR, FATAL, OFF. False: none of them.
+bool log_level_parse(const char *name, LogLevel *level);
 // A field of every line from now on, such as the connector that a worker works for; both texts are copied, cut at 200
 // bytes. Set once, before there are threads.
 void log_stamp_set(const char *name, Slice value);

@@ -52,7 +52,8 @@ typedef struct ApiRoute {
     ApiHandler handler;
     const char *summary;                        // for the OpenAPI page
     const char *request_schema, *answer_schema; // JSON schemas for the OpenAPI page; NULL = none
-    bool fast; // looks something up in memory and never waits: it runs on the listener's own thread
+    bool fast;     // looks something up in memory and never waits: it runs on the listener's own thread
+    bool harmless; // neither GET nor a change (validate, compatibility, a look-up by POST): not in the audit
 } ApiRoute;
 
 // One surface: its routes, and how it says errors ({"error_code":…,"message":…} with Connect's or the registry's
