@@ -36,7 +36,7 @@ static const char *header_or_none(const HttpServerRequest *request, const char *
 static bool is_change(const Visit *visit) {
     const char *method = visit->api.method;
     return strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 && strcmp(method, "OPTIONS") != 0 &&
-           (visit->route == NULL || !visit->route->harmless);
+           (visit->route == NULL || (visit->route->flags & ROUTE_HARMLESS) == 0);
 }
 
 static void say_error(const ApiSurface *surface, ApiAnswer *answer, int code, const char *message) {
@@ -95,7 +95,7 @@ static HttpServerVerdict begin(void *context, HttpServerRequest *request, HttpSe
         visit->surface = door->surfaces[0];
         say_error(visit->surface, &answer, 400, "The query has a broken escape, is not UTF-8, or is too long");
     } else if (admit(door, visit, http_server_header(request, "Authorization"), &answer)) {
-        return visit->route->fast ? HTTP_FAST : HTTP_SLOW;
+        return (visit->route->flags & ROUTE_FAST) != 0 ? HTTP_FAST : HTTP_SLOW;
     }
     if (door->changed != NULL && answer.status == FORBIDDEN && is_change(visit)) {
         door->changed(door->context, &visit->api, answer.status);

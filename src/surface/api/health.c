@@ -17,7 +17,7 @@ static const ApiRoute ROUTES[] = {
      .summary = "Whether the server works",
      .answer_schema = "{\"type\":\"object\",\"properties\":{\"status\":{\"type\":\"string\",\"enum\":[\"healthy\","
                       "\"starting\",\"unhealthy\"]},\"message\":{\"type\":\"string\"}}}",
-     .fast = true},
+     .flags = ROUTE_FAST},
 };
 
 bool health_open(Front *front, ApiSurface *surface, Err *err) {

@@ -45,6 +45,11 @@ typedef struct ApiAnswer {
 
 typedef void (*ApiHandler)(void *context, const ApiRequest *request, ApiAnswer *answer);
 
+enum {
+    ROUTE_FAST = 1,     // looks something up in memory and never waits: it runs on the listener's own thread
+    ROUTE_HARMLESS = 2, // no GET and yet no change (validate, compatibility, a look-up by POST): not in the audit
+};
+
 typedef struct ApiRoute {
     const char *method;
     const char *pattern; // "/connectors/{connector}/status"; a trailing slash of a request does not count
@@ -52,8 +57,7 @@ typedef struct ApiRoute {
     ApiHandler handler;
     const char *summary;                        // for the OpenAPI page
     const char *request_schema, *answer_schema; // JSON schemas for the OpenAPI page; NULL = none
-    bool fast;     // looks something up in memory and never waits: it runs on the listener's own thread
-    bool harmless; // neither GET nor a change (validate, compatibility, a look-up by POST): not in the audit
+    unsigned flags;                             // ROUTE_…
 } ApiRoute;
 
 // One surface: its routes, and how it says errors ({"error_code":…,"message":…} with Connect's or the registry's
