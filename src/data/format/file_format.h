@@ -34,6 +34,7 @@ typedef struct FilePlan {
     RecordPart part;
     const FileFormatOptions *options;
     bool bare;            // Avro: the shape's only field is the record
+    bool primitive;       // Avro, JSON: likewise; it is no struct
     Slice before, behind; // JSON: text around each record that is not null
 } FilePlan;               // drivers embed it first
 

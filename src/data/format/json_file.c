@@ -293,7 +293,8 @@ static bool put_line(LineFile *file, const Record *record, Buf *out, Err *err) {
     if (plan->root != NULL) {
         if (values != NULL) {
             buf_put(out, plan->base.before);
-            TRY(put_struct(plan, plan->root, values, out, err));
+            TRY(plan->base.primitive ? put_value(plan, plan->root->inner, &values[0], out, err)
+                                     : put_struct(plan, plan->root, values, out, err));
             buf_put(out, plan->base.behind);
         } else {
             buf_bytes(out, "null", 4);

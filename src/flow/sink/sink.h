@@ -10,10 +10,21 @@
 
 #include "core/base/err.h"
 #include "core/config/option.h"
+#include "data/connect/connect_record.h"
 #include "storage/journal/journal.h"
 #include "storage/store/store.h"
 
 typedef struct Sink Sink;
+
+// Makes the records of events, in place of the sink's own envelope: those of a sink connector.
+typedef struct SinkRecords {
+    // At most CONNECT_RECORDS_MAX, with offsets within the event's span; good until `scratch` is reset or the next
+    // call. Shapes stay until the sink is closed.
+    bool (*make)(void *context, Arena *scratch, const JournalEntry *entry, ConnectRecord *records, size_t *count,
+                 Err *err);
+    void *context;
+    bool schemas; // another schema of values begins new files, whatever their form
+} SinkRecords;
 
 typedef struct SinkContext {
     const char *name; // of the sink in its pipeline
@@ -23,6 +34,9 @@ typedef struct SinkContext {
     const char *state_directory; // pipelines/NAME/sinks/SINK, exists, ours alone
     const void *options;         // the driver's option struct, filled by its table
     size_t memory_bytes_max;     // all buffers of the sink together
+    // Several sinks share: what this one may have by now, below memory_bytes_max; NULL = all of it.
+    const _Atomic size_t *memory_share;
+    const SinkRecords *records; // NULL = the sink's own envelope
     // ack.policy=sink: the source forgets what the sink has published, so the data directory may be lost. The sink then
     // publishes all tables at one cut, and keeps the journal's state of that cut in the target.
     bool complete;

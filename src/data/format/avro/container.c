@@ -73,7 +73,8 @@ static bool plan_head(AvroPlan *plan, Arena *arena, Err *err) {
     buf_init(&json, 0);
     buf_init(&head, 0);
     // A record is its fields, one after the other: one of one field looks like that.
-    const Shape *shape = plan->base.bare ? &plan->base.shape->fields[0].shape : plan->base.shape;
+    bool alone = plan->base.bare || plan->base.primitive;
+    const Shape *shape = alone ? &plan->base.shape->fields[0].shape : plan->base.shape;
     bool done = avro_schema_json(shape, name, &json, err);
     if (done) {
         buf_text(&head, "Obj\x01");

@@ -59,6 +59,10 @@ void files_drop(FileList *files, ObjectsFile *file) {
     free(file);
 }
 
+void files_share(FileList *files, size_t memory_bytes_max) {
+    files->memory_max = MAX(memory_bytes_max, 2 * CHUNK_BYTES_MIN);
+}
+
 void files_release(FileList *files) {
     while (files->head != NULL) {
         files_drop(files, files->head);

@@ -18,6 +18,7 @@
 typedef struct ObjectsFile ObjectsFile;
 typedef struct ObjectsTable ObjectsTable;
 typedef struct ObjectsShape ObjectsShape;
+typedef struct RecordsShape RecordsShape;
 
 typedef struct FilePart {
     FileEncoder *encoder;  // until it is sealed; NULL = the file has no such part
@@ -63,8 +64,9 @@ struct ObjectsTable {
     bool due_all;       // its open files too
     bool oversize;      // an open file is past file.rotate.bytes, or was and is sealed: all go at the cut
     const ObjectsShape *shape;
-    ObjectsFile *last; // of the last record, open
-    ObjectsFile *open; // open ones
+    RecordsShape *seen; // of a connector's records: the shapes that it has had, the last one first
+    ObjectsFile *last;  // of the last record, open
+    ObjectsFile *open;  // open ones
     size_t open_count;
     ObjectsFile *sealed, *sealed_tail; // in the order of sealing
     uint64_t sealed_end;               // offsets below are in sealed files or published
@@ -83,6 +85,8 @@ typedef struct FileList {
 } FileList;
 
 void files_init(FileList *files, Store *store, size_t memory_bytes_max, bool single);
+// They may have so much from now on.
+void files_share(FileList *files, size_t memory_bytes_max);
 // Drops everything that is not published.
 void files_release(FileList *files);
 

@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
+#include "data/connect/headers.h"
 #include "flow/sink/objects/publish.h"
 #include "flow/sink/objects/withdraw.h"
 #include "storage/store/local/local.h"
@@ -267,6 +268,9 @@ static bool open_rules(Objects *sink, const SinkContext *context, Err *err) {
     sink->complete = context->complete;
     sink->state_directory = arena_printf(&sink->run, "%s", context->state_directory);
     TRY(rules_make(&sink->run, &sink->options, sink->connector, context->memory_bytes_max, &sink->rules, err));
+    sink->records = context->records;
+    sink->memory_share = context->memory_share;
+    sink->headers = sink->rules.formats[PART_HEADERS] != NULL ? connect_headers_shape(&sink->run) : NULL;
     const Rules *rules = &sink->rules;
     sink->single = rules->partition == PARTITION_NONE && rules->nulls != NULLS_WRITE;
     sink->plain = sink->single && rules->formats[PART_KEY] == NULL && rules->formats[PART_HEADERS] == NULL;

@@ -361,8 +361,8 @@ bool partition_time(const Partitioner *partitioner, const PartitionPlan *plan, c
                     Err *err) {
     const Rules *rules = partitioner->rules;
     const Schema *schema = record->schema;
-    *time_ms = rules->time == TIME_WALLCLOCK ? partitioner->now_ms : record->event->source_us / 1000;
-    if (rules->time != TIME_FIELD || plan->time->place != PLACE_VALUE) {
+    *time_ms = rules->time == TIME_WALLCLOCK ? partitioner->now_ms : record->timestamp_us / 1000;
+    if (rules->time != TIME_FIELD || plan->time == NULL || plan->time->place != PLACE_VALUE) {
         return true;
     }
     const Value *value = field_value(plan->time, record);

@@ -72,7 +72,7 @@ static void schema_around(Objects *sink, FilePlan *wanted) {
     wanted->behind = SLICE("}");
 }
 
-static bool shape_part(Objects *sink, ObjectsShape *shape, int part, Err *err) {
+bool objects_shape_part(Objects *sink, ObjectsShape *shape, int part, Err *err) {
     static const RecordPart PART[PARTS] = {RECORD_VALUE, RECORD_KEY, RECORD_HEADERS};
     const Rules *rules = &sink->rules;
     const FileFormat *format = rules->formats[part];
@@ -85,7 +85,7 @@ static bool shape_part(Objects *sink, ObjectsShape *shape, int part, Err *err) {
     if (sink->options.json_schemas && part != PART_HEADERS) {
         schema_around(sink, &wanted);
     }
-    if (part == PART_KEY && !rules->envelope_takes_events && format == &PARQUET_FORMAT) {
+    if (part == PART_KEY && !rules->envelope_takes_events && !shape->key_bare && format == &PARQUET_FORMAT) {
         shape->key_wrapped = true;
         wanted.shape = key_wrap(&sink->run, wanted.shape);
     }
@@ -93,6 +93,7 @@ static bool shape_part(Objects *sink, ObjectsShape *shape, int part, Err *err) {
         wanted.shape = columns_only(&sink->run, wanted.shape, &shape->schema);
     }
     wanted.bare = part == PART_HEADERS;
+    wanted.primitive = (part == PART_VALUE && shape->value_bare) || (part == PART_KEY && shape->key_bare);
     const Schema *schema = &shape->schema;
     return format->plan(&sink->run, &wanted, &shape->plans[part], err) ||
            err_prefix(err, "table %.*s.%.*s", SLICE_ARG(schema->space), SLICE_ARG(schema->table));
@@ -105,10 +106,9 @@ static Slice topic_name(Objects *sink, const ObjectsTable *table) {
                              : slice_of(arena_printf(&sink->run, "%s.%.*s", prefix, SLICE_ARG(table->topic)));
 }
 
-static void shape_patterns(Objects *sink, const ObjectsTable *table, ObjectsShape *shape) {
+void objects_shape_patterns(Objects *sink, Slice topic, ObjectsShape *shape) {
     for (int i = 0; i < PARTS; i++) {
         if (sink->rules.formats[i] != NULL) {
-            Slice topic = topic_name(sink, table);
             buf_reset(&sink->text);
             name_pattern(&sink->text, sink->rules.layout, topic, shape->schema.space, shape->schema.table,
                          sink->rules.extensions[i]);
@@ -125,16 +125,16 @@ static bool shape_make(Objects *sink, const ObjectsTable *table, const Schema *s
     if (!events || rules->formats[PART_KEY] != NULL) {
         TRY(rules->envelope->compile(&sink->run, &shape->schema, &rules->envelope_options, &shape->record, err));
     }
-    TRY(shape_part(sink, shape, PART_VALUE, err));
+    TRY(objects_shape_part(sink, shape, PART_VALUE, err));
     if (rules->formats[PART_KEY] != NULL && shape->record->key != NULL) {
-        TRY(shape_part(sink, shape, PART_KEY, err));
+        TRY(objects_shape_part(sink, shape, PART_KEY, err));
     }
     if (rules->formats[PART_HEADERS] != NULL) {
-        TRY(shape_part(sink, shape, PART_HEADERS, err));
+        TRY(objects_shape_part(sink, shape, PART_HEADERS, err));
     }
     TRY(partition_plan(&sink->run, rules, &shape->schema, rules->envelope_takes_events ? NULL : shape->record->value,
                        &shape->partition, err));
-    shape_patterns(sink, table, shape);
+    objects_shape_patterns(sink, topic_name(sink, table), shape);
     *made = shape;
     return true;
 }
@@ -149,6 +149,21 @@ static bool rotate(Objects *sink, ObjectsTable *table, Err *err) {
 }
 
 // A new shape of the rows. Its files go on where the format bears it and they keep their names.
+static bool shape_switch(Objects *sink, ObjectsTable *table, const ObjectsShape *shape, Err *err) {
+    bool ends = false;
+    for (int i = 0; table->shape != NULL && i < PARTS; i++) {
+        ends |= !slice_equal(shape->patterns[i], table->shape->patterns[i]) ||
+                (shape->plans[i] == NULL) != (table->shape->plans[i] == NULL) ||
+                (shape->plans[i] != NULL && sink->rules.formats[i]->schema_per_file);
+    }
+    ends |= sink->records != NULL && sink->records->schemas;
+    if (ends) {
+        TRY(rotate(sink, table, err));
+    }
+    table->shape = shape;
+    return true;
+}
+
 static bool table_shape(Objects *sink, ObjectsTable *table, const Schema *schema, Err *err) {
     uint64_t key = (uint64_t)table->number << 32 | schema->id;
     ObjectsShape *shape = map_find_u64(&sink->shapes, key);
@@ -156,17 +171,7 @@ static bool table_shape(Objects *sink, ObjectsTable *table, const Schema *schema
         TRY(shape_make(sink, table, schema, &shape, err));
         map_put_u64(&sink->shapes, key, shape);
     }
-    bool ends = false;
-    for (int i = 0; table->shape != NULL && i < PARTS; i++) {
-        ends |= !slice_equal(shape->patterns[i], table->shape->patterns[i]) ||
-                (shape->plans[i] == NULL) != (table->shape->plans[i] == NULL) ||
-                (shape->plans[i] != NULL && sink->rules.formats[i]->schema_per_file);
-    }
-    if (ends) {
-        TRY(rotate(sink, table, err));
-    }
-    table->shape = shape;
-    return true;
+    return shape_switch(sink, table, shape, err);
 }
 
 static void file_shape(Objects *sink, ObjectsFile *file, const ObjectsShape *shape) {
@@ -450,12 +455,76 @@ static bool put_bare_null(Objects *sink, ObjectsTable *table, Record *record, ui
     return true;
 }
 
+static bool put_connect_null(Objects *sink, ObjectsTable *table, Record *record, uint64_t end, bool *any, Err *err) {
+    if (sink->rules.nulls == NULLS_FAIL) {
+        return null_refused(record, "a record", err);
+    }
+    if (sink->rules.nulls == NULLS_WRITE && record->key != NULL) {
+        *any = true;
+        return put(sink, table, record, true, end, err);
+    }
+    return true;
+}
+
+// *any: a record of the event is in a file by now.
+static bool put_connect(Objects *sink, ObjectsTable *table, const JournalEntry *entry, const ConnectRecord *from,
+                        bool *any, Err *err) {
+    const ObjectsShape *shape = NULL;
+    uint64_t end = entry->offset + entry->event->offset_span;
+    bool again = *any;
+    TRY(records_shape(sink, table, entry->schema, from, &shape, err));
+    if (UNLIKELY(shape != table->shape)) {
+        TRY(shape_switch(sink, table, shape, err));
+    }
+    Record record = {.event = entry->event, .schema = &shape->schema, .topic = shape->topic, .offset = from->offset};
+    record.timestamp_us = from->timestamp_ms >= 0 ? from->timestamp_ms * 1000 : entry->event->source_us;
+    records_fill(sink, shape, from, &record);
+    if (UNLIKELY(again && table->point_count > 0 && table->points[table->point_count - 1] == end)) {
+        table->point_count--; // the event is on both sides of it
+    }
+    if (UNLIKELY(sink->stats.events++ % CLOCK_EVERY == 0)) {
+        sink->partitioner.now_ms = clock_wall_us() / 1000;
+    }
+    if (UNLIKELY(record.value == NULL)) {
+        TRY(put_connect_null(sink, table, &record, end, any, err));
+    } else {
+        *any = true;
+        TRY(put(sink, table, &record, false, end, err));
+    }
+    // The event is half in files that were sealed between: all of them go in one plan, or none.
+    table->oversize |= again && table->open != NULL && table->sealed != NULL && table->sealed_end == end;
+    return true;
+}
+
+static bool take_connect(Objects *sink, ObjectsTable *table, const JournalEntry *entry, Err *err) {
+    ConnectRecord made[CONNECT_RECORDS_MAX];
+    size_t count = 0;
+    bool any = false;
+    group_add(sink, table);
+    table->touched = true;
+    table->known = true;
+    arena_reset(&sink->record);
+    if (entry->event->offset_span > 0) {
+        TRY(sink->records->make(sink->records->context, &sink->record, entry, made, &count, err));
+    }
+    for (size_t i = 0; i < count; i++) {
+        TRY(put_connect(sink, table, entry, &made[i], &any, err));
+    }
+    if (!any) {
+        record_skip(table, entry->offset + entry->event->offset_span);
+    }
+    return true;
+}
+
 bool objects_take_event(Objects *sink, const JournalEntry *entry, Err *err) {
     ObjectsTable *table = table_of(sink, entry->topic);
     bool skip = false;
     TRY(check_offset(sink, table, entry->offset, &skip, err));
     if (UNLIKELY(skip)) {
         return true;
+    }
+    if (sink->records != NULL) {
+        return take_connect(sink, table, entry, err);
     }
     if (UNLIKELY(table->shape == NULL || table->shape->schema.id != entry->schema->id)) {
         TRY(table_shape(sink, table, entry->schema, err));
@@ -513,6 +582,9 @@ static bool check_cut(Objects *sink, const JournalEntry *entry, Err *err) {
 
 bool objects_take_cut(Objects *sink, const JournalEntry *entry, Err *err) {
     TRY(check_cut(sink, entry, err));
+    if (sink->memory_share != NULL) {
+        files_share(&sink->files, *sink->memory_share);
+    }
     sink->reader = entry->reader;
     sink->cut = (Mark){entry->next, entry->cut_sequence, entry->epoch};
     for (size_t i = 0; i < sink->group.count; i++) {

@@ -16,6 +16,9 @@ struct ObjectsShape {
     Slice patterns[PARTS]; // of names
     PartitionPlan partition;
     bool key_wrapped; // keys are records of one field
+    // Of a connector's records (records.c): `record` has the shapes alone.
+    Slice topic;               // of the records, which a transform may have changed
+    bool value_bare, key_bare; // no struct: the only field of `record`'s
 };
 
 // Tables, counted; grown by tables_add.
@@ -31,6 +34,9 @@ typedef struct Objects {
     Slice connector;
     ObjectsOptions options;
     Rules rules;
+    const SinkRecords *records; // NULL = the envelope of the rules
+    const Shape *headers;       // of `records`' headers, when they are stored
+    const _Atomic size_t *memory_share;
     Partitioner partitioner;
     Store *store;
     FileList files;
@@ -66,7 +72,15 @@ ObjectsTable *objects_table_add(Objects *sink, Slice topic);
 // The table is published at the next cut: its sealed files, and with `all` its open ones.
 void objects_due(Objects *sink, ObjectsTable *table, bool all);
 
+// records.c: what a connector's record becomes; its shape, compiled once.
+CHECKED bool records_shape(Objects *sink, ObjectsTable *table, const Schema *schema, const ConnectRecord *from,
+                           const ObjectsShape **shape, Err *err);
+void records_fill(Objects *sink, const ObjectsShape *shape, const ConnectRecord *from, Record *record);
+
 // take.c
+CHECKED bool objects_shape_part(Objects *sink, ObjectsShape *shape, int part, Err *err);
+// `topic` as it is in names.
+void objects_shape_patterns(Objects *sink, Slice topic, ObjectsShape *shape);
 CHECKED bool objects_take_event(Objects *sink, const JournalEntry *entry, Err *err);
 CHECKED bool objects_take_cut(Objects *sink, const JournalEntry *entry, Err *err);
 // Marks what is due by age or by the clock.

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/pipeline/connector_config.h"
+
+#include "core/config/secret.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+// Of memory.limit, as in pipeline.c.
+#define JOURNAL_PART 4
+
+bool connector_resolve(Arena *arena, const Properties *config, Properties *resolved, Err *err) {
+    *resolved = (Properties){.at = ARENA_ARRAY(arena, Property, config->count), .count = config->count};
+    for (size_t i = 0; i < config->count; i++) {
+        const Property *from = &config->at[i];
+        resolved->at[i] = *from;
+        const char *text = from->value.data != NULL ? arena_text(arena, from->value) : "";
+        if (secret_referenced(text)) {
+            char *clear = NULL;
+            if (!secret_resolve(text, arena, &clear, err)) {
+                return err_prefix(err, "%.*s", SLICE_ARG(from->name));
+            }
+            resolved->at[i].value = slice_of(clear);
+        }
+    }
+    return true;
+}
+
+static bool own_options(Arena *arena, const Properties *own, PipelineOptions *options, Err *err) {
+    for (size_t i = 0; i < own->count; i++) {
+        const char *name = arena_text(arena, own->at[i].name), *value = arena_text(arena, own->at[i].value);
+        if (strcmp(name, "journal.retention.ms") == 0) {
+            name = "journal.retention.time";
+            value = arena_printf(arena, "%sms", value);
+        }
+        if (option_find(&PIPELINE_OPTIONS, name) != NULL &&
+            !option_set(&PIPELINE_OPTIONS, options, name, value, arena, err)) {
+            return err_prefix(err, "leat.%s", name);
+        }
+    }
+    return true;
+}
+
+bool connector_options(Arena *arena, const Properties *config, PipelineOptions *options, Err *err) {
+    Properties own = properties_under(arena, config, SLICE("leat."));
+    option_defaults(&PIPELINE_OPTIONS, options);
+    options->journal_retention_ms = INT64_C(7) * 86400000;
+    options->journal_retention_bytes = INT64_C(1) << 30;
+    return own_options(arena, &own, options, err);
+}
+
+void connector_journal_options(const PipelineOptions *options, JournalOptions *journal) {
+    *journal = (JournalOptions){.segment_bytes_max = (size_t)options->journal_segment_bytes,
+                                .memory_bytes_max = (size_t)options->memory_limit / JOURNAL_PART,
+                                .retention_bytes = (uint64_t)options->journal_retention_bytes,
+                                .retention_ms = (uint64_t)options->journal_retention_ms};
+}
+
+static void put_encoded(Buf *url, const char *text) {
+    for (const char *at = text; *at != '\0'; at++) {
+        if (isalnum((unsigned char)*at) || strchr("-._~", *at) != NULL) {
+            buf_u8(url, (uint8_t)*at);
+        } else {
+            buf_printf(url, "%%%02X", (uint8_t)*at);
+        }
+    }
+}
+
+bool connector_source_url(Arena *arena, const Properties *config, const char **url, Err *err) {
+    // A host may be a socket's directory: everything goes into the query, where all can be encoded.
+    static const char *const KEYS[][3] = {{"database.hostname", "host", NULL},
+                                          {"database.port", "port", "5432"},
+                                          {"database.user", "user", NULL},
+                                          {"database.password", "password", ""},
+                                          {"database.sslmode", "sslmode", "prefer"},
+                                          {"database.sslcert", "sslcert", ""},
+                                          {"database.sslkey", "sslkey", ""},
+                                          {"database.sslpassword", "sslpassword", ""},
+                                          {"database.sslrootcert", "sslrootcert", ""}};
+    DEFER(buf_release) Buf text = {0};
+    const char *database = properties_text(arena, config, "database.dbname", NULL);
+    if (database == NULL || database[0] == '\0') {
+        return FAIL(err, ERR_OPTION, "database.dbname is not set");
+    }
+    buf_text(&text, "postgresql:///");
+    put_encoded(&text, database);
+    for (size_t i = 0; i < ARRAY_LEN(KEYS); i++) {
+        const char *value = properties_text(arena, config, KEYS[i][0], KEYS[i][2]);
+        if (value == NULL || (value[0] == '\0' && KEYS[i][2] == NULL)) {
+            return FAIL(err, ERR_OPTION, "%s is not set", KEYS[i][0]);
+        }
+        if (value[0] != '\0') {
+            buf_printf(&text, "%c%s=", i == 0 ? '?' : '&', KEYS[i][1]);
+            put_encoded(&text, value);
+        }
+    }
+    buf_printf(&text, "&keepalives=%d", connector_true(config, "database.tcpKeepAlive", true) ? 1 : 0);
+    *url = arena_text(arena, buf_slice(&text));
+    return true;
+}
+
+bool connector_int(const Properties *config, const char *name, int64_t otherwise, int64_t *number, Err *err) {
+    const Property *property = properties_find(config, slice_of(name));
+    char text[32], *end = NULL;
+    *number = otherwise;
+    if (property == NULL || property->value.size == 0) {
+        return true;
+    }
+    snprintf(text, sizeof(text), "%.*s", SLICE_ARG(property->value));
+    *number = strtoll(text, &end, 10);
+    if (*end != '\0' || property->value.size >= sizeof(text) || end == text) {
+        return FAIL(err, ERR_OPTION, "%s: \"%.40s\" is no number", name, text);
+    }
+    return true;
+}
+
+bool connector_true(const Properties *config, const char *name, bool otherwise) {
+    const Property *property = properties_find(config, slice_of(name));
+    if (property == NULL || property->value.size == 0) {
+        return otherwise;
+    }
+    return property->value.size == 4 && strncasecmp((const char *)property->value.data, "true", 4) == 0;
+}
+
+Slice connector_converter(const Properties *config, bool is_key) {
+    const Property *property = properties_find(config, slice_of(is_key ? "key.converter" : "value.converter"));
+    if (property == NULL || property->value.size == 0) {
+        return SLICE("JsonConverter");
+    }
+    Slice name = property->value;
+    for (size_t i = name.size; i > 0; i--) {
+        if (name.data[i - 1] == '.') {
+            return slice_from(name, i);
+        }
+    }
+    return name;
+}
