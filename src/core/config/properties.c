@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/config/properties.h"
 
+#include "core/base/json.h"
+#include "core/base/map.h"
+
 #include <ctype.h>
-#include <jansson.h>
 
 enum { PROPERTY_NAME_MAX = 1024 };
 
@@ -90,60 +92,83 @@ Slice *properties_list(Arena *arena, Slice value, size_t *count) {
 
 // --- JSON ------------------------------------------------------------------------------------------------------
 
-static bool value_text(Arena *arena, const char *name, const json_t *value, Slice *text, Err *err) {
-    switch (json_typeof(value)) {
-    case JSON_STRING:
-        *text = arena_slice(arena, (Slice){(const uint8_t *)json_string_value(value), json_string_length(value)});
-        return true;
-    case JSON_INTEGER:
-        *text = slice_of(arena_printf(arena, "%" JSON_INTEGER_FORMAT, json_integer_value(value)));
-        return true;
-    case JSON_REAL:
-        *text = slice_of(arena_printf(arena, "%.17g", json_real_value(value)));
-        return true;
-    case JSON_TRUE:
-    case JSON_FALSE:
-        *text = json_is_true(value) ? SLICE("true") : SLICE("false");
-        return true;
-    case JSON_NULL:
+static bool value_text(Arena *arena, const JsonReader *reader, Slice name, JsonToken token, Slice *text, Err *err) {
+    if (token == TOKEN_TEXT || token == TOKEN_NUMBER) {
+        *text = arena_slice(arena, reader->text);
+    } else if (token == TOKEN_TRUE || token == TOKEN_FALSE) {
+        *text = token == TOKEN_TRUE ? SLICE("true") : SLICE("false");
+    } else if (token == TOKEN_NULL) {
         *text = (Slice){0};
-        return true;
-    case JSON_OBJECT:
-    case JSON_ARRAY:
-        break;
-    }
-    FAIL(err, ERR_OPTION, "\"%.60s\" is %s; a configuration's values are texts", name,
-         json_is_object(value) ? "an object" : "a list");
-    return err_hint(err, "write lists as one text with commas: \"a,b,c\"");
-}
-
-static bool object_in(Arena *arena, const json_t *root, Properties *properties, Err *err) {
-    if (!json_is_object(root)) {
-        return FAIL(err, ERR_OPTION, "a configuration is a JSON object of names and texts");
-    }
-    *properties = (Properties){ARENA_ARRAY(arena, Property, json_object_size(root)), 0};
-    json_t *object = (json_t *)(uintptr_t)root;
-    for (void *at = json_object_iter(object); at != NULL; at = json_object_iter_next(object, at)) {
-        const char *name = json_object_iter_key(at);
-        size_t size = strlen(name);
-        if (size == 0 || size > PROPERTY_NAME_MAX) {
-            return FAIL(err, ERR_OPTION, "a configuration's name has %zu characters, 1 to %d are allowed", size,
-                        PROPERTY_NAME_MAX);
-        }
-        Property *property = &properties->at[properties->count++];
-        property->name = arena_slice(arena, slice_of(name));
-        TRY(value_text(arena, name, json_object_iter_value(at), &property->value, err));
+    } else {
+        FAIL(err, ERR_OPTION, "\"%.60s\" is %s; a configuration's values are texts", arena_text(arena, name),
+             token == TOKEN_OBJECT ? "an object" : "a list");
+        return err_hint(err, "write lists as one text with commas: \"a,b,c\"");
     }
     return true;
 }
 
-bool properties_parse(Arena *arena, Slice json, Properties *properties, Err *err) {
-    json_error_t where;
-    json_t *root = json_loadb((const char *)json.data, json.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
-    if (root == NULL) {
-        return FAIL(err, ERR_OPTION, "no JSON: line %d, column %d: %.200s", where.line, where.column, where.text);
+static bool same_twice(Arena *arena, const Properties *properties, Err *err) {
+    Map names = {0};
+    const Slice *twice = NULL;
+    for (size_t i = 0; i < properties->count && twice == NULL; i++) {
+        Property *property = &properties->at[i];
+        twice = map_find(&names, property->name) != NULL ? &property->name : NULL;
+        map_put(&names, property->name, property);
     }
-    bool ok = object_in(arena, root, properties, err);
-    json_decref(root);
-    return ok;
+    map_release(&names);
+    return twice == NULL || FAIL(err, ERR_OPTION, "\"%.60s\" is given twice", arena_text(arena, *twice));
+}
+
+bool properties_read(JsonReader *reader, Arena *arena, Properties *properties, Err *err) {
+    size_t room = 0;
+    *properties = (Properties){0};
+    JsonToken token;
+    TRY(json_read(reader, &token, err));
+    while (token != TOKEN_OBJECT_END) {
+        if (properties->count == room) {
+            room = MAX(room * 2, (size_t)16);
+            Property *more = ARENA_ARRAY(arena, Property, room);
+            if (properties->count > 0) {
+                memcpy(more, properties->at, properties->count * sizeof(*more));
+            }
+            properties->at = more;
+        }
+        Property *property = &properties->at[properties->count++];
+        property->name = arena_slice(arena, reader->text);
+        if (property->name.size == 0 || property->name.size > PROPERTY_NAME_MAX) {
+            return FAIL(err, ERR_OPTION, "a configuration's name has %zu characters, 1 to %d are allowed",
+                        property->name.size, PROPERTY_NAME_MAX);
+        }
+        TRY(json_read(reader, &token, err));
+        TRY(value_text(arena, reader, property->name, token, &property->value, err));
+        TRY(json_read(reader, &token, err));
+    }
+    return same_twice(arena, properties, err);
+}
+
+bool properties_parse(Arena *arena, Slice json, Properties *properties, Err *err) {
+    JsonReader reader;
+    json_reader_init(&reader, json, arena);
+    JsonToken token;
+    TRY(json_read(&reader, &token, err));
+    if (token != TOKEN_OBJECT) {
+        return FAIL(err, ERR_OPTION, "a configuration is a JSON object of names and texts");
+    }
+    TRY(properties_read(&reader, arena, properties, err));
+    return json_read(&reader, &token, err);
+}
+
+void properties_json(Buf *buf, const Properties *properties) {
+    buf_text(buf, "{");
+    for (size_t i = 0; i < properties->count; i++) {
+        buf_text(buf, i > 0 ? "," : "");
+        json_quote(buf, properties->at[i].name);
+        buf_text(buf, ":");
+        if (properties->at[i].value.data == NULL) {
+            buf_text(buf, "null");
+        } else {
+            json_quote(buf, properties->at[i].value);
+        }
+    }
+    buf_text(buf, "}");
 }

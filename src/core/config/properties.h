@@ -7,6 +7,7 @@
 #include "core/base/arena.h"
 #include "core/base/buf.h"
 #include "core/base/err.h"
+#include "core/base/json_reader.h"
 
 typedef struct Property {
     Slice name;
@@ -18,9 +19,11 @@ typedef struct Properties {
     size_t count;
 } Properties;
 
-// Of a JSON object: numbers and booleans become texts as Connect makes them. ERR_OPTION: no object, a name twice, a
-// value that is an object or a list. Everything is copied into the arena.
+// Of a JSON object: numbers (as they are written) and booleans become texts as Connect makes them. ERR_OPTION: no
+// object, a name twice, a value that is an object or a list. Everything is copied into the arena.
 CHECKED bool properties_parse(Arena *arena, Slice json, Properties *properties, Err *err);
+// The same of an object amid other JSON, whose { was read last; reads its }.
+CHECKED bool properties_read(JsonReader *reader, Arena *arena, Properties *properties, Err *err);
 // {"name":"value",…}, in the list's order.
 void properties_json(Buf *buf, const Properties *properties);
 // NULL when absent. With the name twice, which properties_parse never makes, the first.

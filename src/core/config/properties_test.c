@@ -30,6 +30,16 @@ TEST(properties_take_scalars_in_their_order) {
     arena_release(&scratch);
 }
 
+TEST(properties_numbers_stay_as_they_were_written) {
+    arena_init(&scratch, "scratch", 0);
+    Properties properties = parsed("{\"a\":0.1,\"b\":1e3,\"c\":123456789012345678901234567890,\"d\":-0,\"e\":1.10}");
+    DEFER(buf_release) Buf out = {0};
+    properties_json(&out, &properties);
+    CHECK_TEXT(buf_slice(&out), "{\"a\":\"0.1\",\"b\":\"1e3\",\"c\":\"123456789012345678901234567890\",\"d\":\"-0\","
+                                "\"e\":\"1.10\"}");
+    arena_release(&scratch);
+}
+
 TEST(properties_refuse_what_is_no_flat_list) {
     arena_init(&scratch, "scratch", 0);
     refused("");
