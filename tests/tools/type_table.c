@@ -198,7 +198,7 @@ static void print_row(Arena *arena, const Row *row, const Type *type) {
     MUST(avro_schema_json(&shape, SLICE("addr"), &line, err));
     buf_printf(&line, "` | %s | ", inexact ? lost(type, &shape) : "");
     ConnectColumn column;
-    if (connect_column(arena, type, true, &column)) {
+    if (connect_column(arena, &COLUMN_DEFAULTS, type, true, &column)) {
         put_connect(&line, &column.shape);
     } else {
         buf_text(&line, "left out");

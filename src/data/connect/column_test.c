@@ -27,7 +27,7 @@ static Value decimal(const char *text) {
 static void check(Type type, Value value, uint64_t lost, const char *want) {
     Err err[1] = {{0}};
     ConnectColumn column;
-    CHECK(connect_column(arena, &type, true, &column));
+    CHECK(connect_column(arena, &COLUMN_DEFAULTS, &type, true, &column));
     Value made;
     uint64_t inexact = 0;
     CHECK_OK(connect_value(&column, arena, &value, &inexact, &made, err));
@@ -42,7 +42,7 @@ static void check(Type type, Value value, uint64_t lost, const char *want) {
 static void check_refused(Type type, Value value) {
     Err err[1] = {{0}};
     ConnectColumn column;
-    CHECK(connect_column(arena, &type, true, &column));
+    CHECK(connect_column(arena, &COLUMN_DEFAULTS, &type, true, &column));
     Value made;
     uint64_t inexact = 0;
     CHECK_FAILS(connect_value(&column, arena, &value, &inexact, &made, err), ERR_VALUE);
@@ -154,7 +154,7 @@ TEST(connect_leaves_out_what_debezium_does_not_know) {
     };
     for (size_t i = 0; i < ARRAY_LEN(out); i++) {
         ConnectColumn column;
-        CHECK(!connect_column(arena, &out[i], true, &column));
+        CHECK(!connect_column(arena, &COLUMN_DEFAULTS, &out[i], true, &column));
     }
     arena_release(arena);
 }

@@ -3,6 +3,7 @@
 
 #include "core/base/decimal.h"
 #include "core/base/test.h"
+#include "data/connect/debezium.h"
 #include "data/connect/json_converter.h"
 
 #define NAME(text) \

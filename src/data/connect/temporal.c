@@ -74,25 +74,70 @@ static void clock_text(Buf *buf, int64_t of_day, int32_t digits) {
     buf_u8(buf, 'Z');
 }
 
-void zoned_timestamp_text(Buf *buf, int64_t micros, int32_t digits) {
-    if (micros == INT64_MIN || micros == INT64_MAX) {
-        buf_text(buf, micros < 0 ? "-infinity" : "infinity");
-        return;
-    }
-    int64_t of_day;
-    CalendarDate date = calendar_date((int32_t)calendar_split(micros, &of_day));
+static void date_text(Buf *buf, int32_t days) {
+    CalendarDate date = calendar_date(days);
     const char *sign = date.year > 9999 ? "+" : date.year < 0 ? "-" : "";
-    buf_printf(buf, "%s%04d-%02d-%02dT", sign, date.year < 0 ? -date.year : date.year, date.month, date.day);
-    clock_text(buf, of_day, digits);
+    buf_printf(buf, "%s%04d-%02d-%02d", sign, date.year < 0 ? -date.year : date.year, date.month, date.day);
+}
+
+static bool infinite_text(Buf *buf, bool infinite, bool past) {
+    if (infinite) {
+        buf_text(buf, past ? "-infinity" : "infinity");
+    }
+    return infinite;
+}
+
+void zoned_timestamp_text(Buf *buf, int64_t micros, int32_t digits) {
+    if (!infinite_text(buf, micros == INT64_MIN || micros == INT64_MAX, micros < 0)) {
+        int64_t of_day;
+        date_text(buf, (int32_t)calendar_split(micros, &of_day));
+        buf_u8(buf, 'T');
+        clock_text(buf, of_day, digits);
+    }
+}
+
+// Digits that a fraction of microseconds needs.
+static int32_t fraction_digits(int64_t fraction) {
+    int32_t digits = fraction == 0 ? 0 : 6;
+    for (; digits > 0 && fraction % 10 == 0; fraction /= 10) {
+        digits--;
+    }
+    return digits;
 }
 
 void zoned_time_text(Buf *buf, int64_t micros, int32_t east) {
     int64_t of_day;
     (void)calendar_split(micros - (int64_t)east * CALENDAR_SECOND_US, &of_day);
-    int64_t fraction = of_day % CALENDAR_SECOND_US;
-    int32_t digits = fraction == 0 ? 0 : 6;
-    for (; digits > 0 && fraction % 10 == 0; fraction /= 10) {
-        digits--;
+    clock_text(buf, of_day, fraction_digits(of_day % CALENDAR_SECOND_US));
+}
+
+void iso_date_text(Buf *buf, int32_t days) {
+    if (!infinite_text(buf, days == INT32_MIN || days == INT32_MAX, days < 0)) {
+        date_text(buf, days);
+        buf_u8(buf, 'Z');
     }
-    clock_text(buf, of_day, digits);
+}
+
+void iso_timestamp_text(Buf *buf, int64_t micros, bool exact) {
+    bool infinite = micros == INT64_MIN || micros == INT64_MAX;
+    if (infinite_text(buf, infinite && exact, micros < 0)) {
+        return;
+    }
+    if (infinite) {
+        micros = (micros > 0 ? INFINITE_FUTURE : INFINITE_PAST) - CALENDAR_1970_US;
+    }
+    int64_t of_day;
+    date_text(buf, (int32_t)calendar_split(micros, &of_day));
+    buf_u8(buf, 'T');
+    clock_text(buf, of_day, fraction_digits(of_day % CALENDAR_SECOND_US));
+}
+
+void iso_interval_text(Buf *buf, const Interval *interval) {
+    int64_t seconds = interval->micros / CALENDAR_SECOND_US, fraction = interval->micros % CALENDAR_SECOND_US;
+    int64_t rest = seconds % 60;
+    buf_printf(buf, "P%dY%dM%dDT%" PRId64 "H%" PRId64 "M%s%" PRId64, interval->months / 12, interval->months % 12,
+               interval->days, seconds / 3600, seconds / 60 % 60,
+               interval->micros < 0 && rest == 0 && fraction != 0 ? "-" : "", rest);
+    fraction_text(buf, (uint32_t)(fraction < 0 ? -fraction : fraction), fraction_digits(fraction));
+    buf_u8(buf, 'S');
 }

@@ -22,5 +22,12 @@ CHECKED bool temporal_valid(const Value *value, Err *err);
 void zoned_timestamp_text(Buf *buf, int64_t micros, int32_t digits);
 // "11:14:15.123456Z", moved to UTC; as many digits of the fraction as are needed.
 void zoned_time_text(Buf *buf, int64_t micros, int32_t east);
+// "2024-02-29Z"; "infinity".
+void iso_date_text(Buf *buf, int32_t days);
+// "2024-02-29T13:14:15.5Z", as many digits of the fraction as are needed. Infinite: what Debezium's numbers for it come
+// to as dates, or, `exact`, "infinity".
+void iso_timestamp_text(Buf *buf, int64_t micros, bool exact);
+// "P1Y2M3DT4H5M6.5S", all parts.
+void iso_interval_text(Buf *buf, const Interval *interval);
 
 #endif
