@@ -7,6 +7,7 @@
 #include "core/config/properties.h"
 #include "core/sys/clock.h"
 #include "engine/ipc/channel.h"
+#include "surface/api/audit.h"
 #include "surface/api/front_http.h"
 
 #include <errno.h>
@@ -40,6 +41,7 @@ struct Front {
     const char *data_directory;
     char worker_id[320];
     Security *security;
+    Audit *audit;
     HttpServer *server;
     ApiSurface surfaces[FRONT_SURFACES_MAX];
     size_t surfaces_open;
@@ -64,6 +66,10 @@ const char *front_worker_id(const Front *front) {
 const ApiSurface *front_surface(const Front *front, FrontListener listener, size_t i) {
     const FrontDoor *door = &front->doors[listener];
     return i < door->surface_count ? door->surfaces[i] : NULL;
+}
+
+Audit *front_audit(const Front *front) {
+    return front->audit;
 }
 
 FrontCounts front_counts(const Front *front) {
@@ -273,12 +279,19 @@ static bool open_listener(Front *front, FrontListener listener, Err *err) {
     return true;
 }
 
+static void changed(void *context, const ApiRequest *request, int status) {
+    const Front *front = context;
+    audit_add(front->audit, request->actor, request->role, request->method, request->path, status);
+}
+
 static bool open_all(Front *front, const Early *early, Err *err) {
     TRY(security_open(front->options.token_file, &front->security, err));
+    TRY(audit_open(front->data_directory, &front->audit, err));
     TRY(http_server_open(&(HttpServerOptions){0}, &front->server, err));
     snprintf(front->worker_id, sizeof(front->worker_id), "%s", front->options.listen_connect);
     for (size_t i = 0; i < FRONT_LISTENERS; i++) {
         front->doors[i].security = front->security;
+        front->doors[i].changed = changed;
         front->doors[i].context = front;
     }
     TRY(open_surfaces(front, err));
@@ -338,6 +351,7 @@ static void close_all(Front *front) {
             FRONT_SURFACES[i].close(front->surfaces[i].context);
         }
     }
+    audit_close(front->audit);
     security_close(front->security);
 }
 

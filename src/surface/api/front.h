@@ -13,6 +13,7 @@
 #include "surface/api/router.h"
 
 typedef struct Front Front;
+typedef struct Audit Audit;
 
 typedef enum FrontListener { FRONT_CONNECT, FRONT_REGISTRY, FRONT_METRICS, FRONT_LISTENERS } FrontListener;
 
@@ -44,6 +45,8 @@ const ServerOptions *front_options(const Front *front);
 const char *front_worker_id(const Front *front); // "127.0.0.1:8083": where Connect's API listens
 // Its tables, for /openapi.json: NULL past the last of this listener.
 const ApiSurface *front_surface(const Front *front, FrontListener listener, size_t i);
+
+Audit *front_audit(const Front *front);
 
 typedef struct FrontCounts {
     uint64_t requests[6]; // by the status' first digit

@@ -95,7 +95,7 @@ static int get(int port, const char *method, const char *path, const char *token
     return status;
 }
 
-#define OPEN "{\"data.directory\":\"/nowhere\",\"listen.connect\":\"127.0.0.1:0\",\"listen.registry\":\"\","
+#define OPEN "{\"data.directory\":\"/tmp/leat_front_test\",\"listen.connect\":\"127.0.0.1:0\",\"listen.registry\":\"\","
 
 TEST(front_serves_until_it_is_stopped) {
     Stage stage = {0};
@@ -137,7 +137,7 @@ TEST(front_asks_for_tokens) {
 
 TEST(front_says_why_it_cannot_serve) {
     Stage stage = {0};
-    begin_stage(&stage, "{\"data.directory\":\"/nowhere\",\"listen.connect\":\"0.0.0.0:0\"}");
+    begin_stage(&stage, "{\"data.directory\":\"/tmp/leat_front_test\",\"listen.connect\":\"0.0.0.0:0\"}");
     Message failed = receive(&stage);
     CHECK_INT(failed.type, MESSAGE_FAILED);
     CHECK_TEXT(failed.verb, "option");
