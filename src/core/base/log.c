@@ -18,6 +18,8 @@ static void *log_write_context;
 
 static const char *const LEVEL_NAMES[] = {"debug", "info", "warn", "error", "silent"};
 static const char *const AREA_NAMES[] = {"cli", "source", "journal", "sink", "pipeline", "server", "api"};
+static _Atomic int area_levels[ARRAY_LEN(AREA_NAMES)] = {LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO,
+                                                         LOG_INFO, LOG_INFO, LOG_INFO};
 static struct {
     char name[32], value[200];
     size_t value_size;
@@ -25,6 +27,23 @@ static struct {
 
 void log_level_set(LogLevel level) {
     level_now = (int)level;
+    for (size_t i = 0; i < ARRAY_LEN(area_levels); i++) {
+        area_levels[i] = (int)level;
+    }
+}
+
+void log_area_level_set(LogArea area, LogLevel level) {
+    area_levels[area] = (int)level;
+}
+
+bool log_area_find(const char *name, LogArea *area) {
+    for (size_t i = 0; i < ARRAY_LEN(AREA_NAMES); i++) {
+        if (strcmp(name, AREA_NAMES[i]) == 0) {
+            *area = (LogArea)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 LogLevel log_level(void) {
@@ -130,7 +149,7 @@ static void line_text(Buf *line, LogLevel level, const char *message, const LogF
 }
 
 void log_fields(LogLevel level, LogArea area, const char *message, const LogField *fields) {
-    if ((int)level < level_now) {
+    if ((int)level < area_levels[area]) {
         return;
     }
     DEFER(buf_release) Buf line = {0};

@@ -28,8 +28,10 @@ typedef struct LogField {
 #define LOG_UINT(field, value)  ((LogField){LOG_KIND_UINT, (field), {NULL, 0}, (uint64_t)(value)})
 #define LOG_LSN(field, value)   ((LogField){LOG_KIND_LSN, (field), {NULL, 0}, (uint64_t)(value)})
 
-void log_level_set(LogLevel level);
-LogLevel log_level(void);
+void log_level_set(LogLevel level); // of all areas
+LogLevel log_level(void);           // as last set for all
+void log_area_level_set(LogArea area, LogLevel level);
+bool log_area_find(const char *name, LogArea *area); // by its name in log lines
 // As Log4j names levels, in any case: TRACE, DEBUG, INFO, WARN, ERROR, FATAL, OFF. False: none of them.
 bool log_level_parse(const char *name, LogLevel *level);
 // A field of every line from now on, such as the connector that a worker works for; both texts are copied, cut at 200

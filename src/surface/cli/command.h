@@ -77,6 +77,7 @@ void cli_signals(void);
 
 // --- the commands ----------------------------------------------------------------------------------------------
 CHECKED bool sync_command(Cli *cli, Err *err);
+CHECKED bool server_command(Cli *cli, Err *err);
 CHECKED bool doctor_command(Cli *cli, Err *err);
 CHECKED bool status_command(Cli *cli, Err *err);
 CHECKED bool resync_command(Cli *cli, Err *err);

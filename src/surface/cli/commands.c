@@ -32,6 +32,19 @@ static const char SYNC_DETAILS[] =
     "\n"
     "On a terminal it shows its progress; into a pipe it writes one JSON object a line.";
 
+static const Flag SERVER_FLAGS[] = {
+    {"config", "FILE", NULL, "leat.toml: options as [section] and name = value"},
+    {"set", "NAME=VALUE", NULL, "any option of the server (leat help options); may be repeated"},
+    {"insecure", NULL, NULL, "listen beyond loopback although there is no auth.token.file"},
+};
+static const char SERVER_DETAILS[] =
+    "Serves the Kafka Connect API (listen.connect, 127.0.0.1:8083), the schema registry (listen.registry,\n"
+    "127.0.0.1:8081) and metrics (listen.metrics, 127.0.0.1:9464), and runs each connector in a process of its own.\n"
+    "What connectors there are, and which of them are to run, is in the data directory: started again, it goes on.\n"
+    "Pipelines of leat sync in the same data directory become connectors of class leat.Sync.\n"
+    "\n"
+    "SIGTERM or SIGINT stops every connector at a checkpoint; a second one ends all at once, which loses nothing.";
+
 static const Flag DOCTOR_FLAGS[] = {
     {"output", "FORM", NULL, "text or json; default text on a terminal, else json"},
     {"tables", "PATTERN,…", NULL, "tables to look at; default all"},
@@ -136,6 +149,8 @@ static const Flag HELP_FLAGS[] = {
 const Command COMMANDS[] = {
     {"sync", "SOURCE SINK", 2, 2, "Carry a database's rows and changes into files, exactly once", SYNC_DETAILS,
      FLAGS(SYNC_FLAGS), true, sync_command},
+    {"server", "", 0, 0, "Run many connectors as a service, with the REST APIs of Kafka Connect and its registry",
+     SERVER_DETAILS, FLAGS(SERVER_FLAGS), false, server_command},
     {"doctor", "SOURCE|NAME|SINK", 1, 1, "Look for what is in the way, with the remedy for each finding",
      "Exit code 0: no problems; 1: problems found. Nothing is changed, on either side.", FLAGS(DOCTOR_FLAGS), true,
      doctor_command},
