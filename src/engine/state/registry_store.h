@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a schema registry keeps: schemas under global ids, versions of subjects, levels and modes. DATA/registry.db has
+// it; all of it is in memory too, so that looking something up never touches the file.
+//
+// Durability: a change is in the file, with an fsync, before the call that made it returns. Callers that come while one
+// commit is under way share the next one. A new id or version is not seen by readers before it is durable: an id that
+// was once seen never means another schema.
+#ifndef LEAT_ENGINE_STATE_REGISTRY_STORE_H
+#define LEAT_ENGINE_STATE_REGISTRY_STORE_H
+
+#include "core/base/arena.h"
+#include "core/base/err.h"
+#include "core/base/map.h"
+
+typedef struct RegistryStore RegistryStore; // any thread
+
+enum { KEPT_FINGERPRINT_BYTES = 32 };
+
+typedef struct KeptReference {
+    Slice name, subject;
+    int32_t version;
+} KeptReference;
+
+typedef struct KeptVersion KeptVersion;
+typedef struct KeptSubject KeptSubject;
+
+typedef struct KeptSchema {
+    int32_t id;
+    Slice type; // "AVRO"
+    Slice text;
+    const KeptReference *references;
+    size_t reference_count;
+    uint8_t fingerprint[KEPT_FINGERPRINT_BYTES];
+    KeptVersion *versions; // that use it, linked by next_of_schema
+    uint64_t sequence;
+} KeptSchema;
+
+struct KeptVersion {
+    KeptSubject *subject;
+    KeptSchema *schema;
+    int32_t version;
+    bool deleted; // softly
+    uint64_t sequence;
+    KeptVersion *next_of_schema;
+};
+
+struct KeptSubject {
+    Slice name;
+    KeptVersion **versions; // ascending; also those that are not durable yet
+    size_t count, capacity;
+    uint64_t generation; // goes up with every change of its versions
+    Slice level, mode;   // its own; data NULL = none
+    int normalize;       // -1 = not said
+};
+
+CHECKED bool registry_store_open(const char *path, RegistryStore **store, Err *err);
+void registry_store_close(RegistryStore *store);
+
+// --- reading: between these two everything found stays valid -----------------------------------------------------
+void registry_store_lock(RegistryStore *store);
+void registry_store_unlock(RegistryStore *store);
+
+const KeptSchema *registry_store_schema(const RegistryStore *store, int32_t id); // durable; NULL when absent
+// NULL when never heard of. It may have no versions, but a level or mode.
+const KeptSubject *registry_store_subject(const RegistryStore *store, Slice name);
+const KeptSubject *registry_store_global(const RegistryStore *store);
+// Durable ones can be shown.
+bool registry_store_visible(const RegistryStore *store, const KeptVersion *version);
+// By name, in order. NULL: the end.
+const KeptSubject *registry_store_next(RegistryStore *store, size_t *at);
+// Durable ones, in no order. *at is NULL at first.
+const KeptSchema *registry_store_next_schema(const RegistryStore *store, MapEntry **at);
+int32_t registry_store_max_id(const RegistryStore *store); // 0 = none
+
+// --- changing ----------------------------------------------------------------------------------------------------
+typedef struct StoreRegistration {
+    Slice subject, type, text;
+    const KeptReference *references;
+    size_t reference_count;
+    uint8_t fingerprint[KEPT_FINGERPRINT_BYTES];
+    int32_t id;          // 0 = the next
+    int32_t version;     // 0 = the next
+    uint64_t generation; // of the subject as the caller has judged it; 0 for one without versions so far
+} StoreRegistration;
+
+typedef enum StoreOutcome {
+    STORE_DONE,
+    STORE_STALE,    // the subject has changed: look again
+    STORE_ID_TAKEN, // by another schema
+} StoreOutcome;
+
+// Adds a version, and the schema unless it is there; what is there already under this subject, not deleted, and no
+// version asked for, is returned as it is. Older soft-deleted versions of the same id go.
+CHECKED bool registry_store_register(RegistryStore *store, const StoreRegistration *registration, StoreOutcome *outcome,
+                                     int32_t *id, int32_t *version, Err *err);
+// STORE_STALE when the subject's generation is another one.
+CHECKED bool registry_store_delete(RegistryStore *store, Slice subject, const int32_t *versions, size_t count,
+                                   bool permanent, uint64_t generation, StoreOutcome *outcome, Err *err);
+// Empty subject: of all. Data NULL takes the setting away.
+CHECKED bool registry_store_set_level(RegistryStore *store, Slice subject, Slice level, int normalize, Err *err);
+CHECKED bool registry_store_set_mode(RegistryStore *store, Slice subject, Slice mode, Err *err);
+// Waits until everything that has been seen is durable.
+CHECKED bool registry_store_settle(RegistryStore *store, Err *err);
+
+typedef struct StoreCounts {
+    uint64_t commits, changes; // of the file
+    size_t subjects, schemas;
+} StoreCounts;
+StoreCounts registry_store_counts(RegistryStore *store);
+
+#endif
