@@ -3,11 +3,16 @@
 #include "surface/api/audit.h"
 #include "surface/api/front.h"
 #include "surface/api/health.h"
+#include "surface/api/metrics.h"
+#include "surface/api/openapi.h"
 
 enum { ON_CONNECT = 1 << FRONT_CONNECT, ON_REGISTRY = 1 << FRONT_REGISTRY, ON_METRICS = 1 << FRONT_METRICS };
 
 const FrontSurface FRONT_SURFACES[] = {
     {.listeners = ON_CONNECT | ON_METRICS, .open = health_open},
+    {.listeners = ON_CONNECT, .open = openapi_connect_open},
+    {.listeners = ON_REGISTRY, .open = openapi_registry_open},
     {.listeners = ON_CONNECT | ON_METRICS, .open = audit_surface},
+    {.listeners = ON_CONNECT | ON_METRICS, .open = metrics_open, .message = metrics_message, .close = metrics_close},
 };
 const size_t FRONT_SURFACE_COUNT = ARRAY_LEN(FRONT_SURFACES);

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "surface/api/metrics.h"
+
+#include "core/base/map.h"
+#include "core/base/version.h"
+#include "core/sys/file.h"
+#include "surface/api/audit.h"
+
+#include <jansson.h>
+#include <pthread.h>
+#include <unistd.h>
+
+// What is kept of a connector.
+typedef struct Known {
+    char *name;
+    char kind[16];
+    Buf state; // its newest STATE
+    uint64_t errors;
+    char error[48]; // the one of now; "" = none
+    int64_t restarts;
+} Known;
+
+typedef struct Metrics {
+    Front *front;
+    pthread_mutex_t mutex;
+    Map connectors; // name → Known
+} Metrics;
+
+// One series a connector, from a number of its report.
+typedef struct Family {
+    const char *name, *type, *help;
+    const char *field; // of the report; NULL: see special()
+    double scale;
+} Family;
+
+static const Family FAMILIES[] = {
+    {"leat_connector_changes_total", "counter", "Changes taken from the source", "changes", 1},
+    {"leat_connector_records_total", "counter", "Records written to the target or journal", "records", 1},
+    {"leat_connector_bytes_total", "counter", "Bytes of those records", "bytes", 1},
+    {"leat_connector_lag_bytes", "gauge", "Bytes of WAL that the source has and the journal has not", "lag_bytes", 1},
+    {"leat_connector_lag_seconds", "gauge", "Age of the newest change that is durable", "lag_ms", 0.001},
+    {"leat_connector_slot_retained_bytes", "gauge", "WAL that the slot holds back on the source", "slot_retained_bytes",
+     1},
+    {"leat_connector_slot_safe_bytes", "gauge", "WAL that may still be written before the slot is lost",
+     "slot_safe_bytes", 1},
+    {"leat_connector_journal_bytes", "gauge", "Bytes of the journal on disk", "journal_bytes", 1},
+    {"leat_connector_queue_bytes", "gauge", "Bytes read and not yet durable", "queue_bytes", 1},
+    {"leat_connector_queue_limit_bytes", "gauge", "The most that may wait so", "queue_bytes_max", 1},
+    {"leat_connector_commits_total", "counter", "Group commits of the journal", "commits", 1},
+    {"leat_connector_commit_seconds_total", "counter", "Time that those took", "commit_us", 0.000001},
+    {"leat_connector_sink_behind_bytes", "gauge", "Bytes of the journal that the sink has not published",
+     "sink_behind_bytes", 1},
+    {"leat_connector_sink_events_total", "counter", "Events published by the sink", "sink_events", 1},
+    {"leat_connector_sink_bytes_total", "counter", "Bytes published by the sink", "sink_bytes", 1},
+    {"leat_connector_sink_files_total", "counter", "Files published by the sink", "sink_files", 1},
+    {"leat_connector_dead_letters_total", "counter", "Values and rows that went to the dead letters", "dead_letters",
+     1},
+    {"leat_connector_quarantined_tables", "gauge", "Tables that do not go on until they are read again", "quarantined",
+     1},
+};
+
+// Series with labels of their own.
+enum {
+    SERIES_STATE,
+    SERIES_SLOT_SHARE,
+    SERIES_RESTARTS,
+    SERIES_ERRORS,
+    SERIES_STORE_REQUESTS,
+    SERIES_STORE_BYTES,
+    SERIES_MEMORY,
+    SERIES_CPU,
+    SERIES_TABLE_CHANGES,
+    SERIES_TABLE_SNAPSHOT,
+    SERIES_COUNT,
+};
+static const Family SERIES[SERIES_COUNT] = {
+    [SERIES_STATE] = {"leat_connector_state", "gauge", "1 for the state of the connector's task", NULL, 1},
+    [SERIES_SLOT_SHARE] = {"leat_connector_slot_share", "gauge",
+                           "Retained WAL as a share of the slot's cap (max_slot_wal_keep_size); 1 = lost", NULL, 1},
+    [SERIES_RESTARTS] = {"leat_connector_restarts_total", "counter", "Restarts of its worker after failures", NULL, 1},
+    [SERIES_ERRORS] = {"leat_connector_errors_total", "counter", "Errors that ended its worker, since the front began",
+                       NULL, 1},
+    [SERIES_STORE_REQUESTS] = {"leat_connector_store_requests_total", "counter", "Requests to the sink's store", NULL,
+                               1},
+    [SERIES_STORE_BYTES] = {"leat_connector_store_bytes_total", "counter", "Bytes to and from the sink's store", NULL,
+                            1},
+    [SERIES_MEMORY] = {"leat_process_resident_memory_bytes", "gauge", "Resident memory, by process", NULL, 1},
+    [SERIES_CPU] = {"leat_process_cpu_seconds_total", "counter", "CPU time, by process", NULL, 1},
+    [SERIES_TABLE_CHANGES] = {"leat_table_changes_total", "counter", "Changes of one table", NULL, 1},
+    [SERIES_TABLE_SNAPSHOT] = {"leat_table_snapshot_rows_total", "counter", "Rows read by snapshots of one table", NULL,
+                               1},
+};
+
+// ---- what comes from the supervisor
+
+static Known *known_of(Metrics *metrics, Slice name) {
+    Known *known = map_find(&metrics->connectors, name);
+    if (known == NULL) {
+        known = calloc(1, sizeof(*known));
+        char *text = calloc(1, name.size + 1);
+        if (known == NULL || text == NULL) {
+            panic("out of memory for a connector's metrics");
+        }
+        memcpy(text, name.data, name.size);
+        known->name = text;
+        map_put(&metrics->connectors, name, known);
+    }
+    return known;
+}
+
+static void known_free(Known *known) {
+    if (known != NULL) {
+        buf_release(&known->state);
+        free(known->name);
+        free(known);
+    }
+}
+
+static json_t *parse(Slice text) {
+    return text.size > 0 ? json_loadb((const char *)text.data, text.size, JSON_ALLOW_NUL, NULL) : NULL;
+}
+
+static void take_state(Known *known, Slice text) {
+    json_t *state = parse(text);
+    const char *code = json_string_value(json_object_get(json_object_get(state, "error"), "code"));
+    int64_t restarts = json_integer_value(json_object_get(state, "restarts"));
+    if (code != NULL && (strcmp(code, known->error) != 0 || restarts != known->restarts)) {
+        known->errors++;
+    }
+    snprintf(known->error, sizeof(known->error), "%s", code != NULL ? code : "");
+    known->restarts = restarts;
+    json_decref(state);
+    buf_reset(&known->state);
+    buf_put(&known->state, text);
+}
+
+void metrics_message(void *context, const Message *message) {
+    Metrics *metrics = context;
+    pthread_mutex_lock(&metrics->mutex);
+    if (message->type == MESSAGE_DOCUMENT && message->text.size == 0) {
+        known_free(map_remove(&metrics->connectors, message->name));
+    } else if (message->type == MESSAGE_DOCUMENT) {
+        json_t *document = parse(message->text);
+        const char *kind = json_string_value(json_object_get(document, "kind"));
+        Known *known = known_of(metrics, message->name);
+        snprintf(known->kind, sizeof(known->kind), "%s", kind != NULL ? kind : "unknown");
+        json_decref(document);
+    } else if (message->type == MESSAGE_STATE) {
+        take_state(known_of(metrics, message->name), message->text);
+    }
+    pthread_mutex_unlock(&metrics->mutex);
+}
+
+// ---- writing
+
+static void label(Buf *out, const char *name, Slice value) {
+    buf_printf(out, "%s=\"", name);
+    for (size_t i = 0; i < value.size; i++) {
+        uint8_t byte = value.data[i];
+        if (byte == '\\' || byte == '"') {
+            buf_u8(out, '\\');
+            buf_u8(out, byte);
+        } else if (byte == '\n') {
+            buf_text(out, "\\n");
+        } else {
+            buf_u8(out, byte);
+        }
+    }
+    buf_u8(out, '"');
+}
+
+static void number(Buf *out, double value) {
+    if (value == (double)(int64_t)value) {
+        buf_printf(out, " %" PRId64 "\n", (int64_t)value);
+    } else {
+        buf_printf(out, " %.9g\n", value);
+    }
+}
+
+// NAME{connector="…",KEY="…"} VALUE
+static void series(Buf *out, const Family *family, const char *connector, const char *key, const char *of,
+                   double value) {
+    buf_text(out, family->name);
+    buf_u8(out, '{');
+    label(out, "connector", slice_of(connector));
+    if (key != NULL) {
+        buf_u8(out, ',');
+        label(out, key, slice_of(of));
+    }
+    buf_u8(out, '}');
+    number(out, value);
+}
+
+static void head(Buf *out, const Family *family) {
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name, family->type);
+}
+
+typedef struct Scrape {
+    Buf families[ARRAY_LEN(FAMILIES)];
+    Buf series[SERIES_COUNT];
+    size_t tables, tables_omitted;
+} Scrape;
+
+static const char *state_name(const json_t *state) {
+    const char *task = json_string_value(json_object_get(state, "task"));
+    const char *own = json_string_value(json_object_get(state, "state"));
+    return task != NULL ? task : own != NULL ? own : "UNASSIGNED";
+}
+
+static void slot_share(Scrape *scrape, const char *name, const json_t *report) {
+    const json_t *retained = json_object_get(report, "slot_retained_bytes");
+    const json_t *safe = json_object_get(report, "slot_safe_bytes");
+    double held = json_number_value(retained), left = json_number_value(safe);
+    if (json_is_number(retained) && json_is_number(safe) && left >= 0 && held + left > 0) {
+        series(&scrape->series[SERIES_SLOT_SHARE], &SERIES[SERIES_SLOT_SHARE], name, NULL, NULL, held / (held + left));
+    }
+}
+
+static void store_requests(Scrape *scrape, const char *name, const json_t *report) {
+    static const char *const kinds[] = {"put", "multipart", "part", "get", "head", "list", "remove", "retries"};
+    const json_t *requests = json_object_get(report, "sink_requests");
+    for (size_t i = 0; requests != NULL && i < ARRAY_LEN(kinds); i++) {
+        series(&scrape->series[SERIES_STORE_REQUESTS], &SERIES[SERIES_STORE_REQUESTS], name, "operation", kinds[i],
+               json_number_value(json_object_get(requests, kinds[i])));
+    }
+    if (requests != NULL) {
+        Buf *out = &scrape->series[SERIES_STORE_BYTES];
+        series(out, &SERIES[SERIES_STORE_BYTES], name, "direction", "up",
+               json_number_value(json_object_get(requests, "bytes_up")));
+        series(out, &SERIES[SERIES_STORE_BYTES], name, "direction", "down",
+               json_number_value(json_object_get(requests, "bytes_down")));
+    }
+}
+
+static void tables(Scrape *scrape, const char *name, const json_t *report) {
+    const json_t *list = json_object_get(report, "tables");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *table = json_array_get(list, i);
+        const char *table_name = json_string_value(json_object_get(table, "table"));
+        if (table_name == NULL) {
+            continue;
+        }
+        if (scrape->tables == METRICS_TABLES_MAX) {
+            scrape->tables_omitted++;
+            continue;
+        }
+        scrape->tables++;
+        series(&scrape->series[SERIES_TABLE_CHANGES], &SERIES[SERIES_TABLE_CHANGES], name, "table", table_name,
+               json_number_value(json_object_get(table, "changes")));
+        series(&scrape->series[SERIES_TABLE_SNAPSHOT], &SERIES[SERIES_TABLE_SNAPSHOT], name, "table", table_name,
+               json_number_value(json_object_get(table, "snapshot_rows")));
+    }
+}
+
+// Resident memory and CPU time of a process of ours, from /proc.
+static void process(Scrape *scrape, const char *role, const char *connector, int64_t pid) {
+    DEFER(arena_release) Arena scratch;
+    arena_init_small(&scratch, "scratch", 2048);
+    Err err[1] = {{0}};
+    Slice text;
+    if (pid <= 0 || !file_read_all(arena_printf(&scratch, "/proc/%" PRId64 "/stat", pid), 4096, &scratch, &text, err)) {
+        return; // it has just ended
+    }
+    const char *stat = arena_text(&scratch, text);
+    const char *at = strrchr(stat, ')'); // the name before it may hold anything
+    uint64_t fields[22] = {0};           // from the third on: state, ppid, …
+    for (size_t i = 0; at != NULL && i < ARRAY_LEN(fields); i++) {
+        at = strchr(at + 1, ' ');
+        fields[i] = at != NULL ? strtoull(at + 1, NULL, 10) : 0;
+    }
+    double page = (double)sysconf(_SC_PAGESIZE), tick = (double)sysconf(_SC_CLK_TCK);
+    const struct {
+        int series;
+        double value;
+    } values[] = {{SERIES_MEMORY, (double)fields[21] * page}, {SERIES_CPU, (double)(fields[11] + fields[12]) / tick}};
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        Buf *out = &scrape->series[values[i].series];
+        buf_printf(out, "%s{role=\"%s\"", SERIES[values[i].series].name, role);
+        if (connector != NULL) {
+            buf_u8(out, ',');
+            label(out, "connector", slice_of(connector));
+        }
+        buf_u8(out, '}');
+        number(out, values[i].value);
+    }
+}
+
+static void one_connector(Scrape *scrape, const Known *known) {
+    const char *name = known->name;
+    json_t *state = parse(buf_slice(&known->state));
+    const json_t *report = json_object_get(state, "report");
+    Buf *out = &scrape->series[SERIES_STATE];
+    buf_printf(out, "%s{", SERIES[SERIES_STATE].name);
+    label(out, "connector", slice_of(name));
+    buf_printf(out, ",kind=\"%s\",state=\"%s\"} 1\n", known->kind, state_name(state));
+    series(&scrape->series[SERIES_RESTARTS], &SERIES[SERIES_RESTARTS], name, NULL, NULL, (double)known->restarts);
+    series(&scrape->series[SERIES_ERRORS], &SERIES[SERIES_ERRORS], name, NULL, NULL, (double)known->errors);
+    for (size_t i = 0; i < ARRAY_LEN(FAMILIES); i++) {
+        const json_t *value = json_object_get(report, FAMILIES[i].field);
+        if (json_is_number(value) && json_number_value(value) >= 0) { // -1: not known
+            series(&scrape->families[i], &FAMILIES[i], name, NULL, NULL, json_number_value(value) * FAMILIES[i].scale);
+        }
+    }
+    slot_share(scrape, name, report);
+    store_requests(scrape, name, report);
+    tables(scrape, name, report);
+    process(scrape, "worker", name, json_integer_value(json_object_get(state, "pid")));
+    json_decref(state);
+}
+
+static int by_name(const void *a, const void *b) {
+    const Known *const *left = a, *const *right = b;
+    return strcmp((*left)->name, (*right)->name);
+}
+
+static void all_connectors(Metrics *metrics, Scrape *scrape) {
+    DEFER(arena_release) Arena scratch;
+    arena_init(&scratch, "scratch", 0);
+    pthread_mutex_lock(&metrics->mutex);
+    size_t count = 0;
+    Known **list = ARENA_ARRAY(&scratch, Known *, metrics->connectors.count + 1);
+    for (MapEntry *entry = NULL; (entry = map_next(&metrics->connectors, entry)) != NULL;) {
+        list[count++] = entry->value;
+    }
+    qsort(list, count, sizeof(*list), by_name);
+    for (size_t i = 0; i < count; i++) {
+        one_connector(scrape, list[i]);
+    }
+    pthread_mutex_unlock(&metrics->mutex);
+}
+
+static void simple(Buf *out, const char *name, const char *type, const char *help, double value) {
+    head(out, &(Family){.name = name, .type = type, .help = help});
+    buf_text(out, name);
+    number(out, value);
+}
+
+static void front_itself(const Metrics *metrics, const Scrape *scrape, Buf *out) {
+    FrontCounts counts = front_counts(metrics->front);
+    buf_text(out, "# HELP leat_info Version of the server\n# TYPE leat_info gauge\nleat_info{version=\"" LEAT_VERSION
+                  "\"} 1\n# HELP leat_http_requests_total Requests answered, by class of status\n"
+                  "# TYPE leat_http_requests_total counter\n");
+    for (size_t i = 2; i < ARRAY_LEN(counts.requests); i++) {
+        buf_printf(out, "leat_http_requests_total{code=\"%zuxx\"} %" PRIu64 "\n", i, counts.requests[i]);
+    }
+    simple(out, "leat_http_refused_total", "counter", "Requests without a token that may (401 and 403)",
+           (double)counts.refused);
+    simple(out, "leat_http_connections", "gauge", "Open connections of clients", (double)counts.connections);
+    simple(out, "leat_audit_lost_total", "counter", "Rows of the audit that could not be written",
+           (double)audit_lost(front_audit(metrics->front)));
+    simple(out, "leat_tables_omitted", "gauge", "Tables without series of their own", (double)scrape->tables_omitted);
+}
+
+static void put_family(Buf *out, const Family *family, Buf *lines) {
+    if (lines->size > 0) {
+        head(out, family);
+        buf_put(out, buf_slice(lines));
+    }
+    buf_release(lines);
+}
+
+static void show(void *context, const ApiRequest *request, ApiAnswer *answer) {
+    Metrics *metrics = context;
+    Scrape scrape = {0};
+    process(&scrape, "front", NULL, getpid());
+    process(&scrape, "supervisor", NULL, getppid());
+    all_connectors(metrics, &scrape);
+    front_itself(metrics, &scrape, &answer->body);
+    for (size_t i = 0; i < SERIES_COUNT; i++) {
+        put_family(&answer->body, &SERIES[i], &scrape.series[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(FAMILIES); i++) {
+        put_family(&answer->body, &FAMILIES[i], &scrape.families[i]);
+    }
+    answer->content_type = "text/plain; version=0.0.4; charset=utf-8";
+}
+
+static const ApiRoute ROUTES[] = {
+    {.method = "GET",
+     .pattern = "/metrics",
+     .role = ROLE_READER,
+     .handler = show,
+     .summary = "Metrics of connectors, processes and the API, in Prometheus' text form"},
+};
+
+bool metrics_open(Front *front, ApiSurface *surface, Err *err) {
+    Metrics *metrics = calloc(1, sizeof(*metrics));
+    if (metrics == NULL) {
+        return FAIL(err, ERR_MEMORY, "no memory for metrics");
+    }
+    metrics->front = front;
+    pthread_mutex_init(&metrics->mutex, NULL);
+    *surface = (ApiSurface){.name = "Metrics", .routes = ROUTES, .route_count = ARRAY_LEN(ROUTES), .context = metrics};
+    return true;
+}
+
+void metrics_close(void *context) {
+    Metrics *metrics = context;
+    for (MapEntry *entry = NULL; (entry = map_next(&metrics->connectors, entry)) != NULL;) {
+        known_free(entry->value);
+    }
+    map_release(&metrics->connectors);
+    pthread_mutex_destroy(&metrics->mutex);
+    free(metrics);
+}

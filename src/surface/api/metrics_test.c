@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "surface/api/metrics.c"
+
+#include "core/base/test.h"
+
+static void tell(ApiSurface *surface, MessageType type, const char *name, const char *text) {
+    metrics_message(surface->context, &(Message){.type = type, .name = slice_of(name), .text = slice_of(text)});
+}
+
+static const char *lines(ApiSurface *surface, Scrape *scrape, Buf *out) {
+    *scrape = (Scrape){0};
+    all_connectors(surface->context, scrape);
+    buf_reset(out);
+    for (size_t i = 0; i < SERIES_COUNT; i++) {
+        put_family(out, &SERIES[i], &scrape->series[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(FAMILIES); i++) {
+        put_family(out, &FAMILIES[i], &scrape->families[i]);
+    }
+    buf_u8(out, 0);
+    return (const char *)out->data;
+}
+
+TEST(metrics_say_what_a_connector_reports) {
+    Err err[1] = {{0}};
+    ApiSurface surface;
+    CHECK_OK(metrics_open(NULL, &surface, err));
+    tell(&surface, MESSAGE_DOCUMENT, "a\"b", "{\"kind\":\"source\"}");
+    tell(&surface, MESSAGE_STATE, "a\"b",
+         "{\"state\":\"RUNNING\",\"task\":\"FAILED\",\"restarts\":2,\"error\":{\"code\":\"source_auth\"},\"report\":{"
+         "\"lag_ms\":1500,\"changes\":7,\"slot_retained_bytes\":30,\"slot_safe_bytes\":10,\"journal_bytes\":-1,"
+         "\"sink_requests\":{\"put\":3,\"bytes_up\":9},\"tables\":[{\"table\":\"s.t\",\"changes\":4},{}]}}");
+    tell(&surface, MESSAGE_STATE, "other", "no json");
+    Scrape scrape;
+    Buf out = {0};
+    const char *text = lines(&surface, &scrape, &out);
+    const char *wanted[] = {
+        "leat_connector_state{connector=\"a\\\"b\",kind=\"source\",state=\"FAILED\"} 1\n",
+        "leat_connector_state{connector=\"other\",kind=\"\",state=\"UNASSIGNED\"} 1\n",
+        "leat_connector_lag_seconds{connector=\"a\\\"b\"} 1.5\n",
+        "leat_connector_changes_total{connector=\"a\\\"b\"} 7\n",
+        "leat_connector_slot_share{connector=\"a\\\"b\"} 0.75\n",
+        "leat_connector_restarts_total{connector=\"a\\\"b\"} 2\n",
+        "leat_connector_errors_total{connector=\"a\\\"b\"} 1\n",
+        "leat_connector_store_requests_total{connector=\"a\\\"b\",operation=\"put\"} 3\n",
+        "leat_connector_store_bytes_total{connector=\"a\\\"b\",direction=\"up\"} 9\n",
+        "leat_table_changes_total{connector=\"a\\\"b\",table=\"s.t\"} 4\n",
+        "# TYPE leat_connector_lag_seconds gauge\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        if (strstr(text, wanted[i]) == NULL) {
+            test_fail(__FILE__, __LINE__, "not there: %s", wanted[i]);
+        }
+    }
+    CHECK(strstr(text, "journal_bytes") == NULL);
+    CHECK_INT(scrape.tables, 1);
+    // The same error again is none more; one after a restart is.
+    tell(&surface, MESSAGE_STATE, "other", "{\"restarts\":0,\"error\":{\"code\":\"x\"}}");
+    tell(&surface, MESSAGE_STATE, "other", "{\"restarts\":0,\"error\":{\"code\":\"x\"}}");
+    tell(&surface, MESSAGE_STATE, "other", "{\"restarts\":1,\"error\":null}");
+    tell(&surface, MESSAGE_STATE, "other", "{\"restarts\":1,\"error\":{\"code\":\"x\"}}");
+    tell(&surface, MESSAGE_DOCUMENT, "a\"b", "");
+    text = lines(&surface, &scrape, &out);
+    CHECK(strstr(text, "leat_connector_errors_total{connector=\"other\"} 2\n") != NULL);
+    CHECK(strstr(text, "a\\\"b") == NULL);
+    process(&scrape, "front", NULL, getpid());
+    CHECK(scrape.series[SERIES_MEMORY].size > 0);
+    put_family(&out, &SERIES[SERIES_MEMORY], &scrape.series[SERIES_MEMORY]);
+    put_family(&out, &SERIES[SERIES_CPU], &scrape.series[SERIES_CPU]);
+    buf_release(&out);
+    metrics_close(surface.context);
+}
+
+TEST(metrics_bound_the_tables) {
+    Err err[1] = {{0}};
+    ApiSurface surface;
+    CHECK_OK(metrics_open(NULL, &surface, err));
+    Buf state = {0};
+    buf_text(&state, "{\"report\":{\"tables\":[");
+    for (int i = 0; i < METRICS_TABLES_MAX + 5; i++) {
+        buf_printf(&state, "%s{\"table\":\"t%d\",\"changes\":1}", i > 0 ? "," : "", i);
+    }
+    buf_text(&state, "]}}");
+    metrics_message(surface.context,
+                    &(Message){.type = MESSAGE_STATE, .name = slice_of("x"), .text = buf_slice(&state)});
+    Scrape scrape;
+    Buf out = {0};
+    lines(&surface, &scrape, &out);
+    CHECK_INT(scrape.tables, METRICS_TABLES_MAX);
+    CHECK_INT(scrape.tables_omitted, 5);
+    buf_release(&state);
+    buf_release(&out);
+    metrics_close(surface.context);
+}
