@@ -29,6 +29,6 @@ typedef struct ConnectRecord {
     int32_t partition;    // -1 = none
 } ConnectRecord;
 
-enum { CONNECT_RECORDS_MAX = 2 }; // that one event can become
+enum { CONNECT_RECORDS_MAX = 3 }; // that one event can become
 
 #endif

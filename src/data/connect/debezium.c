@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/connect/debezium.h"
 
+#include "data/connect/defaults.h"
 #include "data/connect/source_info.h"
 #include "data/format/record.h"
+
+#include <ctype.h>
 
 // --- compiling -------------------------------------------------------------------------------------------------
 
@@ -15,24 +18,54 @@ static bool compiled(Arena *arena, const DebeziumPlan *plan, uint32_t place, Con
     return connect_column(arena, &plan->options.columns, &from->type, optional, column);
 }
 
-static ShapeField column_field(Arena *arena, const DebeziumPlan *plan, const ConnectColumn *column, uint32_t place) {
-    return (ShapeField){.name = name_adjust(arena, plan->options.field_names, true, plan->schema.columns[place].name),
-                        .shape = column->shape,
+// With its DEFAULT, which stands for what is not told of a column that may not be NULL.
+static ShapeField default_field(Arena *arena, const DebeziumPlan *plan, ConnectColumn *column, uint32_t place) {
+    const Column *from = &plan->schema.columns[place];
+    ShapeField field = {.name = name_adjust(arena, plan->options.field_names, true, from->name),
                         .default_json = column->shape.optional ? SLICE("null") : (Slice){0}};
+    Value value;
+    if (column_default(arena, column, from->default_text, &value)) {
+        column->zero = value;
+        field.default_json = column_default_describe(arena, &column->shape, &value);
+    }
+    field.shape = column->shape;
+    return field;
+}
+
+static void tell_source_type(Arena *arena, const Column *column, Shape *shape) {
+    Slice name = column_type_name(arena, &column->type);
+    char *upper = arena_text(arena, name);
+    for (char *at = upper; *at != '\0'; at++) {
+        *at = (char)toupper((unsigned char)*at);
+    }
+    int64_t scale = column_scale(&column->type);
+    connect_parameter_add(arena, shape, "__debezium.source.column.type", slice_of(upper));
+    connect_parameter_add(arena, shape, "__debezium.source.column.length",
+                          slice_of(arena_printf(arena, "%" PRId64, column_length(&column->type))));
+    if (scale >= 0) {
+        connect_parameter_add(arena, shape, "__debezium.source.column.scale",
+                              slice_of(arena_printf(arena, "%" PRId64, scale)));
+    }
+    connect_parameter_add(arena, shape, "__debezium.source.column.name", column->name);
 }
 
 // The primary key in its own order, else the columns of the identity's index in the table's: places in the schema.
 static uint32_t key_find(DebeziumPlan *plan, uint32_t *key) {
     const Schema *schema = &plan->schema;
+    uint32_t said = column_rules_key(plan->options.rules, schema, key);
     bool any_primary = false;
     for (uint32_t i = 0; i < schema->column_count; i++) {
         any_primary |= (schema->columns[i].flags & COLUMN_PRIMARY) != 0;
+    }
+    plan->key_of_rules = said > 0;
+    plan->whole_row_key = schema->identity == IDENTITY_FULL && !any_primary;
+    if (said > 0) {
+        return said;
     }
     if (plan->options.columns.exact && schema->identity == IDENTITY_INDEX) {
         any_primary = false; // a `before` has the index's columns only
     }
     uint32_t wanted = any_primary ? COLUMN_PRIMARY : COLUMN_KEY, count = 0;
-    plan->whole_row_key = schema->identity == IDENTITY_FULL && !any_primary;
     for (uint32_t i = 0; i < schema->column_count && !plan->whole_row_key; i++) {
         const Column *column = &schema->columns[i];
         if ((column->flags & wanted) == 0) {
@@ -47,9 +80,10 @@ static uint32_t key_find(DebeziumPlan *plan, uint32_t *key) {
     return count;
 }
 
+// Among the columns that are shown as they are.
 static int32_t shown_at(const DebeziumPlan *plan, uint32_t place) {
     for (uint32_t i = 0; i < plan->count; i++) {
-        if (plan->places[i] == place) {
+        if (plan->places[i] == place && (plan->masks == NULL || plan->masks[i] == NULL)) {
             return (int32_t)i;
         }
     }
@@ -67,7 +101,7 @@ static void key_set(Arena *arena, DebeziumPlan *plan, Slice name) {
     for (uint32_t i = 0; i < found; i++) {
         uint32_t at = plan->key_count;
         if (compiled(arena, plan, key[i], &columns[at])) {
-            fields[at] = column_field(arena, plan, &columns[at], key[i]);
+            fields[at] = default_field(arena, plan, &columns[at], key[i]);
             places[at] = key[i];
             from[at] = shown_at(plan, key[i]);
             plan->key_count++;
@@ -118,11 +152,23 @@ bool debezium_plan_new(Arena *arena, const Schema *given, Slice name, const Debe
     ConnectColumn *columns = ARENA_ARRAY(arena, ConnectColumn, schema->column_count);
     uint32_t *places = ARENA_ARRAY(arena, uint32_t, schema->column_count);
     ShapeField *fields = ARENA_ARRAY(arena, ShapeField, schema->column_count);
+    const Mask **masks = ARENA_ARRAY(arena, const Mask *, schema->column_count);
     for (uint32_t i = 0; i < schema->column_count; i++) {
-        if (compiled(arena, plan, i, &columns[plan->count])) {
-            fields[plan->count] = column_field(arena, plan, &columns[plan->count], i);
-            places[plan->count++] = i;
+        const Column *from = &schema->columns[i];
+        ConnectColumn *column = &columns[plan->count];
+        if (!column_rules_shown(options->rules, schema, from) || !compiled(arena, plan, i, column)) {
+            continue;
         }
+        if (column_rules_tell(options->rules, schema, from)) {
+            tell_source_type(arena, from, &column->shape);
+        }
+        const Mask *mask = column_rules_mask(options->rules, schema, from);
+        if (mask != NULL && mask_describe(mask, arena, column, column_length(&from->type))) {
+            masks[plan->count] = mask;
+            plan->masks = masks;
+        }
+        fields[plan->count] = default_field(arena, plan, column, i);
+        places[plan->count++] = i;
     }
     plan->columns = columns;
     plan->places = places;
@@ -166,6 +212,9 @@ static bool row_make(DebeziumPlan *plan, Arena *scratch, const Event *event, con
         if (made[i].kind == VALUE_NULL && !column->shape.optional) {
             made[i] = column->zero;
         }
+        if (UNLIKELY(plan->masks != NULL) && plan->masks[i] != NULL) {
+            mask_apply(plan->masks[i], scratch, column_length(column->type), &made[i]);
+        }
     }
     *to = (Value){.kind = VALUE_STRUCT, .items = {made, plan->count}};
     return true;
@@ -204,7 +253,7 @@ bool debezium_plan_make(DebeziumPlan *plan, Arena *scratch, const Event *event, 
     *record = (DebeziumRecord){.op = event->op};
     TRY(event_fits(plan, event, err));
     bool half = (event->flags & EVENT_KEY_CHANGE) != 0;
-    if (UNLIKELY(half && plan->whole_row_key)) {
+    if (UNLIKELY(half && plan->whole_row_key && !plan->splitting)) {
         if (record->op == OP_DELETE) {
             record->skipped = true; // the create half tells it all
             return true;
@@ -229,6 +278,12 @@ bool debezium_plan_make(DebeziumPlan *plan, Arena *scratch, const Event *event, 
     if (plan->key_count > 0 && row != NULL) {
         TRY(key_make(plan, scratch, event, row, op == OP_DELETE ? plan->before : plan->after, plan->key_values, err));
         record->key = plan->key_values;
+    }
+    if (UNLIKELY(plan->key_of_rules && op == OP_UPDATE && before != NULL)) {
+        TRY(key_make(plan, scratch, event, before, NULL, plan->other_key, err));
+        for (uint32_t i = 0; i < plan->key_count; i++) {
+            record->key_changed |= !value_equal(&plan->key_values[i], &plan->other_key[i]);
+        }
     }
     const Value *other = !half ? NULL : op == OP_DELETE ? event->after : event->before;
     if (UNLIKELY(other != NULL && plan->key_count > 0)) {

@@ -21,6 +21,7 @@
 #include "core/base/err.h"
 #include "data/connect/column.h"
 #include "data/connect/names.h"
+#include "data/connect/rules.h"
 #include "data/event/event.h"
 #include "data/event/schema.h"
 
@@ -30,6 +31,7 @@ typedef struct DebeziumOptions {
     Slice connector; // topic.prefix: source.name
     Slice database;
     ColumnOptions columns;
+    const ColumnRules *rules; // NULL = none
     NameAdjust schema_names, field_names;
     bool fail_on_inexact; // ERR_VALUE for values that their forms cannot hold; else they become NULL and are counted
     bool transactions;    // fill `transaction` of events that are EVENT_ORDERED
@@ -41,6 +43,7 @@ typedef struct DebeziumRecord {
     const Value *other_key; // of the half of a key change: the key of the other half; NULL = none
     EventOp op;             // as the record says it
     bool skipped;           // no record
+    bool key_changed;       // an update that changed a key which rules make: it is to be a delete and a create
 } DebeziumRecord;
 
 // Not shared between threads: it holds the record being made.
@@ -58,6 +61,9 @@ typedef struct DebeziumPlan {
     const uint32_t *key_places;
     const int32_t *key_from; // among `columns` where the key's value is that of the row; -1 = made for the key
     uint32_t key_count;
+    bool key_of_rules;        // an update may change it
+    bool splitting;           // set by who asks for the halves of such an update
+    const Mask *const *masks; // one a column of `columns`, NULL = not masked; NULL: none is
     Value *before, *after, *source, *key_values, *other_key;
     Value top[TOP_COUNT];
 } DebeziumPlan;

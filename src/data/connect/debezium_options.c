@@ -142,6 +142,8 @@ bool record_options_new(Arena *arena, const Properties *config, RecordOptions *m
     TRY(adjust_of(arena, config, "schema.name.adjustment.mode", &made->options.schema_names, err));
     TRY(adjust_of(arena, config, "field.name.adjustment.mode", &made->options.field_names, err));
     TRY(skipped_of(arena, config, made, err));
+    TRY(column_rules_new(arena, config, &made->rules, err));
+    made->options.rules = made->rules;
     TRY(bool_of(arena, config, "tombstones.on.delete", true, &made->tombstones, err));
     TRY(bool_of(arena, config, "extended.headers.enabled", true, &made->context_headers, err));
     TRY(bool_of(arena, config, "skip.messages.without.change", false, &made->skip_unchanged, err));
@@ -150,4 +152,6 @@ bool record_options_new(Arena *arena, const Properties *config, RecordOptions *m
 }
 
 void record_options_release(RecordOptions *options) {
+    column_rules_release(options->rules);
+    options->rules = NULL;
 }

@@ -9,6 +9,7 @@
 // `options` are those of tables; the rest is the program's.
 typedef struct RecordOptions {
     DebeziumOptions options;
+    ColumnRules *rules; // options.rules
     bool tombstones;
     bool skip_create, skip_update, skip_delete, skip_truncate, skip_message;
     bool skip_unchanged;

@@ -110,7 +110,8 @@ static bool table_new(ConnectProgram *program, const Schema *schema, ProgramTabl
     } else {
         table->topic = topic_names_table(program->names, arena, schema->space, schema->table);
         TRY(debezium_plan_new(arena, schema, table->topic, &program->options.options, &table->plan, err));
-        table->looks = schema->identity == IDENTITY_FULL && program->options.skip_unchanged;
+        table->looks =
+            schema->identity == IDENTITY_FULL && (program->options.skip_unchanged || table->plan->key_of_rules);
         table->key = (Value){.kind = VALUE_STRUCT, .items = {table->plan->key_values, table->plan->key_count}};
         table->value = (Value){.kind = VALUE_STRUCT, .items = {table->plan->top, TOP_COUNT}};
     }
@@ -180,33 +181,93 @@ static void headers_make(ConnectProgram *program, const ProgramTable *table, con
 }
 
 // An update that changed no column that is shown.
-static bool unchanged(const ProgramTable *table, const DebeziumRecord *made) {
-    return made->op == OP_UPDATE && made->value[TOP_BEFORE].kind == VALUE_STRUCT &&
+static bool unchanged(const ConnectProgram *program, const ProgramTable *table, const DebeziumRecord *made) {
+    return program->options.skip_unchanged && made->op == OP_UPDATE && made->value[TOP_BEFORE].kind == VALUE_STRUCT &&
            value_equal(&made->value[TOP_BEFORE], &made->value[TOP_AFTER]);
+}
+
+static void record_put(ConnectProgram *program, ProgramTable *table, const DebeziumRecord *made, ConnectRecord *records,
+                       size_t *count) {
+    ConnectRecord *record = &records[*count];
+    *record = (ConnectRecord){.topic = table->topic,
+                              .key_shape = made->key != NULL ? table->plan->key : NULL,
+                              .key = made->key != NULL ? &table->key : NULL,
+                              .value_shape = table->plan->value,
+                              .value = &table->value,
+                              .timestamp_ms = -1,
+                              .partition = -1};
+    headers_make(program, table, made, record);
+    (*count)++;
+    if (made->op == OP_DELETE && program->options.tombstones) {
+        records[*count] = *record;
+        records[*count].value = NULL;
+        records[*count].value_shape = NULL;
+        (*count)++;
+    }
+}
+
+static Value struct_copy(Arena *scratch, const Value *from) {
+    Value *items = ARENA_ARRAY(scratch, Value, from->items.count);
+    memcpy(items, from->items.at, from->items.count * sizeof(*items));
+    return (Value){.kind = VALUE_STRUCT, .items = {items, from->items.count}};
+}
+
+// The plan's places are needed again: what lies there moves into `scratch`.
+static void record_keep(Arena *scratch, ConnectRecord *records, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        ConnectRecord *record = &records[i];
+        ConnectHeader *headers = ARENA_ARRAY(scratch, ConnectHeader, record->header_count);
+        Value *values = ARENA_ARRAY(scratch, Value, 3);
+        memcpy(headers, record->headers, record->header_count * sizeof(*headers));
+        values[0] = struct_copy(scratch, record->key);
+        values[1] = struct_copy(scratch, headers[0].value);
+        headers[0].value = &values[1];
+        record->key = &values[0];
+        record->headers = headers;
+        if (record->value != NULL) {
+            values[2] = struct_copy(scratch, record->value);
+            Value *top = ARENA_ARRAY(scratch, Value, TOP_COUNT);
+            memcpy(top, values[2].items.at, TOP_COUNT * sizeof(*top));
+            top[TOP_BEFORE] = struct_copy(scratch, &top[TOP_BEFORE]);
+            top[TOP_SOURCE] = struct_copy(scratch, &top[TOP_SOURCE]);
+            values[2].items.at = top;
+            record->value = &values[2];
+        }
+    }
+}
+
+// An update that changed the key which message.key.columns makes: a delete and a create.
+static bool split_make(ConnectProgram *program, Arena *scratch, ProgramTable *table, const Event *event,
+                       ConnectRecord *records, size_t *count, Err *err) {
+    DebeziumRecord made;
+    Event half = *event;
+    half.flags |= EVENT_KEY_CHANGE;
+    if (!program->options.skip_delete) {
+        half.op = OP_DELETE;
+        TRY(debezium_plan_make(table->plan, scratch, &half, &made, err));
+        record_put(program, table, &made, records, count);
+        record_keep(scratch, records, *count);
+    }
+    if (!program->options.skip_create) {
+        half.op = OP_CREATE;
+        TRY(debezium_plan_make(table->plan, scratch, &half, &made, err));
+        record_put(program, table, &made, records, count);
+    }
+    return true;
 }
 
 static bool rows_make(ConnectProgram *program, Arena *scratch, ProgramTable *table, const Event *event,
                       ConnectRecord *records, size_t *count, Err *err) {
     DebeziumRecord made;
     TRY(debezium_plan_make(table->plan, scratch, event, &made, err));
-    if (made.skipped || skipped(program, made.op) || (table->looks && unchanged(table, &made))) {
-        return true;
+    if (UNLIKELY(made.key_changed)) {
+        table->plan->splitting = true;
+        bool split = split_make(program, scratch, table, event, records, count, err);
+        table->plan->splitting = false;
+        return split;
     }
-    ConnectRecord *record = &records[*count];
-    *record = (ConnectRecord){.topic = table->topic,
-                              .key_shape = made.key != NULL ? table->plan->key : NULL,
-                              .key = made.key != NULL ? &table->key : NULL,
-                              .value_shape = table->plan->value,
-                              .value = &table->value,
-                              .timestamp_ms = -1,
-                              .partition = -1};
-    headers_make(program, table, &made, record);
-    (*count)++;
-    if (made.op == OP_DELETE && program->options.tombstones) {
-        records[*count] = *record;
-        records[*count].value = NULL;
-        records[*count].value_shape = NULL;
-        (*count)++;
+    if (!made.skipped && !skipped(program, made.op) && !(table->looks && unchanged(program, table, &made))) {
+        record_put(program, table, &made, records, count);
     }
     return true;
 }

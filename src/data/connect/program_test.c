@@ -141,6 +141,37 @@ TEST(program_skips_updates_that_change_nothing) {
     arena_release(run);
 }
 
+TEST(program_keys_masks_and_columns_by_rules) {
+    arena_init(run, "run", 0);
+    arena_init(scratch, "scratch", 0);
+    ConnectProgram *program = program_of("{\"topic.prefix\":\"p\",\"message.key.columns\":\"public.t:v,id\","
+                                         "\"extended.headers.enabled\":\"false\"}");
+    Schema full = TABLE, keyless = TABLE;
+    full.identity = keyless.identity = IDENTITY_FULL;
+    Column no_key[2] = {COLUMNS[0], COLUMNS[1]};
+    no_key[0].flags = no_key[1].flags = COLUMN_KEY;
+    keyless.columns = no_key;
+    route_of(program, &full, "p.public.t", true, "11120211");
+    Value one[2] = {value_int(1), text("a")}, two[2] = {value_int(1), text("b")};
+    const char *split =
+        "p.public.t {\"v\":\"a\",\"id\":1} {\"id\":1,\"v\":\"a\"} null d newkey{\"v\":\"b\",\"id\":1}\n"
+        "p.public.t {\"v\":\"a\",\"id\":1} null newkey{\"v\":\"b\",\"id\":1}\n"
+        "p.public.t {\"v\":\"b\",\"id\":1} null {\"id\":1,\"v\":\"b\"} c oldkey{\"v\":\"a\",\"id\":1}\n";
+    check(program, &full, (Event){.op = OP_UPDATE, .before = one, .after = two}, split);
+    check(program, &full, (Event){.op = OP_UPDATE, .before = one, .after = one},
+          "p.public.t {\"v\":\"a\",\"id\":1} {\"id\":1,\"v\":\"a\"} {\"id\":1,\"v\":\"a\"} u\n");
+    check(program, &keyless, (Event){.op = OP_DELETE, .flags = EVENT_KEY_CHANGE, .before = one, .after = two}, "");
+    check(program, &keyless, (Event){.op = OP_CREATE, .flags = EVENT_KEY_CHANGE, .before = one, .after = two}, split);
+    connect_program_release(program);
+
+    program = program_of("{\"topic.prefix\":\"p\",\"column.mask.with.3.chars\":\"public.t.v\","
+                         "\"column.exclude.list\":\".*\\\\.id\",\"extended.headers.enabled\":\"false\"}");
+    check(program, &TABLE, (Event){.op = OP_CREATE, .after = one}, "p.public.t {\"id\":1} null {\"v\":\"***\"} c\n");
+    connect_program_release(program);
+    arena_release(scratch);
+    arena_release(run);
+}
+
 TEST(program_refuses_values_that_options_cannot_have) {
     arena_init(run, "run", 0);
     fails("{}", "topic.prefix: a value is required");
@@ -154,6 +185,12 @@ TEST(program_refuses_values_that_options_cannot_have) {
           "money.fraction.digits: x is not a number from 0 to 9");
     fails("{\"topic.prefix\":\"p\",\"unavailable.value.placeholder\":\"hex:0g\"}",
           "unavailable.value.placeholder: after \"hex:\" come pairs of hexadecimal digits");
+    fails("{\"topic.prefix\":\"p\",\"message.key.columns\":\"a:b;c\"}",
+          "message.key.columns: c is not TABLE:COLUMN[,COLUMN…]");
+    fails("{\"topic.prefix\":\"p\",\"column.mask.hash.SHA-9.with.salt.x\":\"a\"}",
+          "column.mask.hash: SHA-9 is no algorithm that is known here");
+    fails("{\"topic.prefix\":\"p\",\"column.include.list\":\"a\",\"column.exclude.list\":\"b\"}",
+          "column.include.list: give it or column.exclude.list, not both");
     fails("{\"topic.prefix\":\"p\",\"topic.naming.strategy\":\"a.B\"}",
           "topic.naming.strategy: a.B is none that leat has");
     arena_release(run);
