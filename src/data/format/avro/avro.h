@@ -18,6 +18,15 @@ typedef struct AvroEncoder AvroEncoder; // compiled for a shape
 CHECKED bool avro_encoder_new(Arena *arena, const Shape *shape, const AvroEncoder **encoder, Err *err);
 // ERR_VALUE names the field; nothing is appended then. NULL values: the null of an optional shape.
 CHECKED bool avro_encode(const AvroEncoder *encoder, const Value *values, Buf *out, Err *err); // one value a field
+// The same for a value of any shape. With `defaults`, what they give for a shape is written in place of NULL, and
+// stands first in its union.
+typedef struct AvroDefaults {
+    Value (*of)(Arena *arena, const Shape *shape); // NULL: it has none
+    bool keep_nulls;                               // the null of an optional shape stays null
+} AvroDefaults;
+CHECKED bool avro_value_encoder_new(Arena *arena, const Shape *shape, const AvroDefaults *defaults,
+                                    const AvroEncoder **encoder, Err *err);
+CHECKED bool avro_encode_value(const AvroEncoder *encoder, const Value *value, Buf *out, Err *err);
 
 // Any schema, data read as they were written (no resolution against another schema). Attributes are kept as notes, a
 // logical type that is unknown or that values of leat cannot hold exactly (nanoseconds, decimals past 38 digits) is a

@@ -13,8 +13,8 @@ struct Step {
     uint8_t kind;  // a ShapeKind
     uint8_t value; // the ValueKind that it takes; BOOL: VALUE_FALSE, and VALUE_TRUE too
     bool optional;
-    uint8_t null_branch; // as encoded
-    uint8_t value_branch;
+    uint8_t value_branch; // as encoded
+    Slice null;           // what NULL is encoded as; empty: it must have a value
     int32_t scale;
     uint32_t count; // STRUCT: of `inner`; LIST, MAP: 1
     size_t room;    // bytes that the step needs itself before it asks again
@@ -50,47 +50,73 @@ static const struct {
     [SHAPE_MAP] = {VALUE_MAP, 11},
 };
 
-static bool compile_step(Arena *arena, const Shape *shape, size_t after, int depth, Step *step, Err *err) {
+typedef struct Compiling {
+    Arena *arena;
+    const AvroDefaults *defaults; // NULL: NULL is null
+} Compiling;
+
+static bool null_compile(const Compiling *work, const Shape *shape, const Value *by_default, Step *step, Err *err);
+
+static bool compile_inner(const Compiling *work, const Shape *shape, size_t after, int depth, Step *step, Err *err);
+
+static bool compile_step(const Compiling *work, const Shape *shape, const ShapeField *field, size_t after, int depth,
+                         Step *step, Err *err) {
     if (depth == 0) {
         return FAIL(err, ERR_TABLE, "%.*s is nested more than %d deep", SLICE_ARG(step->name), AVRO_DEPTH_MAX);
+    }
+    Value by_default = {.kind = VALUE_NULL};
+    bool null_last = field != NULL && avro_null_last(field);
+    if (work->defaults != NULL) {
+        by_default = work->defaults->of(work->arena, shape);
+        null_last = by_default.kind != VALUE_NULL;
     }
     step->kind = (uint8_t)shape->kind;
     step->value = KINDS[shape->kind].value;
     step->optional = shape->optional;
-    step->null_branch = step->value_branch == 0 ? 2 : 0;
+    step->value_branch = null_last ? 0 : 2;
     step->scale = shape->scale;
     step->after = after;
     step->room = KINDS[shape->kind].room + (shape->optional ? 1u : 0u);
+    TRY(compile_inner(work, shape, after, depth, step, err));
+    TRY(null_compile(work, shape, &by_default, step, err));
+    step->room += step->null.size;
+    return true;
+}
+
+static bool compile_inner(const Compiling *work, const Shape *shape, size_t after, int depth, Step *step, Err *err) {
     if (shape->kind == SHAPE_STRUCT) {
-        Step *inner = ARENA_ARRAY(arena, Step, shape->field_count);
+        Step *inner = ARENA_ARRAY(work->arena, Step, shape->field_count);
         for (uint32_t i = shape->field_count; i-- > 0;) {
-            inner[i].name = arena_slice(arena, shape->fields[i].name);
-            inner[i].value_branch = avro_null_last(&shape->fields[i]) ? 0 : 2;
-            TRY(compile_step(arena, &shape->fields[i].shape, after, depth - 1, &inner[i], err));
+            inner[i].name = arena_slice(work->arena, shape->fields[i].name);
+            TRY(compile_step(work, &shape->fields[i].shape, &shape->fields[i], after, depth - 1, &inner[i], err));
             after += inner[i].room;
         }
         step->room += after - step->after;
         step->inner = inner;
         step->count = shape->field_count;
     } else if (shape->element != NULL) {
-        Step *inner = ARENA_NEW(arena, Step);
+        Step *inner = ARENA_NEW(work->arena, Step);
         inner->name = step->name;
-        inner->value_branch = 2;
-        TRY(compile_step(arena, shape->element, after + 1, depth - 1, inner, err)); // 1: the list's end
+        TRY(compile_step(work, shape->element, NULL, after + 1, depth - 1, inner, err)); // 1: the list's end
         step->inner = inner;
         step->count = 1;
     }
     return true;
 }
 
-bool avro_encoder_new(Arena *arena, const Shape *shape, const AvroEncoder **encoder, Err *err) {
-    ASSERT(shape->kind == SHAPE_STRUCT);
+bool avro_value_encoder_new(Arena *arena, const Shape *shape, const AvroDefaults *defaults, const AvroEncoder **encoder,
+                            Err *err) {
     AvroEncoder *made = ARENA_NEW(arena, AvroEncoder);
+    Compiling work = {arena, defaults};
     made->record.name = arena_slice(arena, shape->name);
-    made->record.value_branch = 2;
-    TRY(compile_step(arena, shape, 0, AVRO_DEPTH_MAX, &made->record, err));
+    TRY(compile_step(&work, shape, NULL, 0, AVRO_DEPTH_MAX, &made->record, err));
     *encoder = made;
     return true;
+}
+
+bool avro_encoder_new(Arena *arena, const Shape *shape, const AvroEncoder **encoder, Err *err) {
+    ASSERT(shape->kind == SHAPE_STRUCT);
+    return avro_value_encoder_new(arena, shape, NULL, encoder, err);
 }
 
 // --- encoding --------------------------------------------------------------------------------------------------
@@ -221,11 +247,11 @@ static uint8_t *put_decimal(const Step *step, const Value *value, uint8_t *at, E
 }
 
 static uint8_t *put_step(const Step *step, const Value *value, uint8_t *at, Buf *out, Err *err) {
+    if (value->kind == VALUE_NULL && step->null.size > 0) {
+        memcpy(at, step->null.data, step->null.size);
+        return at + step->null.size;
+    }
     if (step->optional) {
-        if (value->kind == VALUE_NULL) {
-            *at++ = step->null_branch;
-            return at;
-        }
         *at++ = step->value_branch;
     }
     if (UNLIKELY(value->kind != step->value)) {
@@ -276,21 +302,41 @@ static uint8_t *put_step(const Step *step, const Value *value, uint8_t *at, Buf 
     UNREACHABLE();
 }
 
-bool avro_encode(const AvroEncoder *encoder, const Value *values, Buf *out, Err *err) {
-    const Step *record = &encoder->record;
+// A default is encoded once, as any value is.
+static bool null_compile(const Compiling *work, const Shape *shape, const Value *by_default, Step *step, Err *err) {
+    static const uint8_t NULL_FIRST[] = {0}, NULL_LAST[] = {2};
+    if (by_default->kind == VALUE_NULL || (shape->optional && work->defaults->keep_nulls)) {
+        step->null = !shape->optional          ? (Slice){0}
+                     : step->value_branch == 2 ? (Slice){NULL_FIRST, 1}
+                                               : (Slice){NULL_LAST, 1};
+        return true;
+    }
+    Buf out;
+    buf_init(&out, 0);
+    uint8_t *at = buf_room(&out, step->room + step->after);
+    at = put_step(step, by_default, at, &out, err);
+    out.size = at != NULL ? (size_t)(at - out.data) : 0;
+    step->null = arena_slice(work->arena, buf_slice(&out));
+    buf_release(&out);
+    return at != NULL || err_frame(err, __FILE__, __LINE__);
+}
+
+bool avro_encode_value(const AvroEncoder *encoder, const Value *value, Buf *out, Err *err) {
     size_t start = out->size;
-    uint8_t *at = buf_room(out, record->room + 1);
+    uint8_t *at = buf_room(out, encoder->record.room + 1);
     if (UNLIKELY(at == NULL)) {
         return FAIL(err, ERR_MEMORY, "no room for a record");
     }
-    if (record->optional) {
-        *at++ = values == NULL ? record->null_branch : record->value_branch;
-    }
-    if (values != NULL) {
-        at = put_fields(record, values, at, out, err);
-    } else if (!record->optional) {
-        return FAIL(err, ERR_VALUE, "a record without a value cannot be written as Avro");
-    }
+    at = put_step(&encoder->record, value, at, out, err);
     out->size = at != NULL ? (size_t)(at - out->data) : start;
     return at != NULL || err_frame(err, __FILE__, __LINE__);
+}
+
+bool avro_encode(const AvroEncoder *encoder, const Value *values, Buf *out, Err *err) {
+    const Step *record = &encoder->record;
+    if (values == NULL && !record->optional) {
+        return FAIL(err, ERR_VALUE, "a record without a value cannot be written as Avro");
+    }
+    Value value = {.kind = values == NULL ? VALUE_NULL : VALUE_STRUCT, .items = {values, record->count}};
+    return avro_encode_value(encoder, &value, out, err);
 }
