@@ -12,9 +12,13 @@
 #include <sys/wait.h>
 
 #define GREET_US (30 * 1000000LL) // a child that has not said HELLO by then hangs
-#define STEP_US  (5 * 1000000LL)  // from SIGTERM to SIGKILL, and from a channel's end to it
+#define STEP_US  (5 * 1000000LL)  // from SIGTERM to SIGKILL, and from a channel's end to it; at most stop.timeout
 
 static const char *const KIND_NAMES[] = {"front", "worker", "call"};
+
+static int64_t step_us(const Supervisor *supervisor) {
+    return MIN(STEP_US, supervisor->options->stop_timeout_ms * 1000);
+}
 
 static Slice child_title(const Child *child) {
     return child->managed != NULL ? managed_name(child->managed)
@@ -70,7 +74,7 @@ static void broken(Supervisor *supervisor, Child *child) {
     unwatch(supervisor, child);
     if (child->stop < STOP_TERMED) {
         child->stop = STOP_TERMED;
-        child->deadline_us = clock_monotonic_us() + STEP_US;
+        child->deadline_us = clock_monotonic_us() + step_us(supervisor);
     }
 }
 
@@ -97,6 +101,7 @@ void child_stop(Supervisor *supervisor, Child *child) {
         return;
     }
     child->stop = STOP_ASKED;
+    child->asked = true;
     child->deadline_us = clock_monotonic_us() + supervisor->options->stop_timeout_ms * 1000;
     child_put(supervisor, child, &(Message){.type = MESSAGE_STOP});
 }
@@ -110,7 +115,7 @@ static void child_condemn(Child *child, const char *why) {
     child_kill(child);
 }
 
-static void child_overdue(Child *child, int64_t now_us) {
+static void child_overdue(const Supervisor *supervisor, Child *child, int64_t now_us) {
     if (child->stop == STOP_NONE) {
         child_condemn(child, child->greeted ? "it did not answer in time\nraise call.timeout, or see the log"
                                             : "it did not greet within 30 seconds\nis the machine overloaded?");
@@ -122,7 +127,7 @@ static void child_overdue(Child *child, int64_t now_us) {
     if (child->stop == STOP_ASKED) {
         process_signal(&child->process, SIGTERM);
         child->stop = STOP_TERMED;
-        child->deadline_us = now_us + STEP_US;
+        child->deadline_us = now_us + step_us(supervisor);
     } else {
         child_kill(child);
     }
@@ -132,7 +137,7 @@ int64_t children_tend(Supervisor *supervisor, int64_t now_us) {
     int64_t next_us = INT64_MAX;
     for (Child *child = supervisor->children; child != NULL; child = child->next) {
         if (child->deadline_us != 0 && child->deadline_us <= now_us) {
-            child_overdue(child, now_us);
+            child_overdue(supervisor, child, now_us);
         }
         if (child->deadline_us != 0) {
             next_us = MIN(next_us, child->deadline_us);
@@ -287,7 +292,7 @@ static void end_of(const Child *child, int status, const struct rusage *usage, C
         end->code = child->failed;
         snprintf(end->how, sizeof(end->how), "%s", err_name(end->code));
         snprintf(end->text, sizeof(end->text), "%.*s", SLICE_ARG(buf_slice(&child->failed_text)));
-    } else if (WIFSIGNALED(status) && !(child->done || child->stop != STOP_NONE)) {
+    } else if (WIFSIGNALED(status) && !child->done && !child->asked) {
         int number = WTERMSIG(status);
         end->code = ERR_INTERNAL;
         snprintf(end->how, sizeof(end->how), "signal %d", number);
@@ -295,8 +300,8 @@ static void end_of(const Child *child, int status, const struct rusage *usage, C
                  KIND_NAMES[child->kind], number, strsignal(number),
                  number == SIGKILL ? "was it the kernel, for want of memory? dmesg says so"
                                    : "its last lines in the log say why");
-    } else if (child->done || child->stop != STOP_NONE) {
-        snprintf(end->how, sizeof(end->how), "%s", child->stop != STOP_NONE ? "stopped" : "done");
+    } else if (child->done || child->asked) {
+        snprintf(end->how, sizeof(end->how), "%s", child->asked ? "stopped" : "done");
         if (WIFSIGNALED(status)) {
             snprintf(end->how, sizeof(end->how), "stopped by signal %d", WTERMSIG(status));
         }

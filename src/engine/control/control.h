@@ -35,6 +35,7 @@ typedef struct Child {
     ErrCode failed;   // it said so; ERR_NONE = not
     Buf failed_text;
     StopStep stop;
+    bool asked;          // to stop: its end is no failure
     int64_t deadline_us; // monotonic: the next step of its end; 0 = none
     int64_t began_us, began_wall_ms;
     struct Child *next;

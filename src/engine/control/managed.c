@@ -245,11 +245,20 @@ static void run_keep(Managed *managed, const ChildEnd *end, int64_t began_wall_m
     snprintf(run->end, sizeof(run->end), "%s", end->how);
 }
 
+static void give_up(Managed *managed, ErrCode code, const char *text) {
+    fail(managed, code, text);
+    log_error(LOG_SERVER, "a connector's task has failed: it waits for an operator",
+              LOG_SLICE("connector", managed_name(managed)), LOG_TEXT("error", err_name(code)),
+              LOG_TEXT("reason", text));
+}
+
 static void try_again(Managed *managed, const ChildEnd *end) {
     fail(managed, end->code, end->text);
     managed->next_us = clock_monotonic_us() + backoff_next(&managed->backoff, supervisor_random());
     managed->restarts++;
     phase_set(managed, MANAGED_WAITING);
+    log_info(LOG_SERVER, "a connector is tried again", LOG_SLICE("connector", managed_name(managed)),
+             LOG_INT("in_ms", (managed->next_us - clock_monotonic_us()) / 1000), LOG_TEXT("after", end->how));
 }
 
 static void crashed(Supervisor *supervisor, Managed *managed, const ChildEnd *end) {
@@ -259,9 +268,7 @@ static void crashed(Supervisor *supervisor, Managed *managed, const ChildEnd *en
     }
     char text[1200];
     snprintf(text, sizeof(text), "crash loop: %d ends in a row, the last: %s", managed->crashes, end->text);
-    fail(managed, end->code, text);
-    log_error(LOG_SERVER, "a connector is in a crash loop and is not started again",
-              LOG_SLICE("connector", managed_name(managed)), LOG_TEXT("reason", end->text));
+    give_up(managed, end->code, text);
 }
 
 static void failed(Supervisor *supervisor, Managed *managed, const ChildEnd *end) {
@@ -282,7 +289,7 @@ static void failed(Supervisor *supervisor, Managed *managed, const ChildEnd *end
         break;
     case ERR_CLASS_CONFIG:
     case ERR_CLASS_DATA:
-        fail(managed, end->code, end->text);
+        give_up(managed, end->code, end->text);
         break;
     }
 }

@@ -17,7 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { STATUS_FAILED = 1, STATUS_ORPHAN = 3, THREAD_STACK_BYTES = 256 * 1024 };
+enum { STATUS_FAILED = 1, STATUS_ORPHAN = 3, THREAD_STACK_BYTES = 1 << 20 };
 
 typedef struct Worker {
     const WorkerSetup *setup;
