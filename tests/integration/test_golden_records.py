@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The records of a Debezium connector's configuration against those that Debezium 3.7 itself wrote under it
+(tests/golden/debezium/wire; pack_wire.py made them).
+
+The same tables and statements go through leat's journal and the connector's program; topics, keys, values, headers and
+schemas must be equal as JSON once what no two runs share (times, LSNs, transaction ids) is taken out. The differences
+that remain are in DIFFERENCES and nowhere else.
+"""
+
+import json
+import pathlib
+import subprocess
+
+import golden_records
+import pytest
+import test_envelope
+from golden_records import differences
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests/golden/debezium"
+WIRE = GOLDEN / "wire"
+
+ROWS = test_envelope.ROWS
+ODD = """
+CREATE TABLE "odd-Name tbl"("Id-x" int PRIMARY KEY, "1a" int, "käse" text);
+INSERT INTO "odd-Name tbl" VALUES (1, 2, 'c');
+"""
+
+# The tables' rows as the connector found them, where that is not ROWS.
+BEFORE = {
+    "ops_default_skip": "DELETE FROM ri_default",
+    "name_adjust_avro": ODD,
+    "name_adjust_none": ODD + "INSERT INTO \"odd-Name tbl\" VALUES (2, 3, 'd')",
+}
+
+TABLES = {
+    "ops": ["ri_default", "ri_full", "ri_index", "nopk", "compo"],
+    "toast": ["toasty", "toasty_full"],
+    "dflts": ["dflts"],
+    "name_adjust_avro": ["odd-Name tbl"],
+    "name_adjust_none": ["odd-Name tbl"],
+}
+
+CASES = [
+    "dflts", "hash_only", "hash_trunc", "name_adjust_avro", "name_adjust_none", "no_tombstones", "ops",
+    "ops_default_skip", "skip_unchanged_masks", "toast", "trunc_only",
+]  # fmt: skip
+
+NO_DEFAULTS = "leat sync asks the server for no defaults of columns; connectors do"
+
+# Each difference that remains: (cases, the end of its path, whether it is this one, why).
+DIFFERENCES = [
+    (None, ".c_gen", lambda mine, theirs: mine == "absent",
+     "before PostgreSQL 18 pgoutput sends no generated columns: leat has them in no row, Debezium in a snapshot's"),
+    (None, ".source.snapshot", lambda mine, theirs: mine == "true" and theirs != "false",
+     "leat sync does not mark the first and the last rows of a snapshot; connectors do"),
+    (None, ".source.txId", lambda mine, theirs: mine is None,
+     "a row of a snapshot was read under no transaction id of its own"),
+    (["skip_unchanged_masks"], ".headers.__debezium.newkey", lambda mine, theirs: mine == '{"v":null,"id":20}',
+     "the delete half of a key change knows the table's own key of the new row, not all of message.key.columns"),
+    (["dflts"], ".after.i_def", lambda mine, theirs: (mine, theirs) == (None, 42), NO_DEFAULTS),
+    (["dflts"], ".after.t_def", lambda mine, theirs: (mine, theirs) == (None, "it's"), NO_DEFAULTS),
+    (["dflts"], ".after.ts_def", lambda mine, theirs: (mine, theirs) == (None, 1577934245678901), NO_DEFAULTS),
+    (["dflts"], ".default", lambda mine, theirs: mine == "absent", NO_DEFAULTS),
+]  # fmt: skip
+
+
+def unexplained(case, found):
+    def explained(path, pair):
+        return any((cases is None or case in cases) and path.endswith(end) and is_this(*pair)
+                   for cases, end, is_this, _ in DIFFERENCES)  # fmt: skip
+
+    return {path: pair for path, pair in found.items() if not explained(path, pair)}
+
+
+class Journal:
+    """A case's tables and statements, carried into a journal."""
+
+    def __init__(self, leat, db, tables, before, steps):
+        self.leat, self.db = leat, db
+        db.psql((GOLDEN / "golden.sql").read_text(encoding="utf-8") + ROWS + before)
+        arguments = ["--tables", ",".join(f"public.{table}" for table in tables)]
+        leat.sync(db, *arguments)
+        for statement in steps.splitlines():
+            db.psql(statement)
+        leat.sync(db, *arguments)
+        self.journal = leat.data / "pipelines" / leat.pipeline / "journal"
+
+    def probe(self, config, *more):
+        file = self.leat.data / "config.json"
+        file.write_text(json.dumps(config), encoding="utf-8")
+        program = test_envelope.program("leat_wire_probe")
+        done = subprocess.run([str(program), str(self.journal), str(file), "golden", *more],
+                              capture_output=True, text=True, timeout=60)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.split("\n") if line]
+
+
+def by_topic(records):
+    topics = {}
+    for record in records:
+        topics.setdefault(record["topic"], []).append(record)
+    return topics
+
+
+def told(record):
+    return record["key"], record["value"] and record["value"].get("op"), [name for name, _ in record["headers"]]
+
+
+def check_records(case, got, want):
+    """Equal, topic by topic, in their order."""
+    got, want = by_topic(map(golden_records.normal, got)), by_topic(want)
+    assert set(got) == set(want)
+    found = {}
+    for topic, records in want.items():
+        assert [told(record) for record in got[topic]] == [told(record) for record in records], topic
+        for i, (mine, theirs) in enumerate(zip(got[topic], records)):
+            found |= differences(mine["value"], theirs["value"], f"{topic}[{i}]")
+            found |= differences(dict(mine["headers"]), dict(theirs["headers"]), f"{topic}[{i}].headers")
+    assert unexplained(case, found) == {}
+
+
+def check_schemas(case, got, want):
+    """All records of a topic have its schemas."""
+    topics = {line["topic"]: line for line in want}
+    found = {}
+    for record in got:
+        for part in ("key", "value"):
+            if record[part] is not None:
+                mine, theirs = without_generated(record[part]["schema"]), topics[record["topic"]].get(part)
+                found |= differences(mine, without_generated(theirs), f"{record['topic']}.{part}")
+    assert unexplained(case, found) == {}
+
+
+def without_generated(schema):
+    """pgoutput sends no generated columns before PostgreSQL 18."""
+    for field in schema["fields"]:
+        if field["field"] in ("before", "after"):
+            field["fields"] = [column for column in field["fields"] if column["field"] != "c_gen"]
+    return schema
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_records_of_a_configuration(leat, db, case):
+    folder = WIRE / case
+    steps = (folder / "steps.sql").read_text(encoding="utf-8")
+    journal = Journal(leat, db, TABLES.get(case, ["ri_default"]), BEFORE.get(case, ""), steps)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    check_records(case, journal.probe(config), golden_records.read(folder / "records.jsonl"))
+    if (folder / "schemas.jsonl").exists():
+        check_schemas(case, journal.probe(config, "schemas"), golden_records.read(folder / "schemas.jsonl"))
+
+
+def test_modes_of_types(leat, db):
+    """Every mode of the types' options over the same rows: the columns that it changes, and only those."""
+    golden = json.loads((WIRE / "modes.json").read_text(encoding="utf-8"))
+    journal = Journal(leat, db, ["alltypes"], "", "SELECT fill_alltypes(100)\n")
+    failures = {}
+    for mode, told in golden["modes"].items():
+        config = {"topic.prefix": mode} | told["config"]
+        fields = golden["base"]["fields"] | told["fields"]
+        values = golden["base"]["values"] | told["values"]
+        lines = journal.probe(config, "schemas")
+        mine = {field["field"]: field for field in lines[0]["value"]["schema"]["fields"][1]["fields"]}
+        found = differences(mine, {n: f for n, f in fields.items() if n != "c_gen"}, "schema")
+        assert len(lines) == 8
+        rows = [line["value"]["payload"]["after"] for line in lines]
+        for name in mine:
+            for i, row in enumerate(rows):
+                row_mine, row_theirs = {name: golden_records.plain(row[name])}, {name: values.get(name, [None] * 8)[i]}
+                golden_records.row_normal(row_mine)
+                golden_records.row_normal(row_theirs)
+                found |= differences(row_mine, row_theirs, f"[{i}]")
+        failures |= unexplained_modes(mode, found)
+    assert failures == {}
+
+
+# Of the modes: (modes, the end of the path, whether it is this one, why).
+MODE_DIFFERENCES = [
+    (None, ".c_name", lambda mine, theirs: theirs in (None, ""), "Debezium loses values of type name in the stream"),
+    (["mode_prop_source_type"], ".__debezium.source.column.type",
+     lambda mine, theirs: (mine, theirs) in (("INT4", "POSINT"), ("NUMERIC", "PRICE"), ("VARCHAR", "SHORTTEXT")),
+     "the journal has domains as the types that they are made of"),
+]  # fmt: skip
+
+
+def unexplained_modes(mode, found):
+    def explained(path, pair):
+        return any((modes is None or mode in modes) and path.endswith(end) and is_this(*pair)
+                   for modes, end, is_this, _ in MODE_DIFFERENCES)  # fmt: skip
+
+    return {f"{mode} {path}": pair for path, pair in found.items() if not explained(path, pair)}
+
+
+def test_routes_tell_what_leaves(leat, db):
+    """Topics and numbers of records that are decided when an event is appended are those that come out."""
+    steps = (WIRE / "ops/steps.sql").read_text(encoding="utf-8")
+    journal = Journal(leat, db, TABLES["ops"], "", steps)
+    all_skipped = {"skipped.operations": "c,u,d", "tombstones.on.delete": "false"}
+    for options in ({}, {"skipped.operations": "none"}, all_skipped):
+        config = {"topic.prefix": "p"} | options
+        routes = {(line["space"], line["table"]): line for line in journal.probe(config, "routes")}
+        assert {line["topic"] for line in routes.values()} == {f"p.public.{table}" for table in TABLES["ops"]}
+        assert not any(line["dynamic"] for line in routes.values())
+
