@@ -40,6 +40,8 @@ def test_orders(seeder, db):
         "state": "idle", "rows_loaded": 0, "changes": 0, "transactions": 0, "rollbacks": 0, "rate": 500, "scale": 1,
         "error": None,
     }  # fmt: skip
+    paths = ask(seeder.url + "/openapi.json")[1]["paths"]
+    assert set(paths) >= {"/seed/full", "/seed/start", "/seed/stop", "/status"} and "post" in paths["/seed/full"]
     status, answer = ask(seeder.url + "/seed/full", "POST", {"seed": 3})
     assert (status, answer["state"]) == (202, "filling")
     assert ask(seeder.url + "/seed/start", "POST")[0] == 409

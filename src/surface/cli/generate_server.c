@@ -6,7 +6,7 @@
 #include "core/config/properties.h"
 #include "core/net/http_server.h"
 #include "core/sys/clock.h"
-#include "surface/api/router.h"
+#include "surface/api/openapi.h"
 
 #include <pthread.h>
 
@@ -173,6 +173,8 @@ static void status(void *context, const ApiRequest *request, ApiAnswer *answer) 
     pthread_mutex_unlock(&seeder->mutex);
 }
 
+static void openapi(void *context, const ApiRequest *request, ApiAnswer *answer);
+
 #define ORDER_SCHEMA                                                                                         \
     "{\"type\":\"object\",\"properties\":{\"scale\":{\"type\":\"integer\"},\"seed\":{\"type\":\"integer\"}," \
     "\"rate\":{\"type\":\"integer\"},\"duration\":{\"type\":\"string\"},\"migrations\":{\"type\":\"integer\"}}}"
@@ -183,12 +185,19 @@ static void status(void *context, const ApiRequest *request, ApiAnswer *answer) 
     "\"scale\":{\"type\":\"integer\"},\"error\":{\"type\":[\"string\",\"null\"]}}}"
 
 static const ApiRoute ROUTES[] = {
-    {"POST", "/seed/full", ROLE_NONE, seed_full, "Fill the tables", ORDER_SCHEMA, STATUS_SCHEMA, false},
+    {"POST", "/seed/full", ROLE_NONE, seed_full, "Fill the tables", ORDER_SCHEMA, STATUS_SCHEMA, 0},
     {"POST", "/seed/start", ROLE_NONE, seed_start, "Make traffic, filling the tables first", ORDER_SCHEMA,
-     STATUS_SCHEMA, false},
-    {"POST", "/seed/stop", ROLE_NONE, seed_stop, "End what runs", NULL, STATUS_SCHEMA, false},
-    {"GET", "/status", ROLE_NONE, status, "What runs, and how far it is", NULL, STATUS_SCHEMA, false},
+     STATUS_SCHEMA, 0},
+    {"POST", "/seed/stop", ROLE_NONE, seed_stop, "End what runs", NULL, STATUS_SCHEMA, 0},
+    {"GET", "/status", ROLE_NONE, status, "What runs, and how far it is", NULL, STATUS_SCHEMA, 0},
+    {"GET", "/openapi.json", ROLE_NONE, openapi, "This page", NULL, NULL, 0},
 };
+
+static void openapi(void *context, const ApiRequest *request, ApiAnswer *answer) {
+    const ApiSurface surface = {.name = "Storefront", .routes = ROUTES, .route_count = ARRAY_LEN(ROUTES)};
+    const ApiSurface *surfaces[] = {&surface};
+    openapi_write(&answer->body, "leat generate storefront", surfaces, 1);
+}
 
 // --- the listener ----------------------------------------------------------------------------------------------
 
