@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the front serves, and where. The first surface of a listener that has a path answers it.
 #include "surface/api/audit.h"
+#include "surface/api/connect.h"
 #include "surface/api/front.h"
 #include "surface/api/health.h"
 #include "surface/api/metrics.h"
@@ -9,6 +10,7 @@
 enum { ON_CONNECT = 1 << FRONT_CONNECT, ON_REGISTRY = 1 << FRONT_REGISTRY, ON_METRICS = 1 << FRONT_METRICS };
 
 const FrontSurface FRONT_SURFACES[] = {
+    {.listeners = ON_CONNECT, .open = connect_open, .message = connect_message, .close = connect_close},
     {.listeners = ON_CONNECT | ON_METRICS, .open = health_open},
     {.listeners = ON_CONNECT, .open = openapi_connect_open},
     {.listeners = ON_REGISTRY, .open = openapi_registry_open},

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "surface/api/connect_room.h"
+
+static void set_target(ConnectApi *api, const ApiRequest *request, ApiAnswer *answer, const char *target, int status) {
+    Slice name = request->parts[0];
+    FleetConnector connector;
+    Err err[1] = {{0}};
+    if (!fleet_find(api->fleet, name, request->arena, &connector)) {
+        api_error(answer, 404, "Unknown connector %.*s", SLICE_ARG(name));
+        return;
+    }
+    pthread_mutex_lock(&api->changes);
+    bool ok = api->ask(api->front, "target", name, slice_of(target), request->arena, NULL, err);
+    if (ok) {
+        fleet_target(api->fleet, name, target);
+    }
+    pthread_mutex_unlock(&api->changes);
+    if (ok) {
+        connect_accepted(answer, status);
+    } else if (err->code == ERR_NOT_FOUND) {
+        api_error(answer, 404, "Unknown connector %.*s", SLICE_ARG(name));
+    } else {
+        connect_ask_error(answer, err);
+    }
+}
+
+void connect_pause(void *context, const ApiRequest *request, ApiAnswer *answer) {
+    set_target(context, request, answer, "PAUSED", 202);
+}
+
+void connect_resume(void *context, const ApiRequest *request, ApiAnswer *answer) {
+    set_target(context, request, answer, "RUNNING", 202);
+}
+
+void connect_stop(void *context, const ApiRequest *request, ApiAnswer *answer) {
+    set_target(context, request, answer, "STOPPED", 204);
+}
+
+// --- restart ---------------------------------------------------------------------------------------------------
+
+static bool ask_restart(ConnectApi *api, const ApiRequest *request, bool connector, bool tasks, ApiAnswer *answer) {
+    Err err[1] = {{0}};
+    const char *text = arena_printf(request->arena, "{\"connector\":%s,\"tasks\":%s}", connector ? "true" : "false",
+                                    tasks ? "true" : "false");
+    if (api->ask(api->front, "restart", request->parts[0], slice_of(text), request->arena, NULL, err)) {
+        return true;
+    }
+    connect_ask_error(answer, err);
+    return false;
+}
+
+static bool known_for_restart(ConnectApi *api, const ApiRequest *request, ApiAnswer *answer,
+                              FleetConnector *connector) {
+    if (fleet_find(api->fleet, request->parts[0], request->arena, connector)) {
+        return true;
+    }
+    api_error(answer, 404, "Unknown connector: %.*s", SLICE_ARG(request->parts[0]));
+    return false;
+}
+
+static bool failed(const char *state) {
+    return state != NULL && strcmp(state, "FAILED") == 0;
+}
+
+void connect_restart(void *context, const ApiRequest *request, ApiAnswer *answer) {
+    ConnectApi *api = context;
+    FleetConnector connector;
+    bool tasks = api_query_bool(request, "includeTasks", false);
+    bool only_failed = api_query_bool(request, "onlyFailed", false);
+    if (!known_for_restart(api, request, answer, &connector)) {
+        return;
+    }
+    if (!tasks && !only_failed) {
+        if (ask_restart(api, request, true, false, answer)) {
+            connect_accepted(answer, 204);
+        }
+        return;
+    }
+    bool restart_connector = !only_failed || failed(connector.state);
+    bool restart_task = tasks && connector.task != NULL && (!only_failed || failed(connector.task));
+    if ((restart_connector || restart_task) && !ask_restart(api, request, restart_connector, restart_task, answer)) {
+        return;
+    }
+    fleet_worker(api->fleet, api->worker_id(api->front));
+    if (!fleet_status_restarting(api->fleet, request->parts[0], restart_connector, restart_task, &answer->body)) {
+        api_error(answer, 404, "Unknown connector: %.*s", SLICE_ARG(request->parts[0]));
+        return;
+    }
+    answer->status = 202;
+}
+
+void connect_restart_task(void *context, const ApiRequest *request, ApiAnswer *answer) {
+    ConnectApi *api = context;
+    FleetConnector connector;
+    Slice task = request->parts[1];
+    for (size_t i = 0; i < task.size; i++) {
+        if (task.data[i] < '0' || task.data[i] > '9') {
+            connect_plain_not_found(answer);
+            return;
+        }
+    }
+    if (!known_for_restart(api, request, answer, &connector)) {
+        return;
+    }
+    if (!slice_is(task, "0") || connector.task == NULL) {
+        api_error(answer, 404, "Unknown task: %.*s-%.*s", SLICE_ARG(request->parts[0]), SLICE_ARG(task));
+    } else if (ask_restart(api, request, false, true, answer)) {
+        connect_accepted(answer, 204);
+    }
+}

@@ -1,0 +1,548 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "surface/api/fleet.h"
+
+#include "core/base/json.h"
+#include "core/base/log.h"
+#include "core/base/map.h"
+
+#include <pthread.h>
+
+enum { ENTRY_BYTES = 4096 }; // of the first chunk of an entry's memory
+
+// What the supervisor says of a connector (message.h).
+typedef struct State {
+    Arena memory;
+    const char *connector, *task, *worker, *trace;
+    FleetTopic *topics;
+    size_t topic_count;
+    Slice offsets;
+} State;
+
+typedef struct Entry {
+    Arena memory; // of the document and all that is made of it
+    ConnectDocument document;
+    const Plugin *plugin;
+    const char *type;
+    Slice quoted;      // its name as JSON
+    Slice info_head;   // {"name":…,"config":{…},"tasks":[
+    Slice info_task;   // {"connector":…,"task":0}
+    Slice info_tail;   // ],"type":…}
+    Slice status_tail; // ],"type":…[,"warnings":[…]]}
+    State state;
+    Buf status;    // rendered
+    Map forgotten; // topic to its next offset + 1 when topics were reset
+} Entry;
+
+struct Fleet {
+    pthread_rwlock_t lock;
+    Map by_name;
+    Entry **entries; // oldest first
+    size_t count, room;
+    Arena memory; // of `entries` and worker_id
+    const char *worker_id;
+};
+
+Fleet *fleet_new(void) {
+    Fleet *fleet = calloc(1, sizeof(*fleet));
+    ASSERT(fleet != NULL);
+    pthread_rwlockattr_t attributes;
+    pthread_rwlockattr_init(&attributes);
+    // The supervisor's messages do not wait behind readers that never end.
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&fleet->lock, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+    arena_init(&fleet->memory, "run", 0);
+    fleet->worker_id = "";
+    return fleet;
+}
+
+static void entry_free(Entry *entry) {
+    arena_release(&entry->memory);
+    arena_release(&entry->state.memory);
+    buf_release(&entry->status);
+    map_release(&entry->forgotten);
+    free(entry);
+}
+
+void fleet_free(Fleet *fleet) {
+    if (fleet == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < fleet->count; i++) {
+        entry_free(fleet->entries[i]);
+    }
+    map_release(&fleet->by_name);
+    arena_release(&fleet->memory);
+    pthread_rwlock_destroy(&fleet->lock);
+    free(fleet);
+}
+
+// --- rendering -------------------------------------------------------------------------------------------------
+
+static Slice kept(Arena *arena, Buf *buf) {
+    Slice slice = arena_slice(arena, buf_slice(buf));
+    buf_reset(buf);
+    return slice;
+}
+
+static void render_warnings(Buf *out, const Validation *validation) {
+    bool any = false;
+    for (size_t i = 0; i < validation->count; i++) {
+        const char *warning = validation->values[i].warning;
+        if (warning != NULL && validation->values[i].given) {
+            buf_text(out, any ? "," : ",\"warnings\":[");
+            json_quote(out, slice_of(warning));
+            any = true;
+        }
+    }
+    buf_text(out, any ? "]" : "");
+}
+
+// The parts of answers that depend on the document alone.
+static void render_document(Entry *entry) {
+    DEFER(buf_release) Buf out = {0};
+    Arena scratch;
+    arena_init(&scratch, "scratch", 0);
+    Validation validation = {.arena = &scratch};
+    const ConnectDocument *document = &entry->document;
+    if (entry->plugin != NULL) {
+        plugin_validate(&scratch, entry->plugin, &document->config, &validation);
+    }
+    json_quote(&out, document->name);
+    entry->quoted = kept(&entry->memory, &out);
+    buf_printf(&out, "{\"name\":%.*s,\"config\":", SLICE_ARG(entry->quoted));
+    Properties shown = connect_config_shown(&scratch, &validation, &document->config);
+    properties_json(&out, &shown);
+    buf_text(&out, ",\"tasks\":[");
+    entry->info_head = kept(&entry->memory, &out);
+    buf_printf(&out, "{\"connector\":%.*s,\"task\":0}", SLICE_ARG(entry->quoted));
+    entry->info_task = kept(&entry->memory, &out);
+    buf_printf(&out, "],\"type\":\"%s\"}", entry->type);
+    entry->info_tail = kept(&entry->memory, &out);
+    buf_printf(&out, "],\"type\":\"%s\"", entry->type);
+    render_warnings(&out, &validation);
+    buf_text(&out, "}");
+    entry->status_tail = kept(&entry->memory, &out);
+    arena_release(&scratch);
+}
+
+static void render_one(const Fleet *fleet, const Entry *entry, const char *state, const char *trace, Buf *out) {
+    const char *worker =
+        entry->state.worker != NULL && *entry->state.worker != '\0' ? entry->state.worker : fleet->worker_id;
+    buf_printf(out, "\"state\":\"%s\",\"worker_id\":", state);
+    json_quote(out, slice_of(worker));
+    if (entry->plugin != NULL && entry->plugin->version != NULL) {
+        buf_printf(out, ",\"version\":\"%s\"", entry->plugin->version);
+    }
+    if (trace != NULL) {
+        buf_text(out, ",\"trace\":");
+        json_quote(out, slice_of(trace));
+    }
+}
+
+static const char *connector_state(const Entry *entry) {
+    return entry->state.connector != NULL ? entry->state.connector : "UNASSIGNED";
+}
+
+static void render_status(const Fleet *fleet, const Entry *entry, const char *connector, const char *task, Buf *out) {
+    bool on_task = entry->state.task != NULL && strcmp(connector_state(entry), "FAILED") != 0;
+    buf_printf(out, "{\"name\":%.*s,\"connector\":{", SLICE_ARG(entry->quoted));
+    render_one(fleet, entry, connector, on_task ? NULL : entry->state.trace, out);
+    buf_text(out, "},\"tasks\":[");
+    if (task != NULL) {
+        buf_text(out, "{\"id\":0,");
+        render_one(fleet, entry, task, on_task ? entry->state.trace : NULL, out);
+        buf_text(out, "}");
+    }
+    buf_put(out, entry->status_tail);
+}
+
+static void render(const Fleet *fleet, Entry *entry) {
+    buf_reset(&entry->status);
+    render_status(fleet, entry, connector_state(entry), entry->state.task, &entry->status);
+}
+
+// --- writing ---------------------------------------------------------------------------------------------------
+
+static Entry *entry_add(Fleet *fleet, Slice name) {
+    Entry *entry = calloc(1, sizeof(*entry));
+    ASSERT(entry != NULL);
+    arena_init_small(&entry->state.memory, "run", ENTRY_BYTES / 4);
+    if (fleet->count == fleet->room) {
+        fleet->room = MAX(fleet->room * 2, (size_t)64);
+        Entry **more = ARENA_ARRAY(&fleet->memory, Entry *, fleet->room);
+        if (fleet->count > 0) {
+            memcpy(more, fleet->entries, fleet->count * sizeof(Entry *));
+        }
+        fleet->entries = more;
+    }
+    fleet->entries[fleet->count++] = entry;
+    map_put(&fleet->by_name, name, entry);
+    return entry;
+}
+
+void fleet_remove(Fleet *fleet, Slice name) {
+    pthread_rwlock_wrlock(&fleet->lock);
+    Entry *entry = map_remove(&fleet->by_name, name);
+    for (size_t i = 0; entry != NULL && i < fleet->count; i++) {
+        if (fleet->entries[i] == entry) {
+            memmove(&fleet->entries[i], &fleet->entries[i + 1], (fleet->count - i - 1) * sizeof(Entry *));
+            fleet->count--;
+            break;
+        }
+    }
+    pthread_rwlock_unlock(&fleet->lock);
+    if (entry != NULL) {
+        entry_free(entry);
+    }
+}
+
+static const char *type_of(const ConnectDocument *document) {
+    return strcmp(document->kind, "sink") == 0 ? "sink" : strcmp(document->kind, "") == 0 ? "unknown" : "source";
+}
+
+void fleet_put(Fleet *fleet, Slice name, Slice document) {
+    Entry fresh = {0};
+    Err err[1] = {{0}};
+    arena_init_small(&fresh.memory, "run", ENTRY_BYTES);
+    if (!connect_document_parse(&fresh.memory, document, &fresh.document, err)) {
+        log_err(LOG_CLI, "a connector's document cannot be read", err);
+        arena_release(&fresh.memory);
+        return;
+    }
+    const Property *class = properties_find(&fresh.document.config, SLICE("connector.class"));
+    fresh.plugin = class == NULL || class->value.data == NULL ? NULL : plugin_connector(class->value);
+    fresh.type = type_of(&fresh.document);
+    render_document(&fresh);
+    pthread_rwlock_wrlock(&fleet->lock);
+    Entry *entry = map_find(&fleet->by_name, name);
+    if (entry == NULL) {
+        entry = entry_add(fleet, name);
+    } else {
+        arena_release(&entry->memory);
+    }
+    fresh.state = entry->state;
+    fresh.status = entry->status;
+    fresh.forgotten = entry->forgotten;
+    *entry = fresh;
+    render(fleet, entry);
+    pthread_rwlock_unlock(&fleet->lock);
+}
+
+void fleet_target(Fleet *fleet, Slice name, const char *target) {
+    pthread_rwlock_wrlock(&fleet->lock);
+    Entry *entry = map_find(&fleet->by_name, name);
+    if (entry != NULL) {
+        entry->document.target = target;
+    }
+    pthread_rwlock_unlock(&fleet->lock);
+}
+
+void fleet_worker(Fleet *fleet, const char *worker_id) {
+    pthread_rwlock_rdlock(&fleet->lock);
+    bool same = strcmp(fleet->worker_id, worker_id) == 0;
+    pthread_rwlock_unlock(&fleet->lock);
+    if (same) {
+        return;
+    }
+    pthread_rwlock_wrlock(&fleet->lock);
+    if (strcmp(fleet->worker_id, worker_id) != 0) {
+        fleet->worker_id = arena_printf(&fleet->memory, "%s", worker_id);
+        for (size_t i = 0; i < fleet->count; i++) {
+            render(fleet, fleet->entries[i]);
+        }
+    }
+    pthread_rwlock_unlock(&fleet->lock);
+}
+
+void fleet_topics_reset(Fleet *fleet, Slice name) {
+    pthread_rwlock_wrlock(&fleet->lock);
+    Entry *entry = map_find(&fleet->by_name, name);
+    for (size_t i = 0; entry != NULL && i < entry->state.topic_count; i++) {
+        const FleetTopic *topic = &entry->state.topics[i];
+        map_put(&entry->forgotten, topic->name, (void *)(uintptr_t)(topic->next_offset + 1));
+    }
+    pthread_rwlock_unlock(&fleet->lock);
+}
+
+// --- states ----------------------------------------------------------------------------------------------------
+
+static bool read_topic(JsonReader *reader, State *state, Err *err) {
+    FleetTopic *topic = &state->topics[state->topic_count];
+    *topic = (FleetTopic){0};
+    JsonToken token;
+    TRY(json_read(reader, &token, err));
+    while (token == TOKEN_NAME) {
+        Slice member = reader->text;
+        TRY(json_read(reader, &token, err));
+        if (slice_is(member, "name") && token == TOKEN_TEXT) {
+            topic->name = arena_slice(&state->memory, reader->text);
+        } else if (slice_is(member, "next_offset") && token == TOKEN_NUMBER) {
+            topic->next_offset = strtoll(arena_text(&state->memory, reader->text), NULL, 10);
+        }
+        TRY(json_read_over(reader, token, err));
+        TRY(json_read(reader, &token, err));
+    }
+    state->topic_count += topic->name.data != NULL;
+    return true;
+}
+
+static bool read_topics(JsonReader *reader, State *state, Err *err) {
+    size_t room = 0;
+    JsonToken token;
+    TRY(json_read(reader, &token, err));
+    while (token != TOKEN_ARRAY_END) {
+        if (state->topic_count == room) {
+            room = MAX(room * 2, (size_t)8);
+            FleetTopic *more = ARENA_ARRAY(&state->memory, FleetTopic, room);
+            if (state->topic_count > 0) {
+                memcpy(more, state->topics, state->topic_count * sizeof(*more));
+            }
+            state->topics = more;
+        }
+        if (token == TOKEN_OBJECT) {
+            TRY(read_topic(reader, state, err));
+        } else {
+            TRY(json_read_over(reader, token, err));
+        }
+        TRY(json_read(reader, &token, err));
+    }
+    return true;
+}
+
+static bool read_report(JsonReader *reader, State *state, Err *err) {
+    JsonToken token;
+    TRY(json_read(reader, &token, err));
+    while (token == TOKEN_NAME) {
+        Slice member = reader->text;
+        TRY(json_read(reader, &token, err));
+        size_t from = reader->token_at;
+        if (slice_is(member, "topics") && token == TOKEN_ARRAY) {
+            TRY(read_topics(reader, state, err));
+        } else {
+            TRY(json_read_over(reader, token, err));
+            if (slice_is(member, "offsets") && token == TOKEN_ARRAY) {
+                state->offsets = arena_slice(&state->memory, (Slice){reader->source.data + from, reader->at - from});
+            }
+        }
+        TRY(json_read(reader, &token, err));
+    }
+    return true;
+}
+
+static bool read_state(JsonReader *reader, State *state, Err *err) {
+    JsonToken token;
+    TRY(json_read(reader, &token, err));
+    if (token != TOKEN_OBJECT) {
+        return FAIL(err, ERR_INTERNAL, "a state is no JSON object");
+    }
+    TRY(json_read(reader, &token, err));
+    while (token == TOKEN_NAME) {
+        Slice member = reader->text;
+        TRY(json_read(reader, &token, err));
+        if (token == TOKEN_TEXT) {
+            char *text = arena_text(&state->memory, reader->text);
+            if (slice_is(member, "state")) {
+                state->connector = text;
+            } else if (slice_is(member, "worker")) {
+                state->worker = text;
+            } else if (slice_is(member, "task")) {
+                state->task = text;
+            } else if (slice_is(member, "trace")) {
+                state->trace = text;
+            }
+        } else if (slice_is(member, "report") && token == TOKEN_OBJECT) {
+            TRY(read_report(reader, state, err));
+        } else {
+            TRY(json_read_over(reader, token, err));
+        }
+        TRY(json_read(reader, &token, err));
+    }
+    return true;
+}
+
+static void fleet_state(Fleet *fleet, Slice name, Slice text) {
+    Arena scratch;
+    Err err[1] = {{0}};
+    State fresh = {0};
+    arena_init(&scratch, "scratch", 0);
+    arena_init_small(&fresh.memory, "run", ENTRY_BYTES / 4);
+    JsonReader reader;
+    json_reader_init(&reader, text, &scratch);
+    bool ok = read_state(&reader, &fresh, err);
+    arena_release(&scratch);
+    if (!ok) {
+        log_err(LOG_CLI, "a connector's state cannot be read", err);
+        arena_release(&fresh.memory);
+        return;
+    }
+    pthread_rwlock_wrlock(&fleet->lock);
+    Entry *entry = map_find(&fleet->by_name, name);
+    if (entry != NULL) {
+        State old = entry->state;
+        entry->state = fresh;
+        fresh = old;
+        render(fleet, entry);
+    }
+    pthread_rwlock_unlock(&fleet->lock);
+    arena_release(&fresh.memory);
+}
+
+void fleet_message(Fleet *fleet, const Message *message) {
+    if (message->type == MESSAGE_STATE) {
+        fleet_state(fleet, message->name, message->text);
+    } else if (message->type == MESSAGE_DOCUMENT && message->text.size == 0) {
+        fleet_remove(fleet, message->name);
+    } else if (message->type == MESSAGE_DOCUMENT) {
+        fleet_put(fleet, message->name, message->text);
+    }
+}
+
+// --- reading ---------------------------------------------------------------------------------------------------
+
+static const char *text_copy(Arena *arena, const char *text) {
+    return text == NULL ? NULL : arena_text(arena, slice_of(text));
+}
+
+static Properties config_copy(Arena *arena, const Properties *config) {
+    Properties copy = {ARENA_ARRAY(arena, Property, config->count), config->count};
+    for (size_t i = 0; i < config->count; i++) {
+        const Property *property = &config->at[i];
+        copy.at[i].name = arena_slice(arena, property->name);
+        copy.at[i].value = property->value.data == NULL ? (Slice){0} : arena_slice(arena, property->value);
+    }
+    return copy;
+}
+
+static void copy_topics(Arena *arena, const Entry *entry, FleetConnector *connector) {
+    connector->topics = ARENA_ARRAY(arena, FleetTopic, entry->state.topic_count);
+    for (size_t i = 0; i < entry->state.topic_count; i++) {
+        const FleetTopic *topic = &entry->state.topics[i];
+        uintptr_t forgotten = (uintptr_t)map_find(&entry->forgotten, topic->name);
+        if (forgotten == 0 || (int64_t)forgotten - 1 != topic->next_offset) {
+            connector->topics[connector->topic_count++] =
+                (FleetTopic){arena_slice(arena, topic->name), topic->next_offset};
+        }
+    }
+}
+
+bool fleet_find(Fleet *fleet, Slice name, Arena *arena, FleetConnector *connector) {
+    *connector = (FleetConnector){0};
+    pthread_rwlock_rdlock(&fleet->lock);
+    const Entry *entry = map_find(&fleet->by_name, name);
+    if (entry != NULL) {
+        const ConnectDocument *document = &entry->document;
+        connector->document =
+            (ConnectDocument){arena_slice(arena, document->name), text_copy(arena, document->kind),
+                              text_copy(arena, document->target), config_copy(arena, &document->config)};
+        connector->plugin = entry->plugin;
+        connector->type = entry->type;
+        connector->state = text_copy(arena, connector_state(entry));
+        connector->task = text_copy(arena, entry->state.task);
+        connector->trace = text_copy(arena, entry->state.trace);
+        if (entry->state.offsets.data != NULL) {
+            connector->offsets = arena_slice(arena, entry->state.offsets);
+        }
+        copy_topics(arena, entry, connector);
+    }
+    pthread_rwlock_unlock(&fleet->lock);
+    return entry != NULL;
+}
+
+static void put_info(const Entry *entry, Buf *out) {
+    buf_put(out, entry->info_head);
+    buf_put(out, entry->state.task != NULL ? entry->info_task : (Slice){0});
+    buf_put(out, entry->info_tail);
+}
+
+bool fleet_info(Fleet *fleet, Slice name, Buf *out) {
+    pthread_rwlock_rdlock(&fleet->lock);
+    const Entry *entry = map_find(&fleet->by_name, name);
+    if (entry != NULL) {
+        put_info(entry, out);
+    }
+    pthread_rwlock_unlock(&fleet->lock);
+    return entry != NULL;
+}
+
+bool fleet_status(Fleet *fleet, Slice name, Buf *out) {
+    pthread_rwlock_rdlock(&fleet->lock);
+    const Entry *entry = map_find(&fleet->by_name, name);
+    if (entry != NULL) {
+        buf_put(out, buf_slice(&entry->status));
+    }
+    pthread_rwlock_unlock(&fleet->lock);
+    return entry != NULL;
+}
+
+bool fleet_status_restarting(Fleet *fleet, Slice name, bool connector, bool task, Buf *out) {
+    pthread_rwlock_rdlock(&fleet->lock);
+    const Entry *entry = map_find(&fleet->by_name, name);
+    if (entry != NULL) {
+        const char *task_state = entry->state.task == NULL || !task ? entry->state.task : "RESTARTING";
+        render_status(fleet, entry, connector ? "RESTARTING" : connector_state(entry), task_state, out);
+    }
+    pthread_rwlock_unlock(&fleet->lock);
+    return entry != NULL;
+}
+
+bool fleet_task_status(Fleet *fleet, Slice name, Buf *out) {
+    pthread_rwlock_rdlock(&fleet->lock);
+    const Entry *entry = map_find(&fleet->by_name, name);
+    bool found = entry != NULL && entry->state.task != NULL;
+    if (found) {
+        bool on_task = strcmp(connector_state(entry), "FAILED") != 0;
+        buf_text(out, "{\"id\":0,");
+        render_one(fleet, entry, entry->state.task, on_task ? entry->state.trace : NULL, out);
+        buf_text(out, "}");
+    }
+    pthread_rwlock_unlock(&fleet->lock);
+    return found;
+}
+
+void fleet_names(Fleet *fleet, Buf *out) {
+    pthread_rwlock_rdlock(&fleet->lock);
+    buf_text(out, "[");
+    for (size_t i = 0; i < fleet->count; i++) {
+        buf_text(out, i > 0 ? "," : "");
+        buf_put(out, fleet->entries[i]->quoted);
+    }
+    buf_text(out, "]");
+    pthread_rwlock_unlock(&fleet->lock);
+}
+
+void fleet_list(Fleet *fleet, bool info, bool status, Buf *out) {
+    pthread_rwlock_rdlock(&fleet->lock);
+    size_t size = 2;
+    for (size_t i = 0; i < fleet->count; i++) {
+        const Entry *entry = fleet->entries[i];
+        size += 64 + entry->quoted.size + entry->status.size + entry->info_head.size + entry->info_task.size +
+                entry->info_tail.size;
+    }
+    (void)buf_room(out, size); // once
+    buf_text(out, "{");
+    for (size_t i = 0; i < fleet->count; i++) {
+        const Entry *entry = fleet->entries[i];
+        buf_text(out, i > 0 ? "," : "");
+        buf_put(out, entry->quoted);
+        buf_text(out, ":{");
+        if (info) {
+            buf_text(out, "\"info\":");
+            put_info(entry, out);
+        }
+        if (status) {
+            buf_text(out, info ? ",\"status\":" : "\"status\":");
+            buf_put(out, buf_slice(&entry->status));
+        }
+        buf_text(out, "}");
+    }
+    buf_text(out, "}");
+    pthread_rwlock_unlock(&fleet->lock);
+}
+
+size_t fleet_count(Fleet *fleet) {
+    pthread_rwlock_rdlock(&fleet->lock);
+    size_t count = fleet->count;
+    pthread_rwlock_unlock(&fleet->lock);
+    return count;
+}
