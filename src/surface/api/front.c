@@ -4,9 +4,9 @@
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/version.h"
-#include "core/config/properties.h"
 #include "core/sys/clock.h"
 #include "engine/ipc/channel.h"
+#include "engine/ipc/level.h"
 #include "surface/api/audit.h"
 #include "surface/api/front_http.h"
 
@@ -167,21 +167,17 @@ static void take_answer(Front *front, const Message *message) {
     pthread_mutex_unlock(&front->asking);
 }
 
-// The level of all processes, as somebody set it through the API.
-static void take_level(const Message *message) {
-    DEFER(arena_release) Arena scratch;
-    arena_init(&scratch, "scratch", 0);
-    Properties asked;
-    Err err[1] = {{0}};
-    if (properties_parse(&scratch, message->text, &asked, err)) {
-        LogLevel level;
-        if (log_level_parse(properties_text(&scratch, &asked, "level", ""), &level)) {
-            log_level_set(level);
-        }
-    }
+// What surfaces follow: documents, states, and levels, which are this process's own too.
+static bool is_news(const Message *message) {
+    return message->type == MESSAGE_DOCUMENT || message->type == MESSAGE_STATE ||
+           (message->type == MESSAGE_ASK && slice_equal(message->verb, slice_of("level")));
 }
 
 static void take_news(Front *front, const Message *message) {
+    Err err[1] = {{0}};
+    if (message->type == MESSAGE_ASK && !level_apply(message->text, (Slice){0}, err)) {
+        log_err(LOG_API, "a level of logging cannot be set", err);
+    }
     for (size_t i = 0; i < front->surfaces_open; i++) {
         if (FRONT_SURFACES[i].message != NULL) {
             FRONT_SURFACES[i].message(front->surfaces[i].context, message);
@@ -212,7 +208,7 @@ static bool await_start(Front *front, Arena *early_arena, Early **first, Err *er
         if (got && message.type == MESSAGE_STOP) {
             return FAIL(err, ERR_INTERRUPTED, "stopped before it was started");
         }
-        if (got && (message.type == MESSAGE_DOCUMENT || message.type == MESSAGE_STATE)) {
+        if (got && is_news(&message)) {
             Early *early = ARENA_NEW(early_arena, Early);
             early->message = (Message){.type = message.type,
                                        .number = message.number,
@@ -328,9 +324,7 @@ static bool serve(Front *front, Err *err) {
         }
         if (message.type == MESSAGE_ANSWER) {
             take_answer(front, &message);
-        } else if (message.type == MESSAGE_ASK && slice_equal(message.verb, slice_of("level"))) {
-            take_level(&message);
-        } else if (message.type == MESSAGE_DOCUMENT || message.type == MESSAGE_STATE) {
+        } else if (is_news(&message)) {
             take_news(front, &message);
         }
     }

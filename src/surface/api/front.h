@@ -23,8 +23,8 @@ enum { FRONT_ASK_MS = 90 * 1000, FRONT_CONTEXTS_MAX = 8 };
 typedef struct FrontSurface {
     uint32_t listeners; // 1 << FRONT_CONNECT | …
     bool (*open)(Front *front, ApiSurface *surface, Err *err);
-    // A DOCUMENT or STATE, in their order, on the channel's thread; before the listeners open comes one of each for
-    // every connector. NULL: not wanted.
+    // A DOCUMENT, a STATE, or an ASK of verb level (already applied), in their order, on the channel's thread; before
+    // the listeners open come one DOCUMENT and STATE for every connector. NULL: not wanted.
     void (*message)(void *context, const Message *message);
     void (*close)(void *context); // NULL: nothing to do
 } FrontSurface;

@@ -4,6 +4,7 @@
 #include "surface/api/connect.h"
 #include "surface/api/front.h"
 #include "surface/api/health.h"
+#include "surface/api/loggers.h"
 #include "surface/api/metrics.h"
 #include "surface/api/openapi.h"
 
@@ -12,6 +13,7 @@ enum { ON_CONNECT = 1 << FRONT_CONNECT, ON_REGISTRY = 1 << FRONT_REGISTRY, ON_ME
 const FrontSurface FRONT_SURFACES[] = {
     {.listeners = ON_CONNECT, .open = connect_open, .message = connect_message, .close = connect_close},
     {.listeners = ON_CONNECT | ON_METRICS, .open = health_open},
+    {.listeners = ON_CONNECT, .open = loggers_open, .message = loggers_message, .close = loggers_close},
     {.listeners = ON_CONNECT, .open = openapi_connect_open},
     {.listeners = ON_REGISTRY, .open = openapi_registry_open},
     {.listeners = ON_CONNECT | ON_METRICS, .open = audit_surface},
