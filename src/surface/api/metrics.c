@@ -6,6 +6,7 @@
 #include "core/sys/file.h"
 #include "surface/api/audit.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -254,14 +255,18 @@ static void tables(Scrape *scrape, const char *name, const json_t *report) {
 
 // Resident memory and CPU time of a process of ours, from /proc.
 static void process(Scrape *scrape, const char *role, const char *connector, int64_t pid) {
-    DEFER(arena_release) Arena scratch;
-    arena_init_small(&scratch, "scratch", 2048);
+    char path[64], stat[1024];
+    snprintf(path, sizeof(path), "/proc/%" PRId64 "/stat", pid);
     Err err[1] = {{0}};
-    Slice text;
-    if (pid <= 0 || !file_read_all(arena_printf(&scratch, "/proc/%" PRId64 "/stat", pid), 4096, &scratch, &text, err)) {
+    int fd = -1;
+    size_t size = 0;
+    bool read =
+        pid > 0 && file_open(path, O_RDONLY, &fd, err) && file_read(fd, path, stat, sizeof(stat) - 1, 0, &size, err);
+    file_close(&fd);
+    if (!read) {
         return; // it has just ended
     }
-    const char *stat = arena_text(&scratch, text);
+    stat[size] = '\0';
     const char *at = strrchr(stat, ')'); // the name before it may hold anything
     uint64_t fields[22] = {0};           // from the third on: state, ppid, …
     for (size_t i = 0; at != NULL && i < ARRAY_LEN(fields); i++) {
