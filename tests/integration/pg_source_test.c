@@ -365,9 +365,9 @@ TEST(catalog_tells_shapes_and_identities) {
     CHECK(find(&tables, "shapes", "fleeting")->unlogged);
     PgTable one = {0};
     bool found = false;
-    CHECK_OK(pg_catalog_table(&sql, run_arena(), leaf->oid, &one, &found, err));
+    CHECK_OK(pg_catalog_table(&sql, run_arena(), leaf->oid, false, &one, &found, err));
     CHECK(found && one.root_oid == root->oid && one.column_count == 2 && one.identity == IDENTITY_KEY);
-    CHECK_OK(pg_catalog_table(&sql, run_arena(), 1, &one, &found, err));
+    CHECK_OK(pg_catalog_table(&sql, run_arena(), 1, false, &one, &found, err));
     CHECK(!found);
     pg_conn_close(&sql);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // State records, by key: "table/OID": u8 version, u8 truncate, u8 resync, u8 view, sized space, sized name.
 //                        "seen/TOPIC": u8 version; the topic has rows from a table of that name, now or earlier.
+//                        "quarantine/OID": u8 version, sized reason. Of a table whose leaves are QUARANTINED.
 //                        "leaf/OID":  u8 version, v table's OID, u8 state, v lsn, u8 identity, sized shape.
 // A shape: for each column that is not generated, v attnum, v type's OID, u32 typmod, sized name.
 #include "flow/source/postgres/capture.h"
@@ -106,13 +107,17 @@ static PgCaptured *table_add(PgCapture *capture, uint32_t oid, Slice space, Slic
     return table;
 }
 
+static bool is_held(const PgLeaf *leaf) {
+    return leaf->state != PG_LEAF_STREAMING && leaf->state != PG_LEAF_QUARANTINED;
+}
+
 static void counts_leave(PgCapture *capture, const PgLeaf *leaf) {
-    capture->held -= leaf->state != PG_LEAF_STREAMING;
+    capture->held -= is_held(leaf);
     capture->pending -= leaf->state == PG_LEAF_PENDING;
 }
 
 static void counts_enter(PgCapture *capture, const PgLeaf *leaf) {
-    capture->held += leaf->state != PG_LEAF_STREAMING;
+    capture->held += is_held(leaf);
     capture->pending += leaf->state == PG_LEAF_PENDING;
 }
 
@@ -147,7 +152,26 @@ static void table_free(PgCaptured *table) {
     free(table->space);
     free(table->name);
     free(table->topic);
+    free(table->reason);
     free(table);
+}
+
+static void reason_set(PgCapture *capture, PgCaptured *table, Slice reason) {
+    if (table->reason == NULL && reason.size == 0) {
+        return;
+    }
+    free(table->reason);
+    table->reason = reason.size > 0 ? text_new(reason) : NULL;
+    table->report.reason = table->reason;
+    if (reason.size == 0) {
+        record_remove(capture, "quarantine", table->oid);
+        return;
+    }
+    DEFER(buf_release) Buf record = {0};
+    char key[32];
+    buf_u8(&record, RECORD_VERSION);
+    buf_slice_sized(&record, reason);
+    journal_state_put(capture->journal, record_key(key, "quarantine", table->oid), buf_slice(&record));
 }
 
 static void table_remove(PgCapture *capture, size_t index) {
@@ -157,6 +181,7 @@ static void table_remove(PgCapture *capture, size_t index) {
     }
     map_remove_u64(&capture->by_oid, table->oid);
     record_remove(capture, "table", table->oid);
+    reason_set(capture, table, (Slice){NULL, 0});
     capture->tables[index] = capture->tables[--capture->table_count];
     table_free(table);
 }
@@ -188,9 +213,20 @@ void pg_capture_set(PgCapture *capture, PgLeaf *leaf, PgLeafState state, uint64_
     leaf_put(capture, leaf);
 }
 
+void pg_capture_quarantine(PgCapture *capture, PgCaptured *table, const char *reason) {
+    reason_set(capture, table, slice_of(reason));
+    table->truncate = true;
+    table->resync = false;
+    pg_capture_put(capture, table);
+    for (PgLeaf *leaf = table->leaves; leaf != NULL; leaf = leaf->next) {
+        pg_capture_set(capture, leaf, PG_LEAF_QUARANTINED, leaf->lsn);
+    }
+}
+
 void pg_capture_resync(PgCapture *capture, PgCaptured *table) {
     table->truncate = true;
     table->resync = false;
+    reason_set(capture, table, (Slice){NULL, 0});
     pg_capture_put(capture, table);
     for (PgLeaf *leaf = table->leaves; leaf != NULL; leaf = leaf->next) {
         pg_capture_set(capture, leaf, PG_LEAF_PENDING, leaf->lsn);
@@ -210,6 +246,8 @@ TableState pg_captured_state(const PgCaptured *table) {
         }
         if (leaf->state == PG_LEAF_PENDING) {
             state = TABLE_PENDING;
+        } else if (leaf->state == PG_LEAF_QUARANTINED) {
+            return TABLE_QUARANTINED;
         }
     }
     return state;
@@ -252,7 +290,7 @@ static void load_record(void *context, Slice key, Slice value) {
         uint64_t lsn = read_varint(&reader);
         bool identity = read_u8(&reader) != 0;
         Slice shape = read_slice(&reader);
-        if (table == NULL || state > PG_LEAF_STREAMING) {
+        if (table == NULL || state > PG_LEAF_QUARANTINED) {
             load->bad = true;
             return;
         }
@@ -261,6 +299,15 @@ static void load_record(void *context, Slice key, Slice value) {
         buf_put(&leaf->shape, shape);
     }
     load->bad |= !reader_done(&reader);
+}
+
+static void reason_load(PgCapture *capture, PgCaptured *table) {
+    char key[32];
+    Reader reader = reader_of(journal_state_get(capture->journal, record_key(key, "quarantine", table->oid)));
+    if (reader_left(&reader) > 0 && read_u8(&reader) == RECORD_VERSION) {
+        table->reason = text_new(read_slice(&reader));
+        table->report.reason = table->reason;
+    }
 }
 
 bool pg_capture_load(PgCapture *capture, Journal *journal, Err *err) {
@@ -274,6 +321,7 @@ bool pg_capture_load(PgCapture *capture, Journal *journal, Err *err) {
     }
     for (size_t i = 0; i < capture->table_count; i++) {
         PgCaptured *table = capture->tables[i];
+        reason_load(capture, table);
         bool lost = false;
         for (PgLeaf *leaf = table->leaves; leaf != NULL; leaf = leaf->next) {
             lost |= leaf->state == PG_LEAF_READING;
@@ -302,7 +350,7 @@ static void leaf_identity(PgCapture *capture, PgLeaf *leaf, bool fresh, bool ide
     }
     leaf->identity = identity;
     leaf_put(capture, leaf);
-    if (identity && !fresh) {
+    if (identity && !fresh && !capture->as_it_comes) {
         log_info(LOG_SOURCE, "a table has got a replica identity: it is read again",
                  LOG_TEXT("table", leaf->table->topic));
         pg_capture_resync(capture, leaf->table);
@@ -372,7 +420,7 @@ static void leaf_shape(PgCapture *capture, PgLeaf *leaf, bool fresh, const PgTab
     buf_reset(&leaf->shape);
     buf_put(&leaf->shape, buf_slice(&shape));
     leaf_put(capture, leaf);
-    if (rewrote && !fresh) {
+    if (rewrote && !fresh && !capture->as_it_comes) {
         log_info(LOG_SOURCE, "a change of the table's columns changed its rows: it is read again",
                  LOG_TEXT("table", leaf->table->topic));
         pg_capture_resync(capture, leaf->table);
@@ -405,14 +453,19 @@ static bool refresh_table(PgCapture *capture, const PgTable *found, const char *
     if (table == NULL) {
         table = table_add(capture, found->root_oid, found->root_space, found->root_name);
         table->view = found->kind == 'v' || found->kind == 'm' || found->kind == 'f';
-        table->truncate = topic_seen(capture, table->topic) && fresh == PG_LEAF_PENDING;
+        table->fresh = !topic_seen(capture, table->topic);
+        table->truncate = !table->fresh && fresh == PG_LEAF_PENDING;
         pg_capture_put(capture, table);
         change->tables = true;
     } else if (!slice_is(found->root_space, table->space) || !slice_is(found->root_name, table->name)) {
         log_info(LOG_SOURCE, "a table was renamed: it starts anew under its new name", LOG_TEXT("from", table->topic),
                  LOG_SLICE("to", found->root_name));
         table_name_set(table, found->root_space, found->root_name);
-        pg_capture_resync(capture, table);
+        if (capture->as_it_comes) {
+            pg_capture_put(capture, table);
+        } else {
+            pg_capture_resync(capture, table);
+        }
         topic_seen(capture, table->topic);
     }
     table->seen = true;
@@ -440,6 +493,13 @@ static bool refresh_table(PgCapture *capture, const PgTable *found, const char *
     leaf->kind = found->kind;
     leaf->rows = found->rows;
     leaf->bytes = found->bytes;
+    return true;
+}
+
+bool pg_capture_adopt(PgCapture *capture, const PgTable *table, PgLeaf **leaf, Err *err) {
+    PgCaptureChange ignored = {0};
+    TRY(refresh_table(capture, table, "keep", PG_LEAF_STREAMING, 0, &ignored, err));
+    *leaf = pg_capture_find_leaf(capture, table->oid);
     return true;
 }
 

@@ -9,6 +9,7 @@
 //     READING    its rows are being read; changes held
 //     READ       all rows are in the journal; changes held until the spool is drained
 //     STREAMING  changes go straight to the journal
+//     QUARANTINED  (connectors) something of it cannot be captured: its changes are passed over until it is read again
 //
 // A snapshot holds every transaction whose commit record lies below its LSN: changes of a leaf below `lsn` are dropped.
 // A leaf found READING at start lost its snapshot: its table is read again, preceded by a TRUNCATE event.
@@ -21,7 +22,13 @@
 #include "flow/source/source.h"
 #include "storage/journal/journal.h"
 
-typedef enum PgLeafState { PG_LEAF_PENDING, PG_LEAF_READING, PG_LEAF_READ, PG_LEAF_STREAMING } PgLeafState;
+typedef enum PgLeafState {
+    PG_LEAF_PENDING,
+    PG_LEAF_READING,
+    PG_LEAF_READ,
+    PG_LEAF_STREAMING,
+    PG_LEAF_QUARANTINED
+} PgLeafState;
 
 typedef struct PgCaptured PgCaptured;
 
@@ -47,9 +54,13 @@ struct PgCaptured {
     bool truncate; // a TRUNCATE event precedes the next read
     bool resync;   // to be read again when the round under way is done, or by the next run
     bool view;     // read in snapshots, never streamed
+    bool fresh;    // this process has met it first, nor was there one of its name before
     PgLeaf *leaves;
     bool seen;
+    char *reason;       // of a quarantine, else NULL
     TableReport report; // counters of this process
+    // Of the transaction that ends at tx_lsn: its changes so far. For transaction metadata.
+    uint64_t tx_lsn, tx_order;
 };
 
 typedef struct PgCapture {
@@ -58,8 +69,11 @@ typedef struct PgCapture {
     size_t table_count, table_capacity;
     Map by_oid;  // of tables
     Map by_leaf; // leaf oid -> PgLeaf
-    size_t held; // leaves that are not STREAMING
+    size_t held; // leaves that wait for rows, or are being read
     size_t pending;
+    // Of a connector: a table is never read again because of its columns, name or identity, and one that appears is not
+    // read.
+    bool as_it_comes;
 } PgCapture;
 
 // Loads the state that the journal holds; leaves found READING become PENDING, with their whole table.
@@ -77,13 +91,18 @@ typedef struct PgCaptureChange {
 CHECKED bool pg_capture_refresh(PgCapture *capture, const PgTables *tables, const char *detach, PgLeafState fresh,
                                 uint64_t fresh_lsn, PgCaptureChange *change, Err *err);
 
+// Of a connector, while a transaction comes: a table as the stream names it now, new or known; STREAMING when new.
+CHECKED bool pg_capture_adopt(PgCapture *capture, const PgTable *table, PgLeaf **leaf, Err *err);
+
 bool pg_capture_identity(const PgTable *table);                       // are updates and deletes of it published?
 PgLeaf *pg_capture_find_leaf(const PgCapture *capture, uint32_t oid); // NULL = not captured
 // Moves a leaf to a state and puts that into the journal's next cut.
 void pg_capture_set(PgCapture *capture, PgLeaf *leaf, PgLeafState state, uint64_t lsn);
 // The whole table is to be read again, from a TRUNCATE event on.
 void pg_capture_resync(PgCapture *capture, PgCaptured *table);
-// The same, but not now: the next cut remembers it, so that it also outlives the process.
+// The whole table is passed over from now on, as the next cut remembers, with the reason, until it is read again.
+void pg_capture_quarantine(PgCapture *capture, PgCaptured *table, const char *reason);
+// Read again, but not now: the next cut remembers it, so that it also outlives the process.
 void pg_capture_resync_soon(PgCapture *capture, PgCaptured *table);
 void pg_capture_put(PgCapture *capture, const PgCaptured *table); // its own record, into the next cut
 TableState pg_captured_state(const PgCaptured *table);

@@ -62,10 +62,14 @@ static const char TABLES_SQL[] =
     "JOIN pg_namespace tn ON tn.oid = t.relnamespace "
     "WHERE c.oid = ANY ($1::oid[]) ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
 
-static const char COLUMNS_SQL[] =
-    "SELECT attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attgenerated <> '', "
-    "atthasdef OR atthasmissing OR attidentity <> '' FROM pg_attribute "
-    "WHERE attrelid = ANY ($1::oid[]) AND attnum > 0 AND NOT attisdropped ORDER BY attrelid, attnum";
+#define COLUMNS_SQL(default_text)                                                             \
+    "SELECT attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attgenerated <> '', " \
+    "atthasdef OR atthasmissing OR attidentity <> '', " default_text " FROM pg_attribute a "  \
+    "WHERE attrelid = ANY ($1::oid[]) AND attnum > 0 AND NOT attisdropped ORDER BY attrelid, attnum"
+static const char COLUMNS_PLAIN_SQL[] = COLUMNS_SQL("NULL");
+static const char COLUMNS_DEFAULTS_SQL[] =
+    COLUMNS_SQL("(SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d WHERE d.adrelid = a.attrelid "
+                "AND d.adnum = a.attnum AND a.attgenerated = '')");
 
 // Columns of the index as numbers with blanks between; those behind indnkeyatts are only carried along.
 static const char INDEXES_SQL[] =
@@ -103,9 +107,9 @@ static void table_fill(Arena *arena, const PgRows *rows, int row, PgTable *table
     }
 }
 
-static bool columns_fill(Arena *arena, PgConn *sql, const char *oids, const Map *by_oid, Err *err) {
+static bool columns_fill(Arena *arena, PgConn *sql, const char *oids, bool defaults, const Map *by_oid, Err *err) {
     DEFER(pg_rows_release) PgRows rows = {0};
-    TRY(pg_query(sql, &rows, COLUMNS_SQL, &oids, 1, err));
+    TRY(pg_query(sql, &rows, defaults ? COLUMNS_DEFAULTS_SQL : COLUMNS_PLAIN_SQL, &oids, 1, err));
     PgColumn *columns = ARENA_ARRAY(arena, PgColumn, (size_t)rows.count);
     for (int i = 0; i < rows.count; i++) {
         PgTable *table = map_find_u64(by_oid, (uint64_t)pg_int(&rows, i, 0));
@@ -121,6 +125,7 @@ static bool columns_fill(Arena *arena, PgConn *sql, const char *oids, const Map 
             .not_null = pg_bool(&rows, i, 5),
             .generated = pg_bool(&rows, i, 6),
             .has_default = pg_bool(&rows, i, 7),
+            .default_text = arena_slice(arena, pg_slice(&rows, i, 8)),
             .in_identity = table->identity == IDENTITY_FULL,
         };
         if (table->column_count++ == 0) {
@@ -185,7 +190,7 @@ static bool identities_fill(PgConn *sql, const char *oids, const Map *by_oid, Er
 }
 
 // Three statements however many tables there are.
-static bool tables_read(PgConn *sql, Arena *arena, const char *oids, PgTables *tables, Err *err) {
+static bool tables_read(PgConn *sql, Arena *arena, const char *oids, bool defaults, PgTables *tables, Err *err) {
     DEFER(pg_rows_release) PgRows rows = {0};
     DEFER(map_release) Map by_oid = {0};
     TRY(pg_query(sql, &rows, TABLES_SQL, &oids, 1, err));
@@ -196,14 +201,14 @@ static bool tables_read(PgConn *sql, Arena *arena, const char *oids, PgTables *t
         table_fill(arena, &rows, i, table);
         map_put_u64(&by_oid, table->oid, table);
     }
-    TRY(columns_fill(arena, sql, oids, &by_oid, err));
+    TRY(columns_fill(arena, sql, oids, defaults, &by_oid, err));
     return identities_fill(sql, oids, &by_oid, err);
 }
 
-bool pg_catalog_table(PgConn *sql, Arena *arena, uint32_t oid, PgTable *table, bool *found, Err *err) {
+bool pg_catalog_table(PgConn *sql, Arena *arena, uint32_t oid, bool defaults, PgTable *table, bool *found, Err *err) {
     PgTables tables = {0};
     *found = false;
-    TRY(tables_read(sql, arena, arena_printf(arena, "{%" PRIu32 "}", oid), &tables, err));
+    TRY(tables_read(sql, arena, arena_printf(arena, "{%" PRIu32 "}", oid), defaults, &tables, err));
     if (tables.count == 1) {
         *table = tables.at[0];
         *found = true;
@@ -299,5 +304,22 @@ bool pg_catalog_tables(PgConn *sql, Arena *arena, const char *include, const cha
             return false;
         }
     }
-    return tables_read(sql, arena, (const char *)oids.data, tables, err);
+    return tables_read(sql, arena, (const char *)oids.data, false, tables, err);
+}
+
+bool pg_catalog_chosen(PgConn *sql, Arena *arena, PgChoose choose, const void *context, PgTables *tables, Err *err) {
+    DEFER(pg_rows_release) PgRows rows = {0};
+    DEFER(buf_release) Buf oids = {0};
+    TRY(pg_query(sql, &rows, NAMES_SQL, NULL, 0, err));
+    buf_u8(&oids, '{');
+    for (int i = 0; i < rows.count; i++) {
+        Slice space = pg_slice(&rows, i, 1), name = pg_slice(&rows, i, 2);
+        bool partition = !slice_equal(space, pg_slice(&rows, i, 3)) || !slice_equal(name, pg_slice(&rows, i, 4));
+        if (pg_bool(&rows, i, 5) && choose(context, space, name, partition)) {
+            TRY(name_free(&rows, i, err));
+            buf_printf(&oids, "%s%.*s", oids.size > 1 ? "," : "", SLICE_ARG(pg_slice(&rows, i, 0)));
+        }
+    }
+    buf_bytes(&oids, "}", 2);
+    return tables_read(sql, arena, (const char *)oids.data, false, tables, err);
 }

@@ -29,6 +29,7 @@ typedef struct PgColumn {
     bool not_null;
     bool has_default;     // or is an identity column: rows that were there when it was added got values
     bool generated;       // GENERATED ALWAYS AS … (STORED or VIRTUAL)
+    Slice default_text;   // as the server prints it; empty unless asked for
     bool in_identity;     // the source sends it for the old row
     uint16_t key_ordinal; // 1, 2, … in the primary key; 0 = not in it
 } PgColumn;
@@ -36,7 +37,8 @@ typedef struct PgColumn {
 typedef struct PgTable {
     uint32_t oid;
     Slice space, name; // of the table itself
-    char kind;         // relkind: 'r' table, 'p' partitioned root, 'v' view, 'm' materialized view, 'f' foreign
+    char kind;         // relkind: 'r' table, 'p' partitioned root, 'v' view, 'm' materialized view, 'f' foreign;
+                       // of connectors, roots that are read as a whole: 'P' streamed too, 'Q' never streamed
     uint32_t root_oid; // the topmost partitioned table; its own oid when it is none's partition
     Slice root_space, root_name;
     Identity identity; // as effective: IDENTITY_NOTHING for DEFAULT without a primary key
@@ -62,7 +64,12 @@ typedef struct PgTables {
 // near names. Views match only a pattern without wildcards (they can be read in a snapshot, never streamed).
 CHECKED bool pg_catalog_tables(PgConn *sql, Arena *arena, const char *include, const char *exclude, PgTables *tables,
                                Err *err);
-// One table by oid, fresh; found = false when it is gone.
-CHECKED bool pg_catalog_table(PgConn *sql, Arena *arena, uint32_t oid, PgTable *table, bool *found, Err *err);
+// Those tables, partitions and partitioned roots that `choose` takes, each by its own name.
+typedef bool (*PgChoose)(const void *context, Slice space, Slice name, bool partition);
+CHECKED bool pg_catalog_chosen(PgConn *sql, Arena *arena, PgChoose choose, const void *context, PgTables *tables,
+                               Err *err);
+// One table by oid, fresh; found = false when it is gone. `defaults`: its columns' defaults too.
+CHECKED bool pg_catalog_table(PgConn *sql, Arena *arena, uint32_t oid, bool defaults, PgTable *table, bool *found,
+                              Err *err);
 
 #endif

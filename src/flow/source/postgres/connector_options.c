@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/source/postgres/connector_options.h"
 
-#include "core/base/log.h"
-
 #include <ctype.h>
 #include <errno.h>
 #include <strings.h>
@@ -209,15 +207,12 @@ static bool slot_parse(const Parse *parse, Err *err) {
     static const Choice PLUGIN[] = {{"pgoutput", 0}};
     PgConnectorOptions *options = parse->options;
     int plugin = 0, manual = 0, mismatch = 0;
-    const char *named = value_of(parse, "plugin.name", NULL);
-    if (named == NULL) {
-        log_warn(LOG_SOURCE, "plugin.name is not set: leat uses pgoutput, Debezium would use decoderbufs");
-    }
+    options->plugin_unset = value_of(parse, "plugin.name", NULL) == NULL;
     TRY(CHOICE(parse, "plugin.name", PLUGIN, 0, &plugin, err));
     options->slot = text_of(parse, "slot.name", "debezium");
     TRY(bool_parse(parse, "slot.drop.on.stop", false, &options->slot_drop_on_stop, err));
     TRY(bool_parse(parse, "slot.failover", false, &options->slot_failover, err));
-    TRY(number_parse(parse, "slot.max.retries", 6, INT32_MAX, &options->slot_retries, err));
+    TRY(number_parse(parse, "slot.max.retries", 6, 1000000, &options->slot_retries, err));
     TRY(number_parse(parse, "slot.retry.delay.ms", 10000, INT32_MAX, &options->slot_retry_ms, err));
     TRY(number_parse(parse, "status.update.interval.ms", 10000, INT32_MAX, &options->status_ms, err));
     bool flush = true;
@@ -369,15 +364,15 @@ static bool snapshot_parse(const Parse *parse, Err *err) {
     static const Choice ISOLATION[] = {
         {"serializable", 0}, {"repeatable_read", 0}, {"read_committed", 0}, {"read_uncommitted", 0}};
     PgConnectorOptions *options = parse->options;
-    int lock = 0, isolation = 0; // what is exported by a slot is at least repeatable read
-    int64_t threads = 1;
+    int lock = 0, isolation = 0;         // what is exported by a slot is at least repeatable read
+    int64_t threads = 1, ignored_ms = 0; // what was read is durable before changes are confirmed: no delay needed
     TRY(snapshot_mode_parse(parse, err));
     TRY(CHOICE(parse, "snapshot.locking.mode", LOCKING, 0, &lock, err));
     TRY(CHOICE(parse, "snapshot.isolation.mode", ISOLATION, 0, &isolation, err));
     options->snapshot_lock = lock != 0;
     TRY(number_parse(parse, "snapshot.lock.timeout.ms", 10000, INT32_MAX, &options->snapshot_lock_ms, err));
     TRY(number_parse(parse, "snapshot.delay.ms", 0, INT64_MAX / 1000, &options->snapshot_delay_ms, err));
-    TRY(number_parse(parse, "streaming.delay.ms", 0, INT64_MAX / 1000, &options->streaming_delay_ms, err));
+    TRY(number_parse(parse, "streaming.delay.ms", 0, INT64_MAX / 1000, &ignored_ms, err));
     TRY(number_parse(parse, "snapshot.max.threads", 1, INT32_MAX, &threads, err));
     options->snapshot_threads = (int)MAX(threads, 1);
     TRY(list_parse(parse, "snapshot.include.collection.list", NULL, &options->snapshot_include, err));

@@ -50,6 +50,7 @@ typedef struct PgConnectorOptions {
     RegexList schema_include, schema_exclude, table_include, table_exclude;
     const char *signal_table; // schema.table, captured whatever the filters say; NULL = none
 
+    bool plugin_unset; // Debezium's default would be decoderbufs, leat's is pgoutput
     const char *slot;
     bool slot_drop_on_stop, slot_failover;
     int64_t slot_retries, slot_retry_ms;
@@ -70,7 +71,7 @@ typedef struct PgConnectorOptions {
     PgSelectOverride *overrides;
     size_t override_count;
     bool snapshot_lock; // ACCESS SHARE while tables are read
-    int64_t snapshot_lock_ms, snapshot_delay_ms, streaming_delay_ms;
+    int64_t snapshot_lock_ms, snapshot_delay_ms;
     int snapshot_threads;
 
     bool transactions;    // provide.transaction.metadata

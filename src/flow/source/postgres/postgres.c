@@ -2,6 +2,7 @@
 #include "flow/source/postgres/postgres.h"
 
 #include "core/base/log.h"
+#include "flow/source/postgres/connector.h"
 #include "flow/source/postgres/run.h"
 #include "flow/source/postgres/setup.h"
 
@@ -69,7 +70,9 @@ static void tables_plan(const PgTables *tables, SourceMode mode, Arena *arena, S
     plan->warning_count = warnings.count;
 }
 
-static bool plan_fill(const SourceContext *context, PgConn *sql, Arena *arena, SourcePlan *plan, Err *err) {
+static bool plan_fill(PgSession *session, Arena *arena, SourcePlan *plan, Err *err) {
+    const SourceContext *context = session->context;
+    PgConn *sql = &session->sql;
     PgServer server;
     TRY(pg_server_read(sql, &server, err));
     TRY(pg_server_check(&server, context->mode, err));
@@ -80,8 +83,12 @@ static bool plan_fill(const SourceContext *context, PgConn *sql, Arena *arena, S
     plan->slot_cap_bytes = server.slot_wal_keep_bytes;
     snprintf(plan->server, sizeof(plan->server), "PostgreSQL %s, database %s", server.version_text, server.database);
     PgTables tables = {0};
-    TRY(pg_catalog_tables(sql, arena, context->tables, context->exclude, &tables, err));
+    TRY(pg_session_tables(session, arena, &tables, err));
     tables_plan(&tables, context->mode, arena, plan);
+    if (session->connector != NULL) {
+        plan->publication = arena_text(arena, slice_of(context->publication));
+        return true;
+    }
     const char *dba = context->publication != NULL && context->publication[0] != '\0' ? context->publication : NULL;
     PgPublicationPlan publications;
     TRY(pg_publication_plan(sql, arena, pg_publication_name(arena, context), dba, &tables, &publications, err));
@@ -96,15 +103,22 @@ static bool postgres_plan(const SourceContext *context, Arena *arena, SourcePlan
         journal_durable(context->journal, &durable);
         plan->first_run = durable.size == 0;
     }
-    PgConn sql = {0};
-    bool ok = pg_conn_open(&sql, context->url, PG_CONN_SQL, err) && plan_fill(context, &sql, arena, plan, err);
-    pg_conn_close(&sql);
+    PgConnector *connector = NULL;
+    TRY(pg_connector_open(&connector, &context, err));
+    PgSession session = {.context = context, .connector = connector};
+    bool ok = pg_session_connect(&session, &session.sql, err) && plan_fill(&session, arena, plan, err);
+    plan->slot = plan->slot != NULL ? arena_text(arena, slice_of(plan->slot)) : NULL;
+    pg_conn_close(&session.sql);
+    pg_connector_close(connector);
     return ok;
 }
 
 // --- remove ----------------------------------------------------------------------------------------------------
 
 static bool postgres_remove(const SourceContext *context, Err *err) {
+    if (context->properties != NULL) {
+        return true; // Debezium leaves slot and publication where they are
+    }
     DEFER(arena_release) Arena arena = {.name = "scratch"};
     DEFER(pg_conn_close) PgConn sql = {0};
     TRY(pg_conn_open(&sql, context->url, PG_CONN_SQL, err));

@@ -104,7 +104,12 @@ bool pg_relation_build(PgRelation *relation, PgLeaf *leaf, uint32_t oid, uint8_t
             return err_prefix(err, "table %.*s.%.*s, column %.*s", SLICE_ARG(space), SLICE_ARG(name),
                               SLICE_ARG(kept[i].name));
         }
-        shaped[relation->places[i]] = (Column){.name = kept[i].name, .type = relation->codecs[i]->type};
+        const PgColumn *known = catalog_column(table, kept[i].name);
+        shaped[relation->places[i]] = (Column){.name = kept[i].name,
+                                               .type = relation->codecs[i]->type,
+                                               .default_text = known != NULL && known->default_text.size > 0
+                                                                   ? arena_slice(arena, known->default_text)
+                                                                   : (Slice){0}};
     }
     relation->schema = (Schema){.space = arena_slice(arena, space),
                                 .table = arena_slice(arena, name),

@@ -2,7 +2,7 @@
 #include "flow/source/postgres/route.h"
 
 static bool route_find(const SourceContext *context, PgRoute *route, const char *own_topic, const Schema *schema,
-                       Err *err) {
+                       bool side, Err *err) {
     Slice topic = slice_of(own_topic);
     ConnectRoute to = {.span = {1, 1, 1, 1, 1, 1, 1, 1}};
     if (context->route != NULL) {
@@ -10,9 +10,11 @@ static bool route_find(const SourceContext *context, PgRoute *route, const char 
         TRY(context->route(context->context, schema, &to, err));
         topic = to.topic.size > 0 ? to.topic : topic;
     }
-    *route = (PgRoute){.known = true, .dynamic = to.dynamic && context->route_event != NULL};
+    *route = (PgRoute){.known = true,
+                       .nowhere = context->route != NULL && to.topic.size == 0 && !to.dynamic,
+                       .dynamic = to.dynamic && context->route_event != NULL};
     memcpy(route->span, to.span, sizeof(route->span));
-    if (!route->dynamic) {
+    if (!route->dynamic && !(side && route->nowhere)) {
         route->topic = journal_topic(context->journal, topic);
         route->schema_id = journal_schema(context->journal, route->topic, schema);
     }
@@ -32,7 +34,7 @@ static bool route_dynamic(const SourceContext *context, const char *own_topic, c
 static bool append(const SourceContext *context, PgRoute *route, const char *own_topic, const Schema *schema,
                    Event *event, bool silent, Err *err) {
     if (UNLIKELY(!route->known)) {
-        TRY(route_find(context, route, own_topic, schema, err));
+        TRY(route_find(context, route, own_topic, schema, false, err));
     }
     if (UNLIKELY(route->dynamic)) {
         return route_dynamic(context, own_topic, schema, event, silent, err);
@@ -49,4 +51,13 @@ bool pg_route_append(const SourceContext *context, PgRoute *route, const char *o
 bool pg_route_append_silent(const SourceContext *context, PgRoute *route, const char *own_topic, const Schema *schema,
                             Event *event, Err *err) {
     return append(context, route, own_topic, schema, event, context->properties != NULL, err);
+}
+
+bool pg_route_append_side(const SourceContext *context, PgRoute *route, const char *own_topic, const Schema *schema,
+                          Event *event, bool *appended, Err *err) {
+    if (!route->known) {
+        TRY(route_find(context, route, own_topic, schema, true, err));
+    }
+    *appended = !route->nowhere;
+    return route->nowhere || append(context, route, own_topic, schema, event, false, err);
 }

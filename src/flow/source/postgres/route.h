@@ -12,6 +12,7 @@
 // Of one schema; zero = not asked for yet. As good as the journal that it was found for.
 typedef struct PgRoute {
     bool known;
+    bool nowhere; // the connector's program has no topic for it
     bool dynamic; // the event decides
     uint32_t topic, schema_id;
     uint8_t span[8]; // by ConnectRoute's kinds
@@ -21,6 +22,9 @@ typedef struct PgRoute {
 // as they are; sets event->offset_span.
 CHECKED bool pg_route_append(const SourceContext *context, PgRoute *route, const char *own_topic, const Schema *schema,
                              Event *event, Err *err);
+// The same for events of a side topic: where the program has no topic for them, nothing is appended. *appended tells.
+CHECKED bool pg_route_append_side(const SourceContext *context, PgRoute *route, const char *own_topic,
+                                  const Schema *schema, Event *event, bool *appended, Err *err);
 // The same for an event that is to leave no record: it stays in the journal for those who read that.
 CHECKED bool pg_route_append_silent(const SourceContext *context, PgRoute *route, const char *own_topic,
                                     const Schema *schema, Event *event, Err *err);

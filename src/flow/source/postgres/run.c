@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
+#include "flow/source/postgres/connector_topics.h"
 #include "flow/source/postgres/drain.h"
 #include "flow/source/postgres/setup.h"
 #include "flow/source/postgres/snapshot.h"
@@ -158,8 +159,9 @@ static bool attend(Run *run, Err *err) {
         }
         map_remove_u64(&session->resync, oid);
     }
-    if (session->refresh_wanted) {
-        session->refresh_wanted = false;
+    bool refresh = session->refresh_wanted && session->connector == NULL;
+    session->refresh_wanted = false;
+    if (refresh) {
         bool changed = false;
         TRY(pg_setup_refresh(&run->setup, PG_LEAF_PENDING, 0, &changed, err));
         if (run->streaming) {
@@ -178,6 +180,9 @@ static bool resync_poll(Run *run, Err *err) {
     }
     size_t count = 0;
     TRY(pg_setup_resync(&run->setup, wanted, &count, err));
+    if (run->session.connector != NULL) { // what was quarantined has no relation
+        TRY(pg_stream_rebind(&run->stream, err));
+    }
     TRY(spool_ensure(run, err));
     TRY(pg_stream_cut(&run->stream, true, err));
     TRY(journal_sync(run->session.journal, err));
@@ -208,13 +213,16 @@ static bool timers(Run *run, Err *err) {
     if (run->streaming && ((run->resync_waits && !run->snapshot.active) || due(&run->resync_at, now, RESYNC_US))) {
         TRY(resync_poll(run, err));
     }
+    if (run->streaming && session->connector != NULL && session->capture.held == 0 && !run->paused) {
+        TRY(pg_topic_heartbeat(&run->stream, err));
+    }
     if (due(&run->trim_at, now, TRIM_US)) {
         TRY(journal_trim(session->journal, err));
     }
     if (run->streaming && due(&run->watch_at, now, WATCH_US)) {
         TRY(slot_watch(run, err));
     }
-    if (run->streaming && session->context->mode == SOURCE_FOLLOW &&
+    if (run->streaming && session->context->mode == SOURCE_FOLLOW && session->connector == NULL &&
         due(&run->refresh_at, now, session->context->catalog_interval_ms * INT64_C(1000))) {
         session->refresh_wanted = true;
     }
@@ -473,7 +481,10 @@ static bool start(Run *run, Err *err) {
 }
 
 bool pg_source_run(const SourceContext *context, Err *err) {
-    Run run = {.session = {.context = context, .journal = context->journal, .types = pg_types_new()}};
+    PgConnector *connector = NULL;
+    TRY(pg_connector_open(&connector, &context, err));
+    Run run = {
+        .session = {.context = context, .connector = connector, .journal = context->journal, .types = pg_types_new()}};
     run.session.report = (SourceReport){.lag_ms = -1, .slot_retained_bytes = -1, .slot_safe_bytes = -1};
     int64_t now = clock_monotonic_us();
     run.pause_us = PAUSE_US_MIN;
@@ -482,12 +493,16 @@ bool pg_source_run(const SourceContext *context, Err *err) {
     bool ok = start(&run, err) && loop(&run, err);
     pg_snapshot_close(&run.snapshot);
     pg_stream_close(&run.stream);
+    if (ok && connector != NULL && connector->options.slot_drop_on_stop && run.streaming && *context->stop) {
+        ok = pg_connector_stopped(&run.setup, err);
+    }
     pg_setup_release(&run.setup);
     pg_conn_close(&run.session.sql);
     journal_close(run.session.spool);
     pg_capture_release(&run.session.capture);
     map_release(&run.session.resync);
     pg_types_free(run.session.types);
+    pg_connector_close(connector);
     free(run.tables);
     return ok;
 }

@@ -10,8 +10,11 @@
 #include "flow/source/postgres/position.h"
 #include "flow/source/postgres/slot.h"
 
+typedef struct PgConnector PgConnector; // connector.h
+
 typedef struct PgSession {
     const SourceContext *context;
+    PgConnector *connector; // NULL = a pipeline of `leat sync`
     PgServer server;
     PgConn sql; // catalog look-ups and the watch over the slot
     PgTypes *types;
@@ -26,6 +29,7 @@ typedef struct PgSession {
     int64_t snapshot_us; // when the round's snapshot was taken, microseconds since 1970
     bool reading;        // a snapshot round is under way: tables and leaves stay as they are
     bool refresh_wanted; // the catalog must be looked at again at the next transaction boundary
+    bool fatal;          // the error at hand is no table's: a route, the journal
     Map resync;          // table oid -> PgCaptured: to be read again, from the next transaction boundary on
 } PgSession;
 

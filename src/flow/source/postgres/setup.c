@@ -3,6 +3,7 @@
 
 #include "core/base/log.h"
 #include "core/sys/crash.h"
+#include "flow/source/postgres/connector.h"
 
 #define VERSION_MIN 140000
 // In the journal's state while the slot is being made: a slot found without a position is then ours to drop.
@@ -66,12 +67,14 @@ bool pg_setup_refresh(PgSetup *setup, PgLeafState fresh, uint64_t fresh_lsn, boo
     const SourceContext *context = session->context;
     DEFER(arena_release) Arena arena = {.name = "scratch"};
     PgTables tables = {0};
-    TRY(pg_catalog_tables(&session->sql, &arena, context->tables, context->exclude, &tables, err));
+    TRY(pg_session_tables(session, &arena, &tables, err));
     bool differs = session->publications == NULL;
     for (size_t i = 0; i < tables.count && !differs; i++) {
         differs = tables.at[i].kind != 'p' && !leaf_known(session, &tables.at[i]);
     }
-    if (differs && context->mode != SOURCE_SNAPSHOT_ONLY) {
+    if (session->connector != NULL && session->publications == NULL && context->mode != SOURCE_SNAPSHOT_ONLY) {
+        TRY(pg_connector_publish(setup, &tables, err));
+    } else if (session->connector == NULL && differs && context->mode != SOURCE_SNAPSHOT_ONLY) {
         TRY(publications_apply(setup, &arena, &tables, err));
     }
     PgCaptureChange change;
@@ -209,24 +212,23 @@ static bool timeline_check(PgSetup *setup, const PgPosition *position, Err *err)
                  "the source failed over to timeline %u at " LSN_FORMAT ", before this journal's " LSN_FORMAT
                  ": changes were read that the new primary does not have",
                  session->server.timeline, LSN_ARG(switched), LSN_ARG(position->lsn));
-            return err_hint(err, "read everything again: leat resync %s --tables '*'", session->context->pipeline);
+            return false;
         }
         line = end != NULL ? end + 1 : NULL;
     }
     FAIL(err, ERR_SLOT_MISMATCH, "the source is on timeline %u, which does not descend from this journal's %u",
          session->server.timeline, position->timeline);
-    return err_hint(err, "read everything again: leat resync %s --tables '*'", session->context->pipeline);
+    return false;
 }
 
-static bool system_check(PgSetup *setup, const PgPosition *position, Err *err) {
+bool pg_setup_system_check(PgSetup *setup, const PgPosition *position, Err *err) {
     PgSession *session = setup->session;
     if (position->system_identifier != session->server.system_identifier) {
         FAIL(err, ERR_SLOT_MISMATCH,
              "the source is another database system (%" PRIu64 ") than the one this journal was read from (%" PRIu64
              ")",
              session->server.system_identifier, position->system_identifier);
-        return err_hint(err, "check the URL; or read everything again: leat resync %s --tables '*'",
-                        session->context->pipeline);
+        return false;
     }
     return timeline_check(setup, position, err);
 }
@@ -254,7 +256,10 @@ static bool setup_continue(PgSetup *setup, const PgPosition *position, Err *err)
     if (wanted != NULL && strcmp(wanted, "*") == 0) {
         return setup_anew(setup, err);
     }
-    TRY(system_check(setup, position, err));
+    if (!pg_setup_system_check(setup, position, err)) {
+        return err_hint(err, "check the URL; or read everything again: leat resync %s --tables '*'",
+                        session->context->pipeline);
+    }
     setup->from = position->lsn;
     bool changed = false;
     return pg_setup_refresh(setup, PG_LEAF_PENDING, 0, &changed, err);
@@ -266,14 +271,18 @@ bool pg_setup(PgSetup *setup, PgSession *session, Err *err) {
     setup->slot = pg_slot_name(&setup->arena, session->context);
     setup->publication = pg_publication_name(&setup->arena, session->context);
     session->slot = setup->slot;
-    TRY(pg_conn_open(&session->sql, session->context->url, PG_CONN_SQL, err));
+    TRY(pg_session_connect(session, &session->sql, err));
     TRY(pg_server_read(&session->sql, &session->server, err));
     TRY(pg_server_check(&session->server, session->context->mode, err));
     TRY(pg_capture_load(&session->capture, session->journal, err));
+    session->capture.as_it_comes = session->connector != NULL;
     Position durable;
     PgPosition position;
     journal_durable(session->journal, &durable);
     TRY(pg_position_decode(&durable, &position, err));
+    if (session->connector != NULL) {
+        return pg_connector_start(setup, &position, durable.size > 0, err);
+    }
     bool first = durable.size == 0 || session->context->mode == SOURCE_SNAPSHOT_ONLY;
     return first ? setup_first(setup, err) : setup_continue(setup, &position, err);
 }

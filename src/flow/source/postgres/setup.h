@@ -28,6 +28,8 @@ CHECKED bool pg_setup(PgSetup *setup, PgSession *session, Err *err);
 void pg_setup_release(PgSetup *setup);
 // Looks at the catalog again: publications and states follow what is there now.
 CHECKED bool pg_setup_refresh(PgSetup *setup, PgLeafState fresh, uint64_t fresh_lsn, bool *changed, Err *err);
+// ERR_SLOT_MISMATCH when the server is not the one, or not a descendant of the one, that the position is of.
+CHECKED bool pg_setup_system_check(PgSetup *setup, const PgPosition *position, Err *err);
 // Marks every table that the patterns match to be read again.
 CHECKED bool pg_setup_resync(PgSetup *setup, const char *patterns, size_t *count, Err *err);
 

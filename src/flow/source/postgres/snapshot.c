@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
+#include "flow/source/postgres/connector.h"
 
 #define RANGE_PAGES       8192 // 64 MiB of heap
 #define WIRE_BUFFER_BYTES (256 * KIB)
@@ -21,14 +22,26 @@ struct PgLeafRead {
     uint32_t range_next;  // to be handed out
     uint32_t range_count;
     uint32_t ranges_done;
+    uint32_t order;   // among the leaves of the round: 1, 2, …
+    Buf held;         // of a connector: the newest row, as it came
+    uint64_t ordinal; // of that row; 0 = none waits
+    bool any;         // a row has been appended
 };
 
 // --- the round -------------------------------------------------------------------------------------------------
+
+static const char *override_of(const PgSnapshot *snapshot, const PgLeaf *leaf) {
+    const PgConnector *connector = snapshot->session->connector;
+    return connector != NULL
+               ? pg_connector_override(&connector->options, slice_of(leaf->table->space), slice_of(leaf->table->name))
+               : NULL;
+}
 
 static void leaf_read_free(PgLeafRead *read) {
     if (read->prepared) {
         pg_relation_release(&read->relation);
     }
+    buf_release(&read->held);
     free(read);
 }
 
@@ -36,7 +49,8 @@ static void round_add(PgSnapshot *snapshot, PgLeaf *leaf) {
     PgLeafRead *read = calloc(1, sizeof(*read));
     ASSERT(read != NULL);
     read->leaf = leaf;
-    bool heap = leaf->kind == 'r';
+    read->order = ++snapshot->order;
+    bool heap = leaf->kind == 'r' && override_of(snapshot, leaf) == NULL;
     read->range_count =
         heap && leaf->pages > RANGE_PAGES ? (uint32_t)((leaf->pages + RANGE_PAGES - 1) / RANGE_PAGES) : 1;
     const PgLeafRead *before = snapshot->last; // leaves of a table come one after the other
@@ -54,7 +68,7 @@ static void round_add(PgSnapshot *snapshot, PgLeaf *leaf) {
 
 static bool holder_open(PgSnapshot *snapshot, const char *exported, uint64_t lsn, int timeout_ms, Err *err) {
     const SourceContext *context = snapshot->session->context;
-    TRY(pg_conn_open(&snapshot->holder, context->url, PG_CONN_SQL, err));
+    TRY(pg_session_connect(snapshot->session, &snapshot->holder, err));
     if (exported != NULL) {
         snapshot->lsn = lsn;
         return pg_snapshot_hold(&snapshot->holder, exported, snapshot->held, err);
@@ -71,12 +85,56 @@ static bool holder_open(PgSnapshot *snapshot, const char *exported, uint64_t lsn
     return pg_snapshot_hold(&snapshot->holder, made, snapshot->held, err);
 }
 
+// Debezium's order: that of table.include.list, else by name.
+static const PgConnectorOptions *sort_options; // of the sort under way, in this thread
+
+static int rank_compare(const void *a, const void *b) {
+    const PgCaptured *one = *(PgCaptured *const *)a, *other = *(PgCaptured *const *)b;
+    size_t rank = pg_connector_rank(sort_options, slice_of(one->space), slice_of(one->name));
+    size_t other_rank = pg_connector_rank(sort_options, slice_of(other->space), slice_of(other->name));
+    return rank != other_rank ? (rank < other_rank ? -1 : 1) : strcmp(one->topic, other->topic);
+}
+
+// What a connector does in the holder's transaction before the first row is read.
+static bool connector_begin(PgSnapshot *snapshot, Err *err) {
+    PgSession *session = snapshot->session;
+    const PgConnectorOptions *options = &session->connector->options;
+    PgCapture *capture = &session->capture;
+    DEFER(pg_rows_release) PgRows rows = {0};
+    TRY(pg_query(&snapshot->holder, &rows, "SELECT pg_snapshot_xmax(pg_current_snapshot())", NULL, 0, err));
+    snapshot->transaction_id = (uint64_t)pg_int(&rows, 0, 0);
+    sort_options = options;
+    qsort(capture->tables, capture->table_count, sizeof(*capture->tables), rank_compare);
+    if (!options->snapshot_lock) {
+        return true;
+    }
+    DEFER(arena_release) Arena arena = {.name = "scratch"};
+    TRY(pg_exec(&snapshot->holder, arena_printf(&arena, "SET lock_timeout = %" PRId64, options->snapshot_lock_ms),
+                err));
+    for (size_t i = 0; i < capture->table_count; i++) {
+        const PgCaptured *table = capture->tables[i];
+        if (table->leaves == NULL || table->leaves->state != PG_LEAF_PENDING) {
+            continue;
+        }
+        const char *lock =
+            arena_printf(&arena, "LOCK TABLE %s.%s IN ACCESS SHARE MODE", pg_identifier(&arena, slice_of(table->space)),
+                         pg_identifier(&arena, slice_of(table->name)));
+        if (!pg_exec(&snapshot->holder, lock, err)) {
+            return err_prefix(err, "snapshot.locking.mode=shared, table %s", table->topic);
+        }
+    }
+    return true;
+}
+
 bool pg_snapshot_begin(PgSnapshot *snapshot, PgSession *session, const char *exported, uint64_t lsn, int timeout_ms,
                        Err *err) {
     *snapshot = (PgSnapshot){.session = session, .active = true};
     arena_init(&snapshot->scratch, "batch", 0);
     TRY(holder_open(snapshot, exported, lsn, timeout_ms, err));
     session->snapshot_us = clock_wall_us();
+    if (session->connector != NULL) {
+        TRY(connector_begin(snapshot, err));
+    }
     for (size_t i = 0; i < session->capture.table_count; i++) {
         for (PgLeaf *leaf = session->capture.tables[i]->leaves; leaf != NULL; leaf = leaf->next) {
             if (leaf->state == PG_LEAF_PENDING) {
@@ -111,6 +169,9 @@ void pg_snapshot_close(PgSnapshot *snapshot) {
         snapshot->first = read->next;
         leaf_read_free(read);
     }
+    if (snapshot->candidate != NULL) {
+        leaf_read_free(snapshot->candidate);
+    }
     pg_conn_close(&snapshot->holder);
     arena_release(&snapshot->scratch);
     *snapshot = (PgSnapshot){0};
@@ -125,7 +186,7 @@ static bool leaf_relation(PgSnapshot *snapshot, PgLeafRead *read, const PgTable 
     PgTable root = {0};
     bool root_found = false;
     if (table->root_oid != table->oid) {
-        TRY(pg_catalog_table(&session->sql, arena, table->root_oid, &root, &root_found, err));
+        TRY(pg_session_table(session, arena, table->root_oid, &root, &root_found, err));
     }
     PgRelationColumn *columns = ARENA_ARRAY(arena, PgRelationColumn, table->column_count);
     uint16_t count = 0;
@@ -155,12 +216,15 @@ static bool event_append(PgSnapshot *snapshot, PgLeafRead *read, Event *event, E
     PgRelation *relation = &read->relation;
     event->column_count = relation->schema.column_count;
     event->commit_lsn = snapshot->lsn - 1;
-    event->lsn = event->commit_lsn;
+    event->transaction_id = snapshot->transaction_id;
+    event->lsn = snapshot->session->connector != NULL ? snapshot->lsn : event->commit_lsn;
     event->source_us = event->capture_us = snapshot->session->snapshot_us;
     // The TRUNCATE before a second reading is leat's own: Debezium's consumers never see one that nobody has made.
     bool (*append)(const SourceContext *, PgRoute *, const char *, const Schema *, Event *, Err *) =
         event->op == OP_TRUNCATE ? pg_route_append_silent : pg_route_append;
-    return append(context, &relation->route, read->leaf->table->topic, &relation->schema, event, err);
+    bool ok = append(context, &relation->route, read->leaf->table->topic, &relation->schema, event, err);
+    snapshot->session->fatal |= !ok;
+    return ok;
 }
 
 // Ready to be read: shape known, state READING, a TRUNCATE event in front when rows of an earlier read may be there.
@@ -170,7 +234,7 @@ static bool leaf_prepare(PgSnapshot *snapshot, PgLeafRead *read, bool *gone, Err
     PgTable table = {0};
     bool found = false;
     arena_reset(&snapshot->scratch);
-    TRY(pg_catalog_table(&session->sql, &snapshot->scratch, read->leaf->oid, &table, &found, err));
+    TRY(pg_session_table(session, &snapshot->scratch, read->leaf->oid, &table, &found, err));
     *gone = !found;
     if (!found) {
         return true;
@@ -208,7 +272,7 @@ static bool leaf_intact(PgSnapshot *snapshot, const PgLeaf *leaf, bool *intact, 
     return true;
 }
 
-static bool leaf_done(PgSnapshot *snapshot, PgLeafRead *read, Err *err) {
+static bool leaf_finish(PgSnapshot *snapshot, PgLeafRead *read, Err *err) {
     PgSession *session = snapshot->session;
     bool intact = true;
     TRY(leaf_intact(snapshot, read->leaf, &intact, err));
@@ -238,6 +302,11 @@ static char *copy_statement(PgSnapshot *snapshot, const PgLeafRead *read, uint32
             where = arena_printf(arena, "%s AND ctid < '(%u,0)'::tid", where, (range + 1) * RANGE_PAGES);
         }
     }
+    const char *override = override_of(snapshot, read->leaf);
+    if (override != NULL) {
+        return arena_printf(arena, "COPY (SELECT %s FROM (%s) AS leat_override) TO STDOUT (FORMAT binary)",
+                            read->columns, override);
+    }
     const char *only = read->leaf->kind == 'r' ? "ONLY " : "";
     return arena_printf(arena, "COPY (SELECT %s FROM %s%s.%s%s) TO STDOUT (FORMAT binary)", read->columns, only,
                         pg_identifier(arena, table->space), pg_identifier(arena, table->name), where);
@@ -246,14 +315,14 @@ static char *copy_statement(PgSnapshot *snapshot, const PgLeafRead *read, uint32
 static void reader_disconnect(PgReader *reader) {
     pg_wire_close(&reader->wire);
     pg_conn_close(&reader->conn);
-    reader->copying = false;
+    reader->copying = reader->users_path = false;
 }
 
 static bool reader_connect(PgSnapshot *snapshot, PgReader *reader, Err *err) {
     if (reader->conn.handle != NULL) {
         return true;
     }
-    TRY(pg_conn_open(&reader->conn, snapshot->session->context->url, PG_CONN_SQL, err));
+    TRY(pg_session_connect(snapshot->session, &reader->conn, err));
     TRY(pg_snapshot_use(&reader->conn, snapshot->held, err));
     return pg_wire_open(&reader->wire, &reader->conn, WIRE_BUFFER_BYTES, snapshot->session->context->row_bytes_max,
                         err);
@@ -263,12 +332,17 @@ static bool reader_start(PgSnapshot *snapshot, PgReader *reader, Err *err) {
     PgTable table = {0};
     bool found = false;
     arena_reset(&snapshot->scratch);
-    TRY(pg_catalog_table(&snapshot->session->sql, &snapshot->scratch, reader->read->leaf->oid, &table, &found, err));
+    TRY(pg_session_table(snapshot->session, &snapshot->scratch, reader->read->leaf->oid, &table, &found, err));
     if (!found) {
         return FAIL(err, ERR_SOURCE_CLOSED, "table %s was dropped while it was being read",
                     reader->read->leaf->table->topic);
     }
     TRY(reader_connect(snapshot, reader, err));
+    bool users_path = override_of(snapshot, reader->read->leaf) != NULL;
+    if (users_path != reader->users_path) {
+        TRY(users_path ? pg_search_path_users(&reader->conn, err) : pg_search_path_own(&reader->conn, err));
+        reader->users_path = users_path;
+    }
     const char *statement = copy_statement(snapshot, reader->read, reader->range, &table);
     if (!pg_wire_start(&reader->wire, statement, START_TIMEOUT_MS, err)) {
         return err_prefix(err, "table %s", reader->read->leaf->table->topic);
@@ -283,6 +357,7 @@ static bool reader_start(PgSnapshot *snapshot, PgReader *reader, Err *err) {
 static bool reader_assign(PgSnapshot *snapshot, PgReader *reader, Err *err) {
     while (snapshot->first != NULL) {
         PgLeafRead *read = snapshot->first;
+        snapshot->at = read;
         bool gone = false;
         if (!read->prepared) {
             TRY(leaf_prepare(snapshot, read, &gone, err));
@@ -294,6 +369,9 @@ static bool reader_assign(PgSnapshot *snapshot, PgReader *reader, Err *err) {
         }
         if (gone) {
             snapshot->session->refresh_wanted = true;
+            if (snapshot->session->connector != NULL) { // the catalog is not looked at again
+                pg_capture_set(&snapshot->session->capture, read->leaf, PG_LEAF_STREAMING, snapshot->lsn);
+            }
             leaf_read_free(read);
             snapshot->unfinished--;
             continue;
@@ -307,8 +385,8 @@ static bool reader_assign(PgSnapshot *snapshot, PgReader *reader, Err *err) {
     return true;
 }
 
-static bool row_decode(PgReader *reader, Reader *bytes, Arena *arena, Err *err) {
-    PgRelation *relation = &reader->read->relation;
+static bool row_decode(PgLeafRead *read, Reader *bytes, Arena *arena, Err *err) {
+    PgRelation *relation = &read->relation;
     for (uint16_t i = 0; i < relation->field_count; i++) {
         int32_t size = read_i32be(bytes);
         Value *value = &relation->after[relation->places[i]];
@@ -319,28 +397,26 @@ static bool row_decode(PgReader *reader, Reader *bytes, Arena *arena, Err *err) 
         const PgCodec *codec = relation->codecs[i];
         Slice field = read_bytes(bytes, (size_t)size);
         if (UNLIKELY(bytes->bad)) {
-            return FAIL(err, ERR_SOURCE_PROTOCOL, "table %s: a row ends in its column %u",
-                        reader->read->leaf->table->topic, i + 1);
+            return FAIL(err, ERR_SOURCE_PROTOCOL, "table %s: a row ends in its column %u", read->leaf->table->topic,
+                        i + 1);
         }
         if (UNLIKELY(!(codec->binary != NULL ? codec->binary : codec->text)(codec, field, arena, value, err))) {
-            return err_prefix(err, "table %s, column %.*s", reader->read->leaf->table->topic,
+            return err_prefix(err, "table %s, column %.*s", read->leaf->table->topic,
                               SLICE_ARG(relation->columns[i].name));
         }
     }
     return true;
 }
 
-static bool row_append(PgSnapshot *snapshot, PgReader *reader, Slice raw, Err *err) {
-    reader->rows++;
-    PgCaptured *table = reader->read->leaf->table;
-    Event event = {.op = OP_READ,
-                   .after = reader->read->relation.after,
-                   // Unique in the table, as (commit_lsn, ordinal) must be: the leaves of a round share the LSN.
-                   .ordinal = ((uint64_t)(reader->read->range_first + reader->range) << 32) + reader->rows};
+static bool row_emit(PgSnapshot *snapshot, PgLeafRead *read, Slice raw, uint64_t ordinal, uint32_t mark, Err *err) {
+    PgCaptured *table = read->leaf->table;
+    Event event = {.op = OP_READ, .flags = mark, .after = read->relation.after, .ordinal = ordinal};
+    snapshot->at = read;
+    read->any = true;
     Err bad[1] = {{0}};
     Reader bytes = reader_of(raw);
     arena_reset(&snapshot->scratch);
-    if (UNLIKELY(!row_decode(reader, &bytes, &snapshot->scratch, bad))) {
+    if (UNLIKELY(!row_decode(read, &bytes, &snapshot->scratch, bad))) {
         if (bad->code != ERR_VALUE || !snapshot->session->context->dead_letters) {
             *err = *bad;
             return err_hint(err, "--set errors=dead-letter puts such rows aside with their reason and goes on");
@@ -353,7 +429,55 @@ static bool row_append(PgSnapshot *snapshot, PgReader *reader, Slice raw, Err *e
     }
     table->report.snapshot_rows++;
     table->report.snapshot_bytes += raw.size;
-    return event_append(snapshot, reader->read, &event, err);
+    return event_append(snapshot, read, &event, err);
+}
+
+// The newest row of a connector's table waits until the next one comes, or it is known to be the last.
+static bool held_emit(PgSnapshot *snapshot, PgLeafRead *read, uint32_t last, Err *err) {
+    bool first = !read->any;
+    uint32_t mark = last == EVENT_MARK_LAST     ? last
+                    : first && read->order == 1 ? EVENT_MARK_FIRST
+                    : last != 0                 ? last
+                    : first                     ? EVENT_MARK_FIRST_IN_TABLE
+                                                : 0;
+    uint64_t ordinal = read->ordinal;
+    read->ordinal = 0;
+    return ordinal == 0 || row_emit(snapshot, read, buf_slice(&read->held), ordinal, mark, err);
+}
+
+static bool row_append(PgSnapshot *snapshot, PgReader *reader, Slice raw, Err *err) {
+    reader->rows++;
+    PgLeafRead *read = reader->read;
+    // Unique in the table, as (commit_lsn, ordinal) must be: the leaves of a round share the LSN.
+    uint64_t ordinal = ((uint64_t)(read->range_first + reader->range) << 32) + reader->rows;
+    if (snapshot->session->connector == NULL) {
+        return row_emit(snapshot, read, raw, ordinal, 0, err);
+    }
+    TRY(held_emit(snapshot, read, 0, err));
+    buf_reset(&read->held);
+    buf_put(&read->held, raw);
+    read->ordinal = ordinal;
+    return true;
+}
+
+static bool candidate_finish(PgSnapshot *snapshot, uint32_t last, Err *err) {
+    PgLeafRead *read = snapshot->candidate;
+    if (read == NULL) {
+        return true;
+    }
+    TRY(held_emit(snapshot, read, last, err));
+    snapshot->candidate = NULL;
+    return leaf_finish(snapshot, read, err);
+}
+
+// A leaf is READ only with its last row.
+static bool leaf_done(PgSnapshot *snapshot, PgLeafRead *read, Err *err) {
+    if (read->ordinal == 0) {
+        return leaf_finish(snapshot, read, err);
+    }
+    TRY(candidate_finish(snapshot, EVENT_MARK_LAST_IN_TABLE, err));
+    snapshot->candidate = read;
+    return true;
 }
 
 // One CopyData message: whole rows, the first with the file's header in front, the last the trailer.
@@ -453,14 +577,14 @@ static bool reader_recover(PgSnapshot *snapshot, PgReader *reader, Err *err) {
 static bool ddl_explains(PgSnapshot *snapshot, const PgReader *reader, Err *err) {
     if ((err->code != ERR_SOURCE_QUERY && err->code != ERR_TABLE && err->code != ERR_VALUE &&
          err->code != ERR_SOURCE_PROTOCOL) ||
-        reader->read == NULL) {
+        reader->read == NULL || override_of(snapshot, reader->read->leaf) != NULL) {
         return false;
     }
     const PgRelation *relation = &reader->read->relation;
     PgTable table = {0};
     bool found = false;
     Err ignored[1] = {{0}}; // the first error is the one to tell then
-    if (!pg_catalog_table(&snapshot->session->sql, &snapshot->scratch, relation->oid, &table, &found, ignored)) {
+    if (!pg_session_table(snapshot->session, &snapshot->scratch, relation->oid, &table, &found, ignored)) {
         return false;
     }
     uint16_t at = 0;
@@ -482,6 +606,31 @@ static bool ddl_explains(PgSnapshot *snapshot, const PgReader *reader, Err *err)
     return true;
 }
 
+// A connector puts a table aside whose rows cannot be read, and goes on with the others.
+static bool quarantine(PgSnapshot *snapshot, Err *err) {
+    PgSession *session = snapshot->session;
+    PgLeafRead *read = snapshot->at;
+    if (read == NULL || !pg_session_quarantines(session, err)) {
+        return false;
+    }
+    for (int i = 0; i < snapshot->reader_count; i++) {
+        if (snapshot->readers[i].read == read) {
+            reader_disconnect(&snapshot->readers[i]);
+            snapshot->readers[i].read = NULL;
+        }
+    }
+    if (snapshot->first == read) {
+        snapshot->first = read->next;
+        snapshot->last = snapshot->first == NULL ? NULL : snapshot->last;
+    }
+    snapshot->candidate = snapshot->candidate == read ? NULL : snapshot->candidate;
+    pg_session_quarantine(session, read->leaf->table, err);
+    snapshot->at = NULL;
+    snapshot->unfinished--;
+    leaf_read_free(read);
+    return true;
+}
+
 int pg_snapshot_poll(const PgSnapshot *snapshot, struct pollfd *fds) {
     int count = 0;
     for (int i = 0; i < snapshot->reader_count; i++) {
@@ -495,15 +644,20 @@ int pg_snapshot_poll(const PgSnapshot *snapshot, struct pollfd *fds) {
 bool pg_snapshot_pump(PgSnapshot *snapshot, bool *more, Err *err) {
     for (int i = 0; i < snapshot->reader_count; i++) {
         PgReader *reader = &snapshot->readers[i];
+        snapshot->at = reader->read;
         bool ok = reader->read != NULL ? reader_pump(snapshot, reader, more, err) : true;
         if (ok && reader->read == NULL && snapshot->first != NULL) {
             *more = true;
             ok = reader_assign(snapshot, reader, err);
         }
-        if (!ok && !reader_recover(snapshot, reader, err)) {
-            (void)ddl_explains(snapshot, reader, err);
+        if (!ok && !reader_recover(snapshot, reader, err) &&
+            (ddl_explains(snapshot, reader, err) || !quarantine(snapshot, err))) {
             return err_frame(err, __FILE__, __LINE__);
         }
+    }
+    if (snapshot->unfinished == 1 && snapshot->candidate != NULL && !candidate_finish(snapshot, EVENT_MARK_LAST, err) &&
+        !quarantine(snapshot, err)) {
+        return err_frame(err, __FILE__, __LINE__);
     }
     if (snapshot->unfinished == 0) {
         log_info(LOG_SOURCE, "all tables read");

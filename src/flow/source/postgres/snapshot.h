@@ -22,6 +22,7 @@ typedef struct PgReader {
     PgConn conn;
     PgWire wire;
     bool copying;
+    bool users_path;  // the connection has the user's search_path
     PgLeafRead *read; // the leaf under way
     uint32_t range;   // of that leaf
     uint64_t rows;    // of the range, appended
@@ -34,13 +35,18 @@ typedef struct PgSnapshot {
     PgSession *session;
     bool active;
     uint64_t lsn;
+    uint64_t transaction_id; // of a connector's rows: the first that the snapshot does not hold; else 0
     PgConn holder;
     char held[64];
     PgReader readers[PG_READERS_MAX];
     int reader_count;
     PgLeafRead *first, *last; // leaves that still have ranges to hand out
     size_t unfinished;        // leaves not READ yet
-    Arena scratch;            // one row
+    // Of connectors: rows carry where they stand in the snapshot, so the last of each table waits for what follows.
+    PgLeafRead *candidate; // read to its end; its last row waits: maybe the last of all
+    uint32_t order;        // leaves of the round so far
+    PgLeafRead *at;        // whose rows are being worked on
+    Arena scratch;         // one row
 } PgSnapshot;
 
 // Starts a round over every PENDING leaf. `exported` is a snapshot that a slot's creation has just exported at `lsn`;

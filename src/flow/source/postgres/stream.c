@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
+#include "flow/source/postgres/connector_topics.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -19,110 +20,8 @@
 #define HELD_CUT_US        100000
 #define FEEDBACK_US        200000
 #define FEEDBACK_FORCED_US (10 * 1000000)
+#define BUSY_PATIENCE_US   (30 * 1000000LL)
 #define REPLY_TIMEOUT_MS   10000
-
-// --- relations -------------------------------------------------------------------------------------------------
-
-static void relation_free(PgRelation *relation) {
-    if (relation != NULL) {
-        pg_relation_release(relation);
-        free(relation);
-    }
-}
-
-// The table of that relation, as the catalog has it now, which may be later than the stream.
-static bool relation_catalog(PgStream *stream, uint32_t oid, PgTable *table, bool *found, PgTable *root,
-                             bool *root_found, Err *err) {
-    PgSession *session = stream->session;
-    *root_found = false;
-    TRY(pg_catalog_table(&session->sql, &stream->scratch, oid, table, found, err));
-    if (*found && table->root_oid != oid) {
-        TRY(pg_catalog_table(&session->sql, &stream->scratch, table->root_oid, root, root_found, err));
-    }
-    return true;
-}
-
-// A table that the session does not know yet, or knows by another name: the catalog is looked at again at the boundary.
-static void relation_watch(PgStream *stream, const PgMessage *message, const PgLeaf *leaf, const PgTable *table,
-                           bool found) {
-    PgSession *session = stream->session;
-    const SourceContext *context = session->context;
-    if (leaf == NULL) {
-        char space[NAME_DATA_BYTES], name[NAME_DATA_BYTES];
-        Slice root_space = found ? table->root_space : message->relation.space;
-        Slice root_name = found ? table->root_name : message->relation.name;
-        snprintf(space, sizeof(space), "%.*s", SLICE_ARG(root_space));
-        snprintf(name, sizeof(name), "%.*s", SLICE_ARG(root_name));
-        const char *wanted = context->tables != NULL && context->tables[0] != '\0' ? context->tables : "*";
-        if (pg_pattern_matches(wanted, space, name) && !pg_pattern_matches(context->exclude, space, name)) {
-            session->refresh_wanted = true;
-        }
-    } else if (found &&
-               (leaf->identity != pg_capture_identity(table) || !slice_is(table->root_name, leaf->table->name) ||
-                !slice_is(table->root_space, leaf->table->space))) {
-        session->refresh_wanted = true;
-    }
-}
-
-// A type with a binary form that leat does not know (PostGIS, cube, …): with `binary` the server would send just that.
-// The stream starts again in text form, and stays so: the journal remembers.
-#define TEXT_FORM_KEY SLICE("text_form")
-
-static bool text_form_switch(PgStream *stream, const PgRelation *relation, Err *err) {
-    PgSession *session = stream->session;
-    const PgCodec *unknown = NULL;
-    for (uint16_t i = 0; i < relation->field_count && unknown == NULL; i++) {
-        unknown = relation->codecs[i]->binary == NULL ? relation->codecs[i] : NULL;
-    }
-    if (unknown == NULL || stream->text_form) {
-        return true;
-    }
-    // Within a transaction: what it has appended so far is dropped, it will be sent again.
-    PgPosition position = {session->server.system_identifier, session->server.timeline, stream->cut_lsn};
-    Position at = pg_position_encode(&position);
-    TRY(journal_rollback(session->journal, err));
-    journal_state_put(session->journal, TEXT_FORM_KEY, SLICE("1"));
-    TRY(journal_cut(session->journal, &at, err));
-    TRY(journal_sync(session->journal, err));
-    return FAIL(err, ERR_SOURCE_CLOSED, "table %.*s.%.*s has type %.*s: the stream starts again in text form",
-                SLICE_ARG(relation->schema.space), SLICE_ARG(relation->schema.table),
-                SLICE_ARG(unknown->type.source_name));
-}
-
-static bool relation_apply(PgStream *stream, const PgMessage *message, Err *err) {
-    PgSession *session = stream->session;
-    uint32_t oid = message->relation.oid;
-    PgRelation *old = map_find_u64(&stream->relations, oid);
-    PgLeaf *leaf = pg_capture_find_leaf(&session->capture, oid);
-    if (old != NULL && old->leaf == leaf && pg_relation_matches(old, message) && leaf != NULL &&
-        slice_is(old->schema.table, leaf->table->name)) {
-        return true;
-    }
-    PgTable table = {0}, root = {0};
-    bool found = false, root_found = false;
-    TRY(relation_catalog(stream, oid, &table, &found, &root, &root_found, err));
-    relation_watch(stream, message, leaf, &table, found);
-    PgRelation *fresh = calloc(1, sizeof(*fresh));
-    ASSERT(fresh != NULL);
-    Slice space = leaf != NULL ? slice_of(leaf->table->space) : message->relation.space;
-    Slice name = leaf != NULL ? slice_of(leaf->table->name) : message->relation.name;
-    if (!pg_relation_build(fresh, leaf, oid, message->relation.identity, space, name, message->relation.columns,
-                           message->relation.column_count, found ? &table : NULL, root_found ? &root : NULL,
-                           session->types, &session->sql, err)) {
-        relation_free(fresh);
-        return err_frame(err, __FILE__, __LINE__);
-    }
-    if (leaf != NULL && !text_form_switch(stream, fresh, err)) {
-        relation_free(fresh);
-        return err_frame(err, __FILE__, __LINE__);
-    }
-    // Columns that changed may have changed the rows that were there: the catalog tells, by the columns' numbers.
-    session->refresh_wanted |= old != NULL && leaf != NULL && !pg_relation_matches(old, message);
-    relation_free(old);
-    stream->last_relation = NULL;
-    map_put_u64(&stream->relations, oid, fresh);
-    return true;
-}
 
 static PgRelation *relation_find(PgStream *stream, uint32_t oid) {
     if (LIKELY(stream->last_relation != NULL && stream->last_relation->oid == oid)) {
@@ -152,6 +51,12 @@ static bool event_append(PgStream *stream, PgRelation *relation, Event *event, E
     if (event->commit_lsn < leaf->lsn) {
         return true; // the snapshot has it
     }
+    if (UNLIKELY(leaf->state == PG_LEAF_QUARANTINED)) {
+        return true;
+    }
+    if (session->connector != NULL) {
+        pg_transaction_count(stream, leaf->table, event);
+    }
     bool held = leaf->state != PG_LEAF_STREAMING;
     if (held && event->commit_lsn < session->spool_lsn) {
         return true; // the spool has it, from before a restart
@@ -160,7 +65,9 @@ static bool event_append(PgStream *stream, PgRelation *relation, Event *event, E
     if (held) {
         TRY(spool_append(session, relation, event, err));
     } else {
+        session->fatal = true; // what fails from here to the next line is no table's fault
         TRY(pg_route_append(session->context, &relation->route, leaf->table->topic, &relation->schema, event, err));
+        session->fatal = false;
     }
     leaf->table->report.changes++;
     stream->changes_uncut++;
@@ -254,7 +161,7 @@ static bool change_apply(PgStream *stream, PgMessage *message, uint64_t lsn, Sli
         return FAIL(err, ERR_SOURCE_PROTOCOL, "a change names relation %u, which was never described",
                     message->change.oid);
     }
-    if (relation->leaf == NULL) {
+    if (relation->leaf == NULL || relation->leaf->state == PG_LEAF_QUARANTINED) {
         return true;
     }
     EventOp op = message->kind == PG_INSERT ? OP_CREATE : message->kind == PG_DELETE ? OP_DELETE : OP_UPDATE;
@@ -262,6 +169,11 @@ static bool change_apply(PgStream *stream, PgMessage *message, uint64_t lsn, Sli
     if (UNLIKELY(!rows_decode(stream, relation, message, bad))) {
         if (bad->code != ERR_VALUE || !stream->session->context->dead_letters) {
             *err = *bad;
+            if (stream->session->connector != NULL) {
+                err_prefix(err, "at " LSN_FORMAT, LSN_ARG(stream->commit_lsn));
+                (void)pg_stream_quarantine(stream, relation->leaf->table, err);
+                return err_frame(err, __FILE__, __LINE__);
+            }
             err_hint(err, "--set errors=dead-letter puts such rows aside with their reason and goes on");
             return err_prefix(err, "at " LSN_FORMAT ", change %" PRIu64 " of its transaction",
                               LSN_ARG(stream->commit_lsn), stream->ordinal);
@@ -333,6 +245,12 @@ static bool logical_apply(PgStream *stream, const PgMessage *message, Err *err) 
         stream->boundary_lsn = MAX(stream->boundary_lsn, message->logical.lsn); // behind the message's record
     }
     event.capture_us = event.source_us;
+    if (stream->session->connector != NULL) {
+        bool appended = false;
+        TRY(pg_topic_message(stream->session, message, &event, &appended, err));
+        stream->changes_uncut += appended;
+        return true;
+    }
     stream->changes_uncut++;
     return logical_message_append(stream->session, message, &event, err);
 }
@@ -347,9 +265,11 @@ static void transaction_begin(PgStream *stream, const PgMessage *message, uint64
     stream->ordinal = 0;
 }
 
-static void transaction_end(PgStream *stream, uint64_t end_lsn) {
+static bool transaction_end(PgStream *stream, uint64_t end_lsn, Err *err) {
+    TRY(pg_transaction_end(stream, end_lsn, err));
     stream->in_transaction = false;
     stream->boundary_lsn = MAX(stream->boundary_lsn, end_lsn);
+    return true;
 }
 
 static bool message_apply(PgStream *stream, uint64_t lsn, Slice bytes, Err *err);
@@ -357,6 +277,10 @@ static bool message_apply(PgStream *stream, uint64_t lsn, Slice bytes, Err *err)
 // A message of a replayed transaction. A long replay must not let the connection die.
 static bool replay_apply(void *context, uint64_t lsn, Slice message, Err *err) {
     PgStream *stream = context;
+    if (stream->begin_waits) { // the LSN of a transaction's beginning is that of its first change
+        stream->begin_waits = false;
+        TRY(pg_transaction_begin(stream, lsn, err));
+    }
     if (UNLIKELY((stream->ordinal & 0xfff) == 0)) {
         if (*stream->session->context->stop) {
             return FAIL(err, ERR_INTERRUPTED, "stopped within a large transaction; it will be sent again");
@@ -369,10 +293,14 @@ static bool replay_apply(void *context, uint64_t lsn, Slice message, Err *err) {
 static bool streamed_commit(PgStream *stream, const PgMessage *message, Err *err) {
     CRASH_POINT("stream.before_replay");
     transaction_begin(stream, message, message->transaction.lsn);
+    stream->begin_waits = true;
     TRY(tx_spool_replay(stream->tx_spool, message->xid, replay_apply, stream, err));
+    if (stream->begin_waits) { // nothing in it was published
+        stream->begin_waits = false;
+        TRY(pg_transaction_begin(stream, message->transaction.lsn, err));
+    }
     CRASH_POINT("stream.after_replay");
-    transaction_end(stream, message->transaction.end_lsn);
-    return true;
+    return transaction_end(stream, message->transaction.end_lsn, err);
 }
 
 static bool message_apply(PgStream *stream, uint64_t lsn, Slice bytes, Err *err) {
@@ -388,12 +316,11 @@ static bool message_apply(PgStream *stream, uint64_t lsn, Slice bytes, Err *err)
         return change_apply(stream, &message, lsn, bytes, err);
     case PG_BEGIN:
         transaction_begin(stream, &message, message.transaction.lsn);
-        return true;
+        return pg_transaction_begin(stream, lsn, err);
     case PG_COMMIT:
-        transaction_end(stream, message.transaction.end_lsn);
-        return true;
+        return transaction_end(stream, message.transaction.end_lsn, err);
     case PG_RELATION:
-        return relation_apply(stream, &message, err);
+        return pg_stream_relation(stream, &message, err);
     case PG_TRUNCATE:
         return truncate_apply(stream, &message, lsn, err);
     case PG_STREAM_START:
@@ -439,41 +366,6 @@ static bool frame_apply(PgStream *stream, Slice body, Err *err) {
     }
     return stream->in_block ? block_apply(stream, frame.start, frame.message, err)
                             : message_apply(stream, frame.start, frame.message, err);
-}
-
-// --- after a refresh -------------------------------------------------------------------------------------------
-
-// Tables may have come, gone, or changed their names; the server will not describe their relations again for that.
-bool pg_stream_rebind(PgStream *stream, Err *err) {
-    PgSession *session = stream->session;
-    stream->last_relation = NULL;
-    for (MapEntry *entry = NULL; (entry = map_next(&stream->relations, entry)) != NULL;) {
-        PgRelation *old = entry->value;
-        PgLeaf *leaf = pg_capture_find_leaf(&session->capture, old->oid);
-        if (leaf == NULL) {
-            old->leaf = NULL;
-            continue;
-        }
-        if (leaf == old->leaf && slice_is(old->schema.table, leaf->table->name) &&
-            slice_is(old->schema.space, leaf->table->space)) {
-            continue;
-        }
-        arena_reset(&stream->scratch);
-        PgTable table = {0}, root = {0};
-        bool found = false, root_found = false;
-        TRY(relation_catalog(stream, old->oid, &table, &found, &root, &root_found, err));
-        PgRelation *fresh = calloc(1, sizeof(*fresh));
-        ASSERT(fresh != NULL);
-        if (!pg_relation_build(fresh, leaf, old->oid, old->identity, slice_of(leaf->table->space),
-                               slice_of(leaf->table->name), old->columns, old->field_count, found ? &table : NULL,
-                               root_found ? &root : NULL, session->types, &session->sql, err)) {
-            relation_free(fresh);
-            return err_frame(err, __FILE__, __LINE__);
-        }
-        relation_free(old);
-        entry->value = fresh;
-    }
-    return true;
 }
 
 // --- the pump --------------------------------------------------------------------------------------------------
@@ -593,9 +485,11 @@ bool pg_stream_cut(PgStream *stream, bool force, Err *err) {
 static bool feedback_send(PgStream *stream, uint64_t lsn, bool reply, Err *err) {
     DEFER(buf_release) Buf message = {0};
     buf_u8(&message, 'r');
+    const PgConnector *connector = stream->session->connector;
+    uint64_t flushed = connector != NULL && connector->options.lsn_flush_manual ? 0 : lsn; // 0: the slot stays
     buf_u64be(&message, lsn);
-    buf_u64be(&message, lsn);
-    buf_u64be(&message, lsn);
+    buf_u64be(&message, flushed);
+    buf_u64be(&message, flushed);
     buf_u64be(&message, (uint64_t)(clock_wall_us() - PG_EPOCH_US));
     buf_u8(&message, reply);
     CRASH_POINT("stream.before_feedback");
@@ -618,7 +512,10 @@ bool pg_stream_feedback(PgStream *stream, bool now, Err *err) {
         TRY(pg_position_decode(&durable, &position, err));
         position.lsn = published ? position.lsn : stream->told_lsn;
     }
-    bool due = clock - stream->told_at_us > FEEDBACK_FORCED_US;
+    const PgConnector *connector = session->connector;
+    int64_t forced_us =
+        connector != NULL ? MIN(connector->options.status_ms * 1000, FEEDBACK_FORCED_US) : FEEDBACK_FORCED_US;
+    bool due = clock - stream->told_at_us > forced_us;
     if (position.lsn <= stream->told_lsn && !now && !stream->reply_wanted && !due) {
         return true;
     }
@@ -632,6 +529,9 @@ bool pg_stream_feedback(PgStream *stream, bool now, Err *err) {
 // --- opening ---------------------------------------------------------------------------------------------------
 
 static bool mismatch(Err *err, const PgSession *session) {
+    if (session->connector != NULL) { // looked at before: it has happened in this moment
+        return err_hint(err, "restart the connector: its snapshot.mode and offset.mismatch.strategy decide");
+    }
     return err_hint(
         err,
         "changes may be missing. Read everything again with: leat resync %s --tables '*'  (then run it), or "
@@ -699,7 +599,10 @@ bool pg_stream_open(PgStream *stream, PgSession *session, uint64_t from, Err *er
     stream->text_form = journal_state_get(session->journal, TEXT_FORM_KEY).size > 0;
     const char *statement = start_statement(stream, &arena, from);
     // A client that died without a word keeps the slot busy for a while.
-    for (int64_t deadline = clock_monotonic_us() + 30 * 1000000LL;;) {
+    const PgConnector *connector = session->connector;
+    int64_t patience_us = connector != NULL ? connector->options.slot_retries * connector->options.slot_retry_ms * 1000
+                                            : BUSY_PATIENCE_US;
+    for (int64_t deadline = clock_monotonic_us() + patience_us;;) {
         if (pg_wire_start(&stream->wire, statement, REPLY_TIMEOUT_MS, err)) {
             break;
         }
@@ -721,10 +624,7 @@ bool pg_stream_open(PgStream *stream, PgSession *session, uint64_t from, Err *er
 }
 
 void pg_stream_close(PgStream *stream) {
-    for (MapEntry *entry = NULL; (entry = map_next(&stream->relations, entry)) != NULL;) {
-        relation_free(entry->value);
-    }
-    map_release(&stream->relations);
+    pg_stream_relations_release(stream);
     tx_spool_close(stream->tx_spool);
     pg_wire_close(&stream->wire);
     pg_conn_close(&stream->conn);

@@ -9,6 +9,8 @@
 #include "flow/source/postgres/tx_spool.h"
 #include "flow/source/postgres/wire.h"
 
+#define TEXT_FORM_KEY SLICE("text_form") // in the journal's state: values come as text
+
 typedef struct PgStream {
     PgSession *session;
     PgConn conn;
@@ -22,7 +24,8 @@ typedef struct PgStream {
     Arena scratch; // one message
 
     bool in_transaction;
-    bool in_block; // of a streamed transaction
+    bool begin_waits; // a replayed transaction's BEGIN is not told yet
+    bool in_block;    // of a streamed transaction
     uint32_t block_xid;
     uint32_t xid;
     uint64_t commit_lsn;
@@ -51,6 +54,13 @@ void pg_stream_close(PgStream *stream);
 CHECKED bool pg_stream_pump(PgStream *stream, bool *more, Err *err);
 // After pg_capture_refresh: binds the relations that the server has described to the leaves there are now.
 CHECKED bool pg_stream_rebind(PgStream *stream, Err *err);
+// A RELATION message: the relation as it is from now on.
+CHECKED bool pg_stream_relation(PgStream *stream, const PgMessage *message, Err *err);
+void pg_stream_relations_release(PgStream *stream);
+// When the error is of that table alone and such tables are put aside (connectors): rolls the open group back, makes
+// that durable, and turns the error into ERR_SOURCE_CLOSED, so that the next run goes on without the table. Else
+// nothing. Always false.
+bool pg_stream_quarantine(PgStream *stream, PgCaptured *table, Err *err);
 // Cuts when there is something to cut and the flusher is idle; `force` waits for it and also cuts a bare progress.
 CHECKED bool pg_stream_cut(PgStream *stream, bool force, Err *err);
 // Tells the slot how far it may forget, when that has moved or the server asks; at most every few 100 ms.
