@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/connect/temporal.h"
 #include "core/base/calendar.h"
+#include "core/base/digits.h"
 
 enum { DAYS_1970 = 10957, ZONE_SECONDS_MAX = 16 * 3600 };
 
@@ -58,26 +59,45 @@ bool temporal_valid(const Value *value, Err *err) {
     return valid || FAIL(err, ERR_VALUE, "a time with zone is out of range");
 }
 
-static void fraction_text(Buf *buf, uint32_t micros, int32_t digits) {
+static uint8_t *fraction_put(uint8_t *at, uint32_t micros, int32_t digits) {
     if (digits > 0) {
-        char text[8];
-        snprintf(text, sizeof(text), "%06u", micros);
-        buf_u8(buf, '.');
-        buf_bytes(buf, text, (size_t)MIN(digits, 6));
+        *at++ = '.';
+        digits_put4(digits_put2(at, micros / 10000), micros % 10000);
+        at += MIN(digits, 6);
     }
+    return at;
 }
 
 static void clock_text(Buf *buf, int64_t of_day, int32_t digits) {
-    uint32_t seconds = (uint32_t)(of_day / CALENDAR_SECOND_US);
-    buf_printf(buf, "%02u:%02u:%02u", seconds / 3600, seconds / 60 % 60, seconds % 60);
-    fraction_text(buf, (uint32_t)(of_day % CALENDAR_SECOND_US), digits);
-    buf_u8(buf, 'Z');
+    uint8_t *at = buf_room(buf, sizeof("11:14:15.123456Z") - 1), *start = at;
+    if (UNLIKELY(at == NULL)) {
+        return;
+    }
+    uint32_t seconds = (uint32_t)(of_day / CALENDAR_SECOND_US), micros = (uint32_t)(of_day % CALENDAR_SECOND_US);
+    at = digits_put2(at, seconds / 3600);
+    *at++ = ':';
+    at = digits_put2(at, seconds / 60 % 60);
+    *at++ = ':';
+    at = digits_put2(at, seconds % 60);
+    at = fraction_put(at, micros, digits);
+    *at++ = 'Z';
+    buf_advance(buf, (size_t)(at - start));
 }
 
 static void date_text(Buf *buf, int32_t days) {
     CalendarDate date = calendar_date(days);
-    const char *sign = date.year > 9999 ? "+" : date.year < 0 ? "-" : "";
-    buf_printf(buf, "%s%04d-%02d-%02d", sign, date.year < 0 ? -date.year : date.year, date.month, date.day);
+    uint32_t year = (uint32_t)(date.year < 0 ? -date.year : date.year);
+    buf_text(buf, date.year > 9999 ? "+" : date.year < 0 ? "-" : "");
+    uint8_t *at = buf_room(buf, sizeof("5874897-12-31") - 1), *start = at;
+    if (UNLIKELY(at == NULL)) {
+        return;
+    }
+    at = year > 9999 ? digits_put(at, year) : digits_put4(at, year);
+    *at++ = '-';
+    at = digits_put2(at, (uint32_t)date.month);
+    *at++ = '-';
+    at = digits_put2(at, (uint32_t)date.day);
+    buf_advance(buf, (size_t)(at - start));
 }
 
 static bool infinite_text(Buf *buf, bool infinite, bool past) {
@@ -138,6 +158,8 @@ void iso_interval_text(Buf *buf, const Interval *interval) {
     buf_printf(buf, "P%dY%dM%dDT%" PRId64 "H%" PRId64 "M%s%" PRId64, interval->months / 12, interval->months % 12,
                interval->days, seconds / 3600, seconds / 60 % 60,
                interval->micros < 0 && rest == 0 && fraction != 0 ? "-" : "", rest);
-    fraction_text(buf, (uint32_t)(fraction < 0 ? -fraction : fraction), fraction_digits(fraction));
+    uint8_t text[8];
+    uint32_t micros = (uint32_t)(fraction < 0 ? -fraction : fraction);
+    buf_bytes(buf, text, (size_t)(fraction_put(text, micros, fraction_digits(fraction)) - text));
     buf_u8(buf, 'S');
 }
