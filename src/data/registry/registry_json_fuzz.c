@@ -2,6 +2,8 @@
 // Two schemas, divided by a line break: parsed, written again, compared at the strictest level.
 #include "data/registry/registry_schema.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size > 64 * KIB) {
         return 0;
