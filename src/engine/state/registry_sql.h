@@ -35,7 +35,7 @@ static const char *const SQL[STATEMENTS] = {
     [PUT_SCHEMA] = "INSERT INTO schemas (id, type, text, fingerprint) VALUES (?1, ?2, ?3, ?4)",
     [PUT_REFERENCE] = "INSERT INTO schema_references (id, place, name, subject, version) VALUES (?1, ?2, ?3, ?4, ?5)",
     [PUT_VERSION] = ("INSERT INTO versions (subject, version, id, deleted) VALUES (?1, ?2, ?3, ?4) "
-                    "ON CONFLICT (subject, version) DO UPDATE SET id = excluded.id, deleted = excluded.deleted"),
+                     "ON CONFLICT (subject, version) DO UPDATE SET id = excluded.id, deleted = excluded.deleted"),
     [REMOVE_VERSION] = "DELETE FROM versions WHERE subject = ?1 AND version = ?2",
     [REMOVE_SCHEMA] = "DELETE FROM schemas WHERE id = ?1",
     [PUT_SETTINGS] = "INSERT OR REPLACE INTO settings (subject, level, normalize, mode) VALUES (?1, ?2, ?3, ?4)",

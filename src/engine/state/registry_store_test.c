@@ -62,7 +62,7 @@ static void deleted(RegistryStore *store, const char *subject, int32_t version, 
 }
 
 static const char *text_of(RegistryStore *store, int32_t id) {
-    static char text[100];
+    static _Thread_local char text[100];
     registry_store_lock(store);
     const KeptSchema *schema = registry_store_schema(store, id);
     snprintf(text, sizeof(text), "%.*s", schema != NULL ? (int)schema->text.size : 1,

@@ -7,6 +7,7 @@
 #include "surface/api/loggers.h"
 #include "surface/api/metrics.h"
 #include "surface/api/openapi.h"
+#include "surface/api/registry.h"
 
 enum { ON_CONNECT = 1 << FRONT_CONNECT, ON_REGISTRY = 1 << FRONT_REGISTRY, ON_METRICS = 1 << FRONT_METRICS };
 
@@ -16,6 +17,7 @@ const FrontSurface FRONT_SURFACES[] = {
     {.listeners = ON_CONNECT, .open = loggers_open, .message = loggers_message, .close = loggers_close},
     {.listeners = ON_CONNECT, .open = openapi_connect_open},
     {.listeners = ON_REGISTRY, .open = openapi_registry_open},
+    {.listeners = ON_REGISTRY, .open = registry_open, .close = registry_close},
     {.listeners = ON_CONNECT | ON_METRICS, .open = audit_surface},
     {.listeners = ON_CONNECT | ON_METRICS, .open = metrics_open, .message = metrics_message, .close = metrics_close},
 };
