@@ -12,6 +12,8 @@
 // One line a class. What may have many names (forks of a converter) has as many lines.
 const Plugin PLUGINS[] = {
     // connectors
+    {"io.confluent.connect.s3.S3SinkConnector", PLUGIN_SINK, PLUGIN_S3_SINK_VERSION, S3_SINK_DEFINITIONS,
+     &S3_SINK_DEFINITIONS_COUNT, WORDS_CONNECT, s3_sink_check, NULL},
     {"leat.Sync", PLUGIN_SOURCE, PLUGIN_CONNECT_VERSION, SYNC_DEFINITIONS, &SYNC_DEFINITIONS_COUNT, WORDS_CONNECT, NULL,
      "`leat sync` made this connector: change it there"},
     // transforms

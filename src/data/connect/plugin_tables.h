@@ -6,6 +6,7 @@
 #include "core/config/definition.h"
 
 #define PLUGIN_CONNECT_VERSION  "4.3.1"
+#define PLUGIN_S3_SINK_VERSION  "10.5.20"
 #define PLUGIN_DEBEZIUM_VERSION "3.7.0.Final"
 
 // What Connect itself takes of every source and of every sink.
@@ -19,5 +20,9 @@ extern const size_t TOPIC_CREATION_DEFINITIONS_COUNT;
 
 extern const Definition SYNC_DEFINITIONS[];
 extern const size_t SYNC_DEFINITIONS_COUNT;
+
+extern const Definition S3_SINK_DEFINITIONS[];
+extern const size_t S3_SINK_DEFINITIONS_COUNT;
+void s3_sink_check(const Properties *config, Validation *validation);
 
 #endif

@@ -2,6 +2,7 @@
 #include "flow/pipeline/connector_config.h"
 
 #include "core/config/secret.h"
+#include "data/connect/plugin.h"
 
 #include <ctype.h>
 #include <strings.h>
@@ -10,20 +11,10 @@
 #define JOURNAL_PART 4
 
 bool connector_resolve(Arena *arena, const Properties *config, Properties *resolved, Err *err) {
-    *resolved = (Properties){.at = ARENA_ARRAY(arena, Property, config->count), .count = config->count};
-    for (size_t i = 0; i < config->count; i++) {
-        const Property *from = &config->at[i];
-        resolved->at[i] = *from;
-        const char *text = from->value.data != NULL ? arena_text(arena, from->value) : "";
-        if (secret_referenced(text)) {
-            char *clear = NULL;
-            if (!secret_resolve(text, arena, &clear, err)) {
-                return err_prefix(err, "%.*s", SLICE_ARG(from->name));
-            }
-            resolved->at[i].value = slice_of(clear);
-        }
-    }
-    return true;
+    const Property *class_name = properties_find(config, SLICE("connector.class"));
+    const Plugin *plugin = class_name != NULL ? plugin_connector(class_name->value) : NULL;
+    Properties renamed = plugin != NULL ? plugin_renamed(arena, plugin, config) : *config;
+    return secret_resolve_all(arena, &renamed, resolved, err);
 }
 
 static bool own_options(Arena *arena, const Properties *own, PipelineOptions *options, Err *err) {

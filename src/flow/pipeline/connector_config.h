@@ -6,7 +6,8 @@
 #include "core/config/properties.h"
 #include "flow/pipeline/pipeline.h"
 
-// With all references and seals in its values resolved: as they are now, so it is called at each connect.
+// With old names as those of today, and all references and seals in its values resolved: as they are now, so it is
+// called at each connect.
 CHECKED bool connector_resolve(Arena *arena, const Properties *config, Properties *resolved, Err *err);
 // The options of pipelines (PIPELINE_OPTIONS), each under "leat." and its name, with a server's defaults: the journal
 // keeps seven days and 1 GiB for readers that come later (leat.journal.retention.ms, leat.journal.retention.bytes).

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sink offsets: finds in the journal what was asked for, then has the sink do it.
-#include "flow/pipeline/pipeline.h"
+#include "flow/pipeline/reset.h"
 
 #include "core/base/map.h"
 #include "core/config/pattern.h"
@@ -10,6 +10,7 @@
 
 typedef struct Topic {
     SinkReset *reset;
+    PipelineReset how;
     SinkResetEpoch *epochs; // its own growing copy
     size_t capacity;
     bool any;            // the journal has records of it
@@ -18,9 +19,8 @@ typedef struct Topic {
 } Topic;
 
 typedef struct Scan {
-    const PipelineReset *how;
+    const SinkResetSpec *spec;
     Arena *arena;
-    Patterns patterns;
     Topic *topics;
     size_t count, capacity;
     Map by_name;
@@ -29,15 +29,10 @@ typedef struct Scan {
     uint64_t last_epoch;
 } Scan;
 
-static Slice until_dot(Slice name) {
-    const uint8_t *dot = name.size > 0 ? memchr(name.data, '.', name.size) : NULL;
-    return (Slice){name.data, dot != NULL ? (size_t)(dot - name.data) : 0};
-}
-
 static void topic_visit(void *context, Slice name, uint64_t next_offset) {
     Scan *scan = context;
-    Slice space = until_dot(name), table = slice_from(name, space.size > 0 ? space.size + 1 : 0);
-    if (scan->how->tables != NULL && !patterns_match(&scan->patterns, space, table, false)) {
+    PipelineReset how = {.to = RESET_EARLIEST};
+    if (!scan->spec->wants(scan->spec->owner, name, &how)) {
         return;
     }
     if (scan->count == scan->capacity) {
@@ -50,10 +45,11 @@ static void topic_visit(void *context, Slice name, uint64_t next_offset) {
     }
     SinkReset *reset = ARENA_NEW(scan->arena, SinkReset);
     *reset = (SinkReset){.topic = arena_slice(scan->arena, name), .oldest = next_offset, .end = next_offset};
-    scan->topics[scan->count++] = (Topic){.reset = reset, .group_from = UINT64_MAX};
+    scan->topics[scan->count++] = (Topic){.reset = reset, .how = how, .group_from = UINT64_MAX};
 }
 
-static void topic_event(Topic *topic, const PipelineReset *how, const JournalEntry *entry) {
+static void topic_event(Topic *topic, const JournalEntry *entry) {
+    const PipelineReset *how = &topic->how;
     SinkReset *reset = topic->reset;
     if (!topic->any) {
         topic->any = true;
@@ -93,7 +89,7 @@ static bool scan_entries(Scan *scan, JournalReader *reader, Err *err) {
         if (entry.kind == JOURNAL_EVENT) {
             Topic *topic = map_find(&scan->by_name, entry.topic->name);
             if (topic != NULL) {
-                topic_event(topic, scan->how, &entry);
+                topic_event(topic, &entry);
                 if (topic->group_from == UINT64_MAX) {
                     topic->group_from = entry.offset;
                     scan->group[scan->group_count++] = topic;
@@ -123,24 +119,10 @@ static uint64_t wanted(const PipelineReset *how, const SinkReset *reset, bool re
     UNREACHABLE();
 }
 
-static bool patterns_used(const Scan *scan, const PipelineConfig *config, Err *err) {
-    for (size_t i = 0; scan->how->tables != NULL && i < scan->patterns.count; i++) {
-        if (!scan->patterns.at[i].used) {
-            FAIL(err, ERR_NOT_FOUND, "the journal has no topic that matches %.*s",
-                 SLICE_ARG(scan->patterns.at[i].text));
-            return err_hint(err, "leat topic list %s shows them", config->name);
-        }
-    }
-    return true;
-}
-
-static bool scan_journal(Scan *scan, const PipelineConfig *config, const char *journal, Err *err) {
+static bool scan_journal(Scan *scan, Err *err) {
     JournalLook look;
-    if (scan->how->tables != NULL) {
-        TRY(patterns_parse(scan->arena, scan->how->tables, "tables", &scan->patterns, err));
-    }
+    const char *journal = scan->spec->journal;
     TRY(journal_look(journal, &look, NULL, topic_visit, scan, err));
-    TRY(patterns_used(scan, config, err));
     for (size_t i = 0; i < scan->count; i++) {
         map_put(&scan->by_name, scan->topics[i].reset->topic, &scan->topics[i]);
     }
@@ -153,24 +135,81 @@ static bool scan_journal(Scan *scan, const PipelineConfig *config, const char *j
     return ok || err_frame(err, __FILE__, __LINE__);
 }
 
-static bool reset_locked(const PipelineConfig *config, Scan *scan, SinkReset **topics, size_t *count, Err *err) {
-    char path[PATH_MAX];
-    SinkContext sink;
-    const char *journal = arena_printf(scan->arena, "%s/journal", config->directory);
-    TRY(scan_journal(scan, config, journal, err));
+static bool reset_scanned(Scan *scan, SinkReset **topics, size_t *count, Err *err) {
+    const SinkResetSpec *spec = scan->spec;
+    TRY(scan_journal(scan, err));
+    TRY(spec->checked == NULL || spec->checked(spec->owner, err));
     *count = scan->count;
     *topics = ARENA_ARRAY(scan->arena, SinkReset, scan->count);
     for (size_t i = 0; i < scan->count; i++) {
         SinkReset *reset = scan->topics[i].reset;
-        reset->to = wanted(scan->how, reset, scan->topics[i].reached);
+        reset->to = wanted(&scan->topics[i].how, reset, scan->topics[i].reached);
         reset->last_epoch = scan->last_epoch;
         (*topics)[i] = *reset;
     }
-    pipeline_sink_context(config, path, &sink);
-    TRY(file_make_directories(path, err));
+    TRY(file_make_directories(spec->context->state_directory, err));
     // From here on nothing that may be read again is trimmed.
-    TRY(scan->how->dry_run || journal_pin(journal, "main", 0, err));
-    return config->sink->reset(&sink, *topics, *count, scan->how->dry_run, err);
+    TRY(spec->dry_run || journal_pin(spec->journal, spec->pin, 0, err));
+    return spec->sink->reset(spec->context, *topics, *count, spec->dry_run, err);
+}
+
+bool sink_reset(const SinkResetSpec *spec, Arena *arena, SinkReset **topics, size_t *count, Err *err) {
+    Scan scan = {.spec = spec, .arena = arena};
+    bool ok = reset_scanned(&scan, topics, count, err);
+    map_release(&scan.by_name);
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
+// --- of a pipeline ---------------------------------------------------------------------------------------------
+
+typedef struct Wanted {
+    const PipelineReset *how;
+    const PipelineConfig *config;
+    Patterns patterns;
+} Wanted;
+
+static Slice until_dot(Slice name) {
+    const uint8_t *dot = name.size > 0 ? memchr(name.data, '.', name.size) : NULL;
+    return (Slice){name.data, dot != NULL ? (size_t)(dot - name.data) : 0};
+}
+
+static bool table_wanted(void *owner, Slice topic, PipelineReset *how) {
+    Wanted *wants = owner;
+    Slice space = until_dot(topic), table = slice_from(topic, space.size > 0 ? space.size + 1 : 0);
+    *how = *wants->how;
+    return how->tables == NULL || patterns_match(&wants->patterns, space, table, false);
+}
+
+static bool patterns_used(void *owner, Err *err) {
+    const Wanted *wants = owner;
+    for (size_t i = 0; wants->how->tables != NULL && i < wants->patterns.count; i++) {
+        if (!wants->patterns.at[i].used) {
+            FAIL(err, ERR_NOT_FOUND, "the journal has no topic that matches %.*s",
+                 SLICE_ARG(wants->patterns.at[i].text));
+            return err_hint(err, "leat topic list %s shows them", wants->config->name);
+        }
+    }
+    return true;
+}
+
+static bool reset_locked(const PipelineConfig *config, const PipelineReset *how, Arena *arena, SinkReset **topics,
+                         size_t *count, Err *err) {
+    char path[PATH_MAX];
+    SinkContext context;
+    Wanted wants = {.how = how, .config = config};
+    if (how->tables != NULL) {
+        TRY(patterns_parse(arena, how->tables, "tables", &wants.patterns, err));
+    }
+    pipeline_sink_context(config, path, &context);
+    SinkResetSpec spec = {.sink = config->sink,
+                          .context = &context,
+                          .journal = arena_printf(arena, "%s/journal", config->directory),
+                          .pin = "main",
+                          .dry_run = how->dry_run,
+                          .wants = table_wanted,
+                          .checked = patterns_used,
+                          .owner = &wants};
+    return sink_reset(&spec, arena, topics, count, err);
 }
 
 bool pipeline_reset(const PipelineConfig *config, const PipelineReset *how, Arena *arena, SinkReset **topics,
@@ -181,9 +220,7 @@ bool pipeline_reset(const PipelineConfig *config, const PipelineReset *how, Aren
     if (!file_lock(path, &lock, err)) {
         return err_prefix(err, "pipeline %s is running", config->name);
     }
-    Scan scan = {.how = how, .arena = arena};
-    bool ok = reset_locked(config, &scan, topics, count, err);
-    map_release(&scan.by_name);
+    bool ok = reset_locked(config, how, arena, topics, count, err);
     file_close(&lock);
     return ok || err_frame(err, __FILE__, __LINE__);
 }

@@ -79,6 +79,11 @@ typedef struct SinkResetEpoch {
     uint64_t epoch;
 } SinkResetEpoch;
 
+typedef struct SinkOffset {
+    Slice topic;
+    uint64_t committed; // records below are published
+} SinkOffset;
+
 typedef struct SinkDriver {
     const char *name;
     const OptionTable *options;
@@ -111,6 +116,8 @@ typedef struct SinkDriver {
     // never published. Then the journal must be read from its beginning. With `dry_run` only `was`, `now`, `files` are
     // found out.
     bool (*reset)(const SinkContext *context, SinkReset *topics, size_t count, bool dry_run, Err *err);
+    // How far each topic is published, as the state directory has it; also while the sink is open elsewhere.
+    bool (*offsets)(const SinkContext *context, Arena *arena, SinkOffset **offsets, size_t *count, Err *err);
     // Removes the state that `open` made; with `purge_data` also everything published. For `leat delete`.
     bool (*remove)(const SinkContext *context, bool purge_data, Err *err);
 } SinkDriver;

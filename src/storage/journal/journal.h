@@ -100,6 +100,8 @@ void journal_info(const Journal *journal, JournalInfo *info);
 // file in the journal's directory, so it holds while no process runs. Only raise it after the sink has committed.
 CHECKED bool journal_pin(const char *directory, const char *name, LogPosition at, Err *err);
 CHECKED bool journal_unpin(const char *directory, const char *name, Err *err);
+// The lowest pin; `none` when there is none.
+CHECKED bool journal_pinned(const char *directory, LogPosition none, LogPosition *lowest, Err *err);
 
 // --- reading ---------------------------------------------------------------------------------------------------
 

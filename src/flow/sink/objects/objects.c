@@ -223,6 +223,9 @@ static bool open_state(Objects *sink, const SinkContext *context, Arena *scratch
     StoreContext store = store_context(context, (const char *)sink->owner.data, &sink->run);
     TRY(store_open(store_for(context->url), &store, &sink->store, err));
     files_init(&sink->files, sink->store, context->memory_bytes_max, sink->single);
+    if (sink->memory_share != NULL) {
+        files_share(&sink->files, *sink->memory_share);
+    }
     memcpy(sink->tag, target.tag, sizeof(sink->tag));
     if (target.ahead) {
         TRY(target_adopt(sink, context, &target, &plan, scratch, err));
@@ -499,6 +502,18 @@ static bool objects_reset(const SinkContext *context, SinkReset *topics, size_t 
     return ok || err_frame(err, __FILE__, __LINE__);
 }
 
+static bool objects_offsets(const SinkContext *context, Arena *arena, SinkOffset **offsets, size_t *count, Err *err) {
+    Plan plan = {0};
+    bool found = false;
+    TRY(local_load(context, arena, &plan, &found, err));
+    *offsets = ARENA_ARRAY(arena, SinkOffset, plan.topic_count);
+    *count = plan.topic_count;
+    for (size_t i = 0; i < plan.topic_count; i++) {
+        (*offsets)[i] = (SinkOffset){plan.topics[i].name, plan.topics[i].committed};
+    }
+    return true;
+}
+
 const SinkDriver OBJECTS_SINK = {
     .name = "objects",
     .options = &OBJECTS_OPTIONS,
@@ -514,5 +529,6 @@ const SinkDriver OBJECTS_SINK = {
     .pin = objects_start, // what is durable: a crash now starts there
     .stats = objects_stats,
     .reset = objects_reset,
+    .offsets = objects_offsets,
     .remove = objects_remove,
 };

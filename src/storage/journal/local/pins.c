@@ -95,3 +95,7 @@ bool pins_lowest(const char *directory, LogPosition none, LogPosition *lowest, E
     *lowest = found.at == UINT64_MAX ? none : found.at;
     return true;
 }
+
+bool journal_pinned(const char *directory, LogPosition none, LogPosition *lowest, Err *err) {
+    return pins_lowest(directory, none, lowest, err);
+}

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: Apache-2.0
+// A sink connector: a pump for each source that has its topics, found while it runs.
+#include "flow/pipeline/connector_sink.h"
+
+#include "core/base/json.h"
+#include "core/base/log.h"
+#include "core/base/map.h"
+#include "core/sys/clock.h"
+#include "core/sys/file.h"
+#include "flow/pipeline/connector_config.h"
+#include "flow/pipeline/connector_run.h"
+#include "flow/pipeline/sink_pump.h"
+#include "flow/pipeline/sink_records.h"
+
+#include <stdatomic.h>
+
+#define TURN_US      50000
+#define SCAN_US      2000000 // how often sources and topics are looked for
+#define REPORT_US    1000000
+#define OFFSETS_US   5000000
+#define MEMORY_PART  2 // of memory.limit: what the sinks hold; the rest is for readers and code
+#define SHARE_LEAST  (2 * MIB)
+#define STATS_KEPT   3
+#define LATEST_BYTES 32
+
+typedef struct SinkWorker SinkWorker;
+typedef struct Join Join;
+
+// One source. What follows `pump` is its thread's while it runs.
+struct Join {
+    Join *next;
+    SinkWorker *worker;
+    SinkPlace place;
+    SinkPumpSpec spec;
+    SinkPump *pump;
+    LogPosition from; // auto.offset.reset=latest: what lies below is passed over
+
+    Arena arena; // of an attempt
+    Properties config;
+    TopicChoice topics;
+    Wire *wire;
+    SinkRecordMaker *maker;
+    Map wanted; // topic id -> the join, or the worker: it is not
+    _Atomic uint64_t stats[STATS_KEPT];
+};
+
+struct SinkWorker {
+    const ConnectorRun *run;
+    const SinkDriver *driver;
+    Arena arena;
+    PipelineOptions options;
+    TopicChoice topics;
+    bool latest;
+    DeadLetters *letters;
+    Join *joins;
+    size_t count;
+    _Atomic size_t share;
+    int lock;
+    int64_t started_us, scan_at, report_at, offsets_at;
+    Buf topics_json, offsets_json;
+    Map owners; // topic -> folder of the source that has it, during a scan
+    bool found; // in the source that is looked at
+    const SinkPlace *place;
+    Arena *scratch; // of a scan
+    Err *err;
+};
+
+// --- one source ------------------------------------------------------------------------------------------------
+
+static bool begin(void *owner, SinkContext *context, Err *err) {
+    Join *join = owner;
+    SinkWorker *worker = join->worker;
+    arena_reset(&join->arena);
+    TRY(connector_resolve(&join->arena, worker->run->config, &join->config, err));
+    TRY(topic_choice_make(&join->arena, &join->config, &join->topics, err));
+    TRY(sink_target(&join->arena, worker->driver, &join->config, context, err));
+    TRY(wire_open(join->place.directory, &join->wire, err));
+    TRY(sink_records_new(&join->arena, worker->run->name, &join->config, join->wire, worker->letters, &join->maker,
+                         err));
+    context->records = sink_records_seam(join->maker);
+    context->memory_bytes_max = worker->share;
+    return true;
+}
+
+static void stats_keep(Join *join) {
+    SinkRecordStats stats = {0};
+    if (join->maker != NULL) {
+        sink_records_stats(join->maker, &stats);
+    }
+    const uint64_t now[STATS_KEPT] = {stats.records, stats.dropped, stats.failed};
+    for (size_t i = 0; i < STATS_KEPT; i++) {
+        join->stats[i] = now[i];
+    }
+}
+
+static void end(void *owner) {
+    Join *join = owner;
+    sink_records_release(join->maker);
+    wire_close(join->wire);
+    topic_choice_release(&join->topics);
+    map_release(&join->wanted);
+    join->maker = NULL;
+    join->wire = NULL;
+    join->wanted = (Map){0};
+}
+
+static bool wants(void *owner, const JournalEntry *entry) {
+    Join *join = owner;
+    void *known = map_find_u64(&join->wanted, entry->topic->id);
+    if (UNLIKELY(known == NULL)) {
+        known = topic_choice_has(&join->topics, entry->topic->name) ? (void *)join : (void *)join->worker;
+        map_put_u64(&join->wanted, entry->topic->id, known);
+    }
+    return known == join && entry->at >= join->from;
+}
+
+static bool cut(void *owner, Err *err) {
+    Join *join = owner;
+    wire_cut(join->wire);
+    stats_keep(join);
+    return join->worker->letters == NULL || dead_letters_sync(join->worker->letters, err);
+}
+
+// consumer.override.auto.offset.reset=latest: where the journal ended when the sink first saw it.
+static bool from_keep(Join *join, Err *err) {
+    Arena *arena = &join->worker->arena;
+    const char *path = arena_printf(arena, "%s/from", join->place.state_directory);
+    Slice bytes;
+    if (!file_exists(join->place.state_directory)) {
+        JournalLook look = {0};
+        TRY(file_make_directories(join->place.state_directory, err));
+        TRY(!join->worker->latest || journal_look(join->place.journal, &look, NULL, NULL, NULL, err));
+        const char *text = arena_printf(arena, "%" PRIu64 "\n", look.info.end);
+        TRY(!join->worker->latest || file_replace(path, slice_of(text), err));
+    }
+    if (file_exists(path)) {
+        TRY(file_read_all(path, LATEST_BYTES, arena, &bytes, err));
+        join->from = strtoull(arena_text(arena, bytes), NULL, 10);
+    }
+    return true;
+}
+
+static bool join_start(SinkWorker *worker, const SinkPlace *place, Err *err) {
+    Join *join = ARENA_NEW(&worker->arena, Join);
+    *join = (Join){.worker = worker};
+    sink_place_make(&worker->arena, worker->run->data_directory, place->source, worker->run->name, &join->place);
+    place = &join->place;
+    arena_init(&join->arena, "run", 0);
+    join->spec = (SinkPumpSpec){.sink = worker->driver,
+                                .journal = place->journal,
+                                .pin = place->pin,
+                                .begin = begin,
+                                .end = end,
+                                .wants = wants,
+                                .cut = cut,
+                                .owner = join};
+    join->spec.context = (SinkContext){.name = place->pin,
+                                       .pipeline = place->pipeline,
+                                       .state_directory = place->state_directory,
+                                       .memory_share = &worker->share,
+                                       .compared = true};
+    TRY(from_keep(join, err));
+    TRY(sink_pump_pin(&join->spec, err));
+    size_t memory = (size_t)worker->options.memory_limit / MEMORY_PART;
+    worker->share = MAX(memory / (worker->count + 1), (size_t)SHARE_LEAST);
+    TRY(sink_pump_start(&join->spec, &join->pump, err));
+    join->next = worker->joins;
+    worker->joins = join;
+    worker->count++;
+    log_info(LOG_SINK, "reads a source", LOG_TEXT("source", place->source));
+    return true;
+}
+
+// --- finding sources -------------------------------------------------------------------------------------------
+
+static void topic_seen(void *context, Slice name, uint64_t next_offset) {
+    SinkWorker *worker = context;
+    if (worker->err->code != ERR_NONE || !topic_choice_has(&worker->topics, name)) {
+        return;
+    }
+    const char *other = map_find(&worker->owners, name);
+    if (other != NULL) {
+        FAIL(worker->err, ERR_OPTION, "topic %.*s is in the journals of two sources, %s and %s", SLICE_ARG(name), other,
+             worker->place->source);
+        err_hint(worker->err,
+                 "give the sources different topic.prefix, or choose topics of one of them; the offsets of "
+                 "the two have nothing to do with each other");
+        return;
+    }
+    map_put(&worker->owners, name, arena_printf(worker->scratch, "%s", worker->place->source));
+    worker->found = true;
+    Buf *out = &worker->topics_json;
+    buf_text(out, out->size > 1 ? ",{" : "{");
+    json_key(out, "name");
+    json_quote(out, name);
+    json_field_uint(out, "next_offset", next_offset);
+    buf_u8(out, '}');
+}
+
+static bool source_seen(void *context, const SinkPlace *place, Err *err) {
+    SinkWorker *worker = context;
+    JournalLook look;
+    worker->found = false;
+    worker->place = place;
+    if (!journal_look(place->journal, &look, NULL, topic_seen, worker, err)) {
+        bool absent = err->code == ERR_NOT_FOUND || err_class(err->code) == ERR_CLASS_TRANSIENT;
+        if (absent) { // it is being made
+            err_clear(err);
+        }
+        return absent;
+    }
+    if (err->code != ERR_NONE || !worker->found) {
+        return err->code == ERR_NONE;
+    }
+    for (Join *join = worker->joins; join != NULL; join = join->next) {
+        if (strcmp(join->place.source, place->source) == 0) {
+            return true;
+        }
+    }
+    return join_start(worker, place, err);
+}
+
+static bool scan(SinkWorker *worker, Err *err) {
+    Arena scratch;
+    arena_init(&scratch, "scratch", 0);
+    map_release(&worker->owners);
+    worker->owners = (Map){0};
+    worker->err = err;
+    buf_reset(&worker->topics_json);
+    buf_u8(&worker->topics_json, '[');
+    worker->scratch = &scratch;
+    bool ok = sink_places(&scratch, worker->run->data_directory, worker->run->name, source_seen, worker, err);
+    buf_u8(&worker->topics_json, ']');
+    arena_release(&scratch);
+    return ok;
+}
+
+// --- reports ---------------------------------------------------------------------------------------------------
+
+static void offsets_json(SinkWorker *worker) {
+    Arena scratch;
+    arena_init(&scratch, "scratch", 0);
+    Buf *out = &worker->offsets_json;
+    buf_reset(out);
+    buf_u8(out, '[');
+    for (Join *join = worker->joins; join != NULL; join = join->next) {
+        SinkOffset *offsets = NULL;
+        size_t count = 0;
+        Err err[1] = {{0}};
+        if (!worker->driver->offsets(&join->spec.context, &scratch, &offsets, &count, err)) {
+            continue; // it is told when it is opened
+        }
+        for (size_t i = 0; i < count; i++) {
+            sink_offset_json(out, &offsets[i]);
+        }
+    }
+    buf_u8(out, ']');
+    arena_release(&scratch);
+}
+
+typedef struct Sums {
+    uint64_t behind, events, bytes, files, published_ms;
+    uint64_t stats[STATS_KEPT];
+    StoreUsage requests;
+    char trouble[512];
+} Sums;
+
+static void sums_make(SinkWorker *worker, Sums *sums) {
+    *sums = (Sums){0};
+    for (Join *join = worker->joins; join != NULL; join = join->next) {
+        SinkPumpLook look;
+        sink_pump_look(join->pump, &look);
+        sums->behind += look.behind_bytes;
+        sums->events += look.stats.events;
+        sums->bytes += look.stats.bytes;
+        sums->files += look.stats.files;
+        sums->published_ms = MAX(sums->published_ms, look.stats.published_ms);
+        sums->requests.put += look.stats.requests.put + look.stats.requests.part + look.stats.requests.multipart;
+        sums->requests.get += look.stats.requests.get + look.stats.requests.head + look.stats.requests.list;
+        sums->requests.retries += look.stats.requests.retries;
+        for (size_t i = 0; i < STATS_KEPT; i++) {
+            sums->stats[i] += join->stats[i];
+        }
+        if (look.trouble[0] != '\0') {
+            memcpy(sums->trouble, look.trouble, sizeof(sums->trouble));
+        }
+    }
+}
+
+static void report(SinkWorker *worker, const char *phase) {
+    DEFER(buf_release) Buf text = {0};
+    Sums sums;
+    int64_t now = clock_monotonic_us();
+    sums_make(worker, &sums);
+    if (now >= worker->offsets_at || strcmp(phase, "done") == 0) {
+        worker->offsets_at = now + OFFSETS_US;
+        offsets_json(worker);
+    }
+    buf_u8(&text, '{');
+    json_field_text(&text, "phase", worker->count == 0 && strcmp(phase, "done") != 0 ? "waiting" : phase);
+    json_field_text(&text, "trouble", sums.trouble[0] != '\0' ? sums.trouble : NULL);
+    json_field_int(&text, "elapsed_ms", (now - worker->started_us) / 1000);
+    json_field_uint(&text, "sources", worker->count);
+    json_field_uint(&text, "records", sums.stats[0]);
+    json_field_uint(&text, "filtered", sums.stats[1]);
+    json_field_uint(&text, "dead_letters", sums.stats[2]);
+    json_field_uint(&text, "sink_events", sums.events);
+    json_field_uint(&text, "sink_bytes", sums.bytes);
+    json_field_uint(&text, "bytes", sums.bytes);
+    json_field_uint(&text, "sink_files", sums.files);
+    json_field_uint(&text, "sink_behind_bytes", sums.behind);
+    json_field_uint(&text, "sink_published_ms", sums.published_ms);
+    json_key(&text, "sink_requests");
+    buf_u8(&text, '{');
+    json_field_uint(&text, "put", sums.requests.put);
+    json_field_uint(&text, "get", sums.requests.get);
+    json_field_uint(&text, "retries", sums.requests.retries);
+    buf_u8(&text, '}');
+    json_key(&text, "tables");
+    buf_text(&text, "[]");
+    json_key(&text, "topics");
+    buf_put(&text, buf_slice(&worker->topics_json));
+    json_key(&text, "offsets");
+    buf_put(&text, buf_slice(&worker->offsets_json));
+    buf_u8(&text, '}');
+    if (worker->run->report != NULL) {
+        worker->run->report(worker->run->context, buf_slice(&text));
+    }
+}
+
+// --- the run ---------------------------------------------------------------------------------------------------
+
+static bool any_failed(const SinkWorker *worker) {
+    for (const Join *join = worker->joins; join != NULL; join = join->next) {
+        SinkPumpLook look;
+        sink_pump_look(join->pump, &look);
+        if (look.failed) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool work(SinkWorker *worker, Err *err) {
+    while (!*worker->run->stop && !any_failed(worker)) {
+        int64_t now = clock_monotonic_us();
+        if (now >= worker->scan_at) {
+            worker->scan_at = now + SCAN_US;
+            TRY(scan(worker, err));
+        }
+        if (now >= worker->report_at) {
+            worker->report_at = now + REPORT_US;
+            report(worker, "streaming");
+        }
+        clock_sleep_us(TURN_US);
+    }
+    return true;
+}
+
+static bool joins_end(SinkWorker *worker, bool ok, Err *err) {
+    for (Join *join = worker->joins; join != NULL; join = join->next) {
+        SinkStats stats;
+        Err why[1] = {{0}};
+        if (!sink_pump_finish(join->pump, &stats, why) && ok) {
+            *err = *why;
+            ok = false;
+        }
+        arena_release(&join->arena);
+    }
+    worker->joins = NULL;
+    return ok;
+}
+
+static bool letters_open(SinkWorker *worker, const Properties *config, Err *err) {
+    const char *topic = properties_text(&worker->arena, config, "errors.deadletterqueue.topic.name", "");
+    if (topic[0] == '\0') {
+        return true;
+    }
+    DeadLettersOptions options = {
+        .data_directory = worker->run->data_directory, .connector = worker->run->name, .topic = slice_of(topic)};
+    options.context_headers = connector_true(config, "errors.deadletterqueue.context.headers.enable", false);
+    return dead_letters_open(&options, &worker->letters, err);
+}
+
+static bool prepare(SinkWorker *worker, Err *err) {
+    const ConnectorRun *run = worker->run;
+    Properties config;
+    SinkContext context = {0};
+    TRY(sink_driver_find(run, &worker->driver, err));
+    TRY(connector_resolve(&worker->arena, run->config, &config, err));
+    TRY(connector_options(&worker->arena, &config, &worker->options, err));
+    TRY(topic_choice_make(&worker->arena, &config, &worker->topics, err));
+    TRY(sink_target(&worker->arena, worker->driver, &config, &context, err));
+    const char *reset = properties_text(&worker->arena, &config, "consumer.override.auto.offset.reset", "earliest");
+    worker->latest = strcmp(reset, "latest") == 0;
+    worker->share = (size_t)worker->options.memory_limit / MEMORY_PART;
+    const char *locks = arena_printf(&worker->arena, "%s/connectors", run->data_directory);
+    TRY(file_make_directories(locks, err));
+    TRY(file_lock(arena_printf(&worker->arena, "%s/%s.lock", locks, connector_folder(&worker->arena, run->name)),
+                  &worker->lock, err));
+    return letters_open(worker, &config, err);
+}
+
+bool connector_sink_run(const ConnectorRun *run, Err *err) {
+    SinkWorker worker = {.run = run, .started_us = clock_monotonic_us(), .lock = -1};
+    arena_init(&worker.arena, "run", 0);
+    buf_text(&worker.topics_json, "[]");
+    buf_text(&worker.offsets_json, "[]");
+    bool ok = prepare(&worker, err) && work(&worker, err);
+    report(&worker, "done");
+    ok = joins_end(&worker, ok, err);
+    dead_letters_close(worker.letters);
+    topic_choice_release(&worker.topics);
+    map_release(&worker.owners);
+    buf_release(&worker.topics_json);
+    buf_release(&worker.offsets_json);
+    file_close(&worker.lock);
+    arena_release(&worker.arena);
+    return ok;
+}

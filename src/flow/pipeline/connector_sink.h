@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// A sink connector and the sources that it reads. Each has a pump (sink_pump.h) with its own pin and state:
+//
+//     DATA/pipelines/SOURCE FOLDER/journal/pins/SINK FOLDER@sink
+//                                 /sinks/SINK FOLDER/
+#ifndef LEAT_FLOW_PIPELINE_CONNECTOR_SINK_H
+#define LEAT_FLOW_PIPELINE_CONNECTOR_SINK_H
+
+#include "core/config/regex.h"
+#include "flow/pipeline/connector.h"
+
+// Which topics: `topics`, a list, or `topics.regex`, whole names.
+typedef struct TopicChoice {
+    const Slice *names;
+    size_t count;
+    Regex *regex; // NULL = the list
+} TopicChoice;
+CHECKED bool topic_choice_make(Arena *arena, const Properties *config, TopicChoice *choice, Err *err);
+void topic_choice_release(TopicChoice *choice);
+bool topic_choice_has(const TopicChoice *choice, Slice topic); // one thread at a time
+
+// Where a sink's part in one source lies. All texts are in the arena.
+typedef struct SinkPlace {
+    const char *source;    // its folder
+    const char *directory; // DATA/pipelines/SOURCE FOLDER
+    const char *journal;
+    const char *state_directory;
+    const char *pin;
+    const char *pipeline; // what the target knows it by
+} SinkPlace;
+void sink_place_make(Arena *arena, const char *data_directory, const char *source, Slice sink, SinkPlace *place);
+// Calls `visit` for each source connector with a journal.
+CHECKED bool sink_places(Arena *arena, const char *data_directory, Slice sink,
+                         bool (*visit)(void *context, const SinkPlace *place, Err *err), void *context, Err *err);
+
+// The driver for the connector's class.
+CHECKED bool sink_driver_find(const ConnectorRun *run, const SinkDriver **driver, Err *err);
+// Options and URL of a resolved configuration.
+CHECKED bool sink_target(Arena *arena, const SinkDriver *driver, const Properties *config, SinkContext *context,
+                         Err *err);
+
+#endif

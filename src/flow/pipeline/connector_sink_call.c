@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be asked of a sink connector beside its run.
+#include "core/base/json.h"
+#include "core/sys/file.h"
+#include "flow/pipeline/connector_config.h"
+#include "flow/pipeline/connector_run.h"
+#include "flow/pipeline/connector_sink.h"
+#include "flow/pipeline/reset.h"
+
+#define ALTERED_TEXT "The offsets for this connector have been altered successfully"
+#define RESET_TEXT   "The offsets for this connector have been reset successfully"
+
+typedef struct Call {
+    const ConnectorRun *run;
+    const ConnectorRequest *request;
+    Arena *arena;
+    Buf *out;
+    const SinkDriver *driver;
+    Properties config; // resolved
+    SinkContext context;
+    TopicChoice topics;
+    bool all;    // reset: all topics, from their beginning
+    bool *taken; // of request->offsets: a topic that there is
+} Call;
+
+static bool validate(const ConnectorRun *run, const ConnectorRequest *request, Arena *arena, Buf *out, Err *err) {
+    Properties config;
+    const SinkDriver *driver = NULL;
+    SinkContext context = {.name = "probe"};
+    TopicChoice topics = {0};
+    buf_text(out, "{\"errors\":[");
+    if (!connector_resolve(arena, request->config, &config, err) || !sink_driver_find(run, &driver, err) ||
+        !sink_target(arena, driver, &config, &context, err)) {
+        connector_error_json(out, "connector.class", err);
+    } else {
+        if (!topic_choice_make(arena, &config, &topics, err)) {
+            connector_error_json(out, "topics", err);
+        }
+        if (!driver->probe(&context, err)) {
+            connector_error_json(out, err->code == ERR_OPTION ? "format.class" : "s3.bucket.name", err);
+        }
+    }
+    topic_choice_release(&topics);
+    buf_text(out, "]}");
+    return true;
+}
+
+static bool begin(Call *call, Err *err) {
+    TRY(sink_driver_find(call->run, &call->driver, err));
+    TRY(connector_resolve(call->arena, call->run->config, &call->config, err));
+    TRY(sink_target(call->arena, call->driver, &call->config, &call->context, err));
+    return topic_choice_make(call->arena, &call->config, &call->topics, err);
+}
+
+static SinkContext context_at(const Call *call, const SinkPlace *place) {
+    SinkContext context = call->context;
+    context.name = place->pin;
+    context.pipeline = place->pipeline;
+    context.state_directory = place->state_directory;
+    context.memory_bytes_max = 4 * MIB;
+    context.compared = true;
+    return context;
+}
+
+// --- offsets ---------------------------------------------------------------------------------------------------
+
+static bool offsets_visit(void *owner, const SinkPlace *place, Err *err) {
+    Call *call = owner;
+    SinkContext context = context_at(call, place);
+    SinkOffset *offsets = NULL;
+    size_t count = 0;
+    TRY(call->driver->offsets(&context, call->arena, &offsets, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        sink_offset_json(call->out, &offsets[i]);
+    }
+    return true;
+}
+
+void sink_offset_json(Buf *out, const SinkOffset *offset) {
+    bool first = out->size > 0 && out->data[out->size - 1] == '[';
+    buf_text(out, first ? "{\"partition\":{" : ",{\"partition\":{");
+    json_key(out, "kafka_topic");
+    json_quote(out, offset->topic);
+    json_field_int(out, "kafka_partition", 0);
+    buf_text(out, "},\"offset\":{");
+    json_field_uint(out, "kafka_offset", offset->committed);
+    buf_text(out, "}}");
+}
+
+static bool topics_visit(void *owner, const SinkPlace *place, Err *err);
+
+typedef struct Topics {
+    Call *call;
+    Buf list;
+} Topics;
+
+static void topic_seen(void *context, Slice name, uint64_t next_offset) {
+    Topics *topics = context;
+    if (topic_choice_has(&topics->call->topics, name)) {
+        buf_text(&topics->list, topics->list.size > 0 ? ",{" : "{");
+        json_key(&topics->list, "name");
+        json_quote(&topics->list, name);
+        json_field_uint(&topics->list, "next_offset", next_offset);
+        buf_u8(&topics->list, '}');
+    }
+}
+
+static bool topics_visit(void *owner, const SinkPlace *place, Err *err) {
+    Topics *topics = owner;
+    JournalLook look;
+    return journal_look(place->journal, &look, NULL, topic_seen, topics, err);
+}
+
+// --- other offsets ---------------------------------------------------------------------------------------------
+
+static bool is_for(const ConnectorOffset *offset, Slice topic) {
+    const Property *name = properties_find(&offset->partition, SLICE("kafka_topic"));
+    return name != NULL && slice_equal(name->value, topic);
+}
+
+static bool wants(void *owner, Slice topic, PipelineReset *how) {
+    Call *call = owner;
+    *how = (PipelineReset){.to = RESET_EARLIEST};
+    if (call->all) {
+        return topic_choice_has(&call->topics, topic);
+    }
+    for (size_t i = 0; i < call->request->offset_count; i++) {
+        const ConnectorOffset *offset = &call->request->offsets[i];
+        Err err[1] = {{0}};
+        int64_t to = 0;
+        if (is_for(offset, topic)) {
+            call->taken[i] = true;
+            if (!offset->reset && connector_int(&offset->offset, "kafka_offset", 0, &to, err)) {
+                *how = (PipelineReset){.to = RESET_OFFSET, .offset = (uint64_t)to};
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool reset_visit(void *owner, const SinkPlace *place, Err *err) {
+    Call *call = owner;
+    SinkContext context = context_at(call, place);
+    SinkReset *topics = NULL;
+    size_t count = 0;
+    SinkResetSpec spec = {.sink = call->driver,
+                          .context = &context,
+                          .journal = place->journal,
+                          .pin = place->pin,
+                          .wants = wants,
+                          .owner = call};
+    if (!file_exists(place->state_directory) && call->all) {
+        return true; // it has read nothing there
+    }
+    TRY(file_remove(arena_printf(call->arena, "%s/from", place->state_directory), err));
+    return sink_reset(&spec, call->arena, &topics, &count, err);
+}
+
+static bool offsets_check(const Call *call, Err *err) {
+    for (size_t i = 0; i < call->request->offset_count; i++) {
+        const ConnectorOffset *offset = &call->request->offsets[i];
+        int64_t partition = -1, to = -1;
+        if (properties_find(&offset->partition, SLICE("kafka_topic")) == NULL) {
+            return FAIL(err, ERR_OPTION,
+                        "The partition for a sink connector offset must contain the key 'kafka_topic'");
+        }
+        if (properties_find(&offset->partition, SLICE("kafka_partition")) == NULL) {
+            return FAIL(err, ERR_OPTION,
+                        "The partition for a sink connector offset must contain the key 'kafka_partition'");
+        }
+        TRY(connector_int(&offset->partition, "kafka_partition", -1, &partition, err));
+        if (partition != 0) {
+            return FAIL(err, ERR_OPTION, "kafka_partition: topics here have one partition, 0");
+        }
+        TRY(offset->reset || connector_int(&offset->offset, "kafka_offset", -1, &to, err));
+        if (!offset->reset && to < 0) {
+            return FAIL(err, ERR_OPTION,
+                        "The offset for a sink connector should either be null or contain the key "
+                        "'kafka_offset' with a number that is not negative");
+        }
+    }
+    return true;
+}
+
+static bool reset(Call *call, const char *message, Err *err) {
+    call->taken = ARENA_ARRAY(call->arena, bool, call->request->offset_count);
+    TRY(offsets_check(call, err));
+    TRY(sink_places(call->arena, call->run->data_directory, call->run->name, reset_visit, call, err));
+    for (size_t i = 0; i < call->request->offset_count && !call->all; i++) {
+        if (!call->taken[i]) {
+            const Property *topic = properties_find(&call->request->offsets[i].partition, SLICE("kafka_topic"));
+            return FAIL(err, ERR_OPTION, "there is no topic %.*s", SLICE_ARG(topic->value));
+        }
+    }
+    buf_u8(call->out, '{');
+    json_field_text(call->out, "message", message);
+    buf_u8(call->out, '}');
+    return true;
+}
+
+// The journals may be trimmed again. How far the sink has come stays, as a consumer group's offsets do: a connector of
+// the same name goes on there.
+static bool remove_visit(void *owner, const SinkPlace *place, Err *err) {
+    return journal_unpin(place->journal, place->pin, err);
+}
+
+static bool work(Call *call, const char *what, Err *err) {
+    if (strcmp(what, "offsets") == 0) {
+        buf_text(call->out, "{\"offsets\":[");
+        TRY(sink_places(call->arena, call->run->data_directory, call->run->name, offsets_visit, call, err));
+        buf_text(call->out, "]}");
+        return true;
+    }
+    if (strcmp(what, "topics") == 0) {
+        Topics topics = {.call = call};
+        bool ok = sink_places(call->arena, call->run->data_directory, call->run->name, topics_visit, &topics, err);
+        buf_printf(call->out, "{\"topics\":[%.*s]}", SLICE_ARG(buf_slice(&topics.list)));
+        buf_release(&topics.list);
+        return ok;
+    }
+    call->all = strcmp(what, "reset") == 0;
+    if (call->all || strcmp(what, "alter") == 0) {
+        return reset(call, call->all ? RESET_TEXT : ALTERED_TEXT, err);
+    }
+    return FAIL(err, ERR_OPTION, "a sink connector knows no \"%.40s\"", what);
+}
+
+bool connector_sink_call(const ConnectorRun *run, const ConnectorRequest *request, Arena *arena, Buf *out, Err *err) {
+    Call call = {.run = run, .request = request, .arena = arena, .out = out};
+    if (strcmp(request->what, "validate") == 0) {
+        return validate(run, request, arena, out, err);
+    }
+    if (strcmp(request->what, "remove") == 0) {
+        buf_text(out, "{}");
+        return sink_places(arena, run->data_directory, run->name, remove_visit, &call, err);
+    }
+    bool ok = begin(&call, err) && work(&call, request->what, err);
+    topic_choice_release(&call.topics);
+    return ok;
+}

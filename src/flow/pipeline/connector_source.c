@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+// A source connector: its source's events into its journal, under the topics that its program gives them.
+#include "core/base/json.h"
+#include "core/base/log.h"
+#include "core/base/map.h"
+#include "core/sys/clock.h"
+#include "core/sys/file.h"
+#include "data/connect/converter.h"
+#include "data/connect/program.h"
+#include "flow/pipeline/connector_config.h"
+#include "flow/pipeline/connector_run.h"
+#include "flow/pipeline/program_log.h"
+#include "flow/pipeline/report.h"
+#include "flow/pipeline/request.h"
+#include "flow/pipeline/source_half.h"
+
+#include <fcntl.h>
+#include <limits.h>
+
+#define REPORT_US  1000000
+#define TOPICS_US  5000000 // how often the topics of the journal are looked at
+#define PINS_US    1000000
+#define SPOOL_PART 8 // of memory.limit, as in pipeline.c
+
+typedef struct SourceWorker {
+    SourceHalf half; // first: what the source calls gets it
+    const ConnectorRun *run;
+    int lock;
+    PipelineConfig requests; // of resync; only its directory means something
+    Arena requested;
+    char *resync;
+
+    Arena kept;
+    const char *prefix; // topic.prefix
+    Arena arena;        // of an attempt
+    Properties config;
+    PipelineOptions options;
+    ConnectProgram *program;
+    Converter *converters[2]; // of values, of keys
+    Map prepared;             // topics that events chose, whose schemas are registered
+
+    Buf topics; // "topics":[…]
+    int64_t report_at, topics_at, pins_at;
+    LogPosition pinned;
+    PipelinePhase phase; // as reported last
+    bool troubled;
+} SourceWorker;
+
+// --- reports ---------------------------------------------------------------------------------------------------
+
+static void topic_visit(void *context, Slice name, uint64_t next_offset) {
+    Buf *out = context;
+    buf_text(out, out->size > 0 && out->data[out->size - 1] != '[' ? ",{" : "{");
+    json_key(out, "name");
+    json_quote(out, name);
+    json_field_uint(out, "next_offset", next_offset);
+    buf_u8(out, '}');
+}
+
+void connector_topics_json(Buf *out, const char *directory) {
+    char path[PATH_MAX];
+    DEFER(buf_release) Buf list = {0};
+    JournalLook look;
+    Err err[1] = {{0}};
+    snprintf(path, sizeof(path), "%s/journal", directory);
+    buf_text(&list, "[");
+    if (file_exists(path) && journal_look(path, &look, NULL, topic_visit, &list, err)) {
+        json_key(out, "topics");
+        buf_put(out, buf_slice(&list));
+        buf_u8(out, ']');
+    }
+}
+
+void connector_source_offsets(Buf *out, const char *topic_prefix, uint64_t lsn) {
+    buf_u8(out, '[');
+    if (lsn > 0) {
+        buf_text(out, "{\"partition\":{");
+        json_field_text(out, "server", topic_prefix);
+        buf_text(out, "},\"offset\":{");
+        json_field_uint(out, "lsn", lsn);
+        json_field_uint(out, "lsn_proc", lsn);
+        json_field_uint(out, "lsn_commit", lsn);
+        json_field_int(out, "ts_usec", clock_wall_us());
+        buf_text(out, "}}");
+    }
+    buf_u8(out, ']');
+}
+
+// For when nothing runs: not worth an fsync, a report later it is written again.
+static void offsets_keep(const SourceWorker *worker, Slice offsets) {
+    char path[PATH_MAX], temporary[PATH_MAX];
+    Err err[1] = {{0}};
+    int fd = -1;
+    snprintf(path, sizeof(path), "%s/offsets.json", worker->half.directory);
+    if (snprintf(temporary, sizeof(temporary), "%s/offsets.json.tmp", worker->half.directory) >=
+        (int)sizeof(temporary)) {
+        return;
+    }
+    bool ok = file_open(temporary, O_WRONLY | O_CREAT | O_TRUNC, &fd, err) &&
+              file_write(fd, temporary, offsets, 0, err) && file_rename(temporary, path, err);
+    file_close(&fd);
+    if (!ok) {
+        log_debug(LOG_PIPELINE, "offsets.json cannot be written", LOG_TEXT("reason", err->message));
+    }
+}
+
+static uint64_t quarantined(const PipelineReport *report) {
+    uint64_t count = 0;
+    for (size_t i = 0; i < report->table_count; i++) {
+        count += report->tables[i].state == TABLE_QUARANTINED;
+    }
+    return count;
+}
+
+static void report_write(SourceWorker *worker, bool last) {
+    DEFER(buf_release) Buf text = {0};
+    DEFER(buf_release) Buf offsets = {0};
+    const PipelineReport *report = &worker->half.report;
+    int64_t now = clock_monotonic_us();
+    if (last || now >= worker->topics_at) {
+        worker->topics_at = now + TOPICS_US;
+        buf_reset(&worker->topics);
+        connector_topics_json(&worker->topics, worker->half.directory);
+    }
+    buf_u8(&text, '{');
+    pipeline_report_json(&text, report, &(PipelineReportJson){.all_tables = true});
+    json_field_uint(&text, "quarantined", quarantined(report));
+    json_field_uint(&text, "records", report->changes);
+    if (worker->topics.size > 0) {
+        buf_u8(&text, ',');
+        buf_put(&text, buf_slice(&worker->topics));
+    }
+    connector_source_offsets(&offsets, worker->prefix, report->durable_lsn);
+    json_key(&text, "offsets");
+    buf_put(&text, buf_slice(&offsets));
+    buf_u8(&text, '}');
+    if (report->durable_lsn > 0) {
+        offsets_keep(worker, buf_slice(&offsets));
+    }
+    if (worker->run->report != NULL) {
+        worker->run->report(worker->run->context, buf_slice(&text));
+    }
+}
+
+static void reported(SourceHalf *half, bool last) {
+    SourceWorker *worker = (SourceWorker *)half;
+    int64_t now = clock_monotonic_us();
+    bool changed = worker->phase != half->report.phase || worker->troubled != (half->report.trouble != NULL);
+    if (last || changed || now >= worker->report_at) {
+        worker->report_at = now + REPORT_US;
+        worker->phase = half->report.phase;
+        worker->troubled = half->report.trouble != NULL;
+        report_write(worker, last);
+    }
+}
+
+// --- what the source asks --------------------------------------------------------------------------------------
+
+static LogPosition published(void *context) {
+    SourceWorker *worker = context;
+    int64_t now = clock_monotonic_us();
+    if (now >= worker->pins_at) {
+        char path[PATH_MAX];
+        Err err[1] = {{0}};
+        worker->pins_at = now + PINS_US;
+        snprintf(path, sizeof(path), "%s/journal", worker->half.directory);
+        if (!journal_pinned(path, UINT64_MAX, &worker->pinned, err)) {
+            log_err(LOG_PIPELINE, "the sinks' pins cannot be read", err);
+        }
+    }
+    return worker->pinned;
+}
+
+static const char *resync_wanted(void *context) {
+    SourceWorker *worker = context;
+    if (worker->resync == NULL) {
+        arena_reset(&worker->requested);
+        worker->resync = pipeline_resync_wanted(&worker->requests, &worker->requested);
+    }
+    return worker->resync;
+}
+
+static void resync_taken(void *context) {
+    SourceWorker *worker = context;
+    pipeline_resync_taken(&worker->requests);
+    worker->resync = NULL;
+}
+
+// A record that the registry refuses must not get into the journal.
+static bool prepare(SourceWorker *worker, Slice topic, const ConnectRoute *route, Err *err) {
+    const Shape *shapes[2] = {route->value, route->key};
+    for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
+        if (shapes[i] != NULL) {
+            TRY(converter_prepare(worker->converters[i], topic, shapes[i], err));
+        }
+    }
+    return true;
+}
+
+static bool leaves(const ConnectRoute *route) {
+    bool any = false;
+    for (size_t i = 0; i < ARRAY_LEN(route->span); i++) {
+        any |= route->span[i] > 0;
+    }
+    return any;
+}
+
+static bool route(void *context, const Schema *schema, ConnectRoute *route, Err *err) {
+    SourceWorker *worker = context;
+    TRY(connect_program_route(worker->program, schema, route, err));
+    return route->dynamic || route->topic.size == 0 || !leaves(route) || prepare(worker, route->topic, route, err);
+}
+
+static bool route_event(void *context, const Schema *schema, const Event *event, Slice *topic, uint32_t *span,
+                        Err *err) {
+    SourceWorker *worker = context;
+    TRY(connect_program_route_event(worker->program, schema, event, topic, span, err));
+    DEFER(buf_release) Buf key = {0};
+    buf_u64le(&key, (uint64_t)(uintptr_t)schema);
+    buf_put(&key, *topic);
+    if (*span == 0 || map_find(&worker->prepared, buf_slice(&key)) != NULL) {
+        return true;
+    }
+    ConnectRoute shapes = {0};
+    TRY(connect_program_route(worker->program, schema, &shapes, err));
+    TRY(prepare(worker, *topic, &shapes, err));
+    map_put(&worker->prepared, buf_slice(&key), worker);
+    return true;
+}
+
+// --- the run ---------------------------------------------------------------------------------------------------
+
+static bool converters_open(SourceWorker *worker, Err *err) {
+    for (int is_key = 0; is_key < 2; is_key++) {
+        TRY(converter_new(&worker->arena, &worker->config, is_key, NULL, &worker->converters[is_key], err));
+    }
+    return true;
+}
+
+static bool program_open(SourceWorker *worker, Err *err) {
+    const ConnectorRun *run = worker->run;
+    JournalInfo info;
+    ProgramNote note;
+    journal_info(worker->half.journal, &info);
+    TRY(program_log_keep(worker->half.directory, run->name, run->config, info.begin, info.end, &worker->arena, &note,
+                         err));
+    ProgramContext context = {.connector = run->name, .run_id = note.run_id};
+    context.database = slice_of(properties_text(&worker->arena, &worker->config, "database.dbname", ""));
+    return connect_program_new(&worker->arena, &worker->config, &context, &worker->program, err) &&
+           converters_open(worker, err);
+}
+
+static bool before_journal(SourceHalf *half, Err *err) {
+    SourceWorker *worker = (SourceWorker *)half;
+    arena_reset(&worker->arena);
+    TRY(connector_resolve(&worker->arena, worker->run->config, &worker->config, err));
+    TRY(connector_options(&worker->arena, &worker->config, &worker->options, err));
+    connector_journal_options(&worker->options, &half->journal_options);
+    half->spool_bytes_max = (size_t)worker->options.memory_limit / SPOOL_PART;
+    return true;
+}
+
+static bool begin(SourceHalf *half, SourceContext *context, Err *err) {
+    SourceWorker *worker = (SourceWorker *)half;
+    const PipelineOptions *options = &worker->options;
+    const char *url = NULL;
+    TRY(connector_source_url(&worker->arena, &worker->config, &url, err));
+    TRY(program_open(worker, err));
+    *context = (SourceContext){
+        .pipeline = arena_text(&worker->arena, worker->run->name),
+        .url = url,
+        .slot = properties_text(&worker->arena, &worker->config, "slot.name", "debezium"),
+        .detach = options->detach,
+        .dead_letters = strcmp(options->errors, "dead-letter") == 0,
+        .snapshot_connections = (int)options->snapshot_connections,
+        .slot_create_timeout_ms = (int)options->slot_create_timeout_ms,
+        .catalog_interval_ms = (int)options->catalog_interval_ms,
+        .journal_bytes_max = (uint64_t)options->journal_bytes_max,
+        .memory_bytes_max = (size_t)options->memory_limit,
+        .row_bytes_max = (size_t)options->row_bytes_max,
+        .properties = &worker->config,
+        .route = route,
+        .route_event = route_event,
+        .published = published,
+        .resync_wanted = resync_wanted,
+        .resync_taken = resync_taken,
+    };
+    return true;
+}
+
+static void end(SourceHalf *half) {
+    SourceWorker *worker = (SourceWorker *)half;
+    for (size_t i = 0; i < ARRAY_LEN(worker->converters); i++) {
+        converter_release(worker->converters[i]);
+        worker->converters[i] = NULL;
+    }
+    connect_program_release(worker->program);
+    worker->program = NULL;
+    map_release(&worker->prepared);
+    worker->prepared = (Map){0};
+}
+
+static bool never(const SourceHalf *half) {
+    return false;
+}
+
+static bool worker_run(SourceWorker *worker, const SourceDriver *driver, Err *err) {
+    char path[PATH_MAX];
+    SourceHalf *half = &worker->half;
+    half->source = driver;
+    half->directory = connector_directory(&worker->kept, worker->run);
+    worker->prefix = properties_text(&worker->kept, worker->run->config, "topic.prefix", "");
+    TRY(file_make_directories(half->directory, err));
+    snprintf(path, sizeof(path), "%s/lock", half->directory);
+    TRY(file_lock(path, &worker->lock, err));
+    worker->requests.directory = half->directory;
+    worker->requests.name = "";
+    bool ok = source_half_run(half, err);
+    half->report.phase = PIPELINE_DONE;
+    source_half_report(half, true);
+    return ok;
+}
+
+bool connector_source_run(const ConnectorRun *run, Err *err) {
+    const SourceDriver *driver = connector_source_driver(run);
+    if (driver == NULL) {
+        return FAIL(err, ERR_OPTION, "connector.class: there is no source of that kind here");
+    }
+    SourceWorker worker = {.run = run, .lock = -1, .pinned = UINT64_MAX, .phase = PIPELINE_DONE};
+    worker.half = (SourceHalf){.mode = SOURCE_FOLLOW,
+                               .stop = run->stop,
+                               .before = before_journal,
+                               .begin = begin,
+                               .end = end,
+                               .failed = never,
+                               .reported = reported};
+    source_half_init(&worker.half);
+    arena_init(&worker.arena, "run", 0);
+    arena_init(&worker.kept, "run", 0);
+    arena_init(&worker.requested, "run", 0);
+    bool ok = worker_run(&worker, driver, err);
+    file_close(&worker.lock);
+    source_half_release(&worker.half);
+    buf_release(&worker.topics);
+    arena_release(&worker.requested);
+    arena_release(&worker.kept);
+    arena_release(&worker.arena);
+    return ok;
+}

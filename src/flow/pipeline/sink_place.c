@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/config/folder.h"
+#include "core/sys/file.h"
+#include "flow/pipeline/connector_sink.h"
+#include "flow/pipeline/s3_sink.h"
+
+// --- topics ----------------------------------------------------------------------------------------------------
+
+bool topic_choice_make(Arena *arena, const Properties *config, TopicChoice *choice, Err *err) {
+    const char *names = properties_text(arena, config, "topics", "");
+    const char *regex = properties_text(arena, config, "topics.regex", "");
+    *choice = (TopicChoice){0};
+    if ((names[0] != '\0') == (regex[0] != '\0')) {
+        return FAIL(err, ERR_OPTION, "exactly one of topics and topics.regex must be given");
+    }
+    if (regex[0] != '\0') {
+        return regex_new(slice_of(regex), 0, "topics.regex", &choice->regex, err);
+    }
+    choice->names = properties_list(arena, slice_of(names), &choice->count);
+    return true;
+}
+
+void topic_choice_release(TopicChoice *choice) {
+    regex_release(choice->regex);
+    choice->regex = NULL;
+}
+
+bool topic_choice_has(const TopicChoice *choice, Slice topic) {
+    if (choice->regex != NULL) {
+        return regex_matches(choice->regex, topic);
+    }
+    for (size_t i = 0; i < choice->count; i++) {
+        if (slice_equal(choice->names[i], topic)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// --- places ----------------------------------------------------------------------------------------------------
+
+void sink_place_make(Arena *arena, const char *data_directory, const char *source, Slice sink, SinkPlace *place) {
+    const char *folder = connector_folder(arena, sink);
+    place->source = arena_printf(arena, "%s", source);
+    place->directory = arena_printf(arena, "%s/pipelines/%s", data_directory, source);
+    place->journal = arena_printf(arena, "%s/journal", place->directory);
+    place->state_directory = arena_printf(arena, "%s/sinks/%s", place->directory, folder);
+    place->pin = arena_printf(arena, "%s@sink", folder);
+    place->pipeline = arena_printf(arena, "%s@%s", folder, source);
+}
+
+typedef struct Places {
+    Arena *arena;
+    const char *data_directory;
+    Slice sink;
+    bool (*visit)(void *context, const SinkPlace *place, Err *err);
+    void *context;
+    bool ok;
+    Err *err;
+} Places;
+
+// What has programs is a source connector; its journal is there once it has run.
+static bool folder_visit(void *context, const char *name) {
+    Places *places = context;
+    SinkPlace place;
+    if (name[0] == '@' || name[0] == '.') {
+        return true;
+    }
+    sink_place_make(places->arena, places->data_directory, name, places->sink, &place);
+    if (file_exists(arena_printf(places->arena, "%s/programs", place.directory)) && file_exists(place.journal)) {
+        places->ok = places->visit(places->context, &place, places->err);
+    }
+    return places->ok;
+}
+
+bool sink_places(Arena *arena, const char *data_directory, Slice sink,
+                 bool (*visit)(void *context, const SinkPlace *place, Err *err), void *context, Err *err) {
+    Places places = {arena, data_directory, sink, visit, context, true, err};
+    const char *directory = arena_printf(arena, "%s/pipelines", data_directory);
+    TRY(!file_exists(directory) || file_list(directory, folder_visit, &places, err));
+    return places.ok;
+}
+
+// --- target ----------------------------------------------------------------------------------------------------
+
+bool sink_driver_find(const ConnectorRun *run, const SinkDriver **driver, Err *err) {
+    for (const SinkDriver *const *at = run->drivers->sinks; *at != NULL; at++) {
+        if (strcmp((*at)->name, "objects") == 0) {
+            *driver = *at;
+            return true;
+        }
+    }
+    return FAIL(err, ERR_OPTION, "connector.class: there is no sink of that kind here");
+}
+
+bool sink_target(Arena *arena, const SinkDriver *driver, const Properties *config, SinkContext *context, Err *err) {
+    void *options = NULL;
+    TRY(s3_sink_options(arena, driver, config, &options, &context->url, err));
+    context->options = options;
+    return true;
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/pipeline/wire.h"
+
+#include "data/connect/converter.h"
+#include "data/connect/program.h"
+#include "flow/pipeline/connector_config.h"
+#include "flow/pipeline/program_log.h"
+
+struct WireProgram {
+    ProgramNote note;
+    Arena *arena;
+    Properties config; // resolved
+    bool ready;        // it is compiled
+    ConnectProgram *program;
+    Converter *converters[2]; // of values, of keys
+    WireProgram *older;
+};
+
+struct Wire {
+    Arena arena;
+    const char *directory;
+    WireProgram *newest;
+    bool looked; // for a newer one, since the last cut
+};
+
+// --- programs --------------------------------------------------------------------------------------------------
+
+static bool program_load(Wire *wire, uint64_t number, Err *err) {
+    WireProgram *program = ARENA_NEW(&wire->arena, WireProgram);
+    program->arena = &wire->arena;
+    if (!program_log_read(wire->directory, number, &wire->arena, &program->note, err)) {
+        if (err->code != ERR_NOT_FOUND) {
+            return err_frame(err, __FILE__, __LINE__);
+        }
+        err_clear(err); // its events were trimmed meanwhile
+        return true;
+    }
+    program->older = wire->newest;
+    wire->newest = program;
+    return true;
+}
+
+static bool programs_load(Wire *wire, Err *err) {
+    uint64_t first = 0, last = 0;
+    TRY(program_log_range(wire->directory, &first, &last, err));
+    for (uint64_t number = first; number > 0 && number <= last; number++) {
+        TRY(program_load(wire, number, err));
+    }
+    return true;
+}
+
+bool wire_open(const char *directory, Wire **wire, Err *err) {
+    Wire *opened = calloc(1, sizeof(*opened));
+    ASSERT(opened != NULL);
+    arena_init(&opened->arena, "run", 0);
+    opened->directory = arena_text(&opened->arena, slice_of(directory));
+    if (!programs_load(opened, err)) {
+        wire_close(opened);
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    *wire = opened;
+    return true;
+}
+
+void wire_close(Wire *wire) {
+    if (wire == NULL) {
+        return;
+    }
+    for (WireProgram *program = wire->newest; program != NULL; program = program->older) {
+        for (size_t i = 0; i < ARRAY_LEN(program->converters); i++) {
+            converter_release(program->converters[i]);
+        }
+        connect_program_release(program->program);
+    }
+    arena_release(&wire->arena);
+    free(wire);
+}
+
+void wire_cut(Wire *wire) {
+    wire->looked = false;
+}
+
+static bool program_compile(WireProgram *program, Err *err) {
+    ProgramContext context = {.connector = program->note.name, .run_id = program->note.run_id};
+    if (program->ready) {
+        return true;
+    }
+    TRY(connector_resolve(program->arena, &program->note.config, &program->config, err));
+    context.database = slice_of(properties_text(program->arena, &program->config, "database.dbname", ""));
+    TRY(connect_program_new(program->arena, &program->config, &context, &program->program, err));
+    program->ready = true;
+    return true;
+}
+
+// A program is durable before the first group under it, and a group is under one: a look when a group begins, with its
+// first event read, misses none.
+bool wire_program(Wire *wire, const JournalEntry *entry, WireProgram **program, Err *err) {
+    while (UNLIKELY(!wire->looked) &&
+           program_log_has(wire->directory, wire->newest != NULL ? wire->newest->note.number + 1 : 1)) {
+        TRY(program_load(wire, wire->newest != NULL ? wire->newest->note.number + 1 : 1, err));
+    }
+    wire->looked = true;
+    WireProgram *found = wire->newest;
+    while (found != NULL && found->note.from > entry->at) {
+        found = found->older;
+    }
+    if (found == NULL) {
+        FAIL(err, ERR_STATE_CORRUPT, "%s/programs has nothing for log position %" PRIu64, wire->directory, entry->at);
+        return err_hint(err, "restore the folder; the configuration that these records were written under was there");
+    }
+    *program = found;
+    return program_compile(found, err);
+}
+
+const Properties *wire_config(const WireProgram *program) {
+    return &program->config;
+}
+
+uint64_t wire_number(const WireProgram *program) {
+    return program->note.number;
+}
+
+// --- records ---------------------------------------------------------------------------------------------------
+
+bool wire_records(WireProgram *program, Arena *scratch, const JournalEntry *entry, ConnectRecord *records,
+                  size_t *count, Err *err) {
+    *count = 0;
+    if (entry->event->offset_span == 0) {
+        return true;
+    }
+    TRY(connect_program_make(program->program, scratch, entry->schema, entry->event, records, count, err));
+    if (*count > entry->event->offset_span) {
+        return FAIL(err, ERR_INTERNAL, "topic %.*s, offset %" PRIu64 ": %zu records where %" PRIu32 " were foreseen",
+                    SLICE_ARG(entry->topic->name), entry->offset, *count, entry->event->offset_span);
+    }
+    for (size_t i = 0; i < *count; i++) {
+        records[i].offset = entry->offset + i;
+        records[i].partition = 0;
+    }
+    return true;
+}
+
+static bool converter_open(WireProgram *program, bool is_key, Err *err) {
+    return converter_new(program->arena, &program->config, is_key, NULL, &program->converters[is_key], err);
+}
+
+bool wire_bytes(WireProgram *program, bool is_key, const ConnectRecord *record, Buf *out, bool *null, Err *err) {
+    TRY(program->converters[is_key] != NULL || converter_open(program, is_key, err));
+    const Shape *shape = is_key ? record->key_shape : record->value_shape;
+    const Value *value = is_key ? record->key : record->value;
+    return converter_write(program->converters[is_key], record->topic, shape, value, out, null, err);
+}
