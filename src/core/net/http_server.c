@@ -20,7 +20,8 @@ enum {
     ANSWER_BYTES_SECOND = 16 << 10, // the slowest that an answer may be taken
     ANSWER_MS = 30 * 1000,          // and what is added to that
     SMALL_ANSWER_BYTES = 64 << 10,  // is always sent
-    RFC_REQUEST_ENTITY_TOO_LARGE = 413,
+    LARGE_BODY_BYTES = 256 << 10,
+    CONTENT_TOO_LARGE = 413,
     SERVICE_UNAVAILABLE = 503,
 };
 
@@ -57,6 +58,10 @@ struct Listener {
     Exchange *newest;
 };
 
+typedef struct Queue {
+    Exchange *first, *last;
+} Queue;
+
 struct HttpServer {
     HttpServerOptions options;
     Listener listeners[LISTENERS_MAX];
@@ -65,7 +70,8 @@ struct HttpServer {
     _Atomic size_t bodies_bytes, answers_bytes;
     pthread_mutex_t mutex; // of the queue
     pthread_cond_t work, stop;
-    Exchange *first, *last;
+    Queue queue, large_queue;
+    size_t large_bytes; // of the large bodies that are being handled
     bool stopping;
     pthread_t pool[POOL_MAX];
     int pool_threads;
@@ -228,19 +234,54 @@ static void refuse(Exchange *exchange, int status) {
     }
 }
 
+static bool is_large(const Exchange *exchange) {
+    return exchange->body.size > LARGE_BODY_BYTES;
+}
+
+static void enqueue(Queue *queue, Exchange *exchange) {
+    exchange->behind = NULL;
+    if (queue->first == NULL) {
+        queue->first = exchange;
+    } else {
+        queue->last->behind = exchange;
+    }
+    queue->last = exchange;
+}
+
+// What a handler makes of a large body is several times as large: they are handled one after the other, as far as
+// they do not fit together. NULL: nothing may be handled now. Under the lock.
+static Exchange *dequeue(HttpServer *server) {
+    Queue *queue = &server->queue;
+    if (queue->first == NULL) {
+        queue = &server->large_queue;
+        const Exchange *next = queue->first;
+        if (next != NULL && server->large_bytes > 0 &&
+            server->large_bytes + next->body.size > server->options.body_bytes_max) {
+            return NULL;
+        }
+    }
+    Exchange *exchange = queue->first;
+    if (exchange != NULL) {
+        queue->first = exchange->behind;
+        server->large_bytes += is_large(exchange) ? exchange->body.size : 0;
+    }
+    return exchange;
+}
+
 static void *pool_thread(void *context) {
     HttpServer *server = context;
     pthread_mutex_lock(&server->mutex);
     for (;;) {
-        while (server->first == NULL && !server->stopping) {
-            pthread_cond_wait(&server->work, &server->mutex);
-        }
-        Exchange *exchange = server->first;
-        if (exchange == NULL) {
+        Exchange *exchange = dequeue(server);
+        if (exchange == NULL && server->stopping && server->large_queue.first == NULL) {
             break;
         }
-        server->first = exchange->behind;
+        if (exchange == NULL) {
+            pthread_cond_wait(&server->work, &server->mutex);
+            continue;
+        }
         bool stopping = server->stopping;
+        size_t large = is_large(exchange) ? exchange->body.size : 0;
         pthread_mutex_unlock(&server->mutex);
         if (stopping) {
             refuse(exchange, SERVICE_UNAVAILABLE);
@@ -248,8 +289,12 @@ static void *pool_thread(void *context) {
         } else {
             run_handler(exchange);
         }
-        MHD_resume_connection(exchange->connection);
+        MHD_resume_connection(exchange->connection); // from here on it is its listener's again
         pthread_mutex_lock(&server->mutex);
+        if (large > 0) {
+            server->large_bytes -= large;
+            pthread_cond_broadcast(&server->work);
+        }
     }
     pthread_mutex_unlock(&server->mutex);
     return NULL;
@@ -259,14 +304,8 @@ static void to_pool(Exchange *exchange) {
     HttpServer *server = exchange->listener->server;
     exchange->stage = STAGE_POOL;
     MHD_suspend_connection(exchange->connection);
-    exchange->behind = NULL;
     pthread_mutex_lock(&server->mutex);
-    if (server->first == NULL) {
-        server->first = exchange;
-    } else {
-        server->last->behind = exchange;
-    }
-    server->last = exchange;
+    enqueue(is_large(exchange) ? &server->large_queue : &server->queue, exchange);
     pthread_cond_signal(&server->work);
     pthread_mutex_unlock(&server->mutex);
 }
@@ -315,7 +354,7 @@ static enum MHD_Result request_begins(Exchange *exchange, const char *method) {
     if (verdict == HTTP_ANSWERED) {
         exchange->stage = STAGE_DISCARD;
     } else if (size > server->options.body_bytes_max) {
-        refuse(exchange, RFC_REQUEST_ENTITY_TOO_LARGE);
+        refuse(exchange, CONTENT_TOO_LARGE);
         exchange->stage = STAGE_DISCARD;
     }
     if (exchange->stage == STAGE_DISCARD && has_body &&
@@ -331,7 +370,7 @@ static enum MHD_Result request_body(Exchange *exchange, const char *data, size_t
     if (exchange->stage == STAGE_BODY) {
         size_t held = atomic_load_explicit(&server->bodies_bytes, memory_order_relaxed);
         if (exchange->body.size + *size > server->options.body_bytes_max) {
-            refuse(exchange, RFC_REQUEST_ENTITY_TOO_LARGE);
+            refuse(exchange, CONTENT_TOO_LARGE);
             exchange->stage = STAGE_DISCARD;
         } else if (held + *size > server->options.bodies_bytes_max) {
             refuse(exchange, SERVICE_UNAVAILABLE);
@@ -369,7 +408,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
             return request_body(exchange, data, size);
         }
         deadline(exchange, INT64_MAX);
-        if (exchange->wants_pool) {
+        if (exchange->wants_pool || is_large(exchange)) {
             to_pool(exchange);
             return MHD_YES;
         }
@@ -424,7 +463,7 @@ static void options_complete(HttpServerOptions *options) {
     options->connections_max = options->connections_max != 0 ? options->connections_max : 512;
     options->header_bytes_max = options->header_bytes_max != 0 ? options->header_bytes_max : 16 * KIB;
     options->body_bytes_max = options->body_bytes_max != 0 ? options->body_bytes_max : 8 * MIB;
-    options->bodies_bytes_max = options->bodies_bytes_max != 0 ? options->bodies_bytes_max : 24 * MIB;
+    options->bodies_bytes_max = options->bodies_bytes_max != 0 ? options->bodies_bytes_max : 16 * MIB;
     options->answers_bytes_max = options->answers_bytes_max != 0 ? options->answers_bytes_max : 32 * MIB;
     options->request_ms = options->request_ms != 0 ? options->request_ms : 30 * 1000;
     options->idle_ms = options->idle_ms != 0 ? options->idle_ms : 75 * 1000;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTTP in, over libmicrohttpd: listeners of one server, each with its own thread that reads requests and writes
 // answers, and one pool of threads for handlers that wait. A handler that never waits (a look-up in memory) runs on
-// the listener's thread at once; others run in the pool, and their connection rests meanwhile.
+// the listener's thread at once; others run in the pool, and their connection rests meanwhile. Large bodies (256 KiB)
+// are always the pool's, one at a time unless they fit into the limit of one together.
 //
 // Everything a client can make large or slow has a limit: headers (431), one body (413), all bodies and all answers
 // together (503), connections, and the time for a request to come in, for an answer to be taken, and between two
@@ -24,7 +25,7 @@ typedef struct HttpServerOptions {
     int connections_max;        // of each listener; 0 = 512
     size_t header_bytes_max;    // request line and headers; 0 = 16 KiB
     size_t body_bytes_max;      // one body; 0 = 8 MiB
-    size_t bodies_bytes_max;    // all bodies that are held at once; 0 = 24 MiB
+    size_t bodies_bytes_max;    // all bodies that are held at once; 0 = 16 MiB
     size_t answers_bytes_max;   // all answers that are held at once; 0 = 32 MiB
     int64_t request_ms;         // from a request's first byte to its last; 0 = 30,000
     int64_t idle_ms;            // a connection without a request; 0 = 75,000

@@ -5,7 +5,13 @@
 
 #include <strings.h>
 
-enum { UNSUPPORTED_MEDIA_TYPE = 415, NOT_ACCEPTABLE = 406, METHOD_NOT_ALLOWED = 405, NOT_FOUND = 404 };
+enum {
+    MESSAGE_BYTES_MAX = 16 << 10,
+    UNSUPPORTED_MEDIA_TYPE = 415,
+    NOT_ACCEPTABLE = 406,
+    METHOD_NOT_ALLOWED = 405,
+    NOT_FOUND = 404
+};
 
 // ---- answers
 
@@ -37,6 +43,7 @@ void api_error(ApiAnswer *answer, int code, const char *format, ...) {
     va_start(arguments, format);
     int size = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
+    size = MIN(size, MESSAGE_BYTES_MAX);
     uint8_t *room = size >= 0 ? buf_room(&message, (size_t)size + 1) : NULL;
     if (room != NULL) {
         va_start(arguments, format);
