@@ -77,9 +77,10 @@ bool s3_etag(const S3Call *call, char etag[S3_ETAG_BYTES_MAX], Err *err) {
 
 // CRC-32C, and SHA-256 where it is signed, of a piece of a file, in one pass.
 static bool digest_file(const S3Call *call, uint32_t *crc, EVP_MD_CTX *sha, Err *err) {
-    static _Thread_local uint8_t piece[DIGEST_PIECE_BYTES];
+    DEFER(buf_release) Buf room = {0}; // not a thread's own for ever: every thread of every worker would pay for it
+    uint8_t *piece = buf_room(&room, DIGEST_PIECE_BYTES);
     for (uint64_t done = 0; done < call->file_size;) {
-        size_t wanted = (size_t)MIN(call->file_size - done, (uint64_t)sizeof(piece));
+        size_t wanted = (size_t)MIN(call->file_size - done, (uint64_t)DIGEST_PIECE_BYTES);
         ssize_t got = pread(call->file, piece, wanted, (off_t)(call->file_offset + done));
         if (got < 0 && errno == EINTR) {
             continue;
