@@ -8,6 +8,7 @@
 //                                                                 "dynamic":…,"span":[…]}
 //     leat_wire_probe JOURNAL CONFIG.json DATABASE bench N        reads the journal N times: events per second and core
 #include "core/base/json.h"
+#include "data/connect/converter.h"
 #include "data/connect/headers.h"
 #include "data/connect/json_converter.h"
 #include "data/connect/program.h"
@@ -131,9 +132,26 @@ static void print_all(const char *journal, ConnectProgram *program, const char *
     arena_release(&scratch);
 }
 
-static void bench(const char *journal, ConnectProgram *program, int rounds) {
+static void converted(Converter *converter, Slice topic, const Shape *shape, const Value *value, Buf *out) {
     Err err[1] = {{0}};
-    Arena scratch;
+    bool null;
+    MUST(converter_write(converter, topic, shape, value, out, &null, err));
+}
+
+static bool any_id(void *context, Slice subject, Slice schema, int32_t *id, Err *err) {
+    *id = 1;
+    return true;
+}
+
+// With the configuration's converters; a registry that takes everything.
+static void bench(const char *journal, const Properties *config, ConnectProgram *program, int rounds) {
+    Err err[1] = {{0}};
+    Arena scratch, run;
+    Converter *key = NULL, *value = NULL;
+    arena_init(&run, "run", 0);
+    const SchemaRegistrar registrar = {.register_schema = any_id};
+    MUST(converter_new(&run, config, true, &registrar, &key, err));
+    MUST(converter_new(&run, config, false, &registrar, &value, err));
     Buf out;
     uint64_t events = 0, bytes = 0;
     arena_init(&scratch, "scratch", 0);
@@ -152,8 +170,8 @@ static void bench(const char *journal, ConnectProgram *program, int rounds) {
             size_t count;
             MUST(connect_program_make(program, &scratch, entry.schema, entry.event, records, &count, err));
             for (size_t n = 0; n < count; n++) {
-                part_put(&out, records[n].key_shape, records[n].key, false);
-                part_put(&out, records[n].value_shape, records[n].value, false);
+                converted(key, records[n].topic, records[n].key_shape, records[n].key, &out);
+                converted(value, records[n].topic, records[n].value_shape, records[n].value, &out);
             }
             bytes += out.size;
             buf_reset(&out);
@@ -166,6 +184,9 @@ static void bench(const char *journal, ConnectProgram *program, int rounds) {
     double seconds = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
     printf("%" PRIu64 " events, %.0f per second of one core, %.0f bytes each\n", events, (double)events / seconds,
            (double)bytes / (double)events);
+    converter_release(key);
+    converter_release(value);
+    arena_release(&run);
     arena_release(&scratch);
     buf_release(&out);
 }
@@ -186,7 +207,7 @@ int main(int argc, char **argv) {
     ConnectProgram *program = NULL;
     MUST(connect_program_new(&run, &config, &context, &program, err));
     if (argc > 5 && strcmp(argv[4], "bench") == 0) {
-        bench(argv[1], program, (int)strtol(argv[5], NULL, 10));
+        bench(argv[1], &config, program, (int)strtol(argv[5], NULL, 10));
     } else {
         print_all(argv[1], program, argc > 4 ? argv[4] : "");
     }

@@ -16,8 +16,8 @@ import golden_records  # noqa: E402
 
 CASES = [
     "dflts", "hash_only", "hash_trunc", "heartbeat", "messages", "name_adjust_avro", "name_adjust_none",
-    "no_tombstones", "ops", "ops_default_skip", "partition_root", "skip_unchanged_masks", "snapshot_initial_only", "snapshot_no_data",
-    "toast", "trunc_only", "tx_metadata",
+    "no_tombstones", "ops", "ops_default_skip", "partition_root", "skip_unchanged_masks", "snapshot_initial_only",
+    "snapshot_no_data", "toast", "trunc_only", "tx_metadata",
 ]  # fmt: skip
 DROPPED = (
     "tasks.max", "database.", "plugin.name", "slot.", "publication.", "errors.", "key.converter", "value.converter",
