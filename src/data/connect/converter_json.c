@@ -72,16 +72,7 @@ static Slice lead_of(Arena *arena, Slice name, const char *before) {
 // A default is written as the value would be: base64, or digits.
 static Slice default_text(const JsonConverter *state, Arena *arena, const Step *step) {
     Slice json = connect_note(step->shape, "connect.default");
-    if (json.size == 0 || !(step->decimal || step->kind == SHAPE_BYTES || step->kind == SHAPE_DECIMAL)) {
-        return json;
-    }
-    if (!step->decimal) { // the note has a character a byte
-        static const Value NOTHING = {.kind = VALUE_NULL};
-        Buf base64;
-        buf_init(&base64, 0);
-        json_converter_value(&base64, step->shape, &NOTHING);
-        json = arena_slice(arena, buf_slice(&base64));
-        buf_release(&base64);
+    if (json.size == 0 || !step->decimal) {
         return json;
     }
     Value value = smt_json_value(arena, step->shape, json);

@@ -376,21 +376,19 @@ static Slice latin_json(Arena *arena, Slice bytes) {
 }
 
 Slice column_default_describe(Arena *arena, Shape *shape, const Value *value) {
-    Slice json;
+    Buf buf;
+    buf_init(&buf, 0);
+    json_converter_value(&buf, shape, value);
+    Slice json = arena_slice(arena, buf_slice(&buf)), of_field = json;
+    buf_release(&buf);
     if (value->kind == VALUE_DECIMAL) {
         uint8_t room[16];
         Int128 units;
         bool exact = decimal_to_int128(value->bytes, shape->scale, &units);
         ASSERT(exact); // a DECIMAL's value fits
-        json = latin_json(arena, decimal_unscaled_int128(units, room));
+        of_field = latin_json(arena, decimal_unscaled_int128(units, room));
     } else if (value->kind == VALUE_BYTES) {
-        json = latin_json(arena, value->bytes);
-    } else {
-        Buf buf;
-        buf_init(&buf, 0);
-        json_converter_value(&buf, shape, value);
-        json = arena_slice(arena, buf_slice(&buf));
-        buf_release(&buf);
+        of_field = latin_json(arena, value->bytes);
     }
     // Connect puts it before the name.
     ShapeNote *notes = ARENA_ARRAY(arena, ShapeNote, (size_t)shape->note_count + 1);
@@ -407,5 +405,5 @@ Slice column_default_describe(Arena *arena, Shape *shape, const Value *value) {
     }
     shape->notes = notes;
     shape->note_count = count;
-    return json;
+    return of_field;
 }

@@ -9,8 +9,8 @@
 
 // False: none. *value is in the form of the column's shape, in the arena.
 bool column_default(Arena *arena, const ConnectColumn *column, Slice expression, Value *value);
-// Puts it into the shape: the note connect.default, as AvroData writes it (bytes as a text of one character a byte).
-// Returns that JSON, the default of a field in Avro.
+// Puts it into the shape: the note connect.default, as JsonConverter writes it. Returns the default of a field in Avro,
+// where bytes are a text of one character a byte.
 Slice column_default_describe(Arena *arena, Shape *shape, const Value *value);
 
 #endif

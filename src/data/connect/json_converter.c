@@ -8,7 +8,6 @@
 #include "data/format/json_lines.h"
 #include "data/format/text.h"
 
-#include <jansson.h>
 #include <math.h>
 
 // --- the schema ------------------------------------------------------------------------------------------------
@@ -42,25 +41,6 @@ static void put_member(Buf *buf, const char *lead, Slice json) {
         buf_text(buf, lead);
         buf_put(buf, json);
     }
-}
-
-// A shape's default. Of bytes the note is a text of one character a byte (AvroData's form).
-static void put_default(Buf *buf, const Shape *shape, Slice note) {
-    if (shape->kind != SHAPE_BYTES && shape->kind != SHAPE_DECIMAL) {
-        buf_put(buf, note);
-        return;
-    }
-    json_t *text = json_loadb((const char *)note.data, note.size, JSON_DECODE_ANY, NULL);
-    Reader reader = reader_of((Slice){(const uint8_t *)json_string_value(text), json_string_length(text)});
-    Buf bytes;
-    buf_init(&bytes, 0);
-    while (reader_left(&reader) > 0) {
-        uint8_t first = read_u8(&reader);
-        buf_u8(&bytes, first < 0x80 ? first : (uint8_t)(first << 6 | (read_u8(&reader) & 0x3F)));
-    }
-    json_base64(buf, buf_slice(&bytes));
-    buf_release(&bytes);
-    json_decref(text);
 }
 
 static void put_schema(Buf *buf, const Shape *shape, const ShapeField *field);
@@ -106,11 +86,7 @@ static void put_schema(Buf *buf, const Shape *shape, const ShapeField *field) {
         buf_printf(buf, ",\"parameters\":{\"scale\":\"%d\",\"connect.decimal.precision\":\"%d\"}", shape->scale,
                    shape->precision);
     }
-    Slice stand_in = connect_note(shape, "connect.default");
-    if (stand_in.size > 0) {
-        buf_text(buf, ",\"default\":");
-        put_default(buf, shape, stand_in);
-    }
+    put_member(buf, ",\"default\":", connect_note(shape, "connect.default"));
     if (field != NULL) {
         buf_text(buf, ",\"field\":");
         json_quote(buf, field->name);
@@ -186,11 +162,7 @@ static void put_uuid(Buf *buf, const Value *value) {
 void json_converter_value(Buf *buf, const Shape *shape, const Value *value) {
     if (value->kind == VALUE_NULL) {
         Slice stand_in = connect_note(shape, "connect.default"); // replace.null.with.default=true
-        if (stand_in.size > 0) {
-            put_default(buf, shape, stand_in);
-        } else {
-            buf_bytes(buf, "null", 4);
-        }
+        buf_put(buf, stand_in.size > 0 ? stand_in : SLICE("null"));
         return;
     }
     switch (shape->kind) {
