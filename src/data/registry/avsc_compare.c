@@ -295,3 +295,60 @@ bool avsc_compare(Arena *arena, const AvscSchema *reader, const AvscSchema *writ
     }
     return true;
 }
+
+// --- the same bytes ----------------------------------------------------------------------------------------------
+
+static bool same_logical(const AvscSchema *a, const AvscSchema *b) {
+    static const char *const NAMES[] = {"logicalType", "precision", "scale"};
+    for (size_t n = 0; n < ARRAY_LEN(NAMES); n++) {
+        const JsonNode *of_a = NULL, *of_b = NULL;
+        for (size_t i = 0; i < a->property_count; i++) {
+            of_a = slice_is(a->properties[i]->name, NAMES[n]) ? a->properties[i] : of_a;
+        }
+        for (size_t i = 0; i < b->property_count; i++) {
+            of_b = slice_is(b->properties[i]->name, NAMES[n]) ? b->properties[i] : of_b;
+        }
+        if (!json_tree_equal(of_a, of_b)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_bytes(Map *seen, const AvscSchema *a, const AvscSchema *b, int depth);
+
+static bool same_parts(Map *seen, const AvscSchema *a, const AvscSchema *b, int depth) {
+    bool same = a->field_count == b->field_count && a->branch_count == b->branch_count &&
+                a->symbol_count == b->symbol_count && a->size == b->size;
+    for (size_t i = 0; i < a->field_count && same; i++) {
+        same = slice_equal(a->fields[i].name, b->fields[i].name) &&
+               same_bytes(seen, a->fields[i].schema, b->fields[i].schema, depth);
+    }
+    for (size_t i = 0; i < a->branch_count && same; i++) {
+        same = same_bytes(seen, a->branches[i], b->branches[i], depth);
+    }
+    for (size_t i = 0; i < a->symbol_count && same; i++) {
+        same = slice_equal(a->symbols[i], b->symbols[i]);
+    }
+    return same && (a->items == NULL || same_bytes(seen, a->items, b->items, depth));
+}
+
+static bool same_bytes(Map *seen, const AvscSchema *a, const AvscSchema *b, int depth) {
+    const AvscSchema *pair[2] = {a, b};
+    Slice key = {(const uint8_t *)pair, sizeof(pair)};
+    if (a->type != b->type || !same_logical(a, b) || depth > DEPTH_MAX) {
+        return false;
+    }
+    if (map_find(seen, key) != NULL) {
+        return true; // or what is under way says no
+    }
+    map_put(seen, key, seen);
+    return same_parts(seen, a, b, depth + 1);
+}
+
+bool avsc_same_bytes(const AvscSchema *a, const AvscSchema *b) {
+    Map seen = {0};
+    bool same = same_bytes(&seen, a, b, 0);
+    map_release(&seen);
+    return same;
+}

@@ -12,5 +12,8 @@
 // ("new", "old"). ERR_MEMORY: the schemas refer to each other so often that no answer is found within the limit.
 CHECKED bool avsc_compare(Arena *arena, const AvscSchema *reader, const AvscSchema *writer, const char *reader_name,
                           const char *writer_name, Differences *differences, Err *err);
+// Do both describe the same bytes? Names of types, documentation, defaults and unknown properties do not
+// matter for that, but for logical types, which say what the bytes mean.
+bool avsc_same_bytes(const AvscSchema *a, const AvscSchema *b);
 
 #endif
