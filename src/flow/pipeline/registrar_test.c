@@ -23,14 +23,14 @@ static void answers(int status, const char *body) {
     seen.body = body;
 }
 
-// Of options behind "value.converter.", {"name":"value",…} with single quotes; @ is the server's port.
+// Of options behind "value.converter.", {"name":"value",…} with single quotes; ~ is the server's port.
 static Registrar *made(const char *options, Err *err) {
     static Arena arena[1];
     arena_init(arena, "test", 0);
     DEFER(buf_release) Buf text = {0};
     buf_init(&text, 0);
     for (const char *at = options; *at != '\0'; at++) {
-        if (*at == '@') {
+        if (*at == '~') {
             buf_int(&text, server.port);
         } else {
             buf_u8(&text, *at == '\'' ? '"' : (uint8_t)*at);
@@ -58,10 +58,10 @@ TEST(registrar_registers_once) {
     test_server_start(&server, answer_one);
     Err err[1] = {{0}};
     int32_t id = 0;
-    Registrar *registrar = made("{'schema.registry.url':'http://u%40:p@127.0.0.1:@/'}", err);
+    Registrar *registrar = made("{'schema.registry.url':'http://u%40:p@127.0.0.1:~/'}", err);
     CHECK_OK(registrar != NULL);
     registrar_close(registrar);
-    registrar = made("{'schema.registry.url':'http://127.0.0.1:1,http://127.0.0.1:@/','normalize.schemas':'true',"
+    registrar = made("{'schema.registry.url':'http://127.0.0.1:1,http://127.0.0.1:~/','normalize.schemas':'true',"
                      "'basic.auth.credentials.source':'USER_INFO','basic.auth.user.info':'user:pass'}",
                      err);
     answers(200, "{\"id\":7,\"extra\":{}}");
@@ -99,7 +99,7 @@ TEST(registrar_takes_what_is_there) {
     test_server_start(&server, answer_one);
     Err err[1] = {{0}};
     int32_t id = 0;
-    Registrar *registrar = made("{'schema.registry.url':'http://127.0.0.1:@','auto.register.schemas':'false',"
+    Registrar *registrar = made("{'schema.registry.url':'http://127.0.0.1:~','auto.register.schemas':'false',"
                                 "'bearer.auth.credentials.source':'STATIC_TOKEN','bearer.auth.token':'t0ken'}",
                                 err);
     answers(200, "{\"subject\":\"x\",\"id\":3,\"version\":1,\"schema\":\"\\\"int\\\"\"}");
@@ -109,7 +109,7 @@ TEST(registrar_takes_what_is_there) {
     answers(404, "{\"error_code\":40403,\"message\":\"Schema not found\"}");
     CHECK_FAILS(asked(registrar, "x", "\"long\"", &id, err), ERR_OPTION);
     registrar_close(registrar);
-    registrar = made("{'schema.registry.url':'http://127.0.0.1:@','auto.register.schemas':'false',"
+    registrar = made("{'schema.registry.url':'http://127.0.0.1:~','auto.register.schemas':'false',"
                      "'use.latest.version':'true'}",
                      err);
     answers(200, "{\"id\":4,\"schema\":\"{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"Other\\\",\\\"doc\\\":\\\"D\\\","

@@ -89,6 +89,33 @@ static const Flag CONNECTOR_FLAGS[] = {
     REST_FLAGS,
     {"output", "FORM", NULL, "text or json; default text"},
 };
+static const Flag SCHEMA_FLAGS[] = {
+    REST_FLAGS,
+    {"output", "FORM", NULL, "text or json; default text"},
+};
+static const Flag SCHEMA_LIST_FLAGS[] = {
+    REST_FLAGS,
+    {"output", "FORM", NULL, "text or json; default text"},
+    {"deleted", NULL, NULL, "also what is deleted softly"},
+};
+static const Flag SCHEMA_FILE_FLAGS[] = {
+    REST_FLAGS,
+    {"output", "FORM", NULL, "text or json; default text"},
+    {"type", "TYPE", NULL, "AVRO or JSON; default AVRO"},
+    {"references", "NAME=SUBJECT:VERSION,…", NULL, "schemas that this one refers to"},
+    {"normalize", NULL, NULL, "of register: the order of properties and aliases does not count"},
+};
+static const Flag SCHEMA_DELETE_FLAGS[] = {
+    REST_FLAGS,
+    {"output", "FORM", NULL, "text or json; default text"},
+    {"permanent", NULL, NULL, "for good; it must have been deleted softly before"},
+};
+static const Flag SCHEMA_CONFIG_FLAGS[] = {
+    REST_FLAGS,
+    {"output", "FORM", NULL, "text or json; default text"},
+    {"level", "LEVEL", NULL, "NONE, BACKWARD, FORWARD or FULL; BACKWARD_TRANSITIVE, …"},
+    {"reset", NULL, NULL, "back to the level of all, or to BACKWARD"},
+};
 static const Flag CONNECTOR_FILE_FLAGS[] = {
     REST_FLAGS,
     {"output", "FORM", NULL, "text or json; default text"},
@@ -190,6 +217,18 @@ const Command COMMANDS[] = {
      false, connector_command},
     {"connector topics", "NAME", 1, 1, "The topics that it writes or reads", NULL, FLAGS(CONNECTOR_FLAGS), false,
      connector_command},
+    {"schema list", "", 0, 0, "The subjects of a schema registry, with their latest versions", NULL,
+     FLAGS(SCHEMA_LIST_FLAGS), false, schema_command},
+    {"schema show", "SUBJECT [VERSION]", 1, 2, "A schema's text; default the latest version", NULL, FLAGS(SCHEMA_FLAGS),
+     false, schema_command},
+    {"schema register", "SUBJECT FILE", 2, 2, "Register a schema; its id", NULL, FLAGS(SCHEMA_FILE_FLAGS), false,
+     schema_command},
+    {"schema check", "SUBJECT FILE", 2, 2, "Would it be taken? What stands against it",
+     "Exit code 1: it is not compatible. Nothing is changed.", FLAGS(SCHEMA_FILE_FLAGS), false, schema_command},
+    {"schema delete", "SUBJECT [VERSION]", 1, 2, "Delete a subject or version, softly: its id stays readable", NULL,
+     FLAGS(SCHEMA_DELETE_FLAGS), false, schema_command},
+    {"schema config", "[SUBJECT]", 0, 1, "The compatibility level of a subject, or of all", NULL,
+     FLAGS(SCHEMA_CONFIG_FLAGS), false, schema_command},
     {"apply", "FILE…", 1, CLI_ARGUMENTS_MAX, "Make a server's connectors what files ask for", APPLY_DETAILS,
      FLAGS(APPLY_FLAGS), false, apply_command},
     {"diff", "FILE…", 1, CLI_ARGUMENTS_MAX, "What apply would change",
