@@ -8,6 +8,7 @@
 #include "surface/api/metrics.h"
 #include "surface/api/openapi.h"
 #include "surface/api/registry.h"
+#include "surface/api/watch.h"
 
 enum { ON_CONNECT = 1 << FRONT_CONNECT, ON_REGISTRY = 1 << FRONT_REGISTRY, ON_METRICS = 1 << FRONT_METRICS };
 
@@ -20,5 +21,6 @@ const FrontSurface FRONT_SURFACES[] = {
     {.listeners = ON_REGISTRY, .open = registry_open, .close = registry_close},
     {.listeners = ON_CONNECT | ON_METRICS, .open = audit_surface},
     {.listeners = ON_CONNECT | ON_METRICS, .open = metrics_open, .message = metrics_message, .close = metrics_close},
+    {.listeners = ON_CONNECT, .open = watch_open, .close = watch_close},
 };
 const size_t FRONT_SURFACE_COUNT = ARRAY_LEN(FRONT_SURFACES);

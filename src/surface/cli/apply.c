@@ -4,12 +4,11 @@
 #include "core/sys/file.h"
 #include "surface/cli/output.h"
 #include "surface/cli/rest.h"
-#include "surface/cli/wanted.h"
+#include "core/config/wanted.h"
 
 #include <jansson.h>
 
 enum { PATH_BYTES = 4096 };
-#define MASK "********" // a secret, in every answer
 
 typedef struct Applying {
     Cli *cli;
@@ -39,36 +38,11 @@ static bool secret_like(Slice name) {
            (memmem(name.data, name.size, "password", 8) != NULL || memmem(name.data, name.size, "secret", 6) != NULL);
 }
 
-static void value_line(Buf *out, char sign, Slice name, const char *value) {
+static void value_line(void *context, char sign, Slice name, Slice value) {
+    Buf *out = context;
     buf_printf(out, "  %c %.*s = ", sign, SLICE_ARG(name));
-    text_plain(out, slice_of(secret_like(name) ? MASK : value));
+    text_plain(out, secret_like(name) ? SLICE(WANTED_MASK) : value);
     buf_u8(out, '\n');
-}
-
-// Lines of what is other there. A secret is a mask there: it counts as equal, applying it again is harmless.
-static size_t config_differs(const Applying *applying, const Wanted *wanted, const json_t *there, Buf *out) {
-    size_t differences = 0;
-    for (size_t i = 0; i < wanted->config.count; i++) {
-        const Property *property = &wanted->config.at[i];
-        const char *want = arena_text(applying->cli->arena, property->value);
-        const char *is = json_string_value(json_object_get(there, arena_text(applying->cli->arena, property->name)));
-        if (is == NULL || (strcmp(is, want) != 0 && strcmp(is, MASK) != 0)) {
-            if (is != NULL) {
-                value_line(out, '-', property->name, is);
-            }
-            value_line(out, '+', property->name, want);
-            differences++;
-        }
-    }
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)there, name, value) {
-        if (strcmp(name, "name") != 0 && properties_find(&wanted->config, slice_of(name)) == NULL) {
-            value_line(out, '-', slice_of(name), json_string_value(value));
-            differences++;
-        }
-    }
-    return differences;
 }
 
 static bool state_differs(const Applying *applying, const Wanted *wanted) {
@@ -103,7 +77,13 @@ static bool state_apply(Applying *applying, const Wanted *wanted, Err *err) {
 static bool change(Applying *applying, const Wanted *wanted, const json_t *there, Err *err) {
     DEFER(buf_release) Buf lines = {0};
     DEFER(buf_release) Buf body = {0};
-    size_t differences = config_differs(applying, wanted, there, &lines);
+    Properties is = {0};
+    char *text = json_dumps(there, JSON_COMPACT);
+    ASSERT(text != NULL);
+    bool read = properties_parse(applying->cli->arena, slice_of(text), &is, err);
+    free(text);
+    TRY(read);
+    size_t differences = wanted_differs(wanted, &is, value_line, &lines);
     bool state = state_differs(applying, wanted);
     const char *name = arena_text(applying->cli->arena, wanted->name);
     if (differences == 0 && !state) {

@@ -5,7 +5,7 @@
 #include "surface/cli/output.h"
 #include "surface/cli/pipelines.h"
 #include "surface/cli/rest.h"
-#include "surface/cli/wanted.h"
+#include "core/config/wanted.h"
 
 #include <jansson.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "surface/cli/wanted.h"
+#include "core/config/wanted.h"
 
 #include "core/config/template.h"
 #include "core/sys/file.h"

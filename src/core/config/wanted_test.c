@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "surface/cli/wanted.c"
+#include "core/config/wanted.c"
 
 #include "core/base/test.h"
 
