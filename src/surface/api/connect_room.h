@@ -16,8 +16,8 @@
 
 #include <pthread.h>
 
-#define CONNECT_COMMIT      "26b251a451ce941d" // of the Apache Kafka release that is emulated
-#define CONNECT_VERSION     "4.3.1"
+#define CONNECT_COMMIT  "26b251a451ce941d" // of the Apache Kafka release that is emulated
+#define CONNECT_VERSION "4.3.1"
 
 typedef struct ConnectApi {
     Fleet *fleet;
