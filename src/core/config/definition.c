@@ -26,7 +26,7 @@ const char *definition_width_name(DefinitionWidth width) {
 
 bool definition_hidden(const Definition *definition) {
     size_t size = strlen(definition->name);
-    return size > 2 && strcmp(definition->name + size - 2, ".*") == 0;
+    return (size > 2 && strcmp(definition->name + size - 2, ".*") == 0) || strcmp(definition->name, "*") == 0;
 }
 
 static bool starts(Slice name, const char *with, size_t size) {

@@ -7,7 +7,7 @@
 // refused, where ignoring it would change data. Warning and refusal are for values that differ from the default.
 //
 // A row's name may stand for many: "column.mask.with.(d+).chars" for all names with something in the place of (…), and
-// "producer.override.*" for all that begin so. Those that end with .* are not shown to clients.
+// "producer.override.*" for all that begin so ("*" for all). Those that end with * are not shown to clients.
 #ifndef LEAT_CORE_CONFIG_DEFINITION_H
 #define LEAT_CORE_CONFIG_DEFINITION_H
 

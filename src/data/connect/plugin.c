@@ -9,16 +9,80 @@
 #define CONNECT_ROW(name, kind, table) \
     { (name), (kind), PLUGIN_CONNECT_VERSION, table, &table##_COUNT, WORDS_CONNECT, NULL, NULL }
 
+#define DEBEZIUM_ROW(name, kind, table) \
+    { (name), (kind), PLUGIN_DEBEZIUM_VERSION, table, &table##_COUNT, WORDS_CONNECT, NULL, NULL }
+
 // One line a class. What may have many names (forks of a converter) has as many lines.
 const Plugin PLUGINS[] = {
     // connectors
+    {"io.debezium.connector.postgresql.PostgresConnector", PLUGIN_SOURCE, PLUGIN_DEBEZIUM_VERSION, POSTGRES_DEFINITIONS,
+     &POSTGRES_DEFINITIONS_COUNT, WORDS_DEBEZIUM, postgres_check, NULL},
     {"io.confluent.connect.s3.S3SinkConnector", PLUGIN_SINK, PLUGIN_S3_SINK_VERSION, S3_SINK_DEFINITIONS,
      &S3_SINK_DEFINITIONS_COUNT, WORDS_CONNECT, s3_sink_check, NULL},
     {"leat.Sync", PLUGIN_SOURCE, PLUGIN_CONNECT_VERSION, SYNC_DEFINITIONS, &SYNC_DEFINITIONS_COUNT, WORDS_CONNECT, NULL,
      "`leat sync` made this connector: change it there"},
     // transforms
+    DEBEZIUM_ROW("io.debezium.transforms.ByLogicalTableRouter", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    DEBEZIUM_ROW("io.debezium.transforms.ExtractNewRecordState", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    DEBEZIUM_ROW("io.debezium.transforms.HeaderToValue", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    DEBEZIUM_ROW("io.debezium.transforms.ToLogicalTopicRouter", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    DEBEZIUM_ROW("io.debezium.transforms.outbox.EventRouter", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.Cast$Key", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.Cast$Value", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.DropHeaders", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.ExtractField$Key", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.ExtractField$Value", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.Filter", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.Flatten$Key", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.Flatten$Value", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.HeaderFrom$Key", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.HeaderFrom$Value", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.HoistField$Key", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.HoistField$Value", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.InsertField$Key", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.InsertField$Value", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.InsertHeader", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.MaskField$Key", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.MaskField$Value", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.RegexRouter", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.ReplaceField$Key", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.ReplaceField$Value", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.SetSchemaMetadata$Key", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.SetSchemaMetadata$Value", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.TimestampConverter$Key", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.TimestampConverter$Value", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.TimestampRouter", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.ValueToKey", PLUGIN_TRANSFORMATION, ANY_DEFINITIONS),
     // predicates
+    CONNECT_ROW("org.apache.kafka.connect.transforms.predicates.HasHeaderKey", PLUGIN_PREDICATE, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.predicates.RecordIsTombstone", PLUGIN_PREDICATE, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.transforms.predicates.TopicNameMatches", PLUGIN_PREDICATE, ANY_DEFINITIONS),
     // converters
+    DEBEZIUM_ROW("io.debezium.converters.BinaryDataConverter", PLUGIN_CONVERTER, ANY_DEFINITIONS),
+    DEBEZIUM_ROW("io.debezium.converters.ByteArrayConverter", PLUGIN_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("io.confluent.connect.avro.AvroConverter", PLUGIN_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("io.apicurio.registry.utils.converter.AvroConverter", PLUGIN_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.converters.BooleanConverter", PLUGIN_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.converters.ByteArrayConverter", PLUGIN_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.converters.DoubleConverter", PLUGIN_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.converters.FloatConverter", PLUGIN_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.converters.IntegerConverter", PLUGIN_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.converters.LongConverter", PLUGIN_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.converters.ShortConverter", PLUGIN_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.json.JsonConverter", PLUGIN_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.storage.StringConverter", PLUGIN_CONVERTER, ANY_DEFINITIONS),
+    DEBEZIUM_ROW("io.debezium.converters.BinaryDataConverter", PLUGIN_HEADER_CONVERTER, ANY_DEFINITIONS),
+    DEBEZIUM_ROW("io.debezium.converters.ByteArrayConverter", PLUGIN_HEADER_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.converters.BooleanConverter", PLUGIN_HEADER_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.converters.ByteArrayConverter", PLUGIN_HEADER_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.converters.DoubleConverter", PLUGIN_HEADER_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.converters.FloatConverter", PLUGIN_HEADER_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.converters.IntegerConverter", PLUGIN_HEADER_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.converters.LongConverter", PLUGIN_HEADER_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.converters.ShortConverter", PLUGIN_HEADER_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.json.JsonConverter", PLUGIN_HEADER_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.storage.StringConverter", PLUGIN_HEADER_CONVERTER, ANY_DEFINITIONS),
+    CONNECT_ROW("org.apache.kafka.connect.storage.SimpleHeaderConverter", PLUGIN_HEADER_CONVERTER, ANY_DEFINITIONS),
 };
 const size_t PLUGIN_COUNT = ARRAY_LEN(PLUGINS);
 

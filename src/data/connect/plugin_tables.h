@@ -21,6 +21,14 @@ extern const size_t TOPIC_CREATION_DEFINITIONS_COUNT;
 extern const Definition SYNC_DEFINITIONS[];
 extern const size_t SYNC_DEFINITIONS_COUNT;
 
+// For classes that check their keys themselves: any key.
+extern const Definition ANY_DEFINITIONS[];
+extern const size_t ANY_DEFINITIONS_COUNT;
+
+extern const Definition POSTGRES_DEFINITIONS[];
+extern const size_t POSTGRES_DEFINITIONS_COUNT;
+void postgres_check(const Properties *config, Validation *validation);
+
 extern const Definition S3_SINK_DEFINITIONS[];
 extern const size_t S3_SINK_DEFINITIONS_COUNT;
 void s3_sink_check(const Properties *config, Validation *validation);

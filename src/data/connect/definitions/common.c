@@ -150,3 +150,8 @@ const Definition SYNC_DEFINITIONS[] = {
      .documentation = "The pipeline of the data directory that runs here; `leat sync` made it and changes it."},
 };
 const size_t SYNC_DEFINITIONS_COUNT = ARRAY_LEN(SYNC_DEFINITIONS);
+
+const Definition ANY_DEFINITIONS[] = {
+    {ROW("*", DEFINE_STRING, NULL, IMPORTANCE_LOW, NULL, -1, WIDTH_NONE, "*")},
+};
+const size_t ANY_DEFINITIONS_COUNT = ARRAY_LEN(ANY_DEFINITIONS);
