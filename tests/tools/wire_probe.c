@@ -6,8 +6,12 @@
 //                                                                 SimpleHeaderConverter write them
 //     leat_wire_probe JOURNAL CONFIG.json DATABASE routes         one line a schema: {"space":…,"table":…,"topic":…,
 //                                                                 "dynamic":…,"span":[…]}
+//     leat_wire_probe JOURNAL CONFIG.json DATABASE wire           one line a record as its converters write it: {"topic":…,
+//                                                                 "key":BASE64 or null,"value":…,"headers":…}, and one
+//                                                                 a schema: {"subject":…,"schema":…,"id":…}
 //     leat_wire_probe JOURNAL CONFIG.json DATABASE bench N        reads the journal N times: events per second and core
 #include "core/base/json.h"
+#include "core/base/map.h"
 #include "data/connect/converter.h"
 #include "data/connect/headers.h"
 #include "data/connect/json_converter.h"
@@ -54,7 +58,9 @@ static void part_put(Buf *line, const Shape *shape, const Value *value, bool sch
 static void header_put(Buf *line, const ConnectHeader *header) {
     Buf text;
     buf_init(&text, 0);
-    if (header->value->kind == VALUE_STRUCT) {
+    if (header->value == NULL || header->value->kind == VALUE_NULL) {
+        buf_text(&text, "null");
+    } else if (header->value->kind == VALUE_STRUCT) {
         connect_key_text(&text, header->shape, header->value->items.at);
     } else if (header->value->kind == VALUE_STRING) {
         buf_put(&text, header->value->bytes);
@@ -99,6 +105,100 @@ static void route_print(ConnectProgram *program, const Schema *schema) {
         printf("%s%u", i > 0 ? "," : "", route.span[i]);
     }
     printf("]}\n");
+}
+
+typedef struct Registry {
+    Arena arena;
+    Map ids; // schema to its id
+} Registry;
+
+static bool schema_register(void *context, Slice subject, Slice schema, int32_t *id, Err *err) {
+    Registry *registry = context;
+    int32_t *known = map_find(&registry->ids, schema);
+    if (known == NULL) {
+        known = ARENA_NEW(&registry->arena, int32_t);
+        *known = (int32_t)registry->ids.count + 1;
+        map_put(&registry->ids, schema, known);
+    }
+    Buf line;
+    buf_init(&line, 0);
+    buf_text(&line, "{\"subject\":");
+    json_quote(&line, subject);
+    buf_text(&line, ",\"schema\":");
+    json_quote(&line, schema);
+    buf_printf(&line, ",\"id\":%d}\n", *known);
+    fwrite(line.data, 1, line.size, stdout);
+    buf_release(&line);
+    *id = *known;
+    return true;
+}
+
+static void bytes_put(Buf *line, Converter *converter, Slice topic, const Shape *shape, const Value *value) {
+    Err err[1] = {{0}};
+    Buf bytes;
+    bool null = false;
+    buf_init(&bytes, 0);
+    MUST(converter_write(converter, topic, shape, value, &bytes, &null, err));
+    if (null) {
+        buf_text(line, "null");
+    } else {
+        json_base64(line, buf_slice(&bytes));
+    }
+    buf_release(&bytes);
+}
+
+static void record_wire(const ConnectRecord *record, Converter *key, Converter *value) {
+    Buf line;
+    buf_init(&line, 0);
+    buf_text(&line, "{\"topic\":");
+    json_quote(&line, record->topic);
+    buf_text(&line, ",\"key\":");
+    bytes_put(&line, key, record->topic, record->key_shape, record->key);
+    buf_text(&line, ",\"value\":");
+    bytes_put(&line, value, record->topic, record->value_shape, record->value);
+    buf_text(&line, ",\"headers\":[");
+    for (size_t i = 0; i < record->header_count; i++) {
+        buf_text(&line, i > 0 ? "," : "");
+        header_put(&line, &record->headers[i]);
+    }
+    buf_text(&line, "]}\n");
+    fwrite(line.data, 1, line.size, stdout);
+    buf_release(&line);
+}
+
+static void wire_all(const char *journal, ConnectProgram *program, const Properties *config) {
+    Err err[1] = {{0}};
+    Arena scratch, run;
+    Registry registry = {0};
+    SchemaRegistrar registrar = {schema_register, &registry};
+    Converter *key = NULL, *value = NULL;
+    JournalReader *reader = NULL;
+    arena_init(&scratch, "scratch", 0);
+    arena_init(&run, "run", 0);
+    arena_init(&registry.arena, "ids", 0);
+    MUST(converter_new(&run, config, true, &registrar, &key, err));
+    MUST(converter_new(&run, config, false, &registrar, &value, err));
+    MUST(journal_reader_open(journal, 0, 1 * MIB, &reader, err));
+    for (JournalEntry entry = {0}; entry.kind != JOURNAL_END;) {
+        MUST(journal_reader_next(reader, &entry, err));
+        if (entry.kind != JOURNAL_EVENT) {
+            continue;
+        }
+        ConnectRecord records[CONNECT_RECORDS_MAX];
+        size_t count;
+        MUST(connect_program_make(program, &scratch, entry.schema, entry.event, records, &count, err));
+        for (size_t i = 0; i < count; i++) {
+            record_wire(&records[i], key, value);
+        }
+        arena_reset(&scratch);
+    }
+    journal_reader_close(reader);
+    converter_release(key);
+    converter_release(value);
+    map_release(&registry.ids);
+    arena_release(&registry.arena);
+    arena_release(&run);
+    arena_release(&scratch);
 }
 
 static void print_all(const char *journal, ConnectProgram *program, const char *what) {
@@ -193,7 +293,7 @@ static void bench(const char *journal, const Properties *config, ConnectProgram 
 
 int main(int argc, char **argv) {
     if (argc < 4) {
-        fprintf(stderr, "usage: leat_wire_probe JOURNAL CONFIG.json DATABASE [schemas | routes | bench N]\n");
+        fprintf(stderr, "usage: leat_wire_probe JOURNAL CONFIG.json DATABASE [schemas | routes | wire | bench N]\n");
         return 2;
     }
     Err err[1] = {{0}};
@@ -206,7 +306,9 @@ int main(int argc, char **argv) {
                               .run_id = SLICE("00000000-0000-7000-8000-000000000000")};
     ConnectProgram *program = NULL;
     MUST(connect_program_new(&run, &config, &context, &program, err));
-    if (argc > 5 && strcmp(argv[4], "bench") == 0) {
+    if (argc > 4 && strcmp(argv[4], "wire") == 0) {
+        wire_all(argv[1], program, &config);
+    } else if (argc > 5 && strcmp(argv[4], "bench") == 0) {
         bench(argv[1], &config, program, (int)strtol(argv[5], NULL, 10));
     } else {
         print_all(argv[1], program, argc > 4 ? argv[4] : "");
