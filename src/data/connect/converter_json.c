@@ -69,23 +69,25 @@ static Slice lead_of(Arena *arena, Slice name, const char *before) {
     return lead;
 }
 
-// A default is written as the value would be: base64, or digits.
-static Slice default_text(const JsonConverter *state, Arena *arena, const Step *step) {
-    Slice json = connect_note(step->shape, "connect.default");
-    if (json.size == 0 || !step->decimal) {
-        return json;
+static bool put(const Step *step, const Value *value, Buf *out, Err *err);
+
+// What stands for null, with the lead: `null`, or the default as a value.
+static bool null_compile(const JsonConverter *state, Arena *arena, Step *step, Err *err) {
+    Value value = {.kind = VALUE_NULL};
+    if (state->replace_null && step->kind != SHAPE_STRUCT) {
+        value = smt_json_value(arena, step->shape, connect_note(step->shape, "connect.default"));
     }
-    Value value = smt_json_value(arena, step->shape, json);
-    Slice decimal;
-    if (!smt_decimal(arena, step->shape, &value, &decimal)) {
-        return json;
+    if (value.kind == VALUE_NULL) {
+        step->null =
+            !step->shape->optional ? (Slice){0} : slice_of(arena_printf(arena, "%.*snull", SLICE_ARG(step->lead)));
+        return true;
     }
     Buf buf;
     buf_init(&buf, 0);
-    decimal_text(&buf, decimal);
-    Slice text = arena_slice(arena, buf_slice(&buf));
+    bool done = put(step, &value, &buf, err);
+    step->null = arena_slice(arena, buf_slice(&buf));
     buf_release(&buf);
-    return text;
+    return done;
 }
 
 static bool step_compile(const JsonConverter *state, Arena *arena, const Shape *shape, int depth, Step *step,
@@ -98,11 +100,6 @@ static bool step_compile(const JsonConverter *state, Arena *arena, const Shape *
     step->scale = shape->scale;
     step->decimal =
         state->numeric && (shape->kind == SHAPE_DECIMAL || smt_named(shape, "org.apache.kafka.connect.data.Decimal"));
-    Slice stand_in = state->replace_null ? default_text(state, arena, step) : (Slice){0};
-    if (stand_in.size > 0 || shape->optional) {
-        step->null = slice_of(arena_printf(arena, "%.*s%.*s", SLICE_ARG(step->lead),
-                                           SLICE_ARG(stand_in.size > 0 ? stand_in : SLICE("null"))));
-    }
     if (shape->kind == SHAPE_STRUCT) {
         Step *inner = ARENA_ARRAY(arena, Step, shape->field_count);
         for (uint32_t i = 0; i < shape->field_count; i++) {
@@ -119,7 +116,7 @@ static bool step_compile(const JsonConverter *state, Arena *arena, const Shape *
         step->inner = inner;
         step->count = 1;
     }
-    return true;
+    return null_compile(state, arena, step, err);
 }
 
 static bool plan_make(Converter *converter, const Shape *shape, Plan **made, Err *err) {
@@ -142,8 +139,6 @@ static bool plan_make(Converter *converter, const Shape *shape, Plan **made, Err
 }
 
 // --- values ----------------------------------------------------------------------------------------------------
-
-static bool put(const Step *step, const Value *value, Buf *out, Err *err);
 
 static bool null_refused(const Step *step, Err *err) {
     return FAIL(err, ERR_VALUE, "field %.*s is null, and must have a value", SLICE_ARG(step->name));
