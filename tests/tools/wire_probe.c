@@ -6,9 +6,10 @@
 //                                                                 SimpleHeaderConverter write them
 //     leat_wire_probe JOURNAL CONFIG.json DATABASE routes         one line a schema: {"space":…,"table":…,"topic":…,
 //                                                                 "dynamic":…,"span":[…]}
-//     leat_wire_probe JOURNAL CONFIG.json DATABASE wire           one line a record as its converters write it: {"topic":…,
-//                                                                 "key":BASE64 or null,"value":…,"headers":…}, and one
-//                                                                 a schema: {"subject":…,"schema":…,"id":…}
+//     leat_wire_probe JOURNAL CONFIG.json DATABASE wire           one line a record as its converters write it:
+//                                                                 {"topic":…,"key":BASE64 or null,"value":…,
+//                                                                 "headers":…}; and one a schema that they register:
+//                                                                 {"subject":…,"schema":…,"id":…}
 //     leat_wire_probe JOURNAL CONFIG.json DATABASE bench N        reads the journal N times: events per second and core
 #include "core/base/json.h"
 #include "core/base/map.h"

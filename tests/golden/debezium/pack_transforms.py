@@ -19,7 +19,8 @@ DROPPED = ("tasks.max", "database.", "plugin.name", "slot.", "publication.", "er
 
 def config_of(path):
     config = json.loads(path.read_text(encoding="utf-8"))
-    return {name: value for name, value in config.items() if not name.startswith(DROPPED) and "registry.url" not in name}
+    dropped = [name for name in config if name.startswith(DROPPED) or "registry.url" in name]
+    return {name: value for name, value in config.items() if name not in dropped}
 
 
 def plain(value):
