@@ -101,6 +101,27 @@ static bool is_decimal(const Shape *shape) {
            (shape->kind == SHAPE_BYTES && smt_named(shape, "org.apache.kafka.connect.data.Decimal"));
 }
 
+// Bytes are a text of characters up to U+00FF in Avro's defaults.
+static void put_default(SchemaWriter *writer, const Shape *shape, Slice json) {
+    static const Shape BYTES = {.kind = SHAPE_BYTES};
+    if (shape->kind != SHAPE_BYTES && shape->kind != SHAPE_DECIMAL) {
+        buf_put(writer->json, json);
+        return;
+    }
+    Slice bytes = smt_json_value(writer->arena, &BYTES, json).bytes;
+    uint8_t *text = arena_alloc(writer->arena, 2 * bytes.size + 1);
+    size_t size = 0;
+    for (size_t i = 0; i < bytes.size; i++) {
+        if (bytes.data[i] < 0x80) {
+            text[size++] = bytes.data[i];
+        } else {
+            text[size++] = (uint8_t)(0xc0 | bytes.data[i] >> 6);
+            text[size++] = (uint8_t)(0x80 | (bytes.data[i] & 0x3f));
+        }
+    }
+    json_quote(writer->json, (Slice){text, size});
+}
+
 static void put_note(SchemaWriter *writer, const char *key, Slice json) {
     if (json.size > 0) {
         json_key(writer->json, key);
@@ -114,7 +135,10 @@ static void put_notes(SchemaWriter *writer, const Shape *shape) {
         put_note(writer, "connect.doc", connect_note(shape, "connect.doc"));
         put_note(writer, "connect.version", connect_note(shape, "connect.version"));
         put_note(writer, "connect.parameters", connect_note(shape, "connect.parameters"));
-        put_note(writer, "connect.default", by_default);
+        if (by_default.size > 0) {
+            json_key(writer->json, "connect.default");
+            put_default(writer, shape, by_default);
+        }
         put_note(writer, "connect.name", connect_note(shape, "connect.name"));
         put_note(writer, "connect.type", connect_note(shape, "connect.type"));
     }
@@ -155,7 +179,12 @@ static bool put_field(SchemaWriter *writer, const ShapeField *field, Slice space
     json_key(writer->json, "type");
     TRY(put_type(writer, &field->shape, space, depth));
     Slice by_default = field->shape.kind == SHAPE_STRUCT ? (Slice){0} : connect_note(&field->shape, "connect.default");
-    put_note(writer, "default", by_default.size == 0 && field->shape.optional ? SLICE("null") : by_default);
+    if (by_default.size > 0) {
+        json_key(writer->json, "default");
+        put_default(writer, &field->shape, by_default);
+    } else if (field->shape.optional) {
+        put_note(writer, "default", SLICE("null"));
+    }
     buf_u8(writer->json, '}');
     return true;
 }

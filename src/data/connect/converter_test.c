@@ -85,7 +85,7 @@ static const Shape *row_of_many(void) {
     fields[2].shape.scale = 3;
     connect_describe(&arena, &fields[2].shape, "org.apache.kafka.connect.data.Decimal", 1,
                      "{\"scale\":\"3\",\"connect.decimal.precision\":\"8\"}", NULL);
-    connect_note_add(&arena, &fields[2].shape, "connect.default", SLICE("\"\\u0005\u00dc\""));
+    connect_note_add(&arena, &fields[2].shape, "connect.default", SLICE("\"Bdw=\""));
     fields[3] = connect_field("short", SHAPE_INT32, false);
     connect_note_add(&arena, &fields[3].shape, "connect.type", SLICE("\"int16\""));
     fields[4] = connect_field("list", SHAPE_LIST, true);

@@ -51,14 +51,22 @@ Value smt_or_default(Arena *scratch, const Shape *shape, const Value *value, boo
     return smt_json_value(scratch, shape, connect_note(shape, "connect.default"));
 }
 
-// A text of one character a byte, up to U+00FF: the form that AvroData gives bytes.
-static Slice latin_bytes(Arena *arena, Slice text) {
-    uint8_t *bytes = arena_alloc(arena, text.size);
+static Slice base64_bytes(Arena *arena, const char *text, size_t size) {
+    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint8_t *bytes = arena_alloc(arena, size / 4 * 3 + 3);
     size_t count = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        bool two = (text.data[i] & 0xe0) == 0xc0 && i + 1 < text.size;
-        bytes[count++] = two ? (uint8_t)(text.data[i] << 6 | (text.data[i + 1] & 0x3f)) : text.data[i];
-        i += two;
+    uint32_t group = 0, bits = 0;
+    for (size_t i = 0; i < size && text[i] != '='; i++) {
+        const char *digit = memchr(DIGITS, text[i], 64);
+        if (digit == NULL) {
+            continue;
+        }
+        group = group << 6 | (uint32_t)(digit - DIGITS);
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            bytes[count++] = (uint8_t)(group >> bits);
+        }
     }
     return (Slice){bytes, count};
 }
@@ -126,9 +134,10 @@ static Value json_scalar(Arena *arena, const Shape *shape, json_t *json) {
     case SHAPE_STRING:
         return text ? value_bytes(VALUE_STRING, bytes) : (Value){.kind = VALUE_NULL};
     case SHAPE_BYTES:
-        return text ? value_bytes(VALUE_BYTES, latin_bytes(arena, bytes)) : (Value){.kind = VALUE_NULL};
+        return text ? value_bytes(VALUE_BYTES, base64_bytes(arena, (const char *)bytes.data, bytes.size))
+                    : (Value){.kind = VALUE_NULL};
     case SHAPE_DECIMAL:
-        bytes = latin_bytes(arena, bytes);
+        bytes = text ? base64_bytes(arena, (const char *)bytes.data, bytes.size) : (Slice){0};
         return text && bytes.size <= 16
                    ? value_bytes(VALUE_DECIMAL, units_decimal(arena, unscaled(bytes), shape->scale))
                    : (Value){.kind = VALUE_NULL};
@@ -339,8 +348,10 @@ const Shape *smt_shape_keep(Arena *arena, Shape shape) {
     return kept;
 }
 
+// The default of bytes has another form in a field, which needs memory: such a field has none in files of Avro.
 ShapeField smt_field(Slice name, const Shape *shape) {
-    Slice by_default = connect_note(shape, "connect.default");
+    bool bytes = shape->kind == SHAPE_BYTES || shape->kind == SHAPE_DECIMAL;
+    Slice by_default = bytes ? (Slice){0} : connect_note(shape, "connect.default");
     return (ShapeField){.name = name,
                         .shape = *shape,
                         .default_json = by_default.size > 0 ? by_default

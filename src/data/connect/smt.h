@@ -69,7 +69,7 @@ Value *smt_value_new(Arena *scratch, Value value);
 CHECKED bool smt_require_struct(const Smt *smt, const ConnectRecord *record, const char *purpose, Err *err);
 // What a NULL field counts as: its default where replace.null.with.default is true and it has one.
 Value smt_or_default(Arena *scratch, const Shape *shape, const Value *value, bool replace);
-// A default (JSON as AvroData writes it) as a value of the shape; NULL where there is none.
+// A default (JSON as JsonConverter writes it) as a value of the shape; NULL where there is none.
 Value smt_json_value(Arena *arena, const Shape *shape, Slice json);
 
 // --- options ---------------------------------------------------------------------------------------------------
