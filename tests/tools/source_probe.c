@@ -3,6 +3,7 @@
 // tests/integration/test_pg_connector.py drives it.
 //     leat_source_probe run DIRECTORY PROPERTIES.json     until SIGTERM, or the configuration's goal; errors that are
 //                                                         transient are tried again
+//     leat_source_probe offsets DIRECTORY PROPERTIES.json get | reset | JSON of partition and of offset
 //     leat_source_probe dump DIRECTORY                    the journal, one JSON line an event
 // Routes are made up: topic.prefix, then schema and table, or the side topic's name.
 #include "core/base/json.h"
@@ -226,10 +227,44 @@ static int dump(void) {
     }
 }
 
+static int offsets(int argc, char **argv) {
+    Err err[1] = {{0}};
+    char path[PATH_MAX];
+    Properties properties = {0}, partition = {0}, offset = {0};
+    DEFER(buf_release) Buf json = {0};
+    Journal *journal = NULL;
+    SourceContext context = {.pipeline = "probe", .properties = &properties, .directory = directory, .stop = &stop};
+    snprintf(path, sizeof(path), "%s/journal", directory);
+    bool ok = properties_load(argv[3], &properties, err);
+    bool get = strcmp(argv[4], "get") == 0;
+    if (ok && get) {
+        ok = POSTGRES_SOURCE.offsets_get(&context, &json, err);
+        printf("%.*s\n", SLICE_ARG(buf_slice(&json)));
+    } else if (ok) {
+        ok = journal_open(path, &OPTIONS, &journal, err);
+        context.journal = journal;
+        if (ok && argc == 5) {
+            ok = POSTGRES_SOURCE.offsets_reset(&context, err);
+        } else if (ok) {
+            ok = properties_parse(&arena, slice_of(argv[4]), &partition, err) &&
+                 properties_parse(&arena, slice_of(argv[5]), &offset, err) &&
+                 POSTGRES_SOURCE.offsets_alter(&context, &partition, &offset, err);
+        }
+    }
+    journal_close(journal);
+    if (!ok) {
+        fprintf(stderr, "error %s: %s (%s)\n", err_name(err->code), err->message, err->hint);
+    }
+    return ok ? 0 : 1;
+}
+
 int main(int argc, char **argv) {
     directory = argc > 2 ? argv[2] : "";
     if (argc == 3 && strcmp(argv[1], "dump") == 0) {
         return dump();
+    }
+    if ((argc == 5 || argc == 6) && strcmp(argv[1], "offsets") == 0) {
+        return offsets(argc, argv);
     }
     if (argc == 4 && strcmp(argv[1], "run") == 0) {
         return run(argv[3]);

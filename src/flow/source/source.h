@@ -111,6 +111,19 @@ typedef struct SourceDriver {
     // Removes what `run` has created on the source, as far as the journal (NULL = not to be had) knows of it. Absent is
     // fine.
     bool (*remove)(const SourceContext *context, Err *err);
+
+    // Of connectors (context.properties): where the source stands, as Kafka Connect's REST API shows it. The context
+    // needs url (or NULL: from the properties), properties, directory and journal.
+    //
+    // Appends [{"partition":{…},"offset":{…}}], or [] when it stands nowhere. The journal may be that of a run under
+    // way, in its thread (the report is a good place), or NULL: then what is durable in context.directory is looked at.
+    bool (*offsets_get)(const SourceContext *context, Buf *json, Err *err);
+    // Of a source that does not run, its journal open: goes on from there with the next run. ERR_OPTION: no offset of
+    // this source; ERR_SLOT_LOST, ERR_SLOT_MISMATCH: the server has not what comes behind it. `offset` NULL is a reset.
+    bool (*offsets_alter)(const SourceContext *context, const Properties *partition, const Properties *offset,
+                          Err *err);
+    // Likewise: forgets where it stood, so that the next run begins as the first one did (snapshot.mode).
+    bool (*offsets_reset)(const SourceContext *context, Err *err);
 } SourceDriver;
 
 #endif

@@ -255,6 +255,14 @@ TableState pg_captured_state(const PgCaptured *table) {
 
 // --- load ------------------------------------------------------------------------------------------------------
 
+PgLeafState pg_leaf_record_state(Slice record) {
+    Reader reader = reader_of(record);
+    uint8_t version = read_u8(&reader);
+    read_varint(&reader); // the table
+    uint8_t state = read_u8(&reader);
+    return version != RECORD_VERSION || reader.bad ? PG_LEAF_STREAMING : (PgLeafState)state;
+}
+
 typedef struct Load {
     PgCapture *capture;
     bool leaves; // second pass

@@ -94,6 +94,9 @@ CHECKED bool pg_capture_refresh(PgCapture *capture, const PgTables *tables, cons
 // Of a connector, while a transaction comes: a table as the stream names it now, new or known; STREAMING when new.
 CHECKED bool pg_capture_adopt(PgCapture *capture, const PgTable *table, PgLeaf **leaf, Err *err);
 
+// Of a leaf's state record, for those who only look; STREAMING when it cannot be read.
+PgLeafState pg_leaf_record_state(Slice record);
+
 bool pg_capture_identity(const PgTable *table);                       // are updates and deletes of it published?
 PgLeaf *pg_capture_find_leaf(const PgCapture *capture, uint32_t oid); // NULL = not captured
 // Moves a leaf to a state and puts that into the journal's next cut.

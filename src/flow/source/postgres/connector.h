@@ -18,6 +18,17 @@
 
 typedef enum PgSide { PG_SIDE_MESSAGE, PG_SIDE_HEARTBEAT, PG_SIDE_TRANSACTION, PG_SIDE_NOTIFICATION } PgSide;
 
+// In the journal's state: initial_only has begun to read.
+#define PG_ROWS_KEY SLICE("snapshot_begun")
+
+// Of the newest event, for the offset in Debezium's form.
+typedef struct PgNewest {
+    uint64_t lsn, transaction_id;
+    int64_t source_us;
+    uint8_t op;
+    bool unput; // the journal's state does not have it yet
+} PgNewest;
+
 struct PgConnector {
     Arena arena;
     PgConnectorOptions options;
@@ -26,6 +37,7 @@ struct PgConnector {
     PgRoute sides[PG_SIDE_NOTIFICATION + 1];
     PgConn action; // of heartbeat.action.query
     int64_t heartbeat_at;
+    PgNewest newest;
 
     // Of the transaction that is under way.
     uint64_t total_order;

@@ -153,9 +153,9 @@ static bool start_anew(PgSetup *setup, Rows rows, Err *err) {
 }
 
 // initial_only: no slot and no publication. What was read stays read.
-static bool start_rows_only(PgSetup *setup, Err *err) {
+static bool start_rows_only(PgSetup *setup, uint64_t lsn, Err *err) {
     PgSession *session = setup->session;
-    bool changed = false, first = session->capture.table_count == 0;
+    bool changed = false, first = lsn == 0 && journal_state_get(session->journal, PG_ROWS_KEY).size == 0;
     bool rows = wants_rows(&session->connector->options);
     setup->first = true; // there is no spool
     if (first && rows) {
@@ -164,8 +164,9 @@ static bool start_rows_only(PgSetup *setup, Err *err) {
     TRY(pg_setup_refresh(setup, PG_LEAF_STREAMING, 0, &changed, err));
     if (first) {
         states_begin(session, rows, 0);
+        journal_state_put(session->journal, PG_ROWS_KEY, SLICE("1"));
     }
-    return cut_at(session, 0, err);
+    return cut_at(session, lsn, err);
 }
 
 static bool gap_fail(const PgSetup *setup, Err *err) {
@@ -209,11 +210,18 @@ static bool continuity(PgSetup *setup, const PgPosition *position, const PgSlot 
 
 static bool start_over_gap(PgSetup *setup, const PgPosition *position, const PgSlot *slot, Err *err) {
     PgSession *session = setup->session;
+    const SourceContext *context = session->context;
     const PgConnectorOptions *options = &session->connector->options;
-    if (wants_rows_on_gap(options)) {
+    const char *asked = context->resync_wanted != NULL ? context->resync_wanted(context->context) : NULL;
+    bool resync = asked != NULL && strcmp(asked, "*") == 0;
+    if (resync || wants_rows_on_gap(options)) {
         log_warn(LOG_SOURCE, "everything is read again", LOG_TEXT("reason", err->message));
         err_clear(err);
-        return start_anew(setup, ROWS_READ, err);
+        TRY(start_anew(setup, ROWS_READ, err));
+        if (resync && context->resync_taken != NULL) {
+            context->resync_taken(context->context);
+        }
+        return true;
     }
     bool dropped = !slot->exists && journal_state_get(session->journal, DROPPED_KEY).size > 0;
     bool trusted = slot_usable(slot) && slot->confirmed_flush_lsn > position->lsn &&
@@ -254,7 +262,7 @@ bool pg_connector_start(PgSetup *setup, const PgPosition *position, bool known, 
         log_warn(LOG_SOURCE, "plugin.name is not set: leat uses pgoutput, Debezium would use decoderbufs");
     }
     if (session->context->mode == SOURCE_SNAPSHOT_ONLY) {
-        return start_rows_only(setup, err);
+        return start_rows_only(setup, position->lsn, err);
     }
     return known ? start_again(setup, position, err)
                  : start_anew(setup, wants_rows(&session->connector->options) ? ROWS_READ : ROWS_NOT, err);

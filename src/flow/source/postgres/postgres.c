@@ -2,7 +2,7 @@
 #include "flow/source/postgres/postgres.h"
 
 #include "core/base/log.h"
-#include "flow/source/postgres/connector.h"
+#include "flow/source/postgres/connector_offsets.h"
 #include "flow/source/postgres/run.h"
 #include "flow/source/postgres/setup.h"
 
@@ -144,4 +144,7 @@ const SourceDriver POSTGRES_SOURCE = {
     .plan = postgres_plan,
     .run = pg_source_run,
     .remove = postgres_remove,
+    .offsets_get = pg_offsets_get,
+    .offsets_alter = pg_offsets_alter,
+    .offsets_reset = pg_offsets_reset,
 };

@@ -39,7 +39,8 @@ typedef struct Run {
     PgSetup setup;
     PgStream stream;
     PgSnapshot snapshot;
-    bool streaming; // false with SOURCE_SNAPSHOT_ONLY
+    bool streaming;   // false with SOURCE_SNAPSHOT_ONLY
+    Position resting; // then: of the cuts; a connector's own, which it had
     uint64_t target_lsn;
     uint64_t cuts_seen;
     uint64_t window_bytes; // received since window_at
@@ -409,8 +410,7 @@ static bool finish(Run *run, Err *err) {
         TRY(journal_sync(session->journal, err));
         TRY(pg_stream_feedback(&run->stream, true, err));
     } else if (!run->streaming) {
-        Position none = {0};
-        TRY(journal_cut(session->journal, &none, err));
+        TRY(journal_cut(session->journal, &run->resting, err));
         TRY(journal_sync(session->journal, err));
     }
     report(run);
@@ -427,8 +427,7 @@ static bool loop(Run *run, Err *err) {
         TRY(snapshot_turn(run, &more, err));
         if (!run->streaming && !journal_busy(run->session.journal) &&
             journal_pending_bytes(run->session.journal) > 2 * MIB) {
-            Position none = {0};
-            TRY(journal_cut(run->session.journal, &none, err));
+            TRY(journal_cut(run->session.journal, &run->resting, err));
         }
         TRY(timers(run, err));
         wait(run, more);
@@ -469,6 +468,9 @@ static bool start(Run *run, Err *err) {
     run->target_lsn = session->server.wal_end;
     session->report.source_lsn = session->server.wal_end;
     run->streaming = session->context->mode != SOURCE_SNAPSHOT_ONLY;
+    if (!run->streaming && session->connector != NULL) {
+        journal_durable(session->journal, &run->resting);
+    }
     if (!run->streaming) {
         return true;
     }

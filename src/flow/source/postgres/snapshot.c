@@ -4,7 +4,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
-#include "flow/source/postgres/connector.h"
+#include "flow/source/postgres/connector_offsets.h"
 
 #define RANGE_PAGES       8192 // 64 MiB of heap
 #define WIRE_BUFFER_BYTES (256 * KIB)
@@ -283,6 +283,14 @@ static bool leaf_finish(PgSnapshot *snapshot, PgLeafRead *read, Err *err) {
         pg_capture_resync_soon(&session->capture, read->leaf->table);
     }
     pg_capture_set(&session->capture, read->leaf, PG_LEAF_READ, snapshot->lsn);
+    if (session->connector != NULL) {
+        Event newest = {.op = OP_READ,
+                        .lsn = snapshot->lsn,
+                        .transaction_id = snapshot->transaction_id,
+                        .source_us = session->snapshot_us};
+        pg_offset_note(session->connector, &newest);
+        pg_offset_put(session->connector, session->journal);
+    }
     log_info(LOG_SOURCE, "table read", LOG_TEXT("table", read->leaf->table->topic),
              LOG_UINT("rows", read->leaf->table->report.snapshot_rows));
     leaf_read_free(read);

@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
+#include "flow/source/postgres/connector_offsets.h"
 #include "flow/source/postgres/connector_topics.h"
 
 #include <poll.h>
@@ -68,6 +69,9 @@ static bool event_append(PgStream *stream, PgRelation *relation, Event *event, E
         session->fatal = true; // what fails from here to the next line is no table's fault
         TRY(pg_route_append(session->context, &relation->route, leaf->table->topic, &relation->schema, event, err));
         session->fatal = false;
+    }
+    if (session->connector != NULL) {
+        pg_offset_note(session->connector, event);
     }
     leaf->table->report.changes++;
     stream->changes_uncut++;
@@ -471,6 +475,9 @@ bool pg_stream_cut(PgStream *stream, bool force, Err *err) {
         TRY(journal_cut(session->spool, &ahead, err));
         TRY(journal_sync(session->spool, err));
         CRASH_POINT("stream.between_cuts");
+    }
+    if (session->connector != NULL) {
+        pg_offset_put(session->connector, session->journal);
     }
     TRY(journal_cut(session->journal, &at, err));
     stream->cut_lsn = lsn;
