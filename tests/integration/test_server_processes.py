@@ -32,8 +32,8 @@ def create(db):
 
 
 @pytest.fixture
-def new_server(work):
-    """new_server(options…): a Server in the data directory that `leat` uses; its log is shown when the test fails."""
+def new_server(work, db):
+    """new_server(options…): a Server in the data directory that `leat` uses, closed before the database goes."""
     servers = []
 
     def make(options=None, **kwargs):
@@ -155,17 +155,42 @@ def test_child_without_supervisor_ends_even_where_signals_do_not_reach_it(new_se
     assert not alive(worker.pid)
 
 
-def test_paused_and_stopped_connectors_stay_so_over_a_restart(new_server, leat, db, adopted):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_paused_and_stopped_connectors_stay_so_over_a_restart(new_server, leat, db, adopted, number):
     server = new_server().start()
-    wait_worker(server, adopted)
-    server.stop()
-    for target in ("PAUSED", "STOPPED"):
-        path = server.data / "connectors" / f"{adopted}.json"
-        path.write_text(json.dumps({**document(server, adopted), "target": target}))
-        server.start()
-        assert server.workers() == {}
-        server.stop()
-        assert document(server, adopted)["target"] == target
+    server.wait_state(adopted, "RUNNING")
+    insert(db, 4, 10)
+    for verb, target, task in (("pause", "PAUSED", "PAUSED"), ("stop", "STOPPED", None)):
+        assert server.connect("PUT", f"/connectors/{adopted}/{verb}").status in (202, 204)
+        server.wait_state(adopted, task, connector=target)
+        assert server.workers() == {} and document(server, adopted)["target"] == target
+        server.restart(number)
+        assert server.states(adopted) == (target, task)
+        assert server.workers() == {} and document(server, adopted)["target"] == target
+    insert(db, 11, 20)
+    assert server.connect("PUT", f"/connectors/{adopted}/resume").status == 202
+    server.wait_state(adopted, "RUNNING", connector="RUNNING")
+    wait_rows(server, leat, 20)
+
+
+def test_new_front_knows_what_the_old_one_knew(new_server, adopted):
+    server = new_server().start()
+    server.wait_state(adopted, "RUNNING")
+    before = [server.connect("GET", path).json() for path in ("/connectors", f"/connectors/{adopted}")]
+    server.front().kill()
+    server.until(lambda: messages(server, "the front is back"), "the front is back")
+    assert [server.connect("GET", path).json() for path in ("/connectors", f"/connectors/{adopted}")] == before
+    assert server.states(adopted) == ("RUNNING", "RUNNING")
+
+
+def test_removed_pipeline_of_sync_is_not_adopted_again(new_server, leat, adopted):
+    server = new_server().start()
+    server.wait_state(adopted, "RUNNING")
+    assert server.connect("DELETE", f"/connectors/{adopted}").status == 204
+    assert server.workers() == {} and server.connect("GET", "/connectors").json() == []
+    server.restart()
+    assert server.workers() == {} and server.connect("GET", "/connectors").json() == []
+    assert (leat.data / "pipelines" / adopted / "config.json").exists()
 
 
 # --- what fails ------------------------------------------------------------------------------------------------------
@@ -186,6 +211,13 @@ def test_crash_loop_ends_as_failed_task(new_server, adopted):
     waits = [event["in_ms"] for event in messages(server, "a connector is tried again")]
     assert len(waits) == 2 and 7 <= waits[0] + 1 <= 14 and 14 <= waits[1] + 1 <= 27
     assert server.workers() == {}
+    status = server.wait_state(adopted, "FAILED", connector="RUNNING")
+    assert status["tasks"][0]["trace"].startswith("leat: internal (internal): crash loop: 3 ends in a row")
+    # The connector alone has nothing to restart; with its task it works again.
+    assert server.connect("POST", f"/connectors/{adopted}/restart").status == 204
+    assert server.states(adopted) == ("RUNNING", "FAILED")
+    assert server.connect("POST", f"/connectors/{adopted}/restart?includeTasks=true&onlyFailed=true").status == 202
+    assert "trace" not in server.wait_state(adopted, "RUNNING")["tasks"][0]
 
 
 def test_configuration_error_waits_for_the_operator(new_server, leat, adopted):
@@ -198,9 +230,10 @@ def test_configuration_error_waits_for_the_operator(new_server, leat, adopted):
     )
     assert failed["error"] == "option" and "papyrus" in failed["reason"]
     assert messages(server, "a connector is tried again") == []
+    assert "papyrus" in server.wait_state(adopted, "FAILED")["tasks"][0]["trace"]
     path.write_text(good)
-    server.restart()
-    wait_worker(server, adopted)
+    assert server.connect("POST", f"/connectors/{adopted}/tasks/0/restart").status == 204
+    server.wait_state(adopted, "RUNNING")
 
 
 def test_pipeline_of_a_running_sync_is_taken_over_when_that_ends(new_server, leat, db, adopted):
@@ -212,6 +245,8 @@ def test_pipeline_of_a_running_sync_is_taken_over_when_that_ends(new_server, lea
     )
     assert waits[0]["after"] == "locked"
     assert sync.running()
+    status = server.status(adopted)
+    assert status["tasks"][0]["state"] == "UNASSIGNED" and str(sync.pid) in status["tasks"][0]["trace"]
     sync.stop()
     wait_worker(server, adopted)
     insert(db, 4, 10)

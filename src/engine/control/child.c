@@ -167,6 +167,7 @@ static void greeted(Supervisor *supervisor, Child *child, const Message *message
         break;
     case CHILD_WORKER: {
         const Managed *managed = child->managed;
+        supervisor->starting--;
         child_put(supervisor, child,
                   &(Message){.type = MESSAGE_START,
                              .name = managed_name(managed),
@@ -206,7 +207,6 @@ static void ready(Supervisor *supervisor, Child *child, const Message *message) 
     if (child->kind == CHILD_FRONT) {
         supervisor_front_ready(supervisor, message->number);
     } else if (child->kind == CHILD_WORKER) {
-        supervisor->starting--;
         managed_ready(child->managed);
     }
 }
@@ -298,7 +298,7 @@ static void end_of(const Child *child, int status, const struct rusage *usage, C
         snprintf(end->how, sizeof(end->how), "signal %d", number);
         snprintf(end->text, sizeof(end->text), "the %s process was ended by signal %d (%s)\n%s",
                  KIND_NAMES[child->kind], number, strsignal(number),
-                 number == SIGKILL ? "was it the kernel, for want of memory? dmesg says so"
+                 number == SIGKILL ? "kill -9, or the kernel for want of memory: dmesg tells which"
                                    : "its last lines in the log say why");
     } else if (child->done || child->asked) {
         snprintf(end->how, sizeof(end->how), "%s", child->asked ? "stopped" : "done");
@@ -351,7 +351,7 @@ static void ended(Supervisor *supervisor, Child *child, int status, const struct
     if (child->kind == CHILD_FRONT) {
         supervisor_front_ended(supervisor, &end, child->ready);
     } else if (child->kind == CHILD_WORKER) {
-        supervisor->starting -= !child->ready;
+        supervisor->starting -= !child->greeted;
         managed_ended(supervisor, child->managed, &end);
     } else {
         call_ended(supervisor, child->call, &end);

@@ -169,7 +169,7 @@ struct Supervisor {
     Backoff front_backoff;
     int front_failures; // before it was ever ready
     int64_t front_next_us;
-    int starting, calls; // processes
+    int starting, calls; // workers that have not greeted; calls under way
     bool workers_wanted; // the front was ready once
     bool stopping;
     int stop_signals;

@@ -4,7 +4,7 @@
 #include "core/sys/clock.h"
 #include "engine/control/control.h"
 
-enum { STARTING_MAX = 8 }; // workers at once that are not READY yet: a thousand need not start in one second
+enum { STARTING_MAX = 8 }; // workers at once that have not greeted: a thousand need not start in one second
 
 static void changed(Managed *managed) {
     managed->state_dirty = true;

@@ -17,7 +17,8 @@
 typedef enum MessageType {
     // child to supervisor
     MESSAGE_HELLO = 1, // text: LEAT_VERSION; the supervisor ends a child of another version
-    MESSAGE_READY,     // it works; number: the listeners' first port, of the front
+    MESSAGE_READY,     // it works: of a worker, there is a report, or it has not failed for a second; number: the
+                       // listeners' first port, of the front
     MESSAGE_REPORT,    // text: JSON, see flow/pipeline/connector.h; about once a second and at every change of state
     MESSAGE_FAILED,    // verb: the error's name (err.h), number: its class, text: message, newline, hint. Then it exits
     MESSAGE_DONE,      // what was asked for is done (a call, a snapshot_only connector). Then it exits

@@ -5,6 +5,7 @@
 
 #include "core/base/log.h"
 #include "core/base/version.h"
+#include "core/sys/clock.h"
 #include "engine/ipc/channel.h"
 #include "engine/ipc/level.h"
 #include "engine/worker/document_config.h"
@@ -19,6 +20,8 @@
 
 enum { STATUS_FAILED = 1, STATUS_ORPHAN = 3, THREAD_STACK_BYTES = 1 << 20 };
 
+#define READY_US 1000000
+
 typedef struct Worker {
     const WorkerSetup *setup;
     Arena arena;
@@ -31,8 +34,9 @@ typedef struct Worker {
     pthread_t thread;
     int wake; // eventfd: there is something to send
     pthread_mutex_t mutex;
-    Buf report;  // the newest that is not sent; under the mutex
-    bool finish; // send what there is, then end; under the mutex
+    int64_t ready_us; // when it is READY even without a report; 0 = it has said so
+    Buf report;       // the newest that is not sent; under the mutex
+    bool finish;      // send what there is, then end; under the mutex
 } Worker;
 
 // Whoever works looks at the one, whoever waits for a source at the other.
@@ -95,11 +99,30 @@ static void messages_take(Worker *worker) {
     }
 }
 
+// It works: there is a report, or it has not failed for a while. Before that, a supervisor that is told would take an
+// error that was there all the time for a new one.
+static bool ready_take(Worker *worker, bool reported) {
+    if (worker->ready_us != 0 && (reported || clock_monotonic_us() >= worker->ready_us)) {
+        Err err[1] = {{0}};
+        worker->ready_us = 0;
+        return channel_put(&worker->channel, &(Message){.type = MESSAGE_READY, .name = worker->name}, err);
+    }
+    return true;
+}
+
+static int ready_timeout_ms(const Worker *worker) {
+    int64_t left_us = worker->ready_us - clock_monotonic_us();
+    return worker->ready_us == 0 ? -1 : (int)(MAX(left_us, INT64_C(0)) / 1000 + 1);
+}
+
 // Puts the newest report into the channel once the one before is gone. True: that was all there will be.
 static bool report_take(Worker *worker) {
     Err err[1] = {{0}};
     bool room = channel_waiting_bytes(&worker->channel) == 0, finish;
     pthread_mutex_lock(&worker->mutex);
+    if (!ready_take(worker, worker->report.size > 0)) {
+        orphaned("there is no room for a message");
+    }
     if (room && worker->report.size > 0) {
         if (!channel_put(&worker->channel,
                          &(Message){.type = MESSAGE_REPORT, .name = worker->name, .text = buf_slice(&worker->report)},
@@ -125,7 +148,7 @@ static void *channel_thread(void *context) {
             return NULL;
         }
         struct pollfd at[] = {{worker->channel.fd, channel_events(&worker->channel), 0}, {worker->wake, POLLIN, 0}};
-        if (poll(at, ARRAY_LEN(at), -1) < 0 && errno != EINTR) {
+        if (poll(at, ARRAY_LEN(at), ready_timeout_ms(worker)) < 0 && errno != EINTR) {
             orphaned(strerror(errno));
         }
         uint64_t count;
@@ -257,7 +280,7 @@ static bool work(Worker *worker, Err *err) {
     if (run.data_directory == NULL) {
         return FAIL(err, ERR_INTERNAL, "LEAT_DATA_DIR is not set in a worker's environment");
     }
-    TRY(channel_send(&worker->channel, &(Message){.type = MESSAGE_READY}, err));
+    worker->ready_us = clock_monotonic_us() + READY_US;
     TRY(thread_start(worker, err));
     bool ok;
     if (slice_is(worker->verb, "call")) {
