@@ -37,6 +37,14 @@ static const OptionSpec SERVER_SPECS[] = {
      "How long a worker may take to stop at a checkpoint before it is ended by signals."},
     {"call.timeout", OPTION_DURATION, 0, AT(call_timeout_ms), "90s", 1000, 3600000, NULL,
      "How long a connection test, an offset change or the like may take."},
+    {"webhook.url", OPTION_TEXT, 0, AT(webhook_url), "", 0, 0, NULL,
+     "Where events are POSTed as JSON; may hold references such as ${env:NAME}; empty = nowhere."},
+    {"webhook.events", OPTION_LIST, 0, AT(webhook_events), "slot,freshness,dead_letters,crash_loop,quarantine", 0, 0,
+     NULL, "Which events are sent."},
+    {"freshness.target", OPTION_DURATION, 0, AT(freshness_target_ms), "5m", 0, INT64_C(1) << 40, NULL,
+     "A change that is older when it becomes durable is an event; 0 = there is no target."},
+    {"slot.alert.percent", OPTION_INT, 0, AT(slot_alert_percent), "80", 1, 100, NULL,
+     "Retained WAL, in percent of the slot's cap, from which on it is an event."},
 };
 #undef AT
 const OptionTable SERVER_OPTIONS = {"Server", SERVER_SPECS, ARRAY_LEN(SERVER_SPECS)};

@@ -17,6 +17,10 @@ typedef struct ServerOptions {
     int64_t restart_backoff_min_ms, restart_backoff_max_ms;
     int64_t restart_crashes_max, restart_healthy_ms;
     int64_t stop_timeout_ms, call_timeout_ms;
+    const char *webhook_url;     // with its references; "" = none
+    const char *webhook_events;  // comma-separated
+    int64_t freshness_target_ms; // 0 = none
+    int64_t slot_alert_percent;
 } ServerOptions;
 extern const OptionTable SERVER_OPTIONS;
 

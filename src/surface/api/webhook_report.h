@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the webhook looks at in a STATE. (jansson's names and those of core/base/json.h collide: hence its own file.)
+#ifndef LEAT_SURFACE_API_WEBHOOK_REPORT_H
+#define LEAT_SURFACE_API_WEBHOOK_REPORT_H
+
+#include "core/base/bytes.h"
+
+typedef struct WebhookReport {
+    bool crash_loop;
+    int64_t restarts;
+    bool has_report;   // the worker has said something; what it has not is -1
+    double slot_share; // retained WAL of its cap
+    int64_t lag_ms, dead_letters, quarantined;
+} WebhookReport;
+
+// False: it is no JSON object.
+bool webhook_report_read(Slice state, WebhookReport *report);
+
+#endif
