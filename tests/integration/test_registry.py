@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The schema registry of `leat server`, driven by Confluent's Python client, by the calls of other clients, and killed."""
+"""The schema registry of `leat server`: Confluent's Python client, the calls of other clients, kills."""
 
 import json
 import os
@@ -212,7 +212,8 @@ def test_hostile_schemas(server):
             assert answer.status in (200, 400, 413, 422), (text[:40], kind, answer)
     # An exponential union of records of records.
     records = [{"type": "record", "name": f"R{i}", "fields": [
-        {"name": "a", "type": f"R{i - 1}"}, {"name": "b", "type": f"R{i - 1}"}] if i else []} for i in range(60)]  # fmt: skip
+        {"name": "a", "type": f"R{i - 1}"}, {"name": "b", "type": f"R{i - 1}"}] if i else []}
+        for i in range(60)]  # fmt: skip
     assert server.registry("POST", "/subjects/x/versions", {"schema": json.dumps(records)}).status == 200
     records[0]["fields"] = [{"name": "new", "type": "int"}]
     assert server.registry("POST", "/subjects/x/versions", {"schema": json.dumps(records)}, timeout=5).status == 409
@@ -227,7 +228,8 @@ def register_until_dead(server, number, acknowledged, stop):
         subject = f"s{number}-{i % 50}"
         schema = {"type": "record", "name": "R", "namespace": f"n{number}.i{i}", "fields": []}
         try:
-            answer = server.registry("POST", f"/subjects/{subject}/versions", {"schema": json.dumps(schema)}, timeout=10)
+            body = {"schema": json.dumps(schema)}
+            answer = server.registry("POST", f"/subjects/{subject}/versions", body, timeout=10)
         except OSError:
             return  # killed
         if stop.is_set() or answer.status != 200:
@@ -324,11 +326,10 @@ def test_evolution_under_rivals(server):
 # --- the command ---
 
 
-def schema_command(server, *arguments, stdin=None):
+def schema_command(server, *arguments):
     env = {**os.environ, "LEAT_REGISTRY_URL": server.registry_url}
-    return subprocess.run(
-        [str(BINARY), "schema", *arguments], env=env, input=stdin, capture_output=True, text=True, timeout=30, check=False
-    )
+    argv = [str(BINARY), "schema", *arguments]
+    return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=30, check=False)
 
 
 def test_command(server, tmp_path):
@@ -336,7 +337,8 @@ def test_command(server, tmp_path):
     path.write_text(json.dumps(USER))
     done = schema_command(server, "register", "users-value", str(path))
     assert (done.returncode, done.stdout) == (0, "id 1\n"), done
-    assert schema_command(server, "list").stdout.split() == ["SUBJECT", "VERSION", "ID", "TYPE", "users-value", "1", "1", "AVRO"]
+    listed = schema_command(server, "list").stdout.split()
+    assert listed == ["SUBJECT", "VERSION", "ID", "TYPE", "users-value", "1", "1", "AVRO"]
     assert json.loads(schema_command(server, "show", "users-value").stdout) == USER
     assert json.loads(schema_command(server, "show", "users-value", "1", "--output", "json").stdout)["id"] == 1
     path.write_text(json.dumps(with_field("mail")))
