@@ -38,14 +38,18 @@ static void watch(const Supervisor *supervisor, Child *child, int operation) {
 Child *child_start(Supervisor *supervisor, ChildKind kind, Slice title, Err *err) {
     char text[200];
     snprintf(text, sizeof(text), "%.*s", SLICE_ARG(title));
-    ProcessStart how = {.role = kind == CHILD_FRONT ? "front" : "worker",
-                        .title = title.size > 0 ? text : NULL,
-                        .memory_bytes_max = kind == CHILD_FRONT ? 0 : supervisor->options->worker_memory_max};
     Child *child = calloc(1, sizeof(*child));
     ASSERT(child != NULL);
     child->kind = kind;
+    bool limited =
+        kind != CHILD_FRONT && cgroup_new(&supervisor->cgroup, supervisor->options->worker_memory_max, child->cgroup);
+    ProcessStart how = {.role = kind == CHILD_FRONT ? "front" : "worker",
+                        .title = title.size > 0 ? text : NULL,
+                        .memory_bytes_max = kind == CHILD_FRONT ? 0 : supervisor->options->worker_memory_max,
+                        .cgroup = limited ? child->cgroup : NULL};
     if (!process_start(&child->process, &how, err)) {
         if (child->process.pid == 0) { // else it ends by itself, and is waited for
+            cgroup_remove(child->cgroup);
             free(child);
             return NULL;
         }
@@ -296,6 +300,13 @@ static void end_of(const Child *child, int status, const struct rusage *usage, C
         int number = WTERMSIG(status);
         end->code = ERR_INTERNAL;
         snprintf(end->how, sizeof(end->how), "signal %d", number);
+        if (cgroup_ran_out(child->cgroup)) {
+            snprintf(end->text, sizeof(end->text),
+                     "the %s process used more memory than it may\nraise "
+                     "worker.memory.max, or lower what the connector may buffer",
+                     KIND_NAMES[child->kind]);
+            return;
+        }
         snprintf(end->text, sizeof(end->text), "the %s process was ended by signal %d (%s)\n%s",
                  KIND_NAMES[child->kind], number, strsignal(number),
                  number == SIGKILL ? "kill -9, or the kernel for want of memory: dmesg tells which"
@@ -357,6 +368,7 @@ static void ended(Supervisor *supervisor, Child *child, int status, const struct
         call_ended(supervisor, child->call, &end);
     }
     process_release(&child->process);
+    cgroup_remove(child->cgroup);
     buf_release(&child->failed_text);
     free(child);
 }

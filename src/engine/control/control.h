@@ -10,6 +10,7 @@
 
 #include "core/base/map.h"
 #include "engine/control/backoff.h"
+#include "engine/control/cgroup.h"
 #include "engine/control/document.h"
 #include "engine/control/process.h"
 #include "engine/control/supervisor.h"
@@ -38,6 +39,7 @@ typedef struct Child {
     bool asked;          // to stop: its end is no failure
     int64_t deadline_us; // monotonic: the next step of its end; 0 = none
     int64_t began_us, began_wall_ms;
+    char cgroup[CGROUP_PATH_MAX]; // "" = none of its own
     struct Child *next;
 } Child;
 
@@ -161,6 +163,7 @@ struct Supervisor {
     const ServerOptions *options;
     Arena run;
     int lock, signals, epoll;
+    Cgroup cgroup;
     Map managed; // by name
     Child *children;
     Child *front;

@@ -245,6 +245,9 @@ static bool open_all(Supervisor *supervisor, Err *err) {
     if (!file_lock(path, &supervisor->lock, err)) {
         return err_prefix(err, "a server works in %s already", supervisor->data_directory);
     }
+    if (cgroup_find(path)) {
+        cgroup_open(&supervisor->cgroup, path);
+    }
     TRY(document_each(supervisor->data_directory, take_document, supervisor, err));
     return document_adoptable(supervisor->data_directory, adopt, supervisor, err);
 }
