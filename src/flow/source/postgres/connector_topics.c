@@ -150,6 +150,9 @@ bool pg_transaction_begin(PgStream *stream, uint64_t lsn, Err *err) {
 // Debezium does not count what skipped.operations and skip.messages.without.change leave out.
 static bool counted(const PgConnectorOptions *options, const Event *event) {
     bool key_change = (event->flags & EVENT_KEY_CHANGE) != 0;
+    if (key_change && event->op == OP_DELETE && event->after == NULL) {
+        return false; // an UPDATE in a table without key: Debezium has one record for both halves
+    }
     if (pg_connector_skips(options, key_change ? 'u' : (char)event->op)) {
         return false;
     }

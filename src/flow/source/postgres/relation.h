@@ -19,6 +19,7 @@ typedef struct PgRelation {
     const PgCodec **codecs;          // as they travel
     uint16_t *places;                // field -> column of the schema
     Schema schema;                   // in the root's order, under the root's name
+    bool signal;                     // of a connector's signal table
     bool whole_row_key;              // FULL without a primary key: the row itself is the key
     bool all_in_order;               // places[i] == i
     PgRoute route;                   // in the journal

@@ -216,6 +216,7 @@ static bool timers(Run *run, Err *err) {
     }
     if (run->streaming && session->connector != NULL && session->capture.held == 0 && !run->paused) {
         TRY(pg_topic_heartbeat(&run->stream, err));
+        TRY(pg_stream_boundary(&run->stream, err));
     }
     if (due(&run->trim_at, now, TRIM_US)) {
         TRY(journal_trim(session->journal, err));

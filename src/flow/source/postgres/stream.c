@@ -45,6 +45,20 @@ static bool spool_append(PgSession *session, PgRelation *relation, const Event *
     return journal_append(session->spool, relation->spool_topic, relation->spool_schema_id, event, err);
 }
 
+static bool hooks_run(PgStream *stream, const PgRelation *relation, const Event *event, Err *err) {
+    const PgHooks *hooks = &stream->session->connector->hooks;
+    if (UNLIKELY(relation->signal) && hooks->signal != NULL) {
+        TRY(hooks->signal(hooks->context, stream, relation, event, err));
+    }
+    return hooks->change == NULL || hooks->change(hooks->context, stream, relation, event, err);
+}
+
+bool pg_stream_boundary(PgStream *stream, Err *err) {
+    const PgConnector *connector = stream->session->connector;
+    return connector == NULL || connector->hooks.boundary == NULL || !pg_stream_at_boundary(stream) ||
+           connector->hooks.boundary(connector->hooks.context, stream, err);
+}
+
 // Into the journal or, for a held leaf, the spool.
 static bool event_append(PgStream *stream, PgRelation *relation, Event *event, Err *err) {
     PgSession *session = stream->session;
@@ -57,6 +71,7 @@ static bool event_append(PgStream *stream, PgRelation *relation, Event *event, E
     }
     if (session->connector != NULL) {
         pg_transaction_count(stream, leaf->table, event);
+        TRY(hooks_run(stream, relation, event, err));
     }
     bool held = leaf->state != PG_LEAF_STREAMING;
     if (held && event->commit_lsn < session->spool_lsn) {
@@ -273,7 +288,7 @@ static bool transaction_end(PgStream *stream, uint64_t end_lsn, Err *err) {
     TRY(pg_transaction_end(stream, end_lsn, err));
     stream->in_transaction = false;
     stream->boundary_lsn = MAX(stream->boundary_lsn, end_lsn);
-    return true;
+    return pg_stream_boundary(stream, err);
 }
 
 static bool message_apply(PgStream *stream, uint64_t lsn, Slice bytes, Err *err);

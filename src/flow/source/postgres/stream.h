@@ -11,7 +11,9 @@
 
 #define TEXT_FORM_KEY SLICE("text_form") // in the journal's state: values come as text
 
-typedef struct PgStream {
+typedef struct PgStream PgStream;
+
+struct PgStream {
     PgSession *session;
     PgConn conn;
     PgWire wire;
@@ -44,7 +46,7 @@ typedef struct PgStream {
     bool reply_wanted; // the server wants to hear from us
     uint64_t told_lsn; // the slot knows this much
     int64_t told_at_us;
-} PgStream;
+};
 
 // Connects, checks slot, system and timeline against `from` (ERR_SLOT_MISMATCH, ERR_SLOT_LOST), starts there.
 CHECKED bool pg_stream_open(PgStream *stream, PgSession *session, uint64_t from, Err *err);
@@ -61,6 +63,8 @@ void pg_stream_relations_release(PgStream *stream);
 // that durable, and turns the error into ERR_SOURCE_CLOSED, so that the next run goes on without the table. Else
 // nothing. Always false.
 bool pg_stream_quarantine(PgStream *stream, PgCaptured *table, Err *err);
+// At a transaction boundary: what hangs in there (connector.h, PgHooks).
+CHECKED bool pg_stream_boundary(PgStream *stream, Err *err);
 // Cuts when there is something to cut and the flusher is idle; `force` waits for it and also cuts a bare progress.
 CHECKED bool pg_stream_cut(PgStream *stream, bool force, Err *err);
 // Tells the slot how far it may forget, when that has moved or the server asks; at most every few 100 ms.

@@ -111,6 +111,11 @@ bool pg_stream_quarantine(PgStream *stream, PgCaptured *table, Err *err) {
                 table->topic, table->reason);
 }
 
+static bool is_signal(const PgSession *session, const PgRelation *relation) {
+    return session->connector != NULL &&
+           pg_connector_is_signal(&session->connector->options, relation->schema.space, relation->schema.table);
+}
+
 static bool relation_fresh(PgStream *stream, PgRelation *fresh, PgLeaf *leaf, const PgMessage *message,
                            const PgTable *table, const PgTable *root, Err *err) {
     PgSession *session = stream->session;
@@ -121,6 +126,7 @@ static bool relation_fresh(PgStream *stream, PgRelation *fresh, PgLeaf *leaf, co
                           message->relation.columns, message->relation.column_count, table, root, session->types,
                           &session->sql, err) &&
         (leaf == NULL || aside || text_form_switch(stream, fresh, err))) {
+        fresh->signal = is_signal(session, fresh);
         return true;
     }
     if ((aside || leaf == NULL) && pg_session_quarantines(session, err)) { // known by now, or not wanted
@@ -194,6 +200,7 @@ bool pg_stream_rebind(PgStream *stream, Err *err) {
             (void)pg_stream_quarantine(stream, leaf->table, err);
             return err_frame(err, __FILE__, __LINE__);
         }
+        fresh->signal = is_signal(session, fresh);
         relation_free(old);
         entry->value = fresh;
     }
