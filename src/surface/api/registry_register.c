@@ -207,12 +207,19 @@ static bool parse_incoming(RegistryStore *store, const Incoming *in, RegistrySch
     return true;
 }
 
-// Copies of the versions that a new one may be held against, oldest first. `number` 0: those that a registration is.
+// Copies of the versions that a new one may be held against, oldest first: at transitive levels all, else the last one.
+// `number`: that one.
 static bool copy_versions(RegistryStore *store, Arena *arena, const KeptSubject *subject, int32_t number,
-                          RegistryVersionText **texts, size_t *count, Err *err) {
-    *texts = ARENA_ARRAY(arena, RegistryVersionText, subject != NULL ? subject->count : 0);
+                          RegistryLevel level, RegistryVersionText **texts, size_t *count, Err *err) {
+    bool all =
+        level == LEVEL_BACKWARD_TRANSITIVE || level == LEVEL_FORWARD_TRANSITIVE || level == LEVEL_FULL_TRANSITIVE;
+    size_t total = subject != NULL && level != LEVEL_NONE ? subject->count : 0, first = 0;
+    for (size_t i = 0; i < total && !all && number == 0; i++) {
+        first = subject->versions[i]->deleted ? first : i;
+    }
+    *texts = ARENA_ARRAY(arena, RegistryVersionText, total - first);
     *count = 0;
-    for (size_t i = 0; subject != NULL && i < subject->count; i++) {
+    for (size_t i = first; i < total; i++) {
         const KeptVersion *version = subject->versions[i];
         if (version->deleted || (number > 0 && version->version != number)) {
             continue;
@@ -304,7 +311,7 @@ static bool earlier_for_check(RegistryStore *store, const Incoming *in, bool one
     bool absent = one && number > 0 && version == NULL;
     bool known = registry_has_versions(store, subject, false);
     bool good = !absent && copy_versions(store, in->request->arena, one && version == NULL ? NULL : subject,
-                                         version != NULL ? version->version : 0, earlier, count, err);
+                                         version != NULL ? version->version : 0, *level, earlier, count, err);
     registry_store_unlock(store);
     if (absent && !known) {
         api_error(answer, NO_SUBJECT, "Subject '%.*s' not found.", SLICE_ARG(in->subject));
@@ -407,8 +414,8 @@ static bool look(RegistryStore *store, const Incoming *in, const uint8_t *finger
         judged->next_version =
             subject != NULL && subject->count > 0 ? subject->versions[subject->count - 1]->version + 1 : 1;
         judged->known = in->version == 0 && same_schema(store, subject, fingerprint, false) != NULL;
-        bool needed = !judged->known && !judged->import && judged->level != LEVEL_NONE;
-        good = copy_versions(store, in->request->arena, needed ? subject : NULL, 0, &judged->earlier,
+        bool needed = !judged->known && !judged->import;
+        good = copy_versions(store, in->request->arena, needed ? subject : NULL, 0, judged->level, &judged->earlier,
                              &judged->earlier_count, err);
         if (!good) {
             registry_store_error(answer, "Error while retrieving the earlier versions", err);
