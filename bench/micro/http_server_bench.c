@@ -62,7 +62,15 @@ static void measure(int port, const char *what, const char *ask) {
     }
 }
 
-int main(void) {
+// http_server_bench [PORT PATH]: of its own server, or of one that runs already.
+int main(int argc, char **argv) {
+    if (argc == 3) {
+        char ask[1024];
+        snprintf(ask, sizeof(ask), "GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n", argv[2]);
+        pin(1);
+        measure((int)strtol(argv[1], NULL, 10), argv[2], ask);
+        return 0;
+    }
     Err err[1] = {{0}};
     pin(0); // the server's threads are born here
     HttpServer *server = NULL;
