@@ -180,3 +180,9 @@ def check_offsets(lake, topic):
     for (offset, batch), (following, _) in zip(files, files[1:]):
         assert offset + len(batch) <= following, (topic, offset, len(batch), following)
     return files
+
+
+def event(record):
+    """A change of an order in any format: operation and row."""
+    row = record["after"] or record["before"]
+    return record["op"], row["id"], row["name"], number(row["amount"]), row["paid"], plain(row["at"])

@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Source and sink connectors of `leat server`: Debezium's and Confluent's configurations, from tables into files."""
 
+import json
+import random
+import signal
+import subprocess
+import time
+
 import connectors
 import pytest
 import server as server_module
-from wait import wait_until
+
+TOPIC = "shop.public.orders"
 
 
 @pytest.fixture
@@ -15,38 +22,357 @@ def server(work, db):
     made.close()
 
 
-def until(server, condition, what, timeout=30):
-    return server.until(condition, what, timeout)
+def create(server, name, *configs):
+    server.create(name, {key: value for config in configs for key, value in config.items()})
 
 
-def until_equal(server, db, lake, topic="shop.public.orders", timeout=30):
+def put(server, name, *configs):
+    """Another configuration of a connector."""
+    config = {key: value for part in configs for key, value in part.items()}
+    answer = server.connect("PUT", f"/connectors/{name}/config", config)
+    assert answer.status == 200, answer
+
+
+def until_equal(server, db, lake, topic=TOPIC, table="orders", timeout=30):
     """The files of a topic replay to what the table holds."""
     seen = {}
 
     def look():
         seen["got"] = connectors.replayed_orders(lake, topic)
-        seen["want"] = connectors.order_rows(db)
+        seen["want"] = connectors.order_rows(db, table)
         return seen["got"] == seen["want"]
 
     server.until(look, lambda: f"the files equal the table: {seen}", timeout)
 
 
+def changes(db):
+    db.execute("UPDATE orders SET name = 'x', amount = -0.5 WHERE id < 4; DELETE FROM orders WHERE id = 5")
+    db.execute("UPDATE orders SET id = 100 WHERE id = 6")
+
+
+def wire(server, name, *arguments):
+    """What a consumer of the connector's topics would see."""
+    argv = [str(server.binary), "topic", "read", "--data-dir", str(server.data), name, *arguments]
+    argv += [] if "--dead-letters" in arguments else ["--wire"]
+    done = subprocess.run(argv, capture_output=True, text=True, env=server.env(), timeout=60)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 def test_json_from_debezium_into_files_of_the_s3_sink(server, db, work):
     db.execute(connectors.ORDERS)
     lake = work / "lake"
-    source = {**connectors.source(db), **connectors.JSON_PLAIN}
-    sink = {**connectors.s3_sink(work, "shop.public.orders", flush__size="1"), **connectors.JSON_PLAIN}
-    connectors.put_document(server, "shop/source", "source", source)
-    connectors.put_document(server, "Lake", "sink", sink)
     server.start()
+    create(server, "shop/source", connectors.source(db), connectors.JSON_PLAIN)
+    create(server, "Lake", connectors.s3_sink(work, TOPIC, flush__size="1"), connectors.JSON_PLAIN)
     until_equal(server, db, lake)
-    db.execute("UPDATE orders SET name = 'x', amount = -0.5 WHERE id < 4; DELETE FROM orders WHERE id = 5")
-    db.execute("UPDATE orders SET id = 100 WHERE id = 6")
+    changes(db)
     until_equal(server, db, lake)
-    assert sorted(path.name for path in (lake / "topics/shop.public.orders/partition=0").iterdir())[:2] == [
-        "shop.public.orders+0+0000000000.json",
-        "shop.public.orders+0+0000000001.json",
+    assert sorted(path.name for path in (lake / "topics" / TOPIC / "partition=0").iterdir())[:2] == [
+        f"{TOPIC}+0+0000000000.json",
+        f"{TOPIC}+0+0000000001.json",
     ]
-    ops = "".join(record["op"] for record in connectors.records(lake, "shop.public.orders"))
+    ops = "".join(record["op"] for record in connectors.records(lake, TOPIC))
     assert ops == "r" * 10 + "uuud" + "dc"
+    seen = wire(server, "shop/source", TOPIC)
+    assert [record["offset"] for record in seen] == list(range(len(seen)))
+    assert [record["value"] is None for record in seen].count(True) == 2  # the tombstones, which the sink left out
+    assert [json.loads(record["value"])["op"] for record in seen if record["value"]] == list(ops)
+    assert json.loads(seen[-1]["key"]) == {"id": 100}
+    server.stop()
+
+
+def test_a_late_sink_reads_all_that_the_journal_has_and_one_from_latest_what_comes(server, db, work):
+    db.execute(connectors.ORDERS)
+    server.start()
+    create(server, "source", connectors.source(db), connectors.JSON_PLAIN)
+    until_wire(server, "source", 10)
+    server.wait_state("source")
+    changes(db)
+    time.sleep(1)
+    latest = {"consumer.override.auto.offset.reset": "latest", "topics.dir": "latest"}
+    create(server, "early", connectors.s3_sink(work, "shop.public..*", flush__size="1"), connectors.JSON_PLAIN)
+    create(server, "late", connectors.s3_sink(work, TOPIC, flush__size="1"), connectors.JSON_PLAIN, latest)
+    until_equal(server, db, work / "lake/topics")
+    server.until(lambda: (server.data / "pipelines/source/sinks/late/from").exists(), "late has begun")
+    db.execute("INSERT INTO orders VALUES (7000, 'new', 1)")
+    until_equal(server, db, work / "lake/topics")
+    server.until(lambda: connectors.records(work / "lake/latest", TOPIC), "late has a record")
+    assert [record["after"]["id"] for record in connectors.records(work / "lake/latest", TOPIC)] == [7000]
+    server.stop()
+
+
+def test_two_sources_into_one_sink(server, db, work):
+    db.execute(connectors.ORDERS)
+    db.execute("CREATE SCHEMA b; CREATE TABLE b.orders (LIKE orders INCLUDING ALL); INSERT INTO b.orders VALUES (1)")
+    server.start()
+    create(server, "sink", connectors.s3_sink(work, ".*orders", flush__size="1"), connectors.JSON_PLAIN)
+    create(server, "one", connectors.source(db), connectors.JSON_PLAIN)
+    until_equal(server, db, work / "lake")
+    # The second comes while the sink works.
+    other = connectors.source(db, "other", table__include__list="b\\..*")
+    create(server, "two", other, connectors.JSON_PLAIN)
+    until_equal(server, db, work / "lake", "other.b.orders", "b.orders")
+    db.execute("INSERT INTO b.orders VALUES (2, 'b', 3); INSERT INTO orders VALUES (77, 'a', 4)")
+    until_equal(server, db, work / "lake", "other.b.orders", "b.orders")
+    until_equal(server, db, work / "lake")
+
+    def offsets():
+        answer = server.connect("GET", "/connectors/sink/offsets").json()["offsets"]
+        return {offset["partition"]["kafka_topic"]: offset["offset"]["kafka_offset"] for offset in answer}
+
+    server.until(lambda: offsets() == {TOPIC: 11, "other.b.orders": 2}, lambda: f"both topics' offsets: {offsets()}")
+    server.stop()
+
+
+def test_one_topic_in_two_journals_is_an_error_that_names_both(server, db, work):
+    db.execute(connectors.ORDERS)
+    server.start()
+    create(server, "one", connectors.source(db), connectors.JSON_PLAIN)
+    create(server, "two", connectors.source(db, slot__name="two", publication__name="two"), connectors.JSON_PLAIN)
+    for name in ("one", "two"):
+        server.until(lambda name=name: (server.data / f"pipelines/{name}/offsets.json").exists(), f"{name} has rows")
+    create(server, "sink", connectors.s3_sink(work, TOPIC), connectors.JSON_PLAIN)
+    status = server.wait_state("sink", "FAILED")
+    assert "in the journals of two sources, one and two" in status["tasks"][0]["trace"], status
+    server.stop()
+
+
+UNWRAP = {
+    "transforms": "unwrap",
+    "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
+    "transforms.unwrap.drop.tombstones": "true",
+}
+
+
+def test_records_stay_what_they_were_to_become_when_they_were_appended(server, db, work):
+    db.execute(connectors.ORDERS)
+    server.start()
+    source = connectors.source(db), connectors.JSON_PLAIN
+    create(server, "source", *source)
+    until_wire(server, "source", 10)
+    db.execute("INSERT INTO orders VALUES (50, 'before', 1)")
+    time.sleep(1)
+    put(server, "source", *source, UNWRAP)
+    server.until(lambda: len(list((server.data / "pipelines/source/programs").iterdir())) == 2, "a second program")
+    server.wait_state("source")
+    db.execute("INSERT INTO orders VALUES (51, 'after', 1)")
+    create(server, "sink", connectors.s3_sink(work, TOPIC, flush__size="1"), connectors.JSON_PLAIN)
+    server.until(lambda: len(connectors.records(work / "lake", TOPIC)) == 12, "all records")
+    records = connectors.records(work / "lake", TOPIC)
+    assert [record["after"]["id"] for record in records[:-1]] == [*range(1, 11), 50]
+    assert records[-1]["id"] == 51 and "after" not in records[-1]
+    server.stop()
+
+
+def test_a_sink_reads_bytes_and_texts_and_changes_them(server, db, work):
+    db.execute(connectors.ORDERS)
+    server.start()
+    create(server, "source", connectors.source(db), connectors.JSON_PLAIN, UNWRAP)
+    text = {"key.converter": "org.apache.kafka.connect.storage.StringConverter", "topics.dir": "text"}
+    text["value.converter"] = text["key.converter"]
+    create(server, "text", connectors.s3_sink(work, TOPIC, flush__size="5"), text)
+    data = {"value.converter": "org.apache.kafka.connect.converters.ByteArrayConverter", "topics.dir": "bytes"}
+    data["key.converter"] = data["value.converter"]
+    create(server, "bytes", connectors.s3_sink(work, TOPIC, "bytearray.ByteArrayFormat", flush__size="5"), data)
+    renamed = {
+        "topics.dir": "renamed",
+        "transforms": "drop,route",
+        "transforms.drop.type": "org.apache.kafka.connect.transforms.ReplaceField$Value",
+        "transforms.drop.exclude": "amount",
+        "transforms.route.type": "org.apache.kafka.connect.transforms.RegexRouter",
+        "transforms.route.regex": "shop\\.(.*)",
+        "transforms.route.replacement": "$1",
+    }
+    create(server, "other", connectors.s3_sink(work, TOPIC, flush__size="5"), connectors.JSON_PLAIN, renamed)
+    want = [json.loads(record["value"]) for record in until_wire(server, "source", 10)]
+    lake = work / "lake"
+    server.until(lambda: len(connectors.records(lake / "text", TOPIC)) == 10, "texts")
+    assert [json.loads(record) for record in connectors.records(lake / "text", TOPIC)] == want
+    server.until(lambda: len(list((lake / "bytes").rglob("*.bin"))) == 2, "bytes")
+    lines = [line for path in sorted((lake / "bytes").rglob("*.bin")) for line in path.read_text().splitlines()]
+    assert [json.loads(line) for line in lines] == want
+    server.until(lambda: len(connectors.records(lake / "renamed", "public.orders")) == 10, "renamed")
+    for record in want:
+        del record["amount"]
+    assert connectors.records(lake / "renamed", "public.orders") == want
+    server.stop()
+
+
+def until_wire(server, name, count):
+    server.until(lambda: (server.data / f"pipelines/{name}/journal").exists(), "the journal is there")
+    server.until(lambda: len(wire(server, name)) >= count, f"{count} records")
+    return wire(server, name)
+
+
+FAILING = {
+    "transforms": "cast",
+    "transforms.cast.type": "org.apache.kafka.connect.transforms.Cast$Value",
+    "transforms.cast.spec": "name:int32",
+    "errors.tolerance": "all",
+    "errors.deadletterqueue.topic.name": "letters",
+    "errors.deadletterqueue.context.headers.enable": "true",
+}
+
+
+def test_records_that_fail_stop_the_sink_or_are_set_aside(server, db, work):
+    db.execute("CREATE TABLE orders (id bigint PRIMARY KEY, name text)")
+    db.execute("INSERT INTO orders VALUES (1, '1'), (2, 'two'), (3, '3'), (4, 'four')")
+    server.start()
+    create(server, "source", connectors.source(db), connectors.JSON_PLAIN, UNWRAP)
+    sink = connectors.s3_sink(work, TOPIC, flush__size="1")
+    create(server, "strict", sink, connectors.JSON_PLAIN, FAILING, {"errors.tolerance": "none", "topics.dir": "strict"})
+    create(server, "sink", sink, connectors.JSON_PLAIN, FAILING)
+    server.until(lambda: len(connectors.records(work / "lake/topics", TOPIC)) == 2, "two records")
+    assert connectors.records(work / "lake/topics", TOPIC) == [{"id": 1, "name": 1}, {"id": 3, "name": 3}]
+    letters = wire(server, "sink", "--dead-letters")
+    assert [json.loads(letter["value"])["id"] for letter in letters] == [2, 4]
+    assert [json.loads(letter["key"]) for letter in letters] == [{"id": 2}, {"id": 4}]
+    headers = dict(letters[0]["headers"])
+    assert headers["__connect.errors.topic"] == TOPIC and headers["__connect.errors.offset"] == "1"
+    assert headers["__connect.errors.stage"] == "TRANSFORMATION"
+    assert headers["__connect.errors.connector.name"] == "sink"
+    status = server.wait_state("strict", "FAILED")
+    assert "Tolerance exceeded in error handler" in status["tasks"][0]["trace"], status
+    # They are set aside once, whatever happens to the sink.
+    server.workers()["sink"].kill()
+    db.execute("INSERT INTO orders VALUES (5, 'five'), (6, '6')")
+    server.until(lambda: len(connectors.records(work / "lake/topics", TOPIC)) == 3, "three records")
+    server.until(lambda: len(wire(server, "sink", "--dead-letters")) == 3, "three letters")
+    server.stop()
+
+
+def test_a_sinks_offsets_are_shown_and_reset(server, db, work):
+    db.execute(connectors.ORDERS)
+    lake = work / "lake"
+    server.start()
+    create(server, "source", connectors.source(db), connectors.JSON_PLAIN)
+    create(server, "sink", connectors.s3_sink(work, TOPIC, flush__size="2"), connectors.JSON_PLAIN)
+    until_equal(server, db, lake)
+    before = {path: path.read_bytes() for path in lake.rglob("*.json")}
+    assert server.connect("PUT", "/connectors/sink/stop").status == 204
+    server.wait_state("sink", None)
+    part = {"kafka_topic": TOPIC, "kafka_partition": 0}
+    offsets = server.connect("GET", "/connectors/sink/offsets").json()["offsets"]
+    assert offsets == [{"partition": part, "offset": {"kafka_offset": 10}}]
+    body = {"offsets": [{"partition": part, "offset": {"kafka_offset": 4}}]}
+    answer = server.connect("PATCH", "/connectors/sink/offsets", body)
+    assert answer.status == 200, answer
+    assert len(list(lake.rglob("*.json"))) == 2
+    assert server.connect("PUT", "/connectors/sink/resume").status == 202
+    until_equal(server, db, lake)
+    assert {path: path.read_bytes() for path in lake.rglob("*.json")} == before
+    assert server.connect("PUT", "/connectors/sink/stop").status == 204
+    server.wait_state("sink", None)
+    assert server.connect("DELETE", "/connectors/sink/offsets").status == 200
+    assert not list(lake.rglob("*.json"))
+    assert server.connect("PUT", "/connectors/sink/resume").status == 202
+    until_equal(server, db, lake)
+    assert {path: path.read_bytes() for path in lake.rglob("*.json")} == before
+    server.stop()
+
+
+def test_workers_that_are_killed_leave_the_same_files(server, db, work):
+    db.execute(connectors.ORDERS)
+    lake = work / "lake"
+    chance = random.Random(7)
+    server.start()
+    create(server, "source", connectors.source(db), connectors.JSON_PLAIN)
+    create(server, "sink", connectors.s3_sink(work, TOPIC, flush__size="7"), connectors.JSON_PLAIN)
+    for turn in range(12):
+        first = 1000 * (turn + 1)
+        db.execute(f"INSERT INTO orders SELECT {first} + i, 'n', i FROM generate_series(1, 40) i")
+        db.execute(f"UPDATE orders SET name = 'u{turn}' WHERE id % 7 = {turn % 7}")
+        db.execute(f"DELETE FROM orders WHERE id = {first} + 3")
+        time.sleep(chance.uniform(0.05, 0.6))
+        workers = server.workers()
+        for name in chance.choice((["source"], ["sink"], ["source", "sink"])):
+            if name in workers:
+                workers[name].kill(signal.SIGKILL)
+    server.wait_state("source")
+    server.wait_state("sink")
+    # The last file of the sink ends with its seventh record.
+    for number in range(14):
+        db.execute(f"INSERT INTO orders VALUES (-{number + 1}, 'end', 1)")
+    seen = {}
+
+    def look():
+        files = connectors.read_topics(lake).get(TOPIC, [])
+        rows = connectors.replayed_orders(lake, TOPIC)
+        want = {key: row for key, row in connectors.order_rows(db).items() if key > 0}
+        seen.update(files=len(files), rows=len(rows), want=len(want))
+        return {key: row for key, row in rows.items() if key > 0} == want
+
+    server.until(look, lambda: f"the files equal the table: {seen}", 60)
+    files = connectors.check_offsets(lake, TOPIC)
+    assert all(len(batch) == 7 for _, batch in files), [len(batch) for _, batch in files]
+    # As a consumer would see them, with the tombstones that the sink leaves out.
+    values = [json.loads(record["value"]) for record in wire(server, "source", TOPIC) if record["value"] is not None]
+    assert connectors.records(lake, TOPIC) == values[: 7 * len(files)]
+    server.stop()
+
+
+DAYS = {
+    "partitioner.class": "io.confluent.connect.storage.partitioner.TimeBasedPartitioner",
+    "path.format": "'year'=YYYY/'month'=MM/'day'=dd/'hour'=HH",
+    "partition.duration.ms": "3600000",
+    "locale": "en-US",
+    "timezone": "UTC",
+    "timestamp.extractor": "Record",
+}
+
+
+def test_avro_through_the_embedded_registry_into_avro_and_parquet(server, db, work):
+    db.execute(connectors.ORDERS)
+    server.start()
+    avro = connectors.avro(server)
+    create(server, "source", connectors.source(db), avro)
+    raw = connectors.s3_sink(work, TOPIC, "avro.AvroFormat", flush__size="4", topics__dir="raw")
+    keys = {"store.kafka.keys": "true", "store.kafka.headers": "true"}
+    create(server, "raw", raw, avro, keys)
+    days = connectors.s3_sink(work, TOPIC, "parquet.ParquetFormat", flush__size="4", topics__dir="days")
+    create(server, "days", days, avro, DAYS)
+    until_wire(server, "source", 10)
+    for _ in range(2):
+        db.execute("INSERT INTO orders VALUES (11, 'eleven', 11), (12, 'twelve', NULL)")
+        changes(db)
+        db.execute("DELETE FROM orders WHERE id IN (11, 12, 100); INSERT INTO orders VALUES (5, 'n5', 1), (6, 'n6', 1)")
+    db.execute("INSERT INTO orders SELECT i, 'more', i FROM generate_series(20, 23) i")
+    server.until(lambda: len(connectors.records(work / "lake/raw", TOPIC)) == 40, "raw")
+    server.until(lambda: len(connectors.records(work / "lake/days", TOPIC)) == 40, "days")
+    seen = [record for record in wire(server, "source", TOPIC)]
+    assert all(record["key"]["base64"].startswith("AAAA") for record in seen)
+    subjects = server.registry("GET", "/subjects").json()
+    assert subjects == [f"{TOPIC}-key", f"{TOPIC}-value"]
+    schema = json.loads(server.registry("GET", f"/subjects/{TOPIC}-value/versions/1").json()["schema"])
+    assert (schema["name"], schema["namespace"]) == ("Envelope", TOPIC)
+    path = sorted((work / "lake/raw").rglob("*.avro"))[0]
+    assert path.relative_to(work / "lake").as_posix() == f"raw/{TOPIC}/partition=0/{TOPIC}+0+0000000000.avro"
+    assert path.with_suffix("").with_suffix("").parent.joinpath(f"{TOPIC}+0+0000000000.keys.avro").exists()
+    hours = {path.parent.relative_to(work / "lake/days" / TOPIC).as_posix() for path in work.rglob("*.parquet")}
+    assert all(hour.count("/") == 3 and hour.startswith("year=20") for hour in hours), hours
+    raw, days = connectors.records(work / "lake/raw", TOPIC), connectors.records(work / "lake/days", TOPIC)
+    assert [connectors.event(record) for record in raw] == [connectors.event(record) for record in days]
+    assert connectors.replayed_orders(work / "lake/raw", TOPIC) == connectors.order_rows(db)
+    ops = "".join(record["op"] for record in raw)
+    assert ops.startswith("r" * 10 + "ccuuuddc"), ops
+    server.stop()
+
+
+def test_a_schema_that_the_registry_refuses_stops_the_source_with_its_words(server, db, work):
+    db.execute(connectors.ORDERS)
+    server.start()
+    create(server, "source", connectors.source(db), connectors.avro(server))
+    until_wire(server, "source", 10)
+    server.wait_state("source")
+    db.execute("ALTER TABLE orders ADD COLUMN extra text NOT NULL DEFAULT 'x', ALTER COLUMN name TYPE bigint USING 0")
+    db.execute("INSERT INTO orders (id, name) VALUES (60, 7)")
+    status = server.wait_state("source", "FAILED")
+    assert "incompatible" in status["tasks"][0]["trace"], status
+    # Nothing of it is in the journal; once the subject allows it, the source goes on.
+    assert len(wire(server, "source", TOPIC)) == 10
+    answer = server.registry("PUT", f"/config/{TOPIC}-value", {"compatibility": "NONE"})
+    assert answer.status == 200, answer
+    assert server.connect("POST", "/connectors/source/restart?includeTasks=true").status in (202, 204)
+    server.until(lambda: len(wire(server, "source", TOPIC)) == 11, "the row is there")
     server.stop()

@@ -56,3 +56,16 @@ void connect_key_text(Buf *buf, const Shape *shape, const Value *values) {
     }
     buf_u8(buf, '}');
 }
+
+void connect_header_text(Buf *buf, const ConnectHeader *header) {
+    static const Shape TEXT = {.kind = SHAPE_STRING};
+    const Value *value = header->value;
+    const Shape *shape = header->shape != NULL ? header->shape : &TEXT;
+    if (value == NULL || value_is_absent(value)) {
+        buf_text(buf, "null");
+    } else if (value->kind == VALUE_STRING) {
+        buf_put(buf, value->bytes);
+    } else {
+        put_text(buf, shape, value);
+    }
+}

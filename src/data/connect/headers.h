@@ -10,8 +10,7 @@
 #define LEAT_DATA_CONNECT_HEADERS_H
 
 #include "core/base/buf.h"
-#include "data/event/value.h"
-#include "data/format/shape.h"
+#include "data/connect/connect_record.h"
 
 enum { CONNECT_HEADERS_MAX = 5 };
 
@@ -21,5 +20,7 @@ const Shape *connect_headers_shape(Arena *arena);
 Value connect_header(Arena *arena, Slice name, Slice text);
 // `values` has one a field of the key's shape.
 void connect_key_text(Buf *buf, const Shape *shape, const Value *values);
+// A header's value as text: what Values.convertToString makes of it; "null" where it is null.
+void connect_header_text(Buf *buf, const ConnectHeader *header);
 
 #endif

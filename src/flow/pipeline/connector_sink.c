@@ -57,6 +57,7 @@ struct SinkWorker {
     _Atomic size_t share;
     int lock;
     int64_t started_us, scan_at, report_at, offsets_at;
+    uint64_t files; // published, as of the offsets reported last
     Buf topics_json, offsets_json;
     Map owners; // topic -> folder of the source that has it, during a scan
     bool found; // in the source that is looked at
@@ -292,7 +293,8 @@ static void report(SinkWorker *worker, const char *phase) {
     Sums sums;
     int64_t now = clock_monotonic_us();
     sums_make(worker, &sums);
-    if (now >= worker->offsets_at || strcmp(phase, "done") == 0) {
+    if (now >= worker->offsets_at || sums.files != worker->files || strcmp(phase, "done") == 0) {
+        worker->files = sums.files;
         worker->offsets_at = now + OFFSETS_US;
         offsets_json(worker);
     }

@@ -10,6 +10,7 @@
 #include "flow/pipeline/connector_config.h"
 #include "flow/pipeline/connector_run.h"
 #include "flow/pipeline/program_log.h"
+#include "flow/pipeline/registrar.h"
 #include "flow/pipeline/report.h"
 #include "flow/pipeline/request.h"
 #include "flow/pipeline/source_half.h"
@@ -37,7 +38,8 @@ typedef struct SourceWorker {
     PipelineOptions options;
     ConnectProgram *program;
     Converter *converters[2]; // of values, of keys
-    Map prepared;             // topics that events chose, whose schemas are registered
+    Registrar *registrars[2];
+    Map prepared; // topics that events chose, whose schemas are registered
 
     Buf topics; // "topics":[…]
     int64_t report_at, topics_at, pins_at;
@@ -232,7 +234,11 @@ static bool route_event(void *context, const Schema *schema, const Event *event,
 
 static bool converters_open(SourceWorker *worker, Err *err) {
     for (int is_key = 0; is_key < 2; is_key++) {
-        TRY(converter_new(&worker->arena, &worker->config, is_key, NULL, &worker->converters[is_key], err));
+        Registrar **registrar = &worker->registrars[is_key];
+        TRY(registrar_new(&worker->config, is_key, registrar, err));
+        TRY(converter_new(&worker->arena, &worker->config, is_key,
+                          *registrar != NULL ? registrar_contract(*registrar) : NULL, &worker->converters[is_key],
+                          err));
     }
     return true;
 }
@@ -292,6 +298,8 @@ static void end(SourceHalf *half) {
     SourceWorker *worker = (SourceWorker *)half;
     for (size_t i = 0; i < ARRAY_LEN(worker->converters); i++) {
         converter_release(worker->converters[i]);
+        registrar_close(worker->registrars[i]);
+        worker->registrars[i] = NULL;
         worker->converters[i] = NULL;
     }
     connect_program_release(worker->program);

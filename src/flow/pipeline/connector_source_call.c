@@ -4,6 +4,7 @@
 #include "core/sys/file.h"
 #include "flow/pipeline/connector_config.h"
 #include "flow/pipeline/connector_run.h"
+#include "flow/pipeline/registrar.h"
 #include "flow/pipeline/request.h"
 
 #define OFFSETS_BYTES_MAX (64 * KIB)
@@ -34,6 +35,18 @@ static const char *key_of(ErrCode code) {
     return code == ERR_SOURCE_AUTH ? "database.password" : code == ERR_SOURCE_SETUP ? "slot.name" : "database.hostname";
 }
 
+static void registry_check(const Properties *config, Buf *out, Err *err) {
+    for (int is_key = 0; is_key < 2; is_key++) {
+        Registrar *registrar = NULL;
+        bool ok =
+            registrar_new(config, is_key, &registrar, err) && (registrar == NULL || registrar_check(registrar, err));
+        registrar_close(registrar);
+        if (!ok) {
+            connector_error_json(out, is_key ? "key.converter" : "value.converter", err);
+        }
+    }
+}
+
 static bool validate(const ConnectorRun *run, const ConnectorRequest *request, Arena *arena, Buf *out, Err *err) {
     Properties config;
     const SourceDriver *driver = connector_source_driver(run);
@@ -55,6 +68,7 @@ static bool validate(const ConnectorRun *run, const ConnectorRequest *request, A
         if (!driver->plan(&context, arena, &plan, err)) {
             connector_error_json(out, key_of(err->code), err);
         }
+        registry_check(&config, out, err);
     }
     buf_text(out, "]}");
     return true;

@@ -84,16 +84,18 @@ static const char *exception_of(const DeadLetter *letter) {
 }
 
 static void header(Buf *out, const char *name, const char *text) {
-    DEFER(buf_release) Buf full = {0};
-    buf_printf(&full, "__connect.errors.%s%c", name, '\0');
-    json_field_text(out, (const char *)full.data, text);
+    buf_text(out, out->size > 1 ? ",[\"__connect.errors." : "[\"__connect.errors.");
+    buf_text(out, name);
+    buf_text(out, "\",");
+    json_quote(out, slice_of(text));
+    buf_u8(out, ']');
 }
 
 static void headers_write(DeadLetters *letters, const DeadLetter *letter) {
     Buf *out = &letters->text;
     DEFER(buf_release) Buf text = {0};
     buf_reset(out);
-    buf_u8(out, '{');
+    buf_u8(out, '[');
     if (letters->context_headers) {
         buf_printf(&text, "%.*s%c%" PRIu64 "%c%.*s%c", SLICE_ARG(letter->topic), '\0', letter->offset, '\0',
                    SLICE_ARG(letters->connector), '\0');
@@ -111,7 +113,7 @@ static void headers_write(DeadLetters *letters, const DeadLetter *letter) {
         buf_printf(&text, "%s: %s%c", exception_of(letter), letter->cause->message, '\0');
         header(out, "exception.stacktrace", (const char *)text.data);
     }
-    buf_u8(out, '}');
+    buf_u8(out, ']');
 }
 
 // Of each topic, what lies below was set aside before.

@@ -2,10 +2,10 @@
 // The dead-letter topic of a sink connector (errors.deadletterqueue.topic.name): records that its converters or
 // transforms could not take, with what Connect's context headers say of them. A journal of its own:
 //
-//     DATA/pipelines/@dlq.SINK FOLDER/journal/     one topic; `leat topic read @dlq.SINK --wire` shows it
+//     DATA/pipelines/@dlq.SINK FOLDER/journal/     one topic; `leat topic read NAME --dead-letters` shows it
 //
 // An event of it is a create of schema "$dead_letter": key bytea, value bytea (as they stand in Kafka; NULL where
-// null), headers json (an object of texts), topic text, offset int8. What was set aside once is not when the sink reads
+// null), headers json ([[name,text],…]), topic text, offset int8. What was set aside once is not when the sink reads
 // it again, so it is there once.
 #ifndef LEAT_FLOW_PIPELINE_DEAD_LETTERS_H
 #define LEAT_FLOW_PIPELINE_DEAD_LETTERS_H

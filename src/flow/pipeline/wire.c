@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/pipeline/wire.h"
 
+#include "core/base/json.h"
 #include "data/connect/converter.h"
+#include "data/connect/headers.h"
 #include "data/connect/program.h"
 #include "flow/pipeline/connector_config.h"
+#include "flow/pipeline/dead_letters.h"
 #include "flow/pipeline/program_log.h"
+#include "flow/pipeline/registrar.h"
 
 struct WireProgram {
     ProgramNote note;
@@ -13,6 +17,7 @@ struct WireProgram {
     bool ready;        // it is compiled
     ConnectProgram *program;
     Converter *converters[2]; // of values, of keys
+    Registrar *registrars[2];
     WireProgram *older;
 };
 
@@ -69,6 +74,7 @@ void wire_close(Wire *wire) {
     for (WireProgram *program = wire->newest; program != NULL; program = program->older) {
         for (size_t i = 0; i < ARRAY_LEN(program->converters); i++) {
             converter_release(program->converters[i]);
+            registrar_close(program->registrars[i]);
         }
         connect_program_release(program->program);
     }
@@ -141,7 +147,10 @@ bool wire_records(WireProgram *program, Arena *scratch, const JournalEntry *entr
 }
 
 static bool converter_open(WireProgram *program, bool is_key, Err *err) {
-    return converter_new(program->arena, &program->config, is_key, NULL, &program->converters[is_key], err);
+    Registrar **registrar = &program->registrars[is_key];
+    TRY(*registrar != NULL || registrar_new(&program->config, is_key, registrar, err));
+    return converter_new(program->arena, &program->config, is_key,
+                         *registrar != NULL ? registrar_contract(*registrar) : NULL, &program->converters[is_key], err);
 }
 
 bool wire_bytes(WireProgram *program, bool is_key, const ConnectRecord *record, Buf *out, bool *null, Err *err) {
@@ -149,4 +158,87 @@ bool wire_bytes(WireProgram *program, bool is_key, const ConnectRecord *record, 
     const Shape *shape = is_key ? record->key_shape : record->value_shape;
     const Value *value = is_key ? record->key : record->value;
     return converter_write(program->converters[is_key], record->topic, shape, value, out, null, err);
+}
+
+// --- lines -----------------------------------------------------------------------------------------------------
+
+static void bytes_line(Buf *out, const char *name, Slice bytes, bool null) {
+    json_key(out, name);
+    bool text = bytes.size == 0 || (json_utf8_valid(bytes) && memchr(bytes.data, '\0', bytes.size) == NULL);
+    if (null) {
+        buf_text(out, "null");
+    } else if (text) {
+        json_quote(out, bytes);
+    } else {
+        buf_text(out, "{\"base64\":");
+        json_base64(out, bytes);
+        buf_u8(out, '}');
+    }
+}
+
+static void place_line(Buf *out, Slice topic, uint64_t offset, int64_t timestamp_ms) {
+    buf_u8(out, '{');
+    json_key(out, "topic");
+    json_quote(out, topic);
+    json_field_int(out, "partition", 0);
+    json_field_uint(out, "offset", offset);
+    json_field_int(out, "timestamp", timestamp_ms);
+}
+
+static void headers_line(Buf *out, const ConnectRecord *record) {
+    DEFER(buf_release) Buf text = {0};
+    json_key(out, "headers");
+    buf_u8(out, '[');
+    for (size_t i = 0; i < record->header_count; i++) {
+        buf_text(out, i > 0 ? ",[" : "[");
+        json_quote(out, record->headers[i].name);
+        buf_u8(out, ',');
+        buf_reset(&text);
+        connect_header_text(&text, &record->headers[i]);
+        json_quote(out, buf_slice(&text));
+        buf_u8(out, ']');
+    }
+    buf_u8(out, ']');
+}
+
+static void dead_letter_line(const JournalEntry *entry, Buf *out) {
+    const Value *row = entry->event->after;
+    const Value *key = &row[DEAD_LETTER_KEY], *value = &row[DEAD_LETTER_VALUE];
+    place_line(out, entry->topic->name, entry->offset, entry->event->source_us / 1000);
+    json_key(out, "headers");
+    buf_put(out, row[DEAD_LETTER_HEADERS].bytes);
+    bytes_line(out, "key", key->bytes, value_is_absent(key));
+    bytes_line(out, "value", value->bytes, value_is_absent(value));
+    buf_text(out, "}\n");
+}
+
+static bool record_line(WireProgram *program, const ConnectRecord *record, Buf *out, Err *err) {
+    static const char *const PARTS[2] = {"value", "key"};
+    place_line(out, record->topic, record->offset, record->timestamp_ms);
+    headers_line(out, record);
+    for (int is_key = 1; is_key >= 0; is_key--) {
+        DEFER(buf_release) Buf bytes = {0};
+        bool null = false;
+        TRY(wire_bytes(program, is_key, record, &bytes, &null, err));
+        bytes_line(out, PARTS[is_key], buf_slice(&bytes), null);
+    }
+    buf_text(out, "}\n");
+    return true;
+}
+
+bool wire_lines(Wire *wire, Arena *scratch, const JournalEntry *entry, Buf *out, size_t *lines, Err *err) {
+    ConnectRecord records[CONNECT_RECORDS_MAX];
+    WireProgram *program = NULL;
+    *lines = 0;
+    if (slice_is(entry->schema->space, DEAD_LETTER_SPACE)) {
+        dead_letter_line(entry, out);
+        *lines = 1;
+        return true;
+    }
+    TRY(wire_program(wire, entry, &program, err));
+    TRY(wire_records(program, scratch, entry, records, lines, err));
+    for (size_t i = 0; i < *lines; i++) {
+        TRY(record_line(program, &records[i], out, err));
+    }
+    return true;
 }

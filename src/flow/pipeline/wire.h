@@ -30,4 +30,9 @@ CHECKED bool wire_records(WireProgram *program, Arena *scratch, const JournalEnt
 // registered yet is.
 CHECKED bool wire_bytes(WireProgram *program, bool is_key, const ConnectRecord *record, Buf *out, bool *null, Err *err);
 
+// All records of an event as lines of JSON, as a consumer of the topic would see them:
+//     {"topic":…,"partition":0,"offset":…,"timestamp":ms,"headers":[[name,text],…],"key":…,"value":…}
+// Key and value are texts, null, or, where they are no texts, {"base64":…}. *lines is how many.
+CHECKED bool wire_lines(Wire *wire, Arena *scratch, const JournalEntry *entry, Buf *out, size_t *lines, Err *err);
+
 #endif

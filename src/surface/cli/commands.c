@@ -75,6 +75,8 @@ static const Flag READ_FLAGS[] = {
     {"from", "WHERE", NULL, "an offset, a time (2026-01-31T12:00:00Z) or now-5m; default the oldest"},
     {"limit", "N", NULL, "stop after N events"},
     {"follow", NULL, NULL, "go on until SIGINT or SIGTERM"},
+    {"wire", NULL, NULL, "of a source connector: records as a consumer of the topic would see them"},
+    {"dead-letters", NULL, NULL, "of a sink connector: what it has set aside"},
 };
 static const Flag GENERATE_FLAGS[] = {
     {"to", "URL", "to", "the database to fill; required"},

@@ -2,15 +2,30 @@
 // leat topic list, leat topic read, leat journal check: into a pipeline's journal, whether or not somebody writes it.
 #include "core/base/json.h"
 #include "core/base/map.h"
+#include "core/config/folder.h"
+#include "core/config/seal.h"
+#include "core/sys/file.h"
 #include "data/format/json_lines.h"
+#include "flow/pipeline/wire.h"
 #include "surface/cli/output.h"
 #include "surface/cli/pipelines.h"
 #include "surface/cli/when.h"
 
-static bool journal_of(const Cli *cli, const char **directory, Err *err) {
+// Of a connector, or of a pipeline. `whose` is their directory.
+static bool journal_of(const Cli *cli, const char **directory, const char **whose, Err *err) {
     PipelineConfig config;
-    TRY(cli_pipeline_load(cli, cli->arguments[0], &config, err));
-    *directory = arena_printf(cli->arena, "%s/journal", config.directory);
+    const char *letters = cli_has(cli, "dead-letters") ? "@dlq." : "";
+    *whose = arena_printf(cli->arena, "%s/pipelines/%s%s", cli_data_directory(cli), letters,
+                          connector_folder(cli->arena, slice_of(cli->arguments[0])));
+    *directory = arena_printf(cli->arena, "%s/journal", *whose);
+    if (letters[0] == '\0' && !file_exists(arena_printf(cli->arena, "%s/programs", *whose))) {
+        TRY(cli_pipeline_load(cli, cli->arguments[0], &config, err));
+        *whose = config.directory;
+        *directory = arena_printf(cli->arena, "%s/journal", config.directory);
+    } else if (!file_exists(*directory)) {
+        return FAIL(err, ERR_NOT_FOUND, "connector %s has no %s", cli->arguments[0],
+                    letters[0] == '\0' ? "journal yet" : "dead letters");
+    }
     return true;
 }
 
@@ -46,10 +61,10 @@ static void topic_visit(void *context, Slice name, uint64_t next_offset) {
 
 bool topic_list_command(Cli *cli, Err *err) {
     DEFER(buf_release) Buf out = {0};
-    const char *directory;
+    const char *directory, *whose;
     JournalLook look;
     TopicCells topics = {.arena = cli->arena};
-    TRY(journal_of(cli, &directory, err));
+    TRY(journal_of(cli, &directory, &whose, err));
     topic_row(&topics, "TOPIC", "NEXT OFFSET");
     TRY(journal_look(directory, &look, NULL, topic_visit, &topics, err));
     text_table(&out, topics.cells, topics.rows, 2);
@@ -66,6 +81,8 @@ typedef struct Reading {
     bool follow;
     int64_t left; // events to print; -1 = no limit
     Map lines;    // Schema * -> JsonLines *
+    Wire *wire;   // --wire: records as a consumer would see them
+    Arena scratch;
     Buf out;
 } Reading;
 
@@ -114,17 +131,30 @@ static void flush(Reading *reading) {
     buf_reset_keep(&reading->out, 256 * KIB);
 }
 
+static bool event_print(Reading *reading, const JournalEntry *entry, Err *err) {
+    size_t lines = 1;
+    if (reading->wire == NULL) {
+        event_line(reading, entry);
+    } else {
+        arena_reset(&reading->scratch);
+        TRY(wire_lines(reading->wire, &reading->scratch, entry, &reading->out, &lines, err));
+    }
+    reading->left -= reading->left > 0 ? MIN((int64_t)lines, reading->left) : 0;
+    return true;
+}
+
 static bool read_all(Reading *reading, JournalReader *reader, Err *err) {
     enum { WAIT_MS = 200 };
     while (!cli_stop && reading->left != 0) {
         JournalEntry entry;
         TRY(journal_reader_next(reader, &entry, err));
         if (entry.kind == JOURNAL_EVENT && wanted(reading, &entry)) {
-            event_line(reading, &entry);
-            reading->left -= reading->left > 0;
+            TRY(event_print(reading, &entry, err));
             if (reading->out.size > 64 * KIB) {
                 flush(reading);
             }
+        } else if (entry.kind == JOURNAL_CUT && reading->wire != NULL) {
+            wire_cut(reading->wire);
         } else if (entry.kind == JOURNAL_END) {
             flush(reading);
             if (!reading->follow) {
@@ -151,9 +181,9 @@ static bool topic_known(const Cli *cli, const char *directory, const char *topic
 
 bool topic_read_command(Cli *cli, Err *err) {
     enum { MEMORY = 16 << 20 };
-    const char *directory, *limit = cli_value(cli, "limit");
+    const char *directory, *whose, *limit = cli_value(cli, "limit");
     Reading reading = {.arena = cli->arena, .follow = cli_has(cli, "follow"), .left = -1};
-    TRY(journal_of(cli, &directory, err));
+    TRY(journal_of(cli, &directory, &whose, err));
     TRY(when_parse(cli_value(cli, "from"), &reading.from, err));
     if (limit != NULL) {
         When count;
@@ -170,8 +200,13 @@ bool topic_read_command(Cli *cli, Err *err) {
     cli_signals();
     JournalReader *reader = NULL;
     TRY(journal_reader_open(directory, 0, MEMORY, &reader, err));
-    bool ok = read_all(&reading, reader, err);
+    bool wire = cli_has(cli, "wire") || cli_has(cli, "dead-letters");
+    seal_home(cli_data_directory(cli));
+    arena_init(&reading.scratch, "scratch", 0);
+    bool ok = (!wire || wire_open(whose, &reading.wire, err)) && read_all(&reading, reader, err);
     flush(&reading);
+    wire_close(reading.wire);
+    arena_release(&reading.scratch);
     journal_reader_close(reader);
     map_release(&reading.lines);
     buf_release(&reading.out);
@@ -190,9 +225,9 @@ static void finding(void *context, const char *text) {
 
 bool journal_check_command(Cli *cli, Err *err) {
     DEFER(buf_release) Buf out = {0};
-    const char *directory;
+    const char *directory, *whose;
     JournalCheck check = {0};
-    TRY(journal_of(cli, &directory, err));
+    TRY(journal_of(cli, &directory, &whose, err));
     TRY(journal_check(directory, &check, finding, NULL, err));
     text_count(&out, (double)check.events);
     buf_text(&out, " events, ");

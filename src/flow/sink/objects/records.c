@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A connector's records as the sink's formats take them. What depends on their shapes is compiled once, found by the
 // shapes' addresses; shapes that say the same share it, so that tables that are routed into one topic share files.
-#include "core/base/json.h"
 #include "data/connect/headers.h"
-#include "data/connect/json_converter.h"
 #include "flow/sink/objects/work.h"
 
 struct RecordsShape {
@@ -102,23 +100,9 @@ bool records_shape(Objects *sink, ObjectsTable *table, const Schema *schema, con
     return true;
 }
 
-// What Connect's Values.convertToString makes of it.
 static Slice header_text(Objects *sink, const ConnectHeader *header) {
-    static const Shape TEXT = {.kind = SHAPE_STRING};
-    const Value *value = header->value;
-    const Shape *shape = header->shape != NULL ? header->shape : &TEXT;
-    if (value == NULL || value_is_absent(value)) {
-        return SLICE("null");
-    }
-    if (value->kind == VALUE_STRING) {
-        return value->bytes;
-    }
     buf_reset(&sink->text);
-    if (value->kind == VALUE_STRUCT) {
-        connect_key_text(&sink->text, shape, value->items.at);
-    } else {
-        json_converter_value(&sink->text, shape, value);
-    }
+    connect_header_text(&sink->text, header);
     return arena_slice(&sink->record, buf_slice(&sink->text));
 }
 
