@@ -135,6 +135,33 @@ static bool adjust_of(Arena *arena, const Properties *config, const char *key, N
     return true;
 }
 
+Properties record_config(Arena *arena, const Properties *config) {
+    static const struct {
+        const char *old, *name;
+    } NAMES[] = {
+        {"database.server.name", "topic.prefix"},
+        {"column.whitelist", "column.include.list"},
+        {"column.blacklist", "column.exclude.list"},
+        {"toasted.value.placeholder", "unavailable.value.placeholder"},
+        {"heartbeat.topics.prefix", "topic.heartbeat.prefix"},
+    };
+    Properties copy = {ARENA_ARRAY(arena, Property, config->count), config->count};
+    if (config->count > 0) {
+        memcpy(copy.at, config->at, config->count * sizeof(*copy.at));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+        const Property *old = properties_find(&copy, slice_of(NAMES[i].old));
+        if (old != NULL && properties_find(&copy, slice_of(NAMES[i].name)) == NULL) {
+            properties_set(arena, &copy, slice_of(NAMES[i].name), old->value);
+        }
+    }
+    const char *sanitize = properties_text(arena, config, "sanitize.field.names", "");
+    if (strcasecmp(sanitize, "true") == 0 && properties_find(&copy, SLICE("field.name.adjustment.mode")) == NULL) {
+        properties_set(arena, &copy, SLICE("field.name.adjustment.mode"), SLICE("avro"));
+    }
+    return copy;
+}
+
 bool record_options_new(Arena *arena, const Properties *config, RecordOptions *made, Err *err) {
     *made = (RecordOptions){0};
     TRY(columns_of(arena, config, &made->options.columns, err));

@@ -16,6 +16,8 @@ typedef struct RecordOptions {
     bool context_headers;
 } RecordOptions;
 
+// The configuration with today's names in place of old ones (database.server.name, column.whitelist, …).
+Properties record_config(Arena *arena, const Properties *config);
 // ERR_OPTION names the key, the value and what is allowed. `options.connector` is topic.prefix.
 CHECKED bool record_options_new(Arena *arena, const Properties *config, RecordOptions *made, Err *err);
 void record_options_release(RecordOptions *options); // what is not in the arena

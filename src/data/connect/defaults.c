@@ -132,7 +132,38 @@ static bool timestamp_of(const char *text, bool zoned, int64_t *micros) {
     return *text == '\0' || strcmp(text, " BC") == 0;
 }
 
-// "1 year 2 mons -3 days 04:05:06.7", as PostgreSQL prints it.
+// "P1Y2M-3DT4H5M6.7S": as PostgreSQL prints it with IntervalStyle iso_8601.
+static bool interval_of_iso(const char *text, Interval *interval) {
+    int64_t months = 0, days = 0, micros = 0;
+    bool time = false;
+    for (text++; *text != '\0'; text++) {
+        if (take(&text, 'T')) {
+            time = true;
+        }
+        int64_t sign = take(&text, '-') ? -1 : 1, number;
+        if (!take_number(&text, &number)) {
+            return false;
+        }
+        int64_t fraction = take_fraction(&text);
+        if (*text == 'Y' && !time) {
+            months += sign * number * 12;
+        } else if (*text == 'M' && !time) {
+            months += sign * number;
+        } else if (*text == 'D' && !time) {
+            days += sign * number;
+        } else if (*text == 'H' || *text == 'M') {
+            micros += sign * number * (*text == 'H' ? 3600 : 60) * CALENDAR_SECOND_US;
+        } else if (*text == 'S') {
+            micros += sign * (number * CALENDAR_SECOND_US + fraction);
+        } else {
+            return false;
+        }
+    }
+    *interval = (Interval){(int32_t)months, (int32_t)days, micros};
+    return months == (int32_t)months && days == (int32_t)days;
+}
+
+// "1 year 2 mons -3 days 04:05:06.7": with IntervalStyle postgres.
 static bool interval_of(const char *text, Interval *interval) {
     static const struct {
         const char *name;
@@ -313,7 +344,7 @@ static bool value_of(Arena *arena, const Type *type, const char *text, Value *va
         return good;
     case TYPE_INTERVAL:
         value->kind = VALUE_INTERVAL;
-        return interval_of(text, &value->interval);
+        return *text == 'P' ? interval_of_iso(text, &value->interval) : interval_of(text, &value->interval);
     case TYPE_UUID:
         return uuid_of(arena, text, value);
     case TYPE_BITS:

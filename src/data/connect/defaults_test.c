@@ -48,6 +48,8 @@ TEST(defaults_of_each_type) {
           "\"2021-01-01T00:00:00.000000Z\"");
     check(timestamptz, "timestamptz", "now()", "\"1970-01-01T00:00:00.000000Z\"");
     check((Type){.kind = TYPE_INTERVAL, .precision = 6}, "interval", "'1 day'::interval", "86400000000");
+    check((Type){.kind = TYPE_INTERVAL, .precision = 6}, "interval", "'P1D'::interval", "86400000000");
+    check((Type){.kind = TYPE_INTERVAL, .precision = 6}, "interval", "'P-1DT2H3M4.5S'::interval", "-79015500000");
     check((Type){.kind = TYPE_INTERVAL, .precision = 6}, "interval", "'-1 days +02:03:04.5'::interval", "-79015500000");
     check((Type){.kind = TYPE_UUID}, "uuid", "'00000000-0000-0000-0000-00000000000F'::uuid",
           "\"00000000-0000-0000-0000-00000000000f\"");

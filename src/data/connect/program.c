@@ -66,8 +66,9 @@ static void headers_set(ConnectProgram *program, const ProgramContext *context) 
     program->headers[0].value = &program->header_key;
 }
 
-bool connect_program_new(Arena *arena, const Properties *config, const ProgramContext *context, ConnectProgram **made,
+bool connect_program_new(Arena *arena, const Properties *given, const ProgramContext *context, ConnectProgram **made,
                          Err *err) {
+    const Properties today = record_config(arena, given), *config = &today;
     ConnectProgram *program = ARENA_NEW(arena, ConnectProgram);
     program->arena = arena;
     arena_init(&program->routing, "routes", 0);
