@@ -6,6 +6,7 @@
 #include "core/config/data_directory.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
+#include "core/sys/memory.h"
 #include "engine/control/control.h"
 
 #include <errno.h>
@@ -66,6 +67,9 @@ static void front_start(Supervisor *supervisor) {
 void supervisor_front_ready(Supervisor *supervisor, int64_t port) {
     log_info(LOG_SERVER, supervisor->front_was_ready ? "the front is back" : "the server is ready",
              LOG_INT("pid", supervisor->front->process.pid), LOG_INT("port", port));
+    if (!supervisor->front_was_ready) {
+        memory_settle();
+    }
     supervisor->front_was_ready = true;
     supervisor->workers_wanted = true;
 }

@@ -6,6 +6,7 @@
 #include "core/base/log.h"
 #include "core/base/version.h"
 #include "core/sys/clock.h"
+#include "core/sys/memory.h"
 #include "engine/ipc/channel.h"
 #include "engine/ipc/level.h"
 #include "engine/worker/document_config.h"
@@ -105,6 +106,7 @@ static bool ready_take(Worker *worker, bool reported) {
     if (worker->ready_us != 0 && (reported || clock_monotonic_us() >= worker->ready_us)) {
         Err err[1] = {{0}};
         worker->ready_us = 0;
+        memory_settle();
         return channel_put(&worker->channel, &(Message){.type = MESSAGE_READY, .name = worker->name}, err);
     }
     return true;

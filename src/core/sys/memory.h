@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory that a process needed to start and does not need to run.
+#ifndef LEAT_CORE_SYS_MEMORY_H
+#define LEAT_CORE_SYS_MEMORY_H
+
+#include "core/base/defs.h"
+
+// Gives back what is free on the heap, and unmaps the clean pages of the executable and its libraries: symbol tables,
+// relocations and start-up code that the dynamic linker walked through, most of an idle process's resident set. What
+// is needed comes back from the page cache by a fault. Worth it once, when a process that will live long has started.
+void memory_settle(void);
+
+#endif

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/sys/memory.c"
+
+#include "core/base/test.h"
+
+// Written to, then made read-only, as relocations are: must survive.
+static const char *relocated[2] = {"one", "two"};
+static uint8_t page[4096] __attribute__((aligned(4096))) = {1};
+
+static int whole_pages(struct dl_phdr_info *object, size_t size, void *context) {
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        if (segment->p_type == PT_LOAD && (segment->p_flags & PF_W) == 0 && segment->p_memsz >= 4096) {
+            uintptr_t begin = (object->dlpi_addr + segment->p_vaddr + 4095) & ~(uintptr_t)4095;
+            unsigned char resident = 0;
+            CHECK_INT(mincore((void *)begin, 1, &resident), 0); // it is still mapped
+            *(size_t *)context += 1;
+        }
+    }
+    return 0;
+}
+
+TEST(memory_settles_and_all_is_as_before) {
+    size_t segments = 0;
+    relocated[1] = relocated[0];
+    page[1] = 7;
+    CHECK_INT(mprotect(page, sizeof(page), PROT_READ), 0);
+    memory_settle();
+    memory_settle();
+    CHECK_INT(page[1], 7);
+    CHECK(relocated[1] == relocated[0]);
+    CHECK_TEXT(slice_of(relocated[1]), "one");
+    dl_iterate_phdr(whole_pages, &segments);
+    CHECK(segments > 0);
+}
