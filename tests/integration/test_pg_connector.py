@@ -2,6 +2,7 @@
 """The capture half of a Debezium PostgreSQL connector: snapshot modes, publications, filters, slots, side topics."""
 
 import json
+import os
 import signal
 import subprocess
 
@@ -734,3 +735,51 @@ def test_killed_at_any_time_nothing_is_lost_or_doubled(db, connector):
             rows.add(event["after"]["id"])
     assert rows == {str(i) for i in range(1, next_id)}
     assert begins == ends and len(set(begins)) == len(begins)
+
+
+POINTS = [
+    "setup.before_slot", "setup.after_slot", "setup.after_first_cut", "snapshot.range_done", "stream.between_cuts",
+    "drain.before_last_cut", "drain.after_last_cut", "stream.before_feedback",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_kill_9_at(db, connector, point):
+    db.execute(ORDERS + "CREATE TABLE items (id int PRIMARY KEY); INSERT INTO items VALUES (1), (2)")
+    db.execute("INSERT INTO orders SELECT i, 'x', 1 FROM generate_series(1, 100) i")
+    c = connector(snapshot_mode="initial").start(env={**os.environ, "LEAT_CRASH_POINT": f"{point}:1"})
+    assert c.process.wait(30) != 0
+    db.execute("INSERT INTO orders VALUES (101); DELETE FROM orders WHERE id = 7; INSERT INTO items VALUES (3)")
+    c.start()
+    c.wait_streaming()
+    db.execute("INSERT INTO orders VALUES (102)")
+    wait_until(lambda: ("c", "102") in ids(c.events("t.public.orders")), lambda: c.log_tail())
+    c.stop()
+    rows = {}
+    for event in c.events():
+        if event["op"] == "t":
+            rows[event["table"]] = set()
+        elif event["op"] == "d":
+            rows[event["table"]].remove(event["before"]["id"])
+        else:
+            assert event["after"]["id"] not in rows.setdefault(event["table"], set()), event
+            rows[event["table"]].add(event["after"]["id"])
+    assert rows == {
+        "orders": {str(i) for i in range(1, 103) if i != 7}, "items": {"1", "2", "3"}
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("point", ["quarantine.before_cut", "quarantine.after_cut"])
+def test_kill_9_while_a_table_is_put_aside(db, connector, point):
+    db.execute(PAIR)
+    c = connector().start()
+    c.wait_streaming()
+    c.stop()
+    db.execute("BEGIN; INSERT INTO bad VALUES (1, NULL), (2, ROW('x', 1)); INSERT INTO orders VALUES (1); COMMIT")
+    db.execute("ALTER TYPE pair ADD ATTRIBUTE c int; INSERT INTO orders VALUES (2)")
+    c.start(env={**os.environ, "LEAT_CRASH_POINT": f"{point}:1"})
+    assert c.process.wait(30) != 0
+    c.start()
+    assert ids(c.wait_events(2, "t.public.orders")) == [("c", "1"), ("c", "2")]
+    wait_until(lambda: c.report()["tables"].get("public.bad", [""])[0] == "quarantined", lambda: c.report())
+    assert c.events("t.public.bad") == []

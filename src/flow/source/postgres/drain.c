@@ -59,23 +59,50 @@ bool pg_spool_open(PgSession *session, bool fresh, Err *err) {
 }
 
 typedef struct Target {
-    const Schema *schema; // the reader's: as long as it is the same, so are the numbers
-    PgLeaf *leaf;
+    PgLeaf *leaf; // NULL = captured no more
     PgRoute route;
 } Target;
 
-static void target_find(PgSession *session, const JournalEntry *entry, Target *target) {
-    char oid[16] = {0};
-    memcpy(oid, entry->topic->name.data, MIN(entry->topic->name.size, sizeof(oid) - 1));
-    *target = (Target){.schema = entry->schema,
-                       .leaf = pg_capture_find_leaf(&session->capture, (uint32_t)strtoul(oid, NULL, 10))};
+// By the reader's schemas, which live as long as it does.
+typedef struct Targets {
+    Arena arena;
+    Map by_schema;
+} Targets;
+
+static void targets_release(Targets *targets) {
+    map_release(&targets->by_schema);
+    arena_release(&targets->arena);
+}
+
+static Target *target_find(PgSession *session, Targets *targets, const JournalEntry *entry) {
+    uint64_t key = (uint64_t)(uintptr_t)entry->schema;
+    Target *target = map_find_u64(&targets->by_schema, key);
+    if (target == NULL) {
+        char oid[16] = {0};
+        memcpy(oid, entry->topic->name.data, MIN(entry->topic->name.size, sizeof(oid) - 1));
+        target = ARENA_NEW(&targets->arena, Target);
+        target->leaf = pg_capture_find_leaf(&session->capture, (uint32_t)strtoul(oid, NULL, 10));
+        map_put_u64(&targets->by_schema, key, target);
+    }
+    return target;
+}
+
+static bool event_drain(PgStream *stream, Target *target, const JournalEntry *entry, Err *err) {
+    PgLeaf *leaf = target->leaf;
+    if (leaf == NULL || leaf->state != PG_LEAF_READ || entry->event->commit_lsn < leaf->lsn) {
+        return true;
+    }
+    Event event = *entry->event;
+    stream->changes_uncut++;
+    return pg_route_append(stream->session->context, &target->route, leaf->table->topic, entry->schema, &event, err);
 }
 
 // Reads on to the end of what is durable, or past `bytes` to the next cut.
 static bool entries_drain(PgStream *stream, JournalReader *reader, LogPosition from, size_t bytes, LogPosition *to,
                           bool *end, Err *err) {
-    PgSession *session = stream->session;
-    Target target = {0};
+    DEFER(targets_release) Targets targets = {.arena = {.name = "batch"}};
+    const Schema *schema = NULL;
+    Target *target = NULL;
     uint64_t events = 0;
     *to = from;
     *end = false;
@@ -86,16 +113,11 @@ static bool entries_drain(PgStream *stream, JournalReader *reader, LogPosition f
         case JOURNAL_SCHEMA:
             break;
         case JOURNAL_EVENT:
-            if (target.schema != entry.schema) {
-                target_find(session, &entry, &target);
+            if (schema != entry.schema || target == NULL) {
+                schema = entry.schema;
+                target = target_find(stream->session, &targets, &entry);
             }
-            if (target.leaf != NULL && target.leaf->state == PG_LEAF_READ &&
-                entry.event->commit_lsn >= target.leaf->lsn) {
-                Event event = *entry.event;
-                TRY(pg_route_append(session->context, &target.route, target.leaf->table->topic, entry.schema, &event,
-                                    err));
-                stream->changes_uncut++;
-            }
+            TRY(event_drain(stream, target, &entry, err));
             if ((++events & 0x3fff) == 0) { // a large transaction is one cut: keep the connection alive meanwhile
                 TRY(pg_stream_feedback(stream, clock_monotonic_us() - stream->told_at_us > 5000000, err));
             }
