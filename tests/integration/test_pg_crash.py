@@ -49,6 +49,8 @@ RARE |= {"adopt.removed", "adopt.seeded", "sink.adopted", "sink.claimed", "sink.
 RARE |= {"sink.reset_announced", "sink.reset_planned", "sink.removed_one"}
 # Passed when the target is S3: test_s3_store.py and test_storefront_formats.py do that.
 RARE |= {name for name in crash_points() if name.startswith("store.s3.")}
+# Passed within an incremental snapshot: test_pg_signals.py does that.
+RARE |= {name for name in crash_points() if name.startswith("incremental.")}
 ARGS = ["--set", "journal.segment.bytes=1MiB", "--set", "journal.retention.bytes=0", "--set", "file.rotate.bytes=64KiB"]
 
 

@@ -55,6 +55,7 @@ bool pg_connector_open(PgConnector **connector, const SourceContext **context, E
 void pg_connector_close(PgConnector *connector) {
     if (connector != NULL) {
         pg_connector_options_release(&connector->options);
+        map_release(&connector->once);
         pg_conn_close(&connector->action);
         buf_release(&connector->touched);
         arena_release(&connector->arena);

@@ -30,32 +30,18 @@ typedef struct PgNewest {
     bool unput; // the journal's state does not have it yet
 } PgNewest;
 
-typedef struct PgStream PgStream;
-
-// Where signals and incremental snapshots hang themselves into a connector's stream: set before it is opened, each may
-// be NULL. A function that fails ends the run. All run in the source's thread, with the stream where they are called:
-// they may append to the journal (pg_route_append, then stream->changes_uncut++), put into its state, open SQL sessions
-// of their own (pg_session_connect), ask for tables to be read again (session->resync), but must not wait long.
-typedef struct PgHooks {
-    void *context;
-    // At the end of each transaction, when all of it has been appended, and now and then in between.
-    bool (*boundary)(void *context, PgStream *stream, Err *err);
-    // A change of the signal table (signal.data.collection), before it is appended.
-    bool (*signal)(void *context, PgStream *stream, const PgRelation *relation, const Event *event, Err *err);
-    // A change of any captured table, before it is appended: for as long as a window is open.
-    bool (*change)(void *context, PgStream *stream, const PgRelation *relation, const Event *event, Err *err);
-} PgHooks;
-
 struct PgConnector {
     Arena arena;
     PgConnectorOptions options;
     SourceContext context; // the given one, filled in from the properties
 
-    PgHooks hooks;
     PgRoute sides[PG_SIDE_NOTIFICATION + 1];
     PgConn action; // of heartbeat.action.query
     int64_t heartbeat_at;
     PgNewest newest;
+
+    // Table oid → the SELECT of a blocking snapshot with a condition, until the table is read; in `arena`.
+    Map once;
 
     // Of the transaction that is under way.
     uint64_t total_order;

@@ -56,11 +56,11 @@ bool pg_topic_message(PgSession *session, const PgMessage *message, const Event 
 // --- heartbeats ------------------------------------------------------------------------------------------------
 
 // An event at the boundary where the stream stands.
-static Event boundary_event(const PgStream *stream) {
+static Event boundary_event(uint64_t lsn) {
     int64_t now = clock_wall_us();
-    return (Event){.commit_lsn = stream->boundary_lsn,
+    return (Event){.commit_lsn = lsn,
                    .ordinal = (uint64_t)now, // unique, and behind what the transaction that ended there has
-                   .lsn = stream->boundary_lsn,
+                   .lsn = lsn,
                    .source_us = now,
                    .capture_us = now};
 }
@@ -90,25 +90,23 @@ bool pg_topic_heartbeat(PgStream *stream, Err *err) {
         action_query(session);
     }
     const Value none = {.kind = VALUE_NULL};
-    Event like = boundary_event(stream);
+    Event like = boundary_event(stream->boundary_lsn);
     bool appended = false;
     TRY(side_append(session, PG_SIDE_HEARTBEAT, &like, &none, &appended, err));
     stream->changes_uncut += appended;
     return true;
 }
 
-bool pg_topic_notification(PgStream *stream, Slice id, const char *aggregate_type, const char *type,
+bool pg_topic_notification(PgSession *session, uint64_t lsn, Slice id, const char *aggregate_type, const char *type,
                            Slice additional_data, Err *err) {
-    Event like = boundary_event(stream);
+    Event like = boundary_event(lsn);
     const Value row[] = {value_bytes(VALUE_STRING, id), value_bytes(VALUE_STRING, slice_of(aggregate_type)),
                          value_bytes(VALUE_STRING, slice_of(type)),
                          additional_data.size > 0 ? value_bytes(VALUE_STRING, additional_data)
                                                   : (Value){.kind = VALUE_NULL},
                          value_int(like.source_us / 1000)};
     bool appended = false;
-    TRY(side_append(stream->session, PG_SIDE_NOTIFICATION, &like, row, &appended, err));
-    stream->changes_uncut += appended;
-    return true;
+    return side_append(session, PG_SIDE_NOTIFICATION, &like, row, &appended, err);
 }
 
 // --- transactions ----------------------------------------------------------------------------------------------

@@ -22,9 +22,9 @@ CHECKED bool pg_topic_message(PgSession *session, const PgMessage *message, cons
                               Err *err);
 // At a transaction boundary: when its time has come, a heartbeat, and the action query before it.
 CHECKED bool pg_topic_heartbeat(PgStream *stream, Err *err);
-// `like` says when; additional_data and id are texts, additional_data may be empty.
-CHECKED bool pg_topic_notification(PgStream *stream, Slice id, const char *aggregate_type, const char *type,
-                                   Slice additional_data, Err *err);
+// At a place of the log; additional_data and id are texts, additional_data may be empty. It waits for the next cut.
+CHECKED bool pg_topic_notification(PgSession *session, uint64_t lsn, Slice id, const char *aggregate_type,
+                                   const char *type, Slice additional_data, Err *err);
 
 // Transaction metadata, when it is asked for: a BEGIN, the numbers of each event, an END with the counts.
 CHECKED bool pg_transaction_begin(PgStream *stream, uint64_t lsn, Err *err);

@@ -7,6 +7,7 @@
 #include "flow/source/postgres/connector_topics.h"
 #include "flow/source/postgres/drain.h"
 #include "flow/source/postgres/setup.h"
+#include "flow/source/postgres/signals.h"
 #include "flow/source/postgres/snapshot.h"
 
 #include <limits.h>
@@ -169,7 +170,8 @@ static bool attend(Run *run, Err *err) {
             TRY(pg_stream_rebind(&run->stream, err));
         }
     }
-    return session->capture.held <= held || spool_ensure(run, err);
+    TRY(session->capture.held <= held || spool_ensure(run, err));
+    return session->signals == NULL || run->paused || pg_signals_turn(session->signals, &run->stream, err);
 }
 
 static bool resync_poll(Run *run, Err *err) {
@@ -216,7 +218,6 @@ static bool timers(Run *run, Err *err) {
     }
     if (run->streaming && session->connector != NULL && session->capture.held == 0 && !run->paused) {
         TRY(pg_topic_heartbeat(&run->stream, err));
-        TRY(pg_stream_boundary(&run->stream, err));
     }
     if (due(&run->trim_at, now, TRIM_US)) {
         TRY(journal_trim(session->journal, err));
@@ -476,8 +477,13 @@ static bool start(Run *run, Err *err) {
         return true;
     }
     TRY(spool_continue(run, err));
+    TRY(pg_signals_open(session, &session->signals, err));
     // The exported snapshot dies with the next command on its connection, so the round begins before anything else.
     TRY(round_begin(run, err));
+    if (!run->snapshot.active) {
+        TRY(pg_notify(pg_signals_notify(session->signals), session, (Slice){0}, NOTIFY_INITIAL, "SKIPPED", NULL, 0,
+                      run->setup.from, err));
+    }
     TRY(pg_stream_open(&run->stream, session, run->setup.from, err));
     TRY(pg_stream_cut(&run->stream, true, err)); // states as loaded (READING became PENDING) are durable
     return resync_poll(run, err);
@@ -499,6 +505,7 @@ bool pg_source_run(const SourceContext *context, Err *err) {
     if (ok && connector != NULL && connector->options.slot_drop_on_stop && run.streaming && *context->stop) {
         ok = pg_connector_stopped(&run.setup, err);
     }
+    pg_signals_close(run.session.signals);
     pg_setup_release(&run.setup);
     pg_conn_close(&run.session.sql);
     journal_close(run.session.spool);

@@ -11,10 +11,12 @@
 #include "flow/source/postgres/slot.h"
 
 typedef struct PgConnector PgConnector; // connector.h
+typedef struct PgSignals PgSignals;     // signals.h
 
 typedef struct PgSession {
     const SourceContext *context;
     PgConnector *connector; // NULL = a pipeline of `leat sync`
+    PgSignals *signals;     // NULL = neither signals nor notifications
     PgServer server;
     PgConn sql; // catalog look-ups and the watch over the slot
     PgTypes *types;

@@ -5,6 +5,7 @@
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
 #include "flow/source/postgres/connector_offsets.h"
+#include "flow/source/postgres/signals.h"
 
 #define RANGE_PAGES       8192 // 64 MiB of heap
 #define WIRE_BUFFER_BYTES (256 * KIB)
@@ -30,9 +31,17 @@ struct PgLeafRead {
 
 // --- the round -------------------------------------------------------------------------------------------------
 
+// The statement of a blocking snapshot with a condition; NULL = all rows.
+static const char *override_once(const PgSnapshot *snapshot, const PgLeaf *leaf) {
+    const PgConnector *connector = snapshot->session->connector;
+    return connector != NULL ? map_find_u64(&connector->once, leaf->table->oid) : NULL;
+}
+
 static const char *override_of(const PgSnapshot *snapshot, const PgLeaf *leaf) {
     const PgConnector *connector = snapshot->session->connector;
-    return connector != NULL
+    const char *once = override_once(snapshot, leaf);
+    return once != NULL ? once
+           : connector != NULL
                ? pg_connector_override(&connector->options, slice_of(leaf->table->space), slice_of(leaf->table->name))
                : NULL;
 }
@@ -126,6 +135,28 @@ static bool connector_begin(PgSnapshot *snapshot, Err *err) {
     return true;
 }
 
+// What Debezium tells of an initial or blocking snapshot. `table` NULL: of the round.
+static bool notify(PgSnapshot *snapshot, const char *type, const PgCaptured *table, bool scanned, Err *err) {
+    PgNotify *notify = pg_signals_notify(snapshot->session->signals);
+    PgNotifyPair pairs[4] = {{"data_collections", buf_slice(&snapshot->names)}};
+    char name[2 * NAME_DATA_BYTES], rows[24];
+    size_t count = strcmp(type, "STARTED") == 0 || strcmp(type, "COMPLETED") == 0 ? 0 : 1;
+    if (notify == NULL) {
+        return true;
+    }
+    if (table != NULL) {
+        snprintf(name, sizeof(name), "%s.%s", table->space, table->name);
+        pairs[count++] =
+            (PgNotifyPair){scanned ? "scanned_collection" : "current_collection_in_progress", slice_of(name)};
+    }
+    if (scanned) {
+        snprintf(rows, sizeof(rows), "%" PRIu64, table->report.snapshot_rows);
+        pairs[count++] = (PgNotifyPair){"total_rows_scanned", slice_of(rows)};
+        pairs[count++] = (PgNotifyPair){"status", SLICE("SUCCEEDED")};
+    }
+    return pg_notify(notify, snapshot->session, (Slice){0}, NOTIFY_INITIAL, type, pairs, count, snapshot->lsn - 1, err);
+}
+
 bool pg_snapshot_begin(PgSnapshot *snapshot, PgSession *session, const char *exported, uint64_t lsn, int timeout_ms,
                        Err *err) {
     *snapshot = (PgSnapshot){.session = session, .active = true};
@@ -138,6 +169,8 @@ bool pg_snapshot_begin(PgSnapshot *snapshot, PgSession *session, const char *exp
     for (size_t i = 0; i < session->capture.table_count; i++) {
         for (PgLeaf *leaf = session->capture.tables[i]->leaves; leaf != NULL; leaf = leaf->next) {
             if (leaf->state == PG_LEAF_PENDING) {
+                buf_printf(&snapshot->names, "%s%s.%s", snapshot->names.size > 0 ? "," : "", leaf->table->space,
+                           leaf->table->name);
                 round_add(snapshot, leaf);
             }
         }
@@ -145,7 +178,8 @@ bool pg_snapshot_begin(PgSnapshot *snapshot, PgSession *session, const char *exp
     snapshot->reader_count = MAX(1, MIN(session->context->snapshot_connections, PG_READERS_MAX));
     log_info(LOG_SOURCE, "reading tables", LOG_UINT("relations", snapshot->unfinished), LOG_LSN("at", snapshot->lsn),
              LOG_INT("connections", snapshot->reader_count));
-    return true;
+    return notify(snapshot, "STARTED", NULL, false, err) &&
+           notify(snapshot, "DATA_COLLECTIONS_RESOLVED", NULL, false, err);
 }
 
 void pg_snapshot_close(PgSnapshot *snapshot) {
@@ -174,15 +208,14 @@ void pg_snapshot_close(PgSnapshot *snapshot) {
     }
     pg_conn_close(&snapshot->holder);
     arena_release(&snapshot->scratch);
+    buf_release(&snapshot->names);
     *snapshot = (PgSnapshot){0};
 }
 
 // --- one leaf --------------------------------------------------------------------------------------------------
 
-// The columns as the stream would send them: generated ones are left out.
-static bool leaf_relation(PgSnapshot *snapshot, PgLeafRead *read, const PgTable *table, Err *err) {
-    PgSession *session = snapshot->session;
-    Arena *arena = &snapshot->scratch;
+bool pg_snapshot_relation(PgSession *session, Arena *arena, PgLeaf *leaf, const PgTable *table, PgRelation *relation,
+                          char **selected, Err *err) {
     PgTable root = {0};
     bool root_found = false;
     if (table->root_oid != table->oid) {
@@ -198,15 +231,15 @@ static bool leaf_relation(PgSnapshot *snapshot, PgLeafRead *read, const PgTable 
     }
     static const uint8_t REPLIDENT[] = {
         [IDENTITY_KEY] = 'd', [IDENTITY_INDEX] = 'i', [IDENTITY_FULL] = 'f', [IDENTITY_NOTHING] = 'n'};
-    TRY(pg_relation_build(&read->relation, read->leaf, table->oid, REPLIDENT[table->identity],
-                          slice_of(read->leaf->table->space), slice_of(read->leaf->table->name), columns, count, table,
-                          root_found ? &root : NULL, session->types, &session->sql, err));
+    TRY(pg_relation_build(relation, leaf, table->oid, REPLIDENT[table->identity], slice_of(leaf->table->space),
+                          slice_of(leaf->table->name), columns, count, table, root_found ? &root : NULL, session->types,
+                          &session->sql, err));
     Buf text = {0};
     for (uint16_t i = 0; i < count; i++) {
         buf_printf(&text, "%s%s%s", i > 0 ? ", " : "", pg_identifier(arena, columns[i].name),
-                   read->relation.codecs[i]->binary == NULL ? "::text" : "");
+                   relation->codecs[i]->binary == NULL ? "::text" : "");
     }
-    read->columns = arena_text(&read->relation.arena, buf_slice(&text));
+    *selected = arena_text(&relation->arena, buf_slice(&text));
     buf_release(&text);
     return true;
 }
@@ -239,10 +272,13 @@ static bool leaf_prepare(PgSnapshot *snapshot, PgLeafRead *read, bool *gone, Err
     if (!found) {
         return true;
     }
-    TRY(leaf_relation(snapshot, read, &table, err));
+    TRY(pg_snapshot_relation(session, &snapshot->scratch, read->leaf, &table, &read->relation, &read->columns, err));
     read->prepared = true;
     pg_capture_set(&session->capture, read->leaf, PG_LEAF_READING, snapshot->lsn);
     PgCaptured *captured = read->leaf->table;
+    if (captured->truncate && override_once(snapshot, read->leaf) != NULL) {
+        captured->truncate = false; // some of its rows only: the others stay what they are
+    }
     if (captured->truncate) {
         Event event = {.op = OP_TRUNCATE};
         TRY(event_append(snapshot, read, &event, err));
@@ -250,7 +286,7 @@ static bool leaf_prepare(PgSnapshot *snapshot, PgLeafRead *read, bool *gone, Err
         captured->report.snapshot_rows = captured->report.snapshot_bytes = 0;
         pg_capture_put(&session->capture, captured);
     }
-    return true;
+    return notify(snapshot, "IN_PROGRESS", captured, false, err);
 }
 
 // ALTER TABLE that writes the table anew, and TRUNCATE, are not MVCC-safe: to a snapshot from before them the table is
@@ -293,9 +329,13 @@ static bool leaf_finish(PgSnapshot *snapshot, PgLeafRead *read, Err *err) {
     }
     log_info(LOG_SOURCE, "table read", LOG_TEXT("table", read->leaf->table->topic),
              LOG_UINT("rows", read->leaf->table->report.snapshot_rows));
+    PgCaptured *table = read->leaf->table;
     leaf_read_free(read);
     snapshot->unfinished--;
-    return true;
+    if (session->connector != NULL) {
+        map_remove_u64(&session->connector->once, table->oid);
+    }
+    return notify(snapshot, "TABLE_SCAN_COMPLETED", table, true, err);
 }
 
 // --- one reader ------------------------------------------------------------------------------------------------
@@ -668,6 +708,7 @@ bool pg_snapshot_pump(PgSnapshot *snapshot, bool *more, Err *err) {
         return err_frame(err, __FILE__, __LINE__);
     }
     if (snapshot->unfinished == 0) {
+        TRY(notify(snapshot, "COMPLETED", NULL, false, err));
         log_info(LOG_SOURCE, "all tables read");
         pg_snapshot_close(snapshot);
     }

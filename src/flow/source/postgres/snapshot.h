@@ -42,6 +42,7 @@ typedef struct PgSnapshot {
     int reader_count;
     PgLeafRead *first, *last; // leaves that still have ranges to hand out
     size_t unfinished;        // leaves not READ yet
+    Buf names;                // of the round's tables, for notifications
     // Of connectors: rows carry where they stand in the snapshot, so the last of each table waits for what follows.
     PgLeafRead *candidate; // read to its end; its last row waits: maybe the last of all
     uint32_t order;        // leaves of the round so far
@@ -58,5 +59,9 @@ int pg_snapshot_poll(const PgSnapshot *snapshot, struct pollfd *fds);
 // Works off what has arrived, starts what can be started. Clears `active` when every leaf of the round is READ.
 CHECKED bool pg_snapshot_pump(PgSnapshot *snapshot, bool *more, Err *err);
 void pg_snapshot_close(PgSnapshot *snapshot);
+// The shape of a table's rows as the catalog has it, generated columns left out as in the stream; *columns are those of
+// a SELECT (binary form, ::text where leat knows none), in the relation's arena.
+CHECKED bool pg_snapshot_relation(PgSession *session, Arena *arena, PgLeaf *leaf, const PgTable *table,
+                                  PgRelation *relation, char **columns, Err *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "core/sys/crash.h"
 #include "flow/source/postgres/connector_offsets.h"
 #include "flow/source/postgres/connector_topics.h"
+#include "flow/source/postgres/signals.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -45,20 +46,6 @@ static bool spool_append(PgSession *session, PgRelation *relation, const Event *
     return journal_append(session->spool, relation->spool_topic, relation->spool_schema_id, event, err);
 }
 
-static bool hooks_run(PgStream *stream, const PgRelation *relation, const Event *event, Err *err) {
-    const PgHooks *hooks = &stream->session->connector->hooks;
-    if (UNLIKELY(relation->signal) && hooks->signal != NULL) {
-        TRY(hooks->signal(hooks->context, stream, relation, event, err));
-    }
-    return hooks->change == NULL || hooks->change(hooks->context, stream, relation, event, err);
-}
-
-bool pg_stream_boundary(PgStream *stream, Err *err) {
-    const PgConnector *connector = stream->session->connector;
-    return connector == NULL || connector->hooks.boundary == NULL || !pg_stream_at_boundary(stream) ||
-           connector->hooks.boundary(connector->hooks.context, stream, err);
-}
-
 // Into the journal or, for a held leaf, the spool.
 static bool event_append(PgStream *stream, PgRelation *relation, Event *event, Err *err) {
     PgSession *session = stream->session;
@@ -71,7 +58,6 @@ static bool event_append(PgStream *stream, PgRelation *relation, Event *event, E
     }
     if (session->connector != NULL) {
         pg_transaction_count(stream, leaf->table, event);
-        TRY(hooks_run(stream, relation, event, err));
     }
     bool held = leaf->state != PG_LEAF_STREAMING;
     if (held && event->commit_lsn < session->spool_lsn) {
@@ -92,7 +78,7 @@ static bool event_append(PgStream *stream, PgRelation *relation, Event *event, E
     stream->changes_uncut++;
     session->report.changes++;
     stream->newest_us = event->source_us;
-    return true;
+    return session->signals == NULL || pg_signals_event(session->signals, stream, relation, event, err);
 }
 
 static Event event_of(const PgStream *stream, const PgRelation *relation, EventOp op, uint64_t lsn) {
@@ -288,7 +274,7 @@ static bool transaction_end(PgStream *stream, uint64_t end_lsn, Err *err) {
     TRY(pg_transaction_end(stream, end_lsn, err));
     stream->in_transaction = false;
     stream->boundary_lsn = MAX(stream->boundary_lsn, end_lsn);
-    return pg_stream_boundary(stream, err);
+    return true;
 }
 
 static bool message_apply(PgStream *stream, uint64_t lsn, Slice bytes, Err *err);

@@ -63,8 +63,6 @@ void pg_stream_relations_release(PgStream *stream);
 // that durable, and turns the error into ERR_SOURCE_CLOSED, so that the next run goes on without the table. Else
 // nothing. Always false.
 bool pg_stream_quarantine(PgStream *stream, PgCaptured *table, Err *err);
-// At a transaction boundary: what hangs in there (connector.h, PgHooks).
-CHECKED bool pg_stream_boundary(PgStream *stream, Err *err);
 // Cuts when there is something to cut and the flusher is idle; `force` waits for it and also cuts a bare progress.
 CHECKED bool pg_stream_cut(PgStream *stream, bool force, Err *err);
 // Tells the slot how far it may forget, when that has moved or the server asks; at most every few 100 ms.
