@@ -102,6 +102,9 @@ static bool read_incoming(RegistryStore *store, const ApiRequest *request, Incom
     if (blanks == in->text.size) {
         return refuse(answer, INVALID_SCHEMA, "Empty schema");
     }
+    if (in->text.size > REGISTRY_SCHEMA_BYTES_MAX) {
+        return refuse(answer, SCHEMA_TOO_LARGE, "Register operation failed because schema is too large");
+    }
     const char *excess = api_json_excess(in->text);
     if (excess != NULL) {
         api_error(answer, INVALID_SCHEMA, "Invalid schema of type %s, details: %s", registry_type_name(in->type),
@@ -123,7 +126,7 @@ typedef struct Resolver {
     Arena *arena;
     Resolved *resolved;
     size_t capacity;
-    Map seen; // KeptSchema
+    Map seen; // name and KeptSchema
     Err *err;
 } Resolver;
 
@@ -137,11 +140,11 @@ static bool resolve_one(Resolver *resolver, const KeptReference *reference, int 
                     (int)MIN(reference->subject.size, (size_t)200), (const char *)reference->subject.data,
                     reference->version);
     }
-    uint64_t key = (uint64_t)(uintptr_t)version->schema;
-    if (map_find_u64(&resolver->seen, key) != NULL) {
+    const char *key = arena_printf(resolver->arena, "%d %.*s", version->schema->id, SLICE_ARG(reference->name));
+    if (map_find(&resolver->seen, slice_of(key)) != NULL) {
         return true;
     }
-    map_put_u64(&resolver->seen, key, resolver);
+    map_put(&resolver->seen, slice_of(key), resolver);
     if (!resolve(resolver, version->schema->references, version->schema->reference_count, depth + 1)) {
         return false;
     }
@@ -309,13 +312,10 @@ static bool earlier_for_check(RegistryStore *store, const Incoming *in, bool one
     const KeptVersion *version = one ? registry_version_of(store, subject, number, false) : NULL;
     *level = registry_level_in_scope(store, subject);
     bool absent = one && number > 0 && version == NULL;
-    bool known = registry_has_versions(store, subject, false);
     bool good = !absent && copy_versions(store, in->request->arena, one && version == NULL ? NULL : subject,
                                          version != NULL ? version->version : 0, *level, earlier, count, err);
     registry_store_unlock(store);
-    if (absent && !known) {
-        api_error(answer, NO_SUBJECT, "Subject '%.*s' not found.", SLICE_ARG(in->subject));
-    } else if (absent) {
+    if (absent) {
         api_error(answer, NO_VERSION, "Version %d not found.", number);
     } else if (!good) {
         registry_store_error(answer, "Error while retrieving the earlier versions", err);

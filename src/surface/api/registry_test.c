@@ -239,5 +239,21 @@ TEST(registry_references) {
          "{\"error_code\":42201,\"message\":\"Invalid schema of type AVRO, details: No schema reference found for "
          "subject "
          "\\\"none\\\" and version 1\"}");
+    // One schema under two names, and one that refers to it through another.
+    CALL("POST", "/subjects/j/versions", "{\"schema\":\"{\\\"type\\\":\\\"string\\\"}\",\"schemaType\":\"JSON\"}", 200,
+         "{\"id\":3}");
+    static const char TWICE[] =
+        "{\"schemaType\":\"JSON\",\"schema\":\"{\\\"properties\\\":{\\\"a\\\":{\\\"$ref\\\":\\\"a.json\\\"},\\\"b\\\":{"
+        "\\\"$ref\\\":\\\"b.json\\\"}}}\",\"references\":[{\"name\":\"a.json\",\"subject\":\"j\",\"version\":1},{"
+        "\"name\":\"b.json\",\"subject\":\"j\",\"version\":1}]}";
+    CALL("POST", "/subjects/k/versions", TWICE, 200, "{\"id\":4}");
+    CALL(
+        "POST", "/subjects/l/versions",
+        "{\"schemaType\":\"JSON\",\"schema\":\"{\\\"$ref\\\":\\\"k.json#/properties/b\\\"}\",\"references\":[{\"name\":"
+        "\"k.json\",\"subject\":\"k\",\"version\":1}]}",
+        200, "{\"id\":5}");
+    CALL("POST", "/compatibility/subjects/l/versions/latest?verbose=true",
+         "{\"schemaType\":\"JSON\",\"schema\":\"{\\\"type\\\":[\\\"string\\\",\\\"null\\\"]}\"}", 200,
+         "{\"is_compatible\":true,\"messages\":[]}");
     stopped(service);
 }
