@@ -3,33 +3,40 @@
 #include "data/connect/column.h"
 #include "data/connect/smt.h"
 
-#include <ctype.h>
-
 // --- InsertHeader ----------------------------------------------------------------------------------------------
 
 typedef struct InsertHeader {
     ConnectHeader header;
 } InsertHeader;
 
-// A literal has the type that its text looks like: an integer the smallest that holds it, true, false; else it is text.
+static void literal_integer(Arena *arena, int64_t n, Shape *shape, Value *value) {
+    *value = value_int(n);
+    shape->kind = n == (int32_t)n ? SHAPE_INT32 : SHAPE_INT64;
+    if (n == (int16_t)n) {
+        connect_note_add(arena, shape, "connect.type", n == (int8_t)n ? SLICE("\"int8\"") : SLICE("\"int16\""));
+    }
+}
+
+// A literal has the type that its text looks like, as Connect has it: a number without fraction is the smallest integer
+// that holds it, another number is a float32; true, false, null; else it is text.
 static void literal(Arena *arena, Slice text, ConnectHeader *header) {
     Shape shape = {.kind = SHAPE_STRING};
     Value value = value_bytes(VALUE_STRING, text);
-    size_t digits = text.size > 0 && text.data[0] == '-' ? 1 : 0;
-    bool number = text.size > digits && text.size < 19 && (text.data[digits] != '0' || text.size == digits + 1);
-    for (size_t i = digits; i < text.size; i++) {
-        number &= isdigit(text.data[i]) != 0;
-    }
-    if (number) {
-        int64_t n = strtoll(arena_text(arena, text), NULL, 10);
-        value = value_int(n);
-        shape.kind = n == (int32_t)n ? SHAPE_INT32 : SHAPE_INT64;
-        if (n == (int16_t)n) {
-            connect_note_add(arena, &shape, "connect.type", n == (int8_t)n ? SLICE("\"int8\"") : SLICE("\"int16\""));
-        }
+    const char *digits = arena_text(arena, text);
+    char *end = NULL;
+    double real = strtod(digits, &end);
+    bool number = text.size > 0 && *end == '\0' && strspn(digits, "+-.eE0123456789") == text.size &&
+                  strlen(digits) == text.size && real > -9e15 && real < 9e15;
+    if (number && real == (double)(int64_t)real) {
+        literal_integer(arena, (int64_t)real, &shape, &value);
+    } else if (number) {
+        value = (Value){.kind = VALUE_FLOAT32, .real = (double)strtof(digits, NULL)};
+        shape.kind = SHAPE_FLOAT32;
     } else if (slice_is(text, "true") || slice_is(text, "false")) {
         value = value_bool(slice_is(text, "true"));
         shape.kind = SHAPE_BOOL;
+    } else if (slice_is(text, "null")) {
+        return;
     }
     header->value = smt_value_new(arena, value);
     header->shape = smt_shape_keep(arena, shape);

@@ -182,13 +182,18 @@ static bool timestamp_apply(Smt *smt, Arena *scratch, ConnectRecord *record, boo
     const Converter *state = smt->state;
     const Value *value = smt_value(smt, record);
     const Shape *from = smt_shape(smt, record);
-    if (value == NULL) {
+    if (value == NULL && (from == NULL || state->field.size == 0 || from->kind != SHAPE_STRUCT)) {
         return true;
     }
     if (state->field.size == 0 && from == NULL) { // without a schema
         Value *made = ARENA_NEW(scratch, Value);
         smt_put(smt, record, NULL, made);
         return convert(state, scratch, NULL, value->kind == VALUE_STRING ? FORM_STRING : FORM_UNIX, value, made, err);
+    }
+    if (value == NULL) { // a null has the schema that a value would have
+        const Plan *of_null = smt_plan(smt, from);
+        smt_put(smt, record, (of_null != NULL ? of_null : plan_make(smt, state, from))->shape, NULL);
+        return true;
     }
     if (state->field.size > 0) {
         TRY(smt_require_struct(smt, record, "converting a timestamp", err));
