@@ -228,3 +228,11 @@ def test_routes_tell_what_leaves(db, tmp_path):
         assert {line["topic"] for line in routes.values()} == {f"p.public.{table}" for table in tables}
         assert not any(line["dynamic"] for line in routes.values())
 
+
+
+def test_the_table_of_keys_says_what_the_definitions_do():
+    text = (ROOT / "docs/reference/debezium-postgresql.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- keys -->\n")[2].partition("<!-- end of keys -->")[0]
+    argv = [str(test_envelope.program("leat_option_table"))]
+    printed = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    assert table == printed, "leat_option_table prints another table"

@@ -24,7 +24,7 @@ static ShapeField default_field(Arena *arena, const DebeziumPlan *plan, ConnectC
     ShapeField field = {.name = name_adjust(arena, plan->options.field_names, true, from->name),
                         .default_json = column->shape.optional ? SLICE("null") : (Slice){0}};
     Value value;
-    if (column_default(arena, column, from->default_text, &value)) {
+    if (!plan->options.columns.exact && column_default(arena, column, from->default_text, &value)) {
         column->zero = value;
         field.default_json = column_default_describe(arena, &column->shape, &value);
     }

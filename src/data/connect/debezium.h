@@ -13,8 +13,8 @@
 //   - A truncate is a record of op "t" without key.
 //
 // With `exact`, what the original gets wrong comes right: columns that a source does not tell are NULL (and may be) and
-// have no stand-ins, the key of REPLICA IDENTITY USING INDEX is that index, a value that its form cannot hold is
-// ERR_VALUE in place of a NULL; more in column.h.
+// have no stand-ins, schemas have no defaults (which JsonConverter writes for NULL), the key of REPLICA IDENTITY USING
+// INDEX is that index, a value that its form cannot hold is ERR_VALUE in place of a NULL; more in column.h.
 #ifndef LEAT_DATA_CONNECT_DEBEZIUM_H
 #define LEAT_DATA_CONNECT_DEBEZIUM_H
 

@@ -172,6 +172,47 @@ TEST(program_keys_masks_and_columns_by_rules) {
     arena_release(run);
 }
 
+TEST(program_exact_forms) {
+    arena_init(run, "run", 0);
+    arena_init(scratch, "scratch", 0);
+    const Column columns[] = {
+        {.name = NAME("id"), .type = {.kind = TYPE_INT32}, .flags = COLUMN_PRIMARY | COLUMN_NOT_NULL, .key_ordinal = 1},
+        {.name = NAME("code"),
+         .type = {.kind = TYPE_STRING, .source_name = NAME("text")},
+         .flags = COLUMN_KEY | COLUMN_NOT_NULL},
+        {.name = NAME("n"), .type = {.kind = TYPE_INT32}, .flags = COLUMN_NOT_NULL, .default_text = NAME("7")},
+        {.name = NAME("d"), .type = {.kind = TYPE_DATE}},
+        {.name = NAME("i"), .type = {.kind = TYPE_INTERVAL, .precision = 6}},
+    };
+    const Schema table = {1, NAME("public"), NAME("t"), IDENTITY_INDEX, columns, ARRAY_LEN(columns)};
+    Value key[5] = {{.kind = VALUE_NULL}, text("x")};
+    Value row[5] = {value_int(1), text("x"), value_int(2), {.kind = VALUE_DATE, .integer = INT32_MAX}};
+    row[4] = (Value){.kind = VALUE_INTERVAL, .interval = {14, 3, 3661500000}};
+    ConnectProgram *program = program_of("{\"topic.prefix\":\"p\",\"extended.headers.enabled\":false}");
+    check(program, &table, (Event){.op = OP_DELETE, .before = key},
+          "p.public.t {\"id\":0} {\"id\":0,\"code\":\"x\",\"n\":7,\"d\":null,\"i\":null} null d\n"
+          "p.public.t {\"id\":0} null\n");
+    connect_program_release(program);
+    program = program_of("{\"topic.prefix\":\"p\",\"extended.headers.enabled\":false,\"leat.exact\":true,"
+                         "\"time.precision.mode\":\"isostring\"}");
+    check(program, &table, (Event){.op = OP_DELETE, .before = key},
+          "p.public.t {\"code\":\"x\"} {\"id\":null,\"code\":\"x\",\"n\":null,\"d\":null,\"i\":null} null d\n"
+          "p.public.t {\"code\":\"x\"} null\n");
+    check(program, &table, (Event){.op = OP_CREATE, .after = row},
+          "p.public.t {\"code\":\"x\"} null {\"id\":1,\"code\":\"x\",\"n\":2,\"d\":\"infinity\","
+          "\"i\":\"P1Y2M3DT1H1M1.5S\"} c\n");
+    connect_program_release(program);
+    program = program_of("{\"topic.prefix\":\"p\",\"leat.exact\":true}");
+    Err err[1] = {{0}};
+    ConnectRecord records[CONNECT_RECORDS_MAX];
+    size_t count;
+    Event event = {.op = OP_CREATE, .after = row, .column_count = 5};
+    CHECK_FAILS(connect_program_make(program, scratch, &table, &event, records, &count, err), ERR_VALUE);
+    connect_program_release(program);
+    arena_release(scratch);
+    arena_release(run);
+}
+
 TEST(program_refuses_values_that_options_cannot_have) {
     arena_init(run, "run", 0);
     fails("{}", "topic.prefix: a value is required");
