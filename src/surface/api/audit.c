@@ -40,6 +40,7 @@ struct Audit {
     Row *first, **last;
     size_t count;
     bool closing;
+    bool started; // of who opened it
     pthread_t writer;
     _Atomic uint64_t lost;
 };
@@ -137,12 +138,10 @@ bool audit_open(const char *data_directory, Audit **opened, Err *err) {
     arena_init(&audit->waiting, "audit", 0);
     arena_init(&audit->writing, "audit", 0);
     audit->last = &audit->first;
-    audit->closing = true; // no writer yet
     bool good = open_tables(audit, data_directory, err);
     if (good) {
-        audit->closing = false;
         int code = pthread_create(&audit->writer, NULL, write_loop, audit);
-        audit->closing = code != 0;
+        audit->started = code == 0;
         good = code == 0 ? true : FAIL(err, ERR_IO_FAILED, "no thread for the audit: %s", strerror(code));
     }
     if (!good) {
@@ -157,7 +156,7 @@ void audit_close(Audit *audit) {
     if (audit == NULL) {
         return;
     }
-    if (!audit->closing) {
+    if (audit->started) {
         pthread_mutex_lock(&audit->mutex);
         audit->closing = true;
         pthread_cond_signal(&audit->come);
