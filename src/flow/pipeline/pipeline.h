@@ -91,6 +91,8 @@ typedef struct PipelineReport {
     int64_t lag_ms;                               // age of the newest change when it became durable; -1 = none yet
     int64_t slot_retained_bytes, slot_safe_bytes; // -1 = unknown, no cap
     uint64_t journal_bytes;                       // on disk
+    uint64_t commits, commit_us;                  // group commits of the journal in this run, and what they took
+    uint64_t queue_bytes, queue_bytes_max;        // read and not yet handed to a commit; what may be
     uint64_t sink_behind_bytes;                   // of the journal not yet published
     const char *sink_trouble;                     // what the sink cannot get past for now, or NULL
     SinkStats sink;

@@ -86,6 +86,10 @@ void pipeline_report_json(Buf *buf, const PipelineReport *report, const Pipeline
     json_field_int(buf, "slot_retained_bytes", report->slot_retained_bytes);
     json_field_int(buf, "slot_safe_bytes", report->slot_safe_bytes);
     json_field_uint(buf, "journal_bytes", report->journal_bytes);
+    json_field_uint(buf, "commits", report->commits);
+    json_field_uint(buf, "commit_us", report->commit_us);
+    json_field_uint(buf, "queue_bytes", report->queue_bytes);
+    json_field_uint(buf, "queue_bytes_max", report->queue_bytes_max);
     json_field_uint(buf, "sink_behind_bytes", report->sink_behind_bytes);
     json_field_text(buf, "sink_trouble", report->sink_trouble);
     json_field_uint(buf, "sink_events", report->sink.events);

@@ -57,6 +57,10 @@ static bool source_reported(void *context, const SourceReport *source) {
     JournalInfo info;
     journal_info(half->journal, &info);
     report->journal_bytes = info.end - info.begin;
+    report->commits = info.cuts;
+    report->commit_us = info.cuts_us;
+    report->queue_bytes = journal_pending_bytes(half->journal);
+    report->queue_bytes_max = half->journal_options.memory_bytes_max;
     source_half_report(half, false);
     return !half->failed(half);
 }

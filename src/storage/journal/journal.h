@@ -91,6 +91,7 @@ typedef struct JournalInfo {
     Position position;      // of the last durable cut
     LogPosition begin, end; // the log holds [begin, end)
     uint64_t cut_ms;        // wall clock of the last durable cut, ms since 1970
+    uint64_t cuts, cuts_us; // made durable since open, and the time that writing and flushing them took
 } JournalInfo;
 void journal_info(const Journal *journal, JournalInfo *info);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/journal/local/flusher.h"
 
+#include "core/sys/clock.h"
 #include "core/sys/crash.h"
 #include "core/sys/file.h"
 
@@ -37,7 +38,7 @@ static bool write_job(Flusher *flusher, LogPosition start, Err *err) {
     return true;
 }
 
-static void publish(Flusher *flusher) {
+static void publish(Flusher *flusher, uint64_t took_us) {
     const FlushCut *cut = &flusher->job.cut;
     HeadPage *page = flusher->head.page;
     atomic_store_explicit(&page->cut_ms, cut->ms, memory_order_relaxed);
@@ -48,6 +49,7 @@ static void publish(Flusher *flusher) {
     pthread_mutex_lock(&flusher->mutex);
     flusher->durable = *cut;
     flusher->cuts++;
+    flusher->cuts_us += took_us;
     pthread_mutex_unlock(&flusher->mutex);
 }
 
@@ -72,9 +74,10 @@ static void signal_event(const Flusher *flusher) {
 
 static bool work(Flusher *flusher, LogPosition start, Err *err) {
     FlushJob *job = &flusher->job;
+    int64_t began_us = clock_monotonic_us();
     TRY(write_job(flusher, start, err));
     if (job->has_cut) {
-        publish(flusher);
+        publish(flusher, (uint64_t)(clock_monotonic_us() - began_us));
         if (job->preamble.size > 0) {
             signal_event(flusher);
             TRY(rotate(flusher, err));

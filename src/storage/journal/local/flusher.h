@@ -38,7 +38,8 @@ typedef struct Flusher {
     Err err;              // why it failed
     FlushJob job;
     FlushCut durable;
-    uint64_t cuts; // durable since open
+    uint64_t cuts;    // durable since open
+    uint64_t cuts_us; // and what they took
     SegmentList segments;
     const char *directory;
     int fd; // of the last segment

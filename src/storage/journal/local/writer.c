@@ -721,6 +721,8 @@ void journal_info(const Journal *journal, JournalInfo *info) {
         .begin = segment_start(&flusher->segments, 0),
         .end = flusher->durable.end,
         .cut_ms = flusher->durable.ms,
+        .cuts = flusher->cuts,
+        .cuts_us = flusher->cuts_us,
     };
     pthread_mutex_unlock(&flusher->mutex);
 }
