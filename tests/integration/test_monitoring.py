@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/metrics and the webhook of a server whose connectors carry real changes."""
+
+import contextlib
+import http.server
+import json
+import re
+import threading
+
+import connectors
+import pytest
+from server import Server, request
+from wait import wait_until
+
+TOPIC = "shop.public.orders"
+SERIES = re.compile(r"(leat_\w+)(?:\{(.*)\})? (\S+)$")
+LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+def scrape(server):
+    """{(name, frozenset(labels)): value}"""
+    found = {}
+    for line in request("GET", f"{server.metrics_url}/metrics").body.decode().splitlines():
+        if not line.startswith("#"):
+            name, labels, value = SERIES.match(line).groups()
+            found[name, frozenset(LABEL.findall(labels or ""))] = float(value)
+    return found
+
+
+def of(metrics, name, connector, **more):
+    wanted = {("connector", connector), *more.items()}
+    return next((value for (key, labels), value in metrics.items() if key == name and wanted <= labels), None)
+
+
+class Receiver(http.server.ThreadingHTTPServer):
+    """Keeps the events that are POSTed; refuses the first ones."""
+
+    def __init__(self, refusals=0):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.events, self.refusals, self.keys = [], refusals, []
+        self.lock = threading.Lock()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}/hook"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.lock:
+            refused = self.server.refusals > 0
+            self.server.refusals -= refused
+            if not refused:
+                self.server.events.append(body)
+                self.server.keys.append(self.path)
+        self.send_response(503 if refused else 204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def receiver():
+    with Receiver(refusals=1) as made:
+        thread = threading.Thread(target=made.serve_forever)
+        thread.start()
+        yield made
+        made.shutdown()
+        thread.join()
+
+
+def test_metrics_follow_a_connector(work, db):
+    (work / "server").mkdir()
+    db.execute(connectors.ORDERS)
+    with Server(work / "server") as server:
+        name = 'shop/"é'
+        for at, config in (
+            (name, connectors.source(db)),
+            ("lake", connectors.s3_sink(work, TOPIC, flush__size="1")),
+        ):
+            server.create(at, {**config, **connectors.JSON_PLAIN})
+        server.wait_state("lake")
+        escaped = name.replace('"', '\\"')
+
+        def read():
+            return of(scrape(server), "leat_table_snapshot_rows_total", escaped, table="public.orders")
+
+        server.until(read, "the table is read")
+        db.execute("UPDATE orders SET name = 'x' WHERE id < 4")
+
+        def arrived():
+            now = scrape(server)
+            return (of(now, "leat_connector_changes_total", escaped) or 0) >= 3 and (
+                of(now, "leat_connector_sink_events_total", "lake") or 0
+            ) > 0
+
+        server.until(arrived, "changes are counted")
+        now = scrape(server)
+        assert of(now, "leat_connector_state", escaped, kind="source", state="RUNNING") == 1
+        assert of(now, "leat_connector_state", "lake", kind="sink", state="RUNNING") == 1
+        assert of(now, "leat_table_changes_total", escaped, table="public.orders") >= 3
+        assert of(now, "leat_table_snapshot_rows_total", escaped, table="public.orders") > 0
+        assert of(now, "leat_connector_lag_seconds", escaped) < 60
+        assert of(now, "leat_connector_commits_total", escaped) >= 1
+        assert of(now, "leat_connector_commit_seconds_total", escaped) > 0
+        assert of(now, "leat_connector_queue_limit_bytes", escaped) > 0
+        assert of(now, "leat_connector_slot_retained_bytes", escaped) is not None
+        assert of(now, "leat_connector_sink_files_total", "lake") > 0
+        for connector in (escaped, "lake"):
+            assert of(now, "leat_process_resident_memory_bytes", connector, role="worker") > 1 << 20
+            assert of(now, "leat_connector_restarts_total", connector) == 0
+        # A killed worker is a restart and an error.
+        server.workers()["lake"].kill()
+        server.until(lambda: of(scrape(server), "leat_connector_restarts_total", "lake") == 1, "the restart is counted")
+        assert of(scrape(server), "leat_connector_errors_total", "lake") == 1
+        # Gone is gone.
+        assert server.connect("DELETE", "/connectors/lake").status == 204
+        server.until(lambda: of(scrape(server), "leat_connector_state", "lake") is None, "its series end")
+
+
+def test_webhook_of_a_crash_loop(work, db, receiver):
+    (work / "server").mkdir()
+    db.execute(connectors.ORDERS)
+    options = {
+        "webhook.url": receiver.url + "?key=${env:HOOK_KEY}",
+        "restart.crashes.max": "1",
+        "restart.backoff.min": "10ms",
+    }
+    with Server(work / "server", options, env={"HOOK_KEY": "s3same"}) as server:
+        server.create("shop", {**connectors.source(db), **connectors.JSON_PLAIN})
+        server.wait_state("shop")
+
+        def crash():
+            worker = server.workers().get("shop")
+            if worker is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    worker.kill()
+            return server.states("shop")[1] == "FAILED"
+
+        server.until(crash, "it is given up")
+        wait_until(lambda: len(receiver.events) == 1, lambda: f"the event comes ({receiver.events})", 30)
+        event = receiver.events[0]
+        assert (event["event"], event["state"], event["connector"]) == ("crash_loop", "raised", "shop")
+        assert receiver.keys == ["/hook?key=s3same"]
+        assert server.connect("POST", "/connectors/shop/restart?includeTasks=true&onlyFailed=true").status == 202
+        wait_until(lambda: len(receiver.events) == 2, lambda: f"it is over ({receiver.events})", 30)
+        assert receiver.events[1]["state"] == "resolved"
+        assert "s3same" not in server.log_text()
