@@ -10,11 +10,14 @@ import argparse
 import pathlib
 import statistics
 import tempfile
+import time
 
 from harness import LEAT, SETTINGS, save
 
 import postgres
 from server import Server
+
+SETTLED_SECONDS = 8  # by then workers have given back what their start needed
 
 
 def config(server, database, i):
@@ -70,6 +73,7 @@ def main():
             server.until(lambda: sum(slot[0] for slot in database.slots().values()) == count, "all stream", 300)
             for i in range(count):
                 server.wait_state(f"idle{i}", "RUNNING")
+            time.sleep(SETTLED_SECONDS)
             result = {"connectors": count, **measure(server)}
             server.stop()
     finally:

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -100,8 +101,21 @@ void supervisor_front_ended(Supervisor *supervisor, const ChildEnd *end, bool wa
 
 // --- connectors ------------------------------------------------------------------------------------------------
 
+// A pipeline that was taken out of the list is remembered as long as it is there: a later one of that name is new.
+static bool outlived(const Supervisor *supervisor, const Document *document) {
+    char path[PATH_MAX];
+    return document->removed && strcmp(document->kind, "sync") == 0 &&
+           snprintf(path, sizeof(path), "%s/pipelines/%.*s/config.json", supervisor->data_directory,
+                    SLICE_ARG(document->name)) < (int)sizeof(path) &&
+           !file_exists(path);
+}
+
 static bool take_document(void *context, const Document *document, Slice json, Err *err) {
-    managed_take(context, document, json);
+    Supervisor *supervisor = context;
+    if (outlived(supervisor, document)) {
+        return document_erase(supervisor->data_directory, document->name, err);
+    }
+    managed_take(supervisor, document, json);
     return true;
 }
 
@@ -229,7 +243,17 @@ static bool turn(Supervisor *supervisor, Err *err) {
 
 // --- begin and end ---------------------------------------------------------------------------------------------
 
+// A channel for each child: a thousand are more than the usual limit allows.
+static void descriptors_allow(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static bool open_all(Supervisor *supervisor, Err *err) {
+    descriptors_allow();
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);

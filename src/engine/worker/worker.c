@@ -21,7 +21,8 @@
 
 enum { STATUS_FAILED = 1, STATUS_ORPHAN = 3, THREAD_STACK_BYTES = 1 << 20 };
 
-#define READY_US 1000000
+#define READY_US  1000000
+#define SETTLE_US 5000000
 
 typedef struct Worker {
     const WorkerSetup *setup;
@@ -35,9 +36,10 @@ typedef struct Worker {
     pthread_t thread;
     int wake; // eventfd: there is something to send
     pthread_mutex_t mutex;
-    int64_t ready_us; // when it is READY even without a report; 0 = it has said so
-    Buf report;       // the newest that is not sent; under the mutex
-    bool finish;      // send what there is, then end; under the mutex
+    int64_t ready_us;  // when it is READY even without a report; 0 = it has said so
+    int64_t settle_us; // when what connecting needed is given back, too; 0 = done
+    Buf report;        // the newest that is not sent; under the mutex
+    bool finish;       // send what there is, then end; under the mutex
 } Worker;
 
 // Whoever works looks at the one, whoever waits for a source at the other.
@@ -106,15 +108,24 @@ static bool ready_take(Worker *worker, bool reported) {
     if (worker->ready_us != 0 && (reported || clock_monotonic_us() >= worker->ready_us)) {
         Err err[1] = {{0}};
         worker->ready_us = 0;
+        worker->settle_us = clock_monotonic_us() + SETTLE_US;
         memory_settle();
         return channel_put(&worker->channel, &(Message){.type = MESSAGE_READY, .name = worker->name}, err);
     }
     return true;
 }
 
-static int ready_timeout_ms(const Worker *worker) {
-    int64_t left_us = worker->ready_us - clock_monotonic_us();
-    return worker->ready_us == 0 ? -1 : (int)(MAX(left_us, INT64_C(0)) / 1000 + 1);
+static void settle_when_due(Worker *worker) {
+    if (worker->settle_us != 0 && clock_monotonic_us() >= worker->settle_us) {
+        worker->settle_us = 0;
+        memory_settle();
+    }
+}
+
+static int timeout_ms(const Worker *worker) {
+    int64_t next_us = worker->ready_us != 0 ? worker->ready_us : worker->settle_us;
+    int64_t left_us = next_us - clock_monotonic_us();
+    return next_us == 0 ? -1 : (int)(MAX(left_us, INT64_C(0)) / 1000 + 1);
 }
 
 // Puts the newest report into the channel once the one before is gone. True: that was all there will be.
@@ -143,6 +154,7 @@ static void *channel_thread(void *context) {
     for (;;) {
         Err err[1] = {{0}};
         bool finish = report_take(worker);
+        settle_when_due(worker);
         if (!channel_flush(&worker->channel, err)) {
             orphaned(err->message);
         }
@@ -150,7 +162,7 @@ static void *channel_thread(void *context) {
             return NULL;
         }
         struct pollfd at[] = {{worker->channel.fd, channel_events(&worker->channel), 0}, {worker->wake, POLLIN, 0}};
-        if (poll(at, ARRAY_LEN(at), ready_timeout_ms(worker)) < 0 && errno != EINTR) {
+        if (poll(at, ARRAY_LEN(at), timeout_ms(worker)) < 0 && errno != EINTR) {
             orphaned(strerror(errno));
         }
         uint64_t count;
