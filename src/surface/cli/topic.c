@@ -11,10 +11,11 @@
 #include "surface/cli/pipelines.h"
 #include "surface/cli/when.h"
 
+#define DEAD_LETTERS "@dlq." // before the folder of the sink that has them
+
 // Of a connector, or of a pipeline. `whose` is their directory.
-static bool journal_of(const Cli *cli, const char **directory, const char **whose, Err *err) {
+static bool journal_of(const Cli *cli, const char *letters, const char **directory, const char **whose, Err *err) {
     PipelineConfig config;
-    const char *letters = cli_has(cli, "dead-letters") ? "@dlq." : "";
     *whose = arena_printf(cli->arena, "%s/pipelines/%s%s", cli_data_directory(cli), letters,
                           connector_folder(cli->arena, slice_of(cli->arguments[0])));
     *directory = arena_printf(cli->arena, "%s/journal", *whose);
@@ -64,7 +65,7 @@ bool topic_list_command(Cli *cli, Err *err) {
     const char *directory, *whose;
     JournalLook look;
     TopicCells topics = {.arena = cli->arena};
-    TRY(journal_of(cli, &directory, &whose, err));
+    TRY(journal_of(cli, "", &directory, &whose, err));
     topic_row(&topics, "TOPIC", "NEXT OFFSET");
     TRY(journal_look(directory, &look, NULL, topic_visit, &topics, err));
     text_table(&out, topics.cells, topics.rows, 2);
@@ -183,7 +184,7 @@ bool topic_read_command(Cli *cli, Err *err) {
     enum { MEMORY = 16 << 20 };
     const char *directory, *whose, *limit = cli_value(cli, "limit");
     Reading reading = {.arena = cli->arena, .follow = cli_has(cli, "follow"), .left = -1};
-    TRY(journal_of(cli, &directory, &whose, err));
+    TRY(journal_of(cli, "", &directory, &whose, err));
     TRY(when_parse(cli_value(cli, "from"), &reading.from, err));
     if (limit != NULL) {
         When count;
@@ -227,7 +228,7 @@ bool journal_check_command(Cli *cli, Err *err) {
     DEFER(buf_release) Buf out = {0};
     const char *directory, *whose;
     JournalCheck check = {0};
-    TRY(journal_of(cli, &directory, &whose, err));
+    TRY(journal_of(cli, "", &directory, &whose, err));
     TRY(journal_check(directory, &check, finding, NULL, err));
     text_count(&out, (double)check.events);
     buf_text(&out, " events, ");
