@@ -186,3 +186,58 @@ def event(record):
     """A change of an order in any format: operation and row."""
     row = record["after"] or record["before"]
     return record["op"], row["id"], row["name"], number(row["amount"]), row["paid"], plain(row["at"])
+
+
+# --- any table -------------------------------------------------------------------------------------------------
+
+PLAIN_TYPES = ("integer", "bigint", "smallint", "text", "character varying", "boolean", "uuid", "numeric")
+
+
+def table_rows(db, schema, table):
+    """(key columns, columns that are compared, key -> row)"""
+    columns = [
+        name
+        for name, kind in db.query(
+            "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = %s AND table_name = %s"
+            " ORDER BY ordinal_position",
+            (schema, table),
+        )
+        if kind in PLAIN_TYPES
+    ]
+    key = [
+        name
+        for (name,) in db.query(
+            "SELECT a.attname FROM pg_index i"
+            " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)"
+            " WHERE i.indisprimary AND i.indrelid = %s::regclass ORDER BY array_position(i.indkey::int2[], a.attnum)",
+            (f'"{schema}"."{table}"',),
+        )
+    ]
+    listed = ", ".join(f'"{name}"' for name in columns)
+    rows = {}
+    for row in db.query(f'SELECT {listed} FROM "{schema}"."{table}"'):
+        named = dict(zip(columns, row))
+        rows[tuple(text(named[name]) for name in key)] = [text(value) for value in row]
+    return key, columns, rows
+
+
+def text(value):
+    return value.normalize() if isinstance(value, decimal.Decimal) else str(value) if value is not None else None
+
+
+UNAVAILABLE = "__debezium_unavailable_value"
+
+
+def replayed(events, key, columns):
+    """The same of a topic's envelopes in Avro. What is out of line and did not change is as it was."""
+    rows = {}
+    for record in events:
+        row = record["before"] if record["op"] == "d" else record["after"]
+        name = tuple(text(row[column]) for column in key)
+        if record["op"] == "d":
+            rows.pop(name, None)
+        else:
+            old = rows.get(name, [None] * len(columns))
+            new = [text(row[column]) for column in columns]
+            rows[name] = [was if value == UNAVAILABLE else value for was, value in zip(old, new)]
+    return rows

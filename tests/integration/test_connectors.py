@@ -17,7 +17,8 @@ TOPIC = "shop.public.orders"
 @pytest.fixture
 def server(work, db):
     (work / "server").mkdir()
-    made = server_module.Server(work / "server", options={"restart.backoff.min": "100ms"})
+    options = {"restart.backoff.min": "100ms", "restart.backoff.max": "300ms", "restart.crashes.max": "1000"}
+    made = server_module.Server(work / "server", options=options)
     yield made
     made.close()
 
@@ -375,4 +376,70 @@ def test_a_schema_that_the_registry_refuses_stops_the_source_with_its_words(serv
     assert answer.status == 200, answer
     assert server.connect("POST", "/connectors/source/restart?includeTasks=true").status in (202, 204)
     server.until(lambda: len(wire(server, "source", TOPIC)) == 11, "the row is there")
+    server.stop()
+
+
+SHOP = ("users", "products", "product_skus")
+
+
+def shop_problems(db, copy, topics):
+    """What in the files is not as in the shop."""
+    problems = []
+    for table in topics:
+        key, columns, want = connectors.table_rows(db, "shop", table)
+        got = connectors.replayed(connectors.records(copy, f"shop.shop.{table}"), key, columns)
+        if got != want:
+            other = [name for name in want.keys() | got.keys() if want.get(name) != got.get(name)]
+            problems.append(f"{table}: {len(want)} rows, {len(got)} in files, {len(other)} differ: {other[:3]}")
+    return problems
+
+
+def test_the_storefront_into_avro_on_s3_while_workers_are_killed(server, db, work, new_s3, new_leat):
+    chance = random.Random(11)
+    s3 = new_s3("versitygw")
+    bucket = s3.create_bucket()
+    leat = new_leat()
+    leat.run("generate", "storefront", "--to", db.url, "--rate", "0")
+    tables = {name for (name,) in db.query("SELECT tablename FROM pg_tables WHERE schemaname = 'shop'")}
+    topics = [table for table in SHOP if table in tables]
+    server.start()
+    avro = connectors.avro(server)
+    source = connectors.source(db, table__include__list=",".join(f"shop\\.{table}" for table in topics))
+    create(server, "source", source, avro)
+    target = {
+        "s3.bucket.name": bucket.name,
+        "store.url": s3.endpoint,
+        "s3.region": "us-east-1",
+        "aws.access.key.id": s3.env()["AWS_ACCESS_KEY_ID"],
+        "aws.secret.access.key": s3.env()["AWS_SECRET_ACCESS_KEY"],
+        "flush.size": "500",
+        "rotate.schedule.interval.ms": "1000",
+        "avro.codec": "deflate",
+    }
+    create(server, "raw", connectors.s3_sink(work, "shop\\.shop\\..*", "avro.AvroFormat"), avro, target)
+    shop = leat.start("generate", "storefront", "--to", db.url, "--rate", "300", "--seed", "3")
+    for _ in range(14):
+        time.sleep(chance.uniform(0.1, 0.9))
+        workers = server.workers()
+        for name in chance.choice((["source"], ["raw"], ["source", "raw"])):
+            if name in workers:
+                workers[name].kill(signal.SIGKILL)
+    shop.signal(signal.SIGINT)
+    shop.wait(30)
+    server.wait_state("source")
+    server.wait_state("raw")
+    problems = []
+
+    def equal():
+        copy = work / f"copy{time.monotonic_ns()}"
+        bucket.download(copy)
+        problems[:] = shop_problems(db, copy, topics)
+        return not problems
+
+    server.until(equal, lambda: f"the objects equal the shop: {problems}", 90)
+    copy = work / "copy"
+    bucket.download(copy)
+    for topic, files in connectors.read_topics(copy).items():
+        assert all(0 < len(batch) <= 500 for _, batch in files), topic
+        connectors.check_offsets(copy, topic)
     server.stop()
