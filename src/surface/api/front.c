@@ -16,7 +16,7 @@
 #include <signal.h>
 #include <time.h>
 
-enum { ALLOCATOR_ARENAS = 2, LARGE_BYTES = 128 << 10, SURFACE_ERR_MAX = 4096 };
+enum { POOL_THREADS = 16, ALLOCATOR_ARENAS = 2, LARGE_BYTES = 128 << 10 };
 
 // A thread that waits for the supervisor's answer; on its stack.
 typedef struct Asked Asked;
@@ -283,7 +283,7 @@ static void changed(void *context, const ApiRequest *request, int status) {
 static bool open_all(Front *front, const Early *early, Err *err) {
     TRY(security_open(front->options.token_file, &front->security, err));
     TRY(audit_open(front->data_directory, &front->audit, err));
-    TRY(http_server_open(&(HttpServerOptions){0}, &front->server, err));
+    TRY(http_server_open(&(HttpServerOptions){.pool_threads = POOL_THREADS}, &front->server, err));
     snprintf(front->worker_id, sizeof(front->worker_id), "%s", front->options.listen_connect);
     for (size_t i = 0; i < FRONT_LISTENERS; i++) {
         front->doors[i].security = front->security;
