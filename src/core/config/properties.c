@@ -78,7 +78,7 @@ Slice *properties_list(Arena *arena, Slice value, size_t *count) {
     }
     Slice *items = ARENA_ARRAY(arena, Slice, most);
     *count = 0;
-    for (size_t from = 0, i = 0; i <= value.size; i++) {
+    for (size_t from = 0, i = 0; value.size > 0 && i <= value.size; i++) {
         if (i == value.size || value.data[i] == ',') {
             Slice item = trimmed((Slice){value.data + from, i - from});
             if (item.size > 0) {

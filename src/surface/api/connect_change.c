@@ -114,7 +114,8 @@ static void carry_out(Change *change) {
     if (!ok) {
         return;
     }
-    if (!fleet_info(change->api->fleet, change->name, &change->answer->body)) {
+    bool (*info)(Fleet *, Slice, Buf *) = change->existed ? fleet_info : fleet_info_new;
+    if (!info(change->api->fleet, change->name, &change->answer->body)) {
         connect_not_found(change->answer, change->name); // removed again meanwhile
         return;
     }

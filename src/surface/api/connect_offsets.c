@@ -1,12 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/base/json.h"
+#include "core/sys/clock.h"
 #include "surface/api/connect_room.h"
 
+enum { STOP_WAIT_US = 20 * 1000 * 1000, STOP_LOOK_US = 100 * 1000 };
 #define NO_OFFSETS "Partitions / offsets need to be provided for an alter offsets request"
 
 static bool call(ConnectApi *api, const ApiRequest *request, Slice text, Slice *answer, Err *err) {
     *answer = (Slice){0};
     return api->ask(api->front, "call", request->parts[0], text, request->arena, answer, err);
+}
+
+// Of a connector that is to be STOPPED: its worker may take a moment to end.
+static bool call_stopped(ConnectApi *api, const ApiRequest *request, Slice text, Slice *answer, Err *err) {
+    int64_t deadline = clock_monotonic_us() + STOP_WAIT_US;
+    while (!call(api, request, text, answer, err)) {
+        if (err->code != ERR_EXISTS || clock_monotonic_us() > deadline) {
+            return false;
+        }
+        err_clear(err);
+        clock_sleep_us(STOP_LOOK_US);
+    }
+    return true;
 }
 
 void connect_offsets(void *context, const ApiRequest *request, ApiAnswer *answer) {
@@ -257,7 +272,7 @@ void connect_offsets_alter(void *context, const ApiRequest *request, ApiAnswer *
         return;
     }
     const char *text = arena_printf(request->arena, "{\"do\":\"alter\",\"offsets\":%.*s}", SLICE_ARG(list));
-    if (call(api, request, slice_of(text), &said, err)) {
+    if (call_stopped(api, request, slice_of(text), &said, err)) {
         put_answer(request, answer, &connector, said, "altered");
     } else {
         change_error(request, answer, &connector, err);
@@ -272,7 +287,7 @@ void connect_offsets_reset(void *context, const ApiRequest *request, ApiAnswer *
     if (!stopped(api, request, answer, &connector)) {
         return;
     }
-    if (call(api, request, SLICE("{\"do\":\"reset\"}"), &said, err)) {
+    if (call_stopped(api, request, SLICE("{\"do\":\"reset\"}"), &said, err)) {
         put_answer(request, answer, &connector, said, "reset");
     } else {
         change_error(request, answer, &connector, err);

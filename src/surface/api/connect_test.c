@@ -237,8 +237,8 @@ TEST(connect_offsets_are_read_and_changed) {
           "500 {\"error_code\":500,\"message\":\"Partition objects cannot be null\"}");
     failure = ERR_OPTION;
     SENDS("PATCH", "/connectors/a/offsets", ONE, "500 {\"error_code\":500,\"message\":\"the supervisor refuses\"}");
-    failure = ERR_EXISTS;
-    CHECK(starts(send("PATCH", "/connectors/a/offsets", ONE), "409"));
+    failure = ERR_EXISTS; // once: its worker has not ended yet
+    CHECK(starts(send("PATCH", "/connectors/a/offsets", ONE), "200"));
     SENDS("PATCH", "/connectors/x/offsets", ONE, "404 {\"error_code\":404,\"message\":\"Connector x not found\"}");
     CHECK(starts(send("PATCH", "/connectors/a/offsets", "{bad"), "500"));
     end();

@@ -449,20 +449,28 @@ bool fleet_find(Fleet *fleet, Slice name, Arena *arena, FleetConnector *connecto
     return entry != NULL;
 }
 
-static void put_info(const Entry *entry, Buf *out) {
+static void put_info(const Entry *entry, bool tasks, Buf *out) {
     buf_put(out, entry->info_head);
-    buf_put(out, entry->state.task != NULL ? entry->info_task : (Slice){0});
+    buf_put(out, tasks && entry->state.task != NULL ? entry->info_task : (Slice){0});
     buf_put(out, entry->info_tail);
 }
 
-bool fleet_info(Fleet *fleet, Slice name, Buf *out) {
+static bool info(Fleet *fleet, Slice name, bool tasks, Buf *out) {
     pthread_rwlock_rdlock(&fleet->lock);
     const Entry *entry = map_find(&fleet->by_name, name);
     if (entry != NULL) {
-        put_info(entry, out);
+        put_info(entry, tasks, out);
     }
     pthread_rwlock_unlock(&fleet->lock);
     return entry != NULL;
+}
+
+bool fleet_info(Fleet *fleet, Slice name, Buf *out) {
+    return info(fleet, name, true, out);
+}
+
+bool fleet_info_new(Fleet *fleet, Slice name, Buf *out) {
+    return info(fleet, name, false, out);
 }
 
 bool fleet_status(Fleet *fleet, Slice name, Buf *out) {
@@ -511,7 +519,7 @@ void fleet_names(Fleet *fleet, Buf *out) {
     pthread_rwlock_unlock(&fleet->lock);
 }
 
-void fleet_list(Fleet *fleet, bool info, bool status, Buf *out) {
+void fleet_list(Fleet *fleet, bool with_info, bool status, Buf *out) {
     pthread_rwlock_rdlock(&fleet->lock);
     size_t size = 2;
     for (size_t i = 0; i < fleet->count; i++) {
@@ -526,12 +534,12 @@ void fleet_list(Fleet *fleet, bool info, bool status, Buf *out) {
         buf_text(out, i > 0 ? "," : "");
         buf_put(out, entry->quoted);
         buf_text(out, ":{");
-        if (info) {
+        if (with_info) {
             buf_text(out, "\"info\":");
-            put_info(entry, out);
+            put_info(entry, true, out);
         }
         if (status) {
-            buf_text(out, info ? ",\"status\":" : "\"status\":");
+            buf_text(out, with_info ? ",\"status\":" : "\"status\":");
             buf_put(out, buf_slice(&entry->status));
         }
         buf_text(out, "}");

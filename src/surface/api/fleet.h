@@ -44,8 +44,9 @@ void fleet_topics_reset(Fleet *fleet, Slice name);
 
 // False when there is none of that name.
 bool fleet_find(Fleet *fleet, Slice name, Arena *arena, FleetConnector *connector);
-bool fleet_info(Fleet *fleet, Slice name, Buf *out);   // {"name":…,"config":{…},"tasks":[…],"type":…}
-bool fleet_status(Fleet *fleet, Slice name, Buf *out); // {"name":…,"connector":{…},"tasks":[…],"type":…}
+bool fleet_info(Fleet *fleet, Slice name, Buf *out);     // {"name":…,"config":{…},"tasks":[…],"type":…}
+bool fleet_info_new(Fleet *fleet, Slice name, Buf *out); // the same of one that was just made: without tasks
+bool fleet_status(Fleet *fleet, Slice name, Buf *out);   // {"name":…,"connector":{…},"tasks":[…],"type":…}
 // The status as it will be when what is to be restarted is RESTARTING.
 bool fleet_status_restarting(Fleet *fleet, Slice name, bool connector, bool task, Buf *out);
 bool fleet_task_status(Fleet *fleet, Slice name, Buf *out); // of task 0; false: there is none
