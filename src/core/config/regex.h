@@ -19,6 +19,8 @@ bool regex_matches(Regex *regex, Slice text); // the whole text
 bool regex_finds(Regex *regex, Slice text);   // somewhere in it
 // A whole match's group; data NULL when it took no part. Valid after regex_matches or regex_finds was true.
 Slice regex_group(const Regex *regex, int group);
+// ERR_OPTION: the replacement names a group that there is not, or ends in $ or \.
+CHECKED bool regex_replacement_valid(const Regex *regex, Slice replacement, const char *option, Err *err);
 // What Matcher.replaceFirst makes of a whole match: $1, ${name}, \$. False: no match, nothing appended.
 bool regex_replace(Regex *regex, Slice text, Slice replacement, Buf *out);
 

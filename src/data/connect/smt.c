@@ -230,6 +230,10 @@ bool smt_regex(const Smt *smt, const char *name, const char *otherwise, Regex **
     return regex_new(text, 0, option, regex, err);
 }
 
+bool smt_replacement(const Smt *smt, const char *name, const Regex *regex, Slice replacement, Err *err) {
+    return regex_replacement_valid(regex, replacement, arena_printf(smt->arena, "%s%s", smt->prefix, name), err);
+}
+
 SmtList smt_list(const Smt *smt, const char *name) {
     SmtList list = {0};
     Slice text = smt_text(smt, name, "");

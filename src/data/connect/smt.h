@@ -82,6 +82,7 @@ CHECKED bool smt_bool(const Smt *smt, const char *name, bool otherwise, bool *va
 CHECKED bool smt_choice(const Smt *smt, const char *name, const char *otherwise, const char *choices, int *choice,
                         Err *err);
 CHECKED bool smt_regex(const Smt *smt, const char *name, const char *otherwise, Regex **regex, Err *err);
+CHECKED bool smt_replacement(const Smt *smt, const char *name, const Regex *regex, Slice replacement, Err *err);
 typedef struct SmtList {
     Slice *at;
     size_t count;

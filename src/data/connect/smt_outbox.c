@@ -75,6 +75,7 @@ static bool outbox_compile(Smt *smt, Err *err) {
     outbox->route_by = smt_text(smt, "route.by.field", "aggregatetype");
     outbox->replacement = smt_text(smt, "route.topic.replacement", "outbox.event.${routedByValue}");
     TRY(smt_regex(smt, "route.topic.regex", "(?<routedByValue>.*)", &outbox->regex, err));
+    TRY(smt_replacement(smt, "route.topic.replacement", outbox->regex, outbox->replacement, err));
     TRY(smt_bool(smt, "table.fields.additional.error.on.missing", true, &outbox->extra_required, err));
     TRY(smt_bool(smt, "route.tombstone.on.empty.payload", false, &outbox->tombstone_on_empty, err));
     TRY(smt_bool(smt, "table.expand.json.payload", false, &outbox->expand, err));

@@ -16,7 +16,7 @@ static bool regex_compile(Smt *smt, Err *err) {
     smt_texts_init(&router->topics);
     TRY(smt_regex(smt, "regex", NULL, &router->regex, err));
     TRY(smt_required(smt, "replacement", &router->replacement, err));
-    return true;
+    return smt_replacement(smt, "replacement", router->regex, router->replacement, err);
 }
 
 static bool regex_apply(Smt *smt, Arena *scratch, ConnectRecord *record, bool *keep, Err *err) {
@@ -112,6 +112,7 @@ static bool logical_compile(Smt *smt, Err *err) {
     smt_texts_init(&router->keys);
     TRY(smt_regex(smt, "topic.regex", NULL, &router->regex, err));
     TRY(smt_required(smt, "topic.replacement", &router->replacement, err));
+    TRY(smt_replacement(smt, "topic.replacement", router->regex, router->replacement, err));
     TRY(smt_bool(smt, "key.enforce.uniqueness", true, &router->unique_key, err));
     bool old = smt->class == &SMT_BY_LOGICAL_TABLE;
     router->key_field =
@@ -122,6 +123,7 @@ static bool logical_compile(Smt *smt, Err *err) {
         if (router->key_replacement.size == 0) {
             return smt_option_failed(smt, "key.field.replacement", err, "it goes with key.field.regex, and is empty");
         }
+        TRY(smt_replacement(smt, "key.field.replacement", router->key_regex, router->key_replacement, err));
     }
     int mode = 0;
     TRY(smt_choice(smt, "schema.name.adjustment.mode", "none", "none,avro,avro_unicode", &mode, err));
