@@ -132,7 +132,7 @@ def test_one_topic_in_two_journals_is_an_error_that_names_both(server, db, work)
     create(server, "one", connectors.source(db), connectors.JSON_PLAIN)
     create(server, "two", connectors.source(db, slot__name="two", publication__name="two"), connectors.JSON_PLAIN)
     for name in ("one", "two"):
-        server.until(lambda name=name: (server.data / f"pipelines/{name}/offsets.json").exists(), f"{name} has rows")
+        server.until(lambda path=f"/connectors/{name}/offsets": server.connect("GET", path).json()["offsets"], name)
     create(server, "sink", connectors.s3_sink(work, TOPIC), connectors.JSON_PLAIN)
     status = server.wait_state("sink", "FAILED")
     assert "in the journals of two sources, one and two" in status["tasks"][0]["trace"], status
@@ -442,4 +442,69 @@ def test_the_storefront_into_avro_on_s3_while_workers_are_killed(server, db, wor
     for topic, files in connectors.read_topics(copy).items():
         assert all(0 < len(batch) <= 500 for _, batch in files), topic
         connectors.check_offsets(copy, topic)
+
+
+def test_a_sources_offsets_in_debeziums_form(server, db, work):
+    db.execute(connectors.ORDERS)
+    db.execute("CREATE PUBLICATION dbz_shop FOR TABLE orders")
+    db.execute("SELECT pg_create_logical_replication_slot('debezium_shop', 'pgoutput')")
+    db.execute("INSERT INTO orders VALUES (50, 'seen by Debezium', 1)")
+    left_off = db.wal_lsn()
+    db.execute("INSERT INTO orders VALUES (51, 'for leat', 1)")
+    server.start()
+    config = connectors.source(db, publication__autocreate__mode="disabled") | connectors.JSON_PLAIN
+    body = {"name": "source", "config": config, "initial_state": "STOPPED"}
+    assert server.connect("POST", "/connectors", body).status == 201
+    server.until(lambda: server.status("source")["connector"]["state"] == "STOPPED", "it is stopped")
+    path, part = "/connectors/source/offsets", {"server": "shop"}
+    assert server.connect("GET", path).json() == {"offsets": []}
+    answer = server.connect("PATCH", path, {"offsets": [{"partition": part, "offset": {"lsn": 1}}]})
+    assert answer.status in (400, 500) and "replication slot debezium_shop stands at" in answer.json()["message"]
+    offset = {"lsn": left_off, "lsn_proc": left_off, "lsn_commit": left_off, "txId": 7, "ts_usec": 1}
+    answer = server.connect("PATCH", path, {"offsets": [{"partition": part, "offset": offset}]})
+    assert answer.status == 200 and "altered successfully" in answer.json()["message"], answer
+    (shown,) = server.connect("GET", path).json()["offsets"]
+    assert shown["partition"] == part and shown["offset"]["lsn_commit"] == left_off
+    assert server.connect("PUT", "/connectors/source/resume").status == 202
+    server.wait_state("source")
+
+    def ids():
+        lines = [record for record in wire(server, "source") if record["topic"] == TOPIC]
+        return [json.loads(line["value"])["after"]["id"] for line in lines]
+
+    server.until(lambda: ids() == [51], lambda: f"the change behind the offset: {ids()}")
+    server.until(lambda: server.connect("GET", path).json()["offsets"][0]["offset"]["lsn_commit"] > left_off, "moves")
+    assert server.connect("PUT", "/connectors/source/stop").status == 204
+    server.wait_state("source", None)
+    assert server.connect("DELETE", path).status == 200
+    assert server.connect("GET", path).json() == {"offsets": []}
+    assert server.connect("PUT", "/connectors/source/resume").status == 202
+    server.until(lambda: sorted(ids()[1:]) == sorted(row[0] for row in db.query("SELECT id FROM orders")), ids)
+    server.stop()
+
+
+def test_one_bad_table_is_shown_and_brought_back(server, db, work):
+    db.execute(connectors.ORDERS)
+    db.execute("CREATE TABLE bad (id int PRIMARY KEY); INSERT INTO bad VALUES (1)")
+    override = {
+        "snapshot.select.statement.overrides": "public.bad",
+        "snapshot.select.statement.overrides.public.bad": "SELECT 'longer'::text AS id FROM bad",
+    }
+    server.start()
+    create(server, "source", connectors.source(db), connectors.JSON_PLAIN, override)
+    server.wait_state("source")
+    server.until(lambda: len(wire(server, "source")) >= 10, "the good table's rows")
+
+    def quarantined():
+        text = server_module.request("GET", server.metrics_url + "/metrics").body.decode()
+        return [line for line in text.splitlines() if line.startswith("leat_connector_quarantined_tables{")]
+
+    server.until(lambda: any(line.endswith(" 1") for line in quarantined()), lambda: quarantined())
+    assert "column id" in server.log_text()
+    put(server, "source", connectors.source(db), connectors.JSON_PLAIN)
+    argv = [str(server.binary), "resync", "--data-dir", str(server.data), "source", "--tables", "public.bad"]
+    done = subprocess.run(argv, capture_output=True, text=True, env=server.env(), timeout=60)
+    assert done.returncode == 0, done.stderr
+    server.until(lambda: any(r["topic"] == "shop.public.bad" for r in wire(server, "source")), "it is back")
+    server.until(lambda: any(line.endswith(" 0") for line in quarantined()), lambda: quarantined())
     server.stop()

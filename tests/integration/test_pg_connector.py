@@ -783,3 +783,18 @@ def test_kill_9_while_a_table_is_put_aside(db, connector, point):
     assert ids(c.wait_events(2, "t.public.orders")) == [("c", "1"), ("c", "2")]
     wait_until(lambda: c.report()["tables"].get("public.bad", [""])[0] == "quarantined", lambda: c.report())
     assert c.events("t.public.bad") == []
+
+
+def test_the_last_row_of_a_table_is_the_bad_one(db, connector):
+    for table in "abc":
+        db.execute(f"CREATE TABLE {table} (id int PRIMARY KEY); INSERT INTO {table} VALUES (1), (2)")
+    c = connector(snapshot_select_statement_overrides="public.a,public.c")
+    override = "snapshot.select.statement.overrides.public."
+    c.properties |= {f"{override}{t}": f"SELECT CASE id WHEN 1 THEN '1234' ELSE 'x' END AS id FROM {t}" for t in "ac"}
+    c.start()
+    c.wait_streaming()
+    states = {name: state for name, (state, _) in c.report()["tables"].items()}
+    assert states == {"public.a": "quarantined", "public.b": "streaming", "public.c": "quarantined"}
+    db.execute("INSERT INTO a VALUES (3); INSERT INTO b VALUES (3)")
+    wait_until(lambda: ("c", "3") in ids(c.events("t.public.b")), "the good one goes on")
+    assert [i for _, i in ids(c.events("t.public.b"))] == ["1", "2", "3"]

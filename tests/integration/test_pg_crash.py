@@ -51,6 +51,8 @@ RARE |= {"sink.reset_announced", "sink.reset_planned", "sink.removed_one"}
 RARE |= {name for name in crash_points() if name.startswith("store.s3.")}
 # Passed within an incremental snapshot: test_pg_signals.py does that.
 RARE |= {name for name in crash_points() if name.startswith("incremental.")}
+# Connectors pass them: test_pg_connector.py and test_connectors.py do that.
+RARE |= {name for name in crash_points() if name.startswith(("connector.", "quarantine.", "offsets."))}
 ARGS = ["--set", "journal.segment.bytes=1MiB", "--set", "journal.retention.bytes=0", "--set", "file.rotate.bytes=64KiB"]
 
 

@@ -37,8 +37,6 @@ const SourceDriver *connector_source_driver(const ConnectorRun *run); // NULL: t
 void connector_error_json(Buf *out, const char *key, Err *err);
 // {"partition":{"kafka_topic":…},"offset":{"kafka_offset":…}} of a list.
 void sink_offset_json(Buf *out, const SinkOffset *offset);
-// Connect's offsets of a source: [{"partition":{"server":…},"offset":{"lsn":…}}].
-void connector_source_offsets(Buf *out, const char *topic_prefix, uint64_t lsn);
 // ,"topics":[{"name":…,"next_offset":…},…] of a connector's journal; nothing is appended when it cannot be read.
 void connector_topics_json(Buf *out, const char *directory);
 

@@ -32,8 +32,7 @@ typedef struct SourceWorker {
     char *resync;
 
     Arena kept;
-    const char *prefix; // topic.prefix
-    Arena arena;        // of an attempt
+    Arena arena; // of an attempt
     Properties config;
     PipelineOptions options;
     ConnectProgram *program;
@@ -73,36 +72,17 @@ void connector_topics_json(Buf *out, const char *directory) {
     }
 }
 
-void connector_source_offsets(Buf *out, const char *topic_prefix, uint64_t lsn) {
-    buf_u8(out, '[');
-    if (lsn > 0) {
-        buf_text(out, "{\"partition\":{");
-        json_field_text(out, "server", topic_prefix);
-        buf_text(out, "},\"offset\":{");
-        json_field_uint(out, "lsn", lsn);
-        json_field_uint(out, "lsn_proc", lsn);
-        json_field_uint(out, "lsn_commit", lsn);
-        json_field_int(out, "ts_usec", clock_wall_us());
-        buf_text(out, "}}");
-    }
-    buf_u8(out, ']');
-}
-
-// For when nothing runs: not worth an fsync, a report later it is written again.
-static void offsets_keep(const SourceWorker *worker, Slice offsets) {
-    char path[PATH_MAX], temporary[PATH_MAX];
+// In Debezium's form, from the journal under way, else from what is durable.
+static void offsets_put(SourceWorker *worker, Buf *out) {
+    const SourceHalf *half = &worker->half;
+    const SourceContext context = {
+        .properties = worker->run->config, .journal = half->journal, .directory = half->directory};
     Err err[1] = {{0}};
-    int fd = -1;
-    snprintf(path, sizeof(path), "%s/offsets.json", worker->half.directory);
-    if (snprintf(temporary, sizeof(temporary), "%s/offsets.json.tmp", worker->half.directory) >=
-        (int)sizeof(temporary)) {
-        return;
-    }
-    bool ok = file_open(temporary, O_WRONLY | O_CREAT | O_TRUNC, &fd, err) &&
-              file_write(fd, temporary, offsets, 0, err) && file_rename(temporary, path, err);
-    file_close(&fd);
-    if (!ok) {
-        log_debug(LOG_PIPELINE, "offsets.json cannot be written", LOG_TEXT("reason", err->message));
+    size_t before = out->size;
+    if (!half->source->offsets_get(&context, out, err)) {
+        log_debug(LOG_PIPELINE, "the source's offsets cannot be read", LOG_TEXT("reason", err->message));
+        out->size = before;
+        buf_text(out, "[]");
     }
 }
 
@@ -116,7 +96,6 @@ static uint64_t quarantined(const PipelineReport *report) {
 
 static void report_write(SourceWorker *worker, bool last) {
     DEFER(buf_release) Buf text = {0};
-    DEFER(buf_release) Buf offsets = {0};
     const PipelineReport *report = &worker->half.report;
     int64_t now = clock_monotonic_us();
     if (last || now >= worker->topics_at) {
@@ -132,13 +111,9 @@ static void report_write(SourceWorker *worker, bool last) {
         buf_u8(&text, ',');
         buf_put(&text, buf_slice(&worker->topics));
     }
-    connector_source_offsets(&offsets, worker->prefix, report->durable_lsn);
     json_key(&text, "offsets");
-    buf_put(&text, buf_slice(&offsets));
+    offsets_put(worker, &text);
     buf_u8(&text, '}');
-    if (report->durable_lsn > 0) {
-        offsets_keep(worker, buf_slice(&offsets));
-    }
     if (worker->run->report != NULL) {
         worker->run->report(worker->run->context, buf_slice(&text));
     }
@@ -317,7 +292,6 @@ static bool worker_run(SourceWorker *worker, const SourceDriver *driver, Err *er
     SourceHalf *half = &worker->half;
     half->source = driver;
     half->directory = connector_directory(&worker->kept, worker->run);
-    worker->prefix = properties_text(&worker->kept, worker->run->config, "topic.prefix", "");
     TRY(file_make_directories(half->directory, err));
     snprintf(path, sizeof(path), "%s/lock", half->directory);
     TRY(file_lock(path, &worker->lock, err));

@@ -7,9 +7,9 @@
 #include "flow/pipeline/registrar.h"
 #include "flow/pipeline/request.h"
 
-#define OFFSETS_BYTES_MAX (64 * KIB)
-#define SOURCE_CLASS      "postgresql://"
-#define RESET_TEXT        "The offsets for this connector have been reset successfully"
+#define SOURCE_CLASS "postgresql://"
+#define ALTER_TEXT   "The offsets for this connector have been altered successfully"
+#define RESET_TEXT   "The offsets for this connector have been reset successfully"
 
 void connector_error_json(Buf *out, const char *key, Err *err) {
     buf_text(out, out->size > 0 && out->data[out->size - 1] == '}' ? ",{" : "{");
@@ -74,40 +74,51 @@ static bool validate(const ConnectorRun *run, const ConnectorRequest *request, A
     return true;
 }
 
+// A connector without a driver has never run, and stands nowhere.
 static bool offsets(const ConnectorRun *run, Arena *arena, Buf *out, Err *err) {
-    const char *path = arena_printf(arena, "%s/offsets.json", connector_directory(arena, run));
-    Slice bytes = SLICE("[]");
-    TRY(!file_exists(path) || file_read_all(path, OFFSETS_BYTES_MAX, arena, &bytes, err));
+    const SourceDriver *driver = connector_source_driver(run);
+    const SourceContext context = {.properties = run->config, .directory = connector_directory(arena, run)};
     buf_text(out, "{\"offsets\":");
-    buf_put(out, bytes);
-    buf_u8(out, '}');
+    TRY(driver == NULL || driver->offsets_get(&context, out, err));
+    buf_text(out, driver == NULL ? "[]}" : "}");
     return true;
 }
 
-// Without an offset the original takes its snapshot again. So does leat: all tables are read again, and what changes
-// meanwhile follows. The slot keeps its place: no change is lost.
-static bool reset(const ConnectorRun *run, Arena *arena, Buf *out, Err *err) {
-    const PipelineConfig config = {.name = "", .directory = connector_directory(arena, run)};
-    if (file_exists(arena_printf(arena, "%s/journal", config.directory))) {
-        TRY(pipeline_resync(&config, "*", err));
-        TRY(file_remove(arena_printf(arena, "%s/offsets.json", config.directory), err));
+// Of one that is stopped: its journal is opened, its position set to each of the offsets, or forgotten.
+static bool position_change(const ConnectorRun *run, const ConnectorRequest *request, Arena *arena, Err *err) {
+    static const volatile bool never;
+    const SourceDriver *driver = connector_source_driver(run);
+    Properties config;
+    PipelineOptions options;
+    JournalOptions journal_options;
+    SourceContext context = {.pipeline = arena_text(arena, run->name), .stop = &never};
+    if (driver == NULL) {
+        return FAIL(err, ERR_OPTION, "there is no source of that kind here");
     }
+    TRY(connector_resolve(arena, run->config, &config, err));
+    TRY(connector_options(arena, &config, &options, err));
+    TRY(connector_source_url(arena, &config, &context.url, err));
+    connector_journal_options(&options, &journal_options);
+    context.properties = &config;
+    context.directory = connector_directory(arena, run);
+    TRY(file_make_directories(context.directory, err));
+    TRY(journal_open(arena_printf(arena, "%s/journal", context.directory), &journal_options, &context.journal, err));
+    bool ok = request->offset_count > 0 || driver->offsets_reset(&context, err);
+    for (size_t i = 0; ok && i < request->offset_count; i++) {
+        const ConnectorOffset *offset = &request->offsets[i];
+        ok = driver->offsets_alter(&context, &offset->partition, offset->reset ? NULL : &offset->offset, err);
+    }
+    journal_close(context.journal);
+    return ok;
+}
+
+static bool change(const ConnectorRun *run, const ConnectorRequest *request, const char *message, Arena *arena,
+                   Buf *out, Err *err) {
+    TRY(position_change(run, request, arena, err));
     buf_u8(out, '{');
-    json_field_text(out, "message", RESET_TEXT);
+    json_field_text(out, "message", message);
     buf_u8(out, '}');
     return true;
-}
-
-static bool alter(const ConnectorRun *run, const ConnectorRequest *request, Arena *arena, Buf *out, Err *err) {
-    for (size_t i = 0; i < request->offset_count; i++) {
-        if (!request->offsets[i].reset) {
-            FAIL(err, ERR_OPTION,
-                 "the offset of a PostgreSQL source is where its slot and its journal are: it cannot "
-                 "be set to another place of the log without a gap or records twice");
-            return err_hint(err, "an offset of null reads all tables again; sinks can be set to other offsets");
-        }
-    }
-    return reset(run, arena, out, err);
 }
 
 bool connector_source_call(const ConnectorRun *run, const ConnectorRequest *request, Arena *arena, Buf *out, Err *err) {
@@ -119,10 +130,11 @@ bool connector_source_call(const ConnectorRun *run, const ConnectorRequest *requ
         return offsets(run, arena, out, err);
     }
     if (strcmp(what, "alter") == 0) {
-        return alter(run, request, arena, out, err);
+        return change(run, request, ALTER_TEXT, arena, out, err);
     }
     if (strcmp(what, "reset") == 0) {
-        return reset(run, arena, out, err);
+        const ConnectorRequest none = {.what = "reset"};
+        return change(run, &none, RESET_TEXT, arena, out, err);
     }
     if (strcmp(what, "topics") == 0) {
         buf_u8(out, '{');

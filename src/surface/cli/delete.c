@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // leat delete NAME, leat resync NAME.
+#include "core/config/folder.h"
+#include "core/sys/file.h"
 #include "surface/cli/output.h"
 #include "surface/cli/pipelines.h"
 
@@ -26,10 +28,21 @@ bool delete_command(Cli *cli, Err *err) {
     return true;
 }
 
+// A connector of the server, by its name, or a pipeline: only the directory is needed.
+static bool resync_target(const Cli *cli, const char *name, PipelineConfig *config, Err *err) {
+    const char *data = cli_data_directory(cli), *folder = connector_folder(cli->arena, slice_of(name));
+    if (!file_exists(arena_printf(cli->arena, "%s/connectors/%s.json", data, folder))) {
+        return cli_pipeline_load(cli, name, config, err);
+    }
+    *config = (PipelineConfig){.name = arena_text(cli->arena, slice_of(name)),
+                               .directory = arena_printf(cli->arena, "%s/pipelines/%s", data, folder)};
+    return file_make_directories(config->directory, err);
+}
+
 bool resync_command(Cli *cli, Err *err) {
     PipelineConfig config;
     const char *tables = cli_value(cli, "tables");
-    TRY(cli_pipeline_load(cli, cli->arguments[0], &config, err));
+    TRY(resync_target(cli, cli->arguments[0], &config, err));
     if (tables == NULL || tables[0] == '\0') {
         FAIL(err, ERR_USAGE, "leat resync needs --tables");
         return err_hint(err, "write leat resync %s --tables public.orders", config.name);

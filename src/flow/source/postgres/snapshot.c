@@ -467,7 +467,9 @@ static bool row_emit(PgSnapshot *snapshot, PgLeafRead *read, Slice raw, uint64_t
     if (UNLIKELY(!row_decode(read, &bytes, &snapshot->scratch, bad))) {
         if (bad->code != ERR_VALUE || !snapshot->session->context->dead_letters) {
             *err = *bad;
-            return err_hint(err, "--set errors=dead-letter puts such rows aside with their reason and goes on");
+            return snapshot->session->connector == NULL
+                       ? err_hint(err, "--set errors=dead-letter puts such rows aside with their reason and goes on")
+                       : err_hint(err, "event.processing.failure.handling.mode=warn puts such rows aside and goes on");
         }
         event.after = NULL;
         event.offset_span = 1;
@@ -508,6 +510,31 @@ static bool row_append(PgSnapshot *snapshot, PgReader *reader, Slice raw, Err *e
     return true;
 }
 
+// A connector puts a table aside whose rows cannot be read, and goes on with the others.
+static bool table_quarantine(PgSnapshot *snapshot, Err *err) {
+    PgSession *session = snapshot->session;
+    PgLeafRead *read = snapshot->at;
+    if (read == NULL || !pg_session_quarantines(session, err)) {
+        return false;
+    }
+    for (int i = 0; i < snapshot->reader_count; i++) {
+        if (snapshot->readers[i].read == read) {
+            reader_disconnect(&snapshot->readers[i]);
+            snapshot->readers[i].read = NULL;
+        }
+    }
+    if (snapshot->first == read) {
+        snapshot->first = read->next;
+        snapshot->last = snapshot->first == NULL ? NULL : snapshot->last;
+    }
+    snapshot->candidate = snapshot->candidate == read ? NULL : snapshot->candidate;
+    pg_session_quarantine(session, read->leaf->table, err);
+    snapshot->at = NULL;
+    snapshot->unfinished--;
+    leaf_read_free(read);
+    return true;
+}
+
 static bool candidate_finish(PgSnapshot *snapshot, uint32_t last, Err *err) {
     PgLeafRead *read = snapshot->candidate;
     if (read == NULL) {
@@ -523,7 +550,9 @@ static bool leaf_done(PgSnapshot *snapshot, PgLeafRead *read, Err *err) {
     if (read->ordinal == 0) {
         return leaf_finish(snapshot, read, err);
     }
-    TRY(candidate_finish(snapshot, EVENT_MARK_LAST_IN_TABLE, err));
+    if (!candidate_finish(snapshot, EVENT_MARK_LAST_IN_TABLE, err) && !table_quarantine(snapshot, err)) {
+        return err_frame(err, __FILE__, __LINE__);
+    }
     snapshot->candidate = read;
     return true;
 }
@@ -654,31 +683,6 @@ static bool ddl_explains(PgSnapshot *snapshot, const PgReader *reader, Err *err)
     return true;
 }
 
-// A connector puts a table aside whose rows cannot be read, and goes on with the others.
-static bool quarantine(PgSnapshot *snapshot, Err *err) {
-    PgSession *session = snapshot->session;
-    PgLeafRead *read = snapshot->at;
-    if (read == NULL || !pg_session_quarantines(session, err)) {
-        return false;
-    }
-    for (int i = 0; i < snapshot->reader_count; i++) {
-        if (snapshot->readers[i].read == read) {
-            reader_disconnect(&snapshot->readers[i]);
-            snapshot->readers[i].read = NULL;
-        }
-    }
-    if (snapshot->first == read) {
-        snapshot->first = read->next;
-        snapshot->last = snapshot->first == NULL ? NULL : snapshot->last;
-    }
-    snapshot->candidate = snapshot->candidate == read ? NULL : snapshot->candidate;
-    pg_session_quarantine(session, read->leaf->table, err);
-    snapshot->at = NULL;
-    snapshot->unfinished--;
-    leaf_read_free(read);
-    return true;
-}
-
 int pg_snapshot_poll(const PgSnapshot *snapshot, struct pollfd *fds) {
     int count = 0;
     for (int i = 0; i < snapshot->reader_count; i++) {
@@ -699,12 +703,12 @@ bool pg_snapshot_pump(PgSnapshot *snapshot, bool *more, Err *err) {
             ok = reader_assign(snapshot, reader, err);
         }
         if (!ok && !reader_recover(snapshot, reader, err) &&
-            (ddl_explains(snapshot, reader, err) || !quarantine(snapshot, err))) {
+            (ddl_explains(snapshot, reader, err) || !table_quarantine(snapshot, err))) {
             return err_frame(err, __FILE__, __LINE__);
         }
     }
     if (snapshot->unfinished == 1 && snapshot->candidate != NULL && !candidate_finish(snapshot, EVENT_MARK_LAST, err) &&
-        !quarantine(snapshot, err)) {
+        !table_quarantine(snapshot, err)) {
         return err_frame(err, __FILE__, __LINE__);
     }
     if (snapshot->unfinished == 0) {
