@@ -30,8 +30,7 @@ static bool apply(Supervisor *supervisor, const Message *message, Arena *arena, 
              (const char *)message->name.data);
         return err_hint(err, "try again in a moment");
     }
-    if (there != NULL && !there->removing && !there->removed &&
-        slice_equal(buf_slice(&there->document), message->text)) {
+    if (there != NULL && !there->removing && slice_equal(buf_slice(&there->document), message->text)) {
         front_answer(supervisor, message->id, ERR_NONE, SLICE("{}"));
         return true;
     }

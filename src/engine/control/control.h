@@ -90,7 +90,6 @@ struct Managed {
     bool restarting;   // shown as RESTARTING until it is up: an operator asked
     bool begun;        // it was up since it was last told to run: UNASSIGNED before
     bool removing;     // the worker ends, then `remove` is called, then the document goes
-    bool removed;      // of kind sync: only remembered, so that it is not adopted again
     bool remove_stuck; // it failed
     bool gone;         // to be forgotten
     uint32_t remove_ask;
@@ -110,7 +109,7 @@ struct Managed {
 static inline Slice managed_name(const Managed *managed) {
     return buf_slice(&managed->name);
 }
-Managed *managed_find(const Supervisor *supervisor, Slice name); // NULL when absent or removed
+Managed *managed_find(const Supervisor *supervisor, Slice name); // NULL when absent or being removed
 // Puts a document in place of the one that there is, or makes a connector. Nothing is written.
 Managed *managed_take(Supervisor *supervisor, const Document *document, Slice json);
 void managed_target(Managed *managed, DocumentTarget target);

@@ -231,6 +231,24 @@ bool document_adopt(const char *data_directory, const char *name, Buf *out, Err 
     return dump(root, out, err);
 }
 
+#define UNLISTED "unlisted"
+
+bool document_unlist(const char *data_directory, Slice name, Err *err) {
+    char path[PATH_MAX];
+    Arena arena;
+    arena_init_small(&arena, "scratch", KIB);
+    int size = snprintf(path, sizeof(path), "%s/pipelines/%s/", data_directory, connector_folder(&arena, name));
+    arena_release(&arena);
+    if (size >= (int)(sizeof(path) - sizeof(UNLISTED))) {
+        return FAIL(err, ERR_IO_FAILED, "path is longer than %d bytes", PATH_MAX);
+    }
+    if (!file_exists(path)) {
+        return true;
+    }
+    snprintf(path + size, sizeof(path) - (size_t)size, UNLISTED);
+    return file_replace(path, SLICE("taken out of the list of connectors\n"), err);
+}
+
 typedef struct Adoptable {
     const char *directory;
     bool (*visit)(void *context, const char *name);
@@ -239,9 +257,10 @@ typedef struct Adoptable {
 
 static bool adoptable_folder(void *context, const char *name) {
     Adoptable *all = context;
-    char path[PATH_MAX];
-    bool is = snprintf(path, sizeof(path), "%s/%s/config.json", all->directory, name) < (int)sizeof(path) &&
-              file_exists(path);
+    char config[PATH_MAX], unlisted[PATH_MAX];
+    bool is = snprintf(config, sizeof(config), "%s/%s/config.json", all->directory, name) < (int)sizeof(config) &&
+              snprintf(unlisted, sizeof(unlisted), "%s/%s/" UNLISTED, all->directory, name) < (int)sizeof(unlisted) &&
+              file_exists(config) && !file_exists(unlisted);
     return !is || all->visit(all->context, name);
 }
 

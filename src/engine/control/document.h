@@ -4,8 +4,10 @@
 //     {"format_version":1,"name":"shop","kind":"source"|"sink"|"sync","target":"RUNNING"|"PAUSED"|"STOPPED",
 //      "config":{…}}
 //
-// Other fields are kept as they are. "removed":true is a connector that is being removed (or, of kind sync, one that
-// is not to be adopted again): nobody sees it.
+// Other fields are kept as they are. "removed":true is a connector that is being removed: nobody sees it.
+//
+// DATA/pipelines/NAME/unlisted marks a pipeline of `leat sync` that was taken out of the list of connectors, and is not
+// adopted again. It goes with the pipeline.
 #ifndef LEAT_ENGINE_CONTROL_DOCUMENT_H
 #define LEAT_ENGINE_CONTROL_DOCUMENT_H
 
@@ -42,7 +44,9 @@ CHECKED bool document_each(const char *data_directory,
                            Err *err);
 // A document for a pipeline of `leat sync`: DATA/pipelines/NAME/config.json as a connector's flat configuration.
 CHECKED bool document_adopt(const char *data_directory, const char *name, Buf *out, Err *err);
-// Calls `visit` with each pipeline of `leat sync` there is.
+// Marks it as not to be adopted again; a pipeline that is gone needs no mark.
+CHECKED bool document_unlist(const char *data_directory, Slice name, Err *err);
+// Calls `visit` with each pipeline of `leat sync` there is, but for those marked.
 CHECKED bool document_adoptable(const char *data_directory, bool (*visit)(void *context, const char *name),
                                 void *context, Err *err);
 

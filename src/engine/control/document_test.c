@@ -133,6 +133,11 @@ TEST(document_of_a_pipeline_of_sync) {
     const char *text = arena_text(&arena, buf_slice(&json));
     CHECK(strstr(text, "\"source.url\": \"postgres://db/shop\"") != NULL);
     CHECK(strstr(text, "\"tables\": \"public.*\"") != NULL);
+    CHECK_OK(document_unlist(directory, SLICE("shop"), err));
+    CHECK_OK(document_unlist(directory, SLICE("absent"), err));
+    buf_reset(&names);
+    CHECK_OK(document_adoptable(directory, adoptable, &names, err));
+    CHECK_INT(names.size, 0);
     CHECK_FAILS(document_adopt(directory, "absent", &json, err), ERR_NOT_FOUND);
     end(&arena);
 }

@@ -37,7 +37,7 @@ static void copy(Buf *to, Slice from) {
 
 Managed *managed_find(const Supervisor *supervisor, Slice name) {
     Managed *managed = map_find(&supervisor->managed, name);
-    return managed == NULL || managed->removed || managed->removing ? NULL : managed;
+    return managed == NULL || managed->removing ? NULL : managed;
 }
 
 static Managed *managed_new(Supervisor *supervisor, Slice name) {
@@ -85,8 +85,7 @@ Managed *managed_take(Supervisor *supervisor, const Document *document, Slice js
     }
     managed->kind = document->kind;
     managed->target = document->target;
-    managed->removed = document->removed && strcmp(document->kind, "sync") == 0;
-    managed->removing = document->removed && !managed->removed;
+    managed->removing = document->removed;
     managed->remove_stuck = false;
     copy(&managed->document, json);
     managed->document_dirty = !document->removed;
@@ -142,7 +141,7 @@ static void start(Supervisor *supervisor, Managed *managed) {
 }
 
 static bool wanted(const Supervisor *supervisor, const Managed *managed) {
-    return managed->target == TARGET_RUNNING && !managed->removing && !managed->removed && !supervisor->stopping;
+    return managed->target == TARGET_RUNNING && !managed->removing && !supervisor->stopping;
 }
 
 static void stop(Supervisor *supervisor, Managed *managed) {
@@ -154,13 +153,12 @@ static void stop(Supervisor *supervisor, Managed *managed) {
 void managed_remove_end(Supervisor *supervisor, Managed *managed, const Err *failure) {
     Err err[1] = {{0}};
     managed->remove_call = NULL;
-    bool keep = strcmp(managed->kind, "sync") == 0; // else it would be adopted again
+    bool sync = strcmp(managed->kind, "sync") == 0; // it would be adopted again
     if (failure != NULL) {
         *err = *failure;
-    } else if (keep || document_erase(supervisor->data_directory, managed_name(managed), err)) {
-        managed->removed = true;
-        managed->removing = false;
-        managed->gone = !keep;
+    } else if ((!sync || document_unlist(supervisor->data_directory, managed_name(managed), err)) &&
+               document_erase(supervisor->data_directory, managed_name(managed), err)) {
+        managed->gone = true;
     }
     if (err->code != ERR_NONE) { // the next server tries again, or whoever makes it anew
         managed->remove_stuck = true;
@@ -174,7 +172,7 @@ void managed_remove_end(Supervisor *supervisor, Managed *managed, const Err *fai
 
 static void removal(Supervisor *supervisor, Managed *managed) {
     Err err[1] = {{0}};
-    if (managed->remove_call != NULL || managed->remove_stuck || supervisor->stopping) {
+    if (managed->remove_call != NULL || managed->remove_stuck || managed->gone || supervisor->stopping) {
         return;
     }
     if (strcmp(managed->kind, "sink") != 0) {

@@ -111,8 +111,7 @@ bool front_is(const Supervisor *supervisor, int64_t front) {
 
 void front_push(Supervisor *supervisor, Managed *managed, bool all) {
     Child *front = supervisor->front;
-    if (front == NULL || !front->greeted || managed->removed || managed->removing ||
-        !(managed->document_dirty || managed->state_dirty) ||
+    if (front == NULL || !front->greeted || managed->removing || !(managed->document_dirty || managed->state_dirty) ||
         (!all && channel_waiting_bytes(&front->process.channel) > WAITING_MAX)) {
         return;
     }

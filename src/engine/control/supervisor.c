@@ -101,21 +101,8 @@ void supervisor_front_ended(Supervisor *supervisor, const ChildEnd *end, bool wa
 
 // --- connectors ------------------------------------------------------------------------------------------------
 
-// A pipeline that was taken out of the list is remembered as long as it is there: a later one of that name is new.
-static bool outlived(const Supervisor *supervisor, const Document *document) {
-    char path[PATH_MAX];
-    return document->removed && strcmp(document->kind, "sync") == 0 &&
-           snprintf(path, sizeof(path), "%s/pipelines/%.*s/config.json", supervisor->data_directory,
-                    SLICE_ARG(document->name)) < (int)sizeof(path) &&
-           !file_exists(path);
-}
-
 static bool take_document(void *context, const Document *document, Slice json, Err *err) {
-    Supervisor *supervisor = context;
-    if (outlived(supervisor, document)) {
-        return document_erase(supervisor->data_directory, document->name, err);
-    }
-    managed_take(supervisor, document, json);
+    managed_take(context, document, json);
     return true;
 }
 
