@@ -272,8 +272,10 @@ def test_transcript(replayed, file):
 # --- plugins and validate --------------------------------------------------------------------------------------
 
 # Keys that leat takes and the original does not show.
-OWN_KEYS = {"topic.delimiter", "topic.transaction", "money.fraction.digits", "offset.mismatch.strategy",
-            "column.mask.hash.v2.([^.]+).with.salt.(.+)"}  # fmt: skip
+OWN_KEYS = {
+    "topic.delimiter", "topic.transaction", "topic.regex", "topic.replacement", "money.fraction.digits",
+    "offset.mismatch.strategy", "column.mask.hash.v2.([^.]+).with.salt.(.+)",
+}  # fmt: skip
 CLASS_LISTS = {"key.converter", "value.converter", "header.converter"}
 
 
