@@ -533,3 +533,38 @@ def test_bad_bodies_are_refused(stage):
             assert got.status == 200 or got.json()["error_code"] == got.status
     assert stage.server.front().pid == before
     assert "bad" not in stage.server.connect("GET", "/connectors").json()
+
+
+def test_a_sealed_password_logs_in(new_postgres, tmp_path):
+    """The worker opens what the front has sealed, with a key from outside of the data directory; the mask that comes
+    back keeps it, a wrong password is refused before it is stored, and a reference is read anew."""
+    server_of_data = new_postgres(auth="scram-sha-256")
+    db = server_of_data.create_database()
+    db.execute("create table lines (id serial primary key)")
+    db.execute("create role reader superuser login password 'pa55 ''word'")
+    key = tmp_path / "key"
+    key.write_bytes(bytes(range(32)))
+    password = tmp_path / "password"
+    config = {
+        "connector.class": SOURCE, "database.hostname": "127.0.0.1", "database.port": str(server_of_data.port),
+        "database.user": "reader", "database.password": "pa55 'word", "database.dbname": db.name,
+        "topic.prefix": "scram", "slot.name": "scram", "plugin.name": "pgoutput", "table.include.list": "public.lines",
+    }  # fmt: skip
+    (tmp_path / "server").mkdir()
+    with Server(tmp_path / "server", env={"LEAT_MASTER_KEY_FILE": str(key)}) as server:
+        wrong = server.connect("POST", "/connectors", {"name": "x", "config": {**config, "database.password": "no"}})
+        assert wrong.status == 400 and "Error while validating connector config" in wrong.json()["message"], wrong
+        server.create("x", config)
+        server.wait_state("x")
+        masked = server.connect("GET", "/connectors/x/config").json()
+        assert masked["database.password"] == MASK
+        changed = server.connect("PUT", "/connectors/x/config", {**masked, "heartbeat.interval.ms": "5000"})
+        assert changed.status == 200, changed
+        server.restart()
+        server.wait_state("x")
+        password.write_text("pa55 'word\n")
+        reference = {"database.password": f"${{file:{password}}}"}
+        assert server.connect("PATCH", "/connectors/x/config", reference).status == 200
+        server.wait_state("x")
+        assert not (server.data / "master.key").exists()
+    db.drop()
