@@ -47,7 +47,8 @@ def place(tmp_path, pg, db):
     write(folder, SOURCE)
     (folder / "lake.yaml").write_text(YAML, encoding="utf-8")
     (tmp_path / "env").write_text(
-        f"POSTGRESQL_HOST=127.0.0.1\nPOSTGRESQL_PORT={pg.port}\nPOSTGRESQL_DATABASE={db.name}\nSALT=x1y2\nLAKE=file://{tmp_path}/lake\n"
+        f"POSTGRESQL_HOST=127.0.0.1\nPOSTGRESQL_PORT={pg.port}\nPOSTGRESQL_DATABASE={db.name}\nSALT=x1y2\n"
+        f"LAKE=file://{tmp_path}/lake\n"
     )
     return folder
 
