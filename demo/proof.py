@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does what leat wrote give back the database? Asked in SQL, of DuckDB, value by value.
 
-Each table's Parquet files (SCHEMA/TABLE/*.parquet, on S3 or in a directory) become the table's final state; the
-source's rows come over as CSV; the two are compared column by column, both in the same DuckDB types. Everything is SQL,
-so that any engine's user can do the same.
+Each topic's Parquet files (PREFIX.SCHEMA.TABLE/partition=0/…+OFFSET….parquet, Debezium's envelopes) become the table's
+final state; the source's rows come over as CSV; the two are compared column by column, both in the same DuckDB types.
+Everything is SQL, so that any engine's user can do the same.
 """
 
 import dataclasses
@@ -33,10 +33,7 @@ TYPES = {
     "date": "DATE", "timestamptz": "TIMESTAMPTZ", "timestamp": "TIMESTAMP", "uuid": "UUID",
     "_text": "VARCHAR[]", "_int4": "INTEGER[]", "_int8": "BIGINT[]",
 }  # fmt: skip
-META = {
-    "__op": "VARCHAR", "__commit_lsn": "BIGINT", "__ordinal": "BIGINT", "__source_ts_ms": "BIGINT",
-    "__deleted": "BOOLEAN", "__unchanged": "VARCHAR[]", "__key_before": "JSON",
-}  # fmt: skip
+PLACEHOLDER = "__debezium_unavailable_value"  # an out-of-line value that the source did not send, unchanged
 
 
 @dataclasses.dataclass
@@ -74,11 +71,15 @@ class Table:
             if kind == "bytea":
                 self.bytes.add(column)
 
-    def read_sql(self, column, kind):
-        """The column of the files, in the type that it is compared in; bytes as base64 on both sides."""
+    def read_sql(self, column, there):
+        """The column of a row of the envelope (`it`), in the type that it is compared in; bytes as base64 on both
+        sides. `there`: its type in the files."""
+        value, kind = f"it.{name(column)}", self.types[column]
         if column in self.bytes:
-            return f"to_base64({name(column)}) AS {name(column)}"
-        return f"{name(column)}::{kind} AS {name(column)}"
+            return f"to_base64({value}) AS {name(column)}"
+        if kind == "DATE" and there == "INTEGER":
+            value = f"(DATE '1970-01-01' + {value})"
+        return f"{value}::{kind} AS {name(column)}"
 
 
 def export(column, kind):
@@ -121,29 +122,56 @@ def list_shape(kind):
     return f'["{kind.removesuffix("[]")}"]'
 
 
+def row_types(described):
+    """Column -> type of a struct's text: STRUCT(id BIGINT, tags VARCHAR[], …)."""
+    found, depth, part, text = {}, 0, "", described[len("STRUCT(") : -1]
+    for character in text + ",":
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            column, _, kind = part.strip().partition(" ")
+            found[column.strip('"')] = kind
+            part = ""
+        else:
+            part += character
+    return found
+
+
+def file_sql(db, table, file):
+    """A file's records as lines: the row's columns, what happened to it, its offset."""
+    read = f"read_parquet({literal(file)}, file_row_number = true)"
+    described = {row[0]: row[1] for row in db.execute(f"DESCRIBE FROM {read}").fetchall()}
+    there = row_types(described["after"])
+    columns = ", ".join(
+        table.read_sql(c, there[c]) if c in there else f"NULL::{t} AS {name(c)}" for c, t in table.types.items()
+    )
+    waits = ", ".join(
+        f"CASE WHEN it.{name(c)} = '{PLACEHOLDER}' THEN {literal(c)} END"
+        for c, t in there.items()
+        if t == "VARCHAR" and c in table.types
+    )
+    first = int(file.rsplit("+", 1)[1].split(".")[0])
+    return (
+        f"SELECT {columns}, op AS __op, {first} + file_row_number AS n,"
+        f" list_filter([{waits or 'NULL'}]::VARCHAR[], c -> c IS NOT NULL) AS __unchanged, lsn AS __lsn"
+        f" FROM (SELECT CASE WHEN op = 'd' THEN before ELSE after END AS it, op, source.lsn AS lsn, file_row_number"
+        f" FROM {read})"
+    )
+
+
 def load_changes(db, table, lake):
-    """The files -> table `change`: one row a position, numbered in the order of the log. How many rows, how many
-    twice."""
-    files = f"{lake}/{table.schema}/{table.table}/*.parquet"
-    columns = [*table.types.items(), *META.items()]
-    if db.execute(f"SELECT count(*) FROM glob({literal(files)})").fetchone()[0] == 0:
-        db.execute(f"CREATE OR REPLACE TABLE line ({', '.join(f'{name(c)} {t}' for c, t in columns)})")
-    else:
-        # A table that gained a column has files without it: they are read by name.
-        read = f"read_parquet({literal(files)}, union_by_name = true)"
-        there = {row[0] for row in db.execute(f"DESCRIBE FROM {read}").fetchall()}
-        selected = ", ".join(
-            table.read_sql(c, t) if c in there else f"NULL::{t} AS {name(c)}" for c, t in columns
-        )
-        db.execute(f"CREATE OR REPLACE TABLE line AS SELECT {selected} FROM {read}")
-    db.execute("""
-        CREATE OR REPLACE TABLE change AS
-        SELECT DISTINCT ON (__commit_lsn, __ordinal) *, row_number() OVER (ORDER BY __commit_lsn, __ordinal) AS n
-          FROM line ORDER BY __commit_lsn, __ordinal;
-        -- A truncation clears what came before it.
-        DELETE FROM change WHERE n <= (SELECT max(n) FROM change WHERE __op = 't');
-    """)
-    return db.execute("SELECT count(*), count(*) - count(DISTINCT (__commit_lsn, __ordinal)) FROM line").fetchone()
+    """The files -> table `change`: one row a record, numbered by offset. How many, and how many twice."""
+    pattern = f"{lake}/shop.{table.schema}.{table.table}/*/*.parquet"
+    files = [row[0] for row in db.execute(f"SELECT file FROM glob({literal(pattern)}) ORDER BY file").fetchall()]
+    columns = ", ".join(f"{name(c)} {t}" for c, t in table.types.items())
+    db.execute(
+        f"CREATE OR REPLACE TABLE change ({columns}, __op VARCHAR, n BIGINT, __unchanged VARCHAR[], __lsn BIGINT,"
+        " __key_before VARCHAR)"
+    )
+    for file in files:
+        db.execute(f"INSERT INTO change BY NAME {file_sql(db, table, file)}")
+    told = db.execute("SELECT count(*), count(*) - count(DISTINCT n) FROM change").fetchone()
+    # A table that is read again after a kill begins anew: each row of the newest snapshot stands for itself.
+    return told
 
 
 # A key's changes fall into lives: each begins with r or c and ends with d, or goes on. In a life a column has the last
