@@ -152,9 +152,9 @@ def file_sql(db, table, file):
     first = int(file.rsplit("+", 1)[1].split(".")[0])
     return (
         f"SELECT {columns}, op AS __op, {first} + file_row_number AS n,"
-        f" list_filter([{waits or 'NULL'}]::VARCHAR[], c -> c IS NOT NULL) AS __unchanged, lsn AS __lsn"
-        f" FROM (SELECT CASE WHEN op = 'd' THEN before ELSE after END AS it, op, source.lsn AS lsn, file_row_number"
-        f" FROM {read})"
+        f" list_filter([{waits or 'NULL'}]::VARCHAR[], c -> c IS NOT NULL) AS __unchanged, mark AS __mark"
+        f" FROM (SELECT CASE WHEN op = 'd' THEN before ELSE after END AS it, op, source.snapshot AS mark,"
+        f" file_row_number FROM {read})"
     )
 
 
@@ -162,15 +162,17 @@ def load_changes(db, table, lake):
     """The files -> table `change`: one row a record, numbered by offset. How many, and how many twice."""
     pattern = f"{lake}/shop.{table.schema}.{table.table}/*/*.parquet"
     files = [row[0] for row in db.execute(f"SELECT file FROM glob({literal(pattern)}) ORDER BY file").fetchall()]
+    files = [file.replace(" ", "+") for file in files]  # DuckDB's list of S3 objects takes a + for a space
     columns = ", ".join(f"{name(c)} {t}" for c, t in table.types.items())
     db.execute(
-        f"CREATE OR REPLACE TABLE change ({columns}, __op VARCHAR, n BIGINT, __unchanged VARCHAR[], __lsn BIGINT,"
+        f"CREATE OR REPLACE TABLE change ({columns}, __op VARCHAR, n BIGINT, __unchanged VARCHAR[], __mark VARCHAR,"
         " __key_before VARCHAR)"
     )
     for file in files:
         db.execute(f"INSERT INTO change BY NAME {file_sql(db, table, file)}")
     told = db.execute("SELECT count(*), count(*) - count(DISTINCT n) FROM change").fetchone()
-    # A table that is read again after a kill begins anew: each row of the newest snapshot stands for itself.
+    # A table whose reading was interrupted is read again from its first row, as Debezium does.
+    db.execute("DELETE FROM change WHERE n < (SELECT max(n) FROM change WHERE __mark LIKE 'first%')")
     return told
 
 
