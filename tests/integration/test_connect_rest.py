@@ -40,7 +40,7 @@ SLASH = "names with a slash work in paths"
 OWN_CLASSES = "the message lists the classes that leat has"
 MAP_ORDER = "a Java map's order, printed into a message"
 NO_FAILING = "a record that is no JSON cannot get into a journal; test_a_task_that_fails has a failing task"
-NO_GAPS = "a source's position is where its slot and journal are; it is reset, not set"
+NO_GAPS = "a source is not set to where its slot no longer is: that would be a gap"
 FILE_OFFSETS = "offsets of the file source; test_offsets_of_a_source has PostgreSQL's"
 WORKERS = "for Connect's own workers only"
 # exchange: (why, status, a part of the body or None); status None: not sent
@@ -73,8 +73,8 @@ DIFFERENCES = {
     "09#32": ("a sink that was reset stands at 0", 200, '"kafka_offset":0'),
     "09#33": ("LSNs and times are of this run", 200, '"lsn"'),
     "09#35": ("LSNs and times are of this run", 200, '"lsn"'),
-    "09#36": (NO_GAPS, 500, "cannot be set to another place"),
-    "09#37": (NO_GAPS, 500, "cannot be set to another place"),
+    "09#36": (NO_GAPS, 500, "the server has let go"),
+    "09#37": ("partitions that are not the source's are refused", 500, "the partition is not"),
     "09#38": ("the slot is seen to as well, so the short form", 200, "have been reset successfully"),
     "10#3": ("topics are forgotten at once, not some time later", 200, '{"fs":{"topics":[]}}'),
     "12#0": (WORKERS, 404, None),
