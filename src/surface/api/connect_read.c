@@ -35,20 +35,10 @@ void connect_status(void *context, const ApiRequest *request, ApiAnswer *answer)
     }
 }
 
-// Secrets masked, as its class says what is one.
-static Properties shown_config(const ApiRequest *request, const FleetConnector *connector) {
-    Validation validation = {.arena = request->arena};
-    if (connector->plugin != NULL) {
-        plugin_validate(request->arena, connector->plugin, &connector->document.config, &validation);
-    }
-    return connect_config_shown(request->arena, &validation, &connector->document.config);
-}
-
 void connect_config(void *context, const ApiRequest *request, ApiAnswer *answer) {
     FleetConnector connector;
     if (connect_known(context, request, answer, &connector)) {
-        Properties shown = shown_config(request, &connector);
-        properties_json(&answer->body, &shown);
+        properties_json(&answer->body, &connector.shown);
     }
 }
 
@@ -66,7 +56,7 @@ static const char *task_class(Arena *arena, const Plugin *plugin) {
 }
 
 static void put_task_config(const ApiRequest *request, const FleetConnector *connector, Buf *out) {
-    Properties config = shown_config(request, connector);
+    Properties config = connector->shown;
     if (connector->plugin != NULL) {
         properties_set(request->arena, &config, SLICE("task.class"),
                        slice_of(task_class(request->arena, connector->plugin)));

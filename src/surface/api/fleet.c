@@ -23,6 +23,7 @@ typedef struct Entry {
     ConnectDocument document;
     const Plugin *plugin;
     const char *type;
+    Properties shown;  // its configuration, secrets masked
     Slice quoted;      // its name as JSON
     Slice info_head;   // {"name":…,"config":{…},"tasks":[
     Slice info_task;   // {"connector":…,"task":0}
@@ -85,6 +86,16 @@ static Slice kept(Arena *arena, Buf *buf) {
     return slice;
 }
 
+static Properties config_copy(Arena *arena, const Properties *config) {
+    Properties copy = {ARENA_ARRAY(arena, Property, config->count), config->count};
+    for (size_t i = 0; i < config->count; i++) {
+        const Property *property = &config->at[i];
+        copy.at[i].name = arena_slice(arena, property->name);
+        copy.at[i].value = property->value.data == NULL ? (Slice){0} : arena_slice(arena, property->value);
+    }
+    return copy;
+}
+
 static void render_warnings(Buf *out, const Validation *validation) {
     bool any = false;
     for (size_t i = 0; i < validation->count; i++) {
@@ -112,6 +123,7 @@ static void render_document(Entry *entry) {
     entry->quoted = kept(&entry->memory, &out);
     buf_printf(&out, "{\"name\":%.*s,\"config\":", SLICE_ARG(entry->quoted));
     Properties shown = connect_config_shown(&scratch, &validation, &document->config);
+    entry->shown = config_copy(&entry->memory, &shown);
     properties_json(&out, &shown);
     buf_text(&out, ",\"tasks\":[");
     entry->info_head = kept(&entry->memory, &out);
@@ -404,16 +416,6 @@ static const char *text_copy(Arena *arena, const char *text) {
     return text == NULL ? NULL : arena_text(arena, slice_of(text));
 }
 
-static Properties config_copy(Arena *arena, const Properties *config) {
-    Properties copy = {ARENA_ARRAY(arena, Property, config->count), config->count};
-    for (size_t i = 0; i < config->count; i++) {
-        const Property *property = &config->at[i];
-        copy.at[i].name = arena_slice(arena, property->name);
-        copy.at[i].value = property->value.data == NULL ? (Slice){0} : arena_slice(arena, property->value);
-    }
-    return copy;
-}
-
 static void copy_topics(Arena *arena, const Entry *entry, FleetConnector *connector) {
     connector->topics = ARENA_ARRAY(arena, FleetTopic, entry->state.topic_count);
     for (size_t i = 0; i < entry->state.topic_count; i++) {
@@ -435,6 +437,7 @@ bool fleet_find(Fleet *fleet, Slice name, Arena *arena, FleetConnector *connecto
         connector->document =
             (ConnectDocument){arena_slice(arena, document->name), text_copy(arena, document->kind),
                               text_copy(arena, document->target), config_copy(arena, &document->config)};
+        connector->shown = config_copy(arena, &entry->shown);
         connector->plugin = entry->plugin;
         connector->type = entry->type;
         connector->state = text_copy(arena, connector_state(entry));

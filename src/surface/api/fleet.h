@@ -20,6 +20,7 @@ typedef struct FleetTopic {
 // A copy of what is known of one connector.
 typedef struct FleetConnector {
     ConnectDocument document; // secrets sealed
+    Properties shown;         // its configuration, secrets masked
     const Plugin *plugin;     // NULL: of a class that this leat does not have
     const char *type;         // source, sink, unknown
     const char *state;        // UNASSIGNED before the supervisor said anything
