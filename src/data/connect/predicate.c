@@ -18,7 +18,7 @@ static bool option(Arena *arena, const Properties *config, const char *prefix, c
     if (found == NULL || found->value.data == NULL) {
         return FAIL(err, ERR_OPTION, "%s%s: it must be given, and it is not", prefix, name);
     }
-    *text = found->value;
+    *text = arena_slice(arena, found->value);
     return true;
 }
 
@@ -26,7 +26,7 @@ bool predicate_new(Arena *arena, const Properties *config, Slice alias, Predicat
     const char *prefix = arena_printf(arena, "predicates.%.*s.", SLICE_ARG(alias));
     Slice type = {0}, pattern = {0};
     TRY(option(arena, config, prefix, "type", &type, err));
-    predicate->alias = alias;
+    predicate->alias = arena_slice(arena, alias);
     for (size_t i = 0; i < ARRAY_LEN(CLASSES); i++) {
         if (!slice_is(type, CLASSES[i].name) && !slice_is(type, CLASSES[i].simple_name)) {
             continue;

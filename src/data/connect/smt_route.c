@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Transforms of the topic: RegexRouter, TimestampRouter, and Debezium's router of logical tables.
 #include "data/connect/java_time.h"
+#include "data/connect/names.h"
 #include "data/connect/smt.h"
 
 // --- RegexRouter -----------------------------------------------------------------------------------------------
@@ -101,7 +102,8 @@ const SmtClass SMT_TIMESTAMP_ROUTER = {
 typedef struct LogicalRouter {
     Regex *regex, *key_regex;
     Slice replacement, key_replacement, key_field;
-    bool unique_key, adjust_names;
+    bool unique_key;
+    NameAdjust adjust;
     SmtTexts topics, keys;
     Map shapes; // address and topic to the renamed shape
 } LogicalRouter;
@@ -127,23 +129,12 @@ static bool logical_compile(Smt *smt, Err *err) {
     }
     int mode = 0;
     TRY(smt_choice(smt, "schema.name.adjustment.mode", "none", "none,avro,avro_unicode", &mode, err));
-    if (mode == 2) {
-        return smt_option_failed(smt, "schema.name.adjustment.mode", err, "avro_unicode is not offered here");
-    }
-    router->adjust_names = mode == 1;
+    router->adjust = (NameAdjust)mode;
     return true;
 }
 
-// Debezium's adjustment: what a name cannot have becomes an underscore; dots part it.
 static Slice name_made(const LogicalRouter *router, Arena *arena, Slice topic, const char *part) {
-    char *name = arena_printf(arena, "%.*s.%s", SLICE_ARG(topic), part);
-    for (size_t i = 0; name[i] != '\0' && router->adjust_names; i++) {
-        char c = name[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-        bool digit = c >= '0' && c <= '9';
-        name[i] = letter || c == '.' || (digit && i > 0) ? c : '_';
-    }
-    return slice_of(name);
+    return name_adjust(arena, router->adjust, false, slice_of(arena_printf(arena, "%.*s.%s", SLICE_ARG(topic), part)));
 }
 
 static const Shape *key_shape(Smt *smt, const LogicalRouter *router, const Shape *from, Slice topic) {

@@ -84,13 +84,24 @@ static bool predicate_choose(TransformChain *chain, Step *step, Err *err) {
                              (int)MIN(name.size, 60), (const char *)name.data);
 }
 
+// The configuration may go; what is taken from it stays.
+static Properties options_copy(Arena *arena, const Properties *config, const char *prefix) {
+    Properties options = properties_under(arena, config, slice_of(prefix));
+    for (size_t i = 0; i < options.count; i++) {
+        Property *option = &options.at[i];
+        option->name = arena_slice(arena, option->name);
+        option->value = option->value.data == NULL ? (Slice){0} : arena_slice(arena, option->value);
+    }
+    return options;
+}
+
 static bool step_compile(Arena *arena, const Properties *config, Slice alias, TransformChain *chain, Step *step,
                          Err *err) {
     Smt *smt = &step->smt;
     smt->arena = arena;
     smt->schemaless = chain->schemaless;
     smt->prefix = arena_printf(arena, "transforms.%.*s.", SLICE_ARG(alias));
-    smt->options = properties_under(arena, config, slice_of(smt->prefix));
+    smt->options = options_copy(arena, config, smt->prefix);
     Slice type = {0};
     TRY(smt_required(smt, "type", &type, err));
     const SmtClass *class = class_find(type, &smt->on_key);
