@@ -47,7 +47,9 @@ static void refused(const char *json, const char *message) {
     Err err[1] = {{0}};
     Properties config;
     Converter *converter = NULL;
-    arena_init(&arena, "run", 0);
+    if (arena.name == NULL) {
+        arena_init(&arena, "run", 0);
+    }
     CHECK_OK(properties_parse(&arena, slice_of(json), &config, err));
     CHECK(!converter_new(&arena, &config, false, NULL, &converter, err));
     CHECK_INT(err->code, ERR_OPTION);

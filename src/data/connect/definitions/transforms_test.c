@@ -8,7 +8,9 @@ static Arena arena;
 static const DefinitionValue *checked(const char *json, Validation *validation) {
     Err err[1] = {{0}};
     Properties config;
-    arena_init(&arena, "test", 0);
+    if (arena.name == NULL) {
+        arena_init(&arena, "test", 0);
+    }
     *validation = (Validation){.arena = &arena};
     CHECK_OK(properties_parse(&arena, slice_of(json), &config, err));
     transform_check(&config, validation);
