@@ -132,7 +132,7 @@ def test_one_topic_in_two_journals_is_an_error_that_names_both(server, db, work)
     create(server, "one", connectors.source(db), connectors.JSON_PLAIN)
     create(server, "two", connectors.source(db, slot__name="two", publication__name="two"), connectors.JSON_PLAIN)
     for name in ("one", "two"):
-        server.until(lambda path=f"/connectors/{name}/offsets": server.connect("GET", path).json()["offsets"], name)
+        until_wire(server, name, 10)
     create(server, "sink", connectors.s3_sink(work, TOPIC), connectors.JSON_PLAIN)
     status = server.wait_state("sink", "FAILED")
     assert "in the journals of two sources, one and two" in status["tasks"][0]["trace"], status
@@ -270,6 +270,31 @@ def test_a_sinks_offsets_are_shown_and_reset(server, db, work):
     assert server.connect("PUT", "/connectors/sink/resume").status == 202
     until_equal(server, db, lake)
     assert {path: path.read_bytes() for path in lake.rglob("*.json")} == before
+    server.stop()
+
+
+def test_a_sources_offsets_are_shown_and_forgotten(server, db, work):
+    db.execute(connectors.ORDERS)
+    server.start()
+    create(server, "source", connectors.source(db), connectors.JSON_PLAIN)
+    until_wire(server, "source", 10)
+    db.execute("INSERT INTO orders VALUES (20, 'x', 1)")
+    until_wire(server, "source", 11)
+
+    def offsets():
+        return server.connect("GET", "/connectors/source/offsets").json()["offsets"]
+
+    server.until(lambda: offsets() and "lsn" in offsets()[0]["offset"], "the offset is told")
+    assert offsets()[0]["partition"] == {"server": "shop"}
+    assert server.connect("PUT", "/connectors/source/stop").status == 204
+    server.wait_state("source", None)
+    assert "lsn" in offsets()[0]["offset"]
+    answer = server.connect("DELETE", "/connectors/source/offsets")
+    assert answer.status == 200, answer
+    assert offsets() == []
+    assert server.connect("PUT", "/connectors/source/resume").status == 202
+    seen = until_wire(server, "source", 22)
+    assert "".join(json.loads(record["value"])["op"] for record in seen) == "r" * 10 + "c" + "r" * 11
     server.stop()
 
 

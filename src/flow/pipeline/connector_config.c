@@ -4,7 +4,6 @@
 #include "core/config/secret.h"
 #include "data/connect/plugin.h"
 
-#include <ctype.h>
 #include <strings.h>
 
 // Of memory.limit, as in pipeline.c.
@@ -45,49 +44,6 @@ void connector_journal_options(const PipelineOptions *options, JournalOptions *j
                                 .memory_bytes_max = (size_t)options->memory_limit / JOURNAL_PART,
                                 .retention_bytes = (uint64_t)options->journal_retention_bytes,
                                 .retention_ms = (uint64_t)options->journal_retention_ms};
-}
-
-static void put_encoded(Buf *url, const char *text) {
-    for (const char *at = text; *at != '\0'; at++) {
-        if (isalnum((unsigned char)*at) || strchr("-._~", *at) != NULL) {
-            buf_u8(url, (uint8_t)*at);
-        } else {
-            buf_printf(url, "%%%02X", (uint8_t)*at);
-        }
-    }
-}
-
-bool connector_source_url(Arena *arena, const Properties *config, const char **url, Err *err) {
-    // A host may be a socket's directory: everything goes into the query, where all can be encoded.
-    static const char *const KEYS[][3] = {{"database.hostname", "host", NULL},
-                                          {"database.port", "port", "5432"},
-                                          {"database.user", "user", NULL},
-                                          {"database.password", "password", ""},
-                                          {"database.sslmode", "sslmode", "prefer"},
-                                          {"database.sslcert", "sslcert", ""},
-                                          {"database.sslkey", "sslkey", ""},
-                                          {"database.sslpassword", "sslpassword", ""},
-                                          {"database.sslrootcert", "sslrootcert", ""}};
-    DEFER(buf_release) Buf text = {0};
-    const char *database = properties_text(arena, config, "database.dbname", NULL);
-    if (database == NULL || database[0] == '\0') {
-        return FAIL(err, ERR_OPTION, "database.dbname is not set");
-    }
-    buf_text(&text, "postgresql:///");
-    put_encoded(&text, database);
-    for (size_t i = 0; i < ARRAY_LEN(KEYS); i++) {
-        const char *value = properties_text(arena, config, KEYS[i][0], KEYS[i][2]);
-        if (value == NULL || (value[0] == '\0' && KEYS[i][2] == NULL)) {
-            return FAIL(err, ERR_OPTION, "%s is not set", KEYS[i][0]);
-        }
-        if (value[0] != '\0') {
-            buf_printf(&text, "%c%s=", i == 0 ? '?' : '&', KEYS[i][1]);
-            put_encoded(&text, value);
-        }
-    }
-    buf_printf(&text, "&keepalives=%d", connector_true(config, "database.tcpKeepAlive", true) ? 1 : 0);
-    *url = arena_text(arena, buf_slice(&text));
-    return true;
 }
 
 bool connector_int(const Properties *config, const char *name, int64_t otherwise, int64_t *number, Err *err) {

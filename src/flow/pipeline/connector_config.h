@@ -13,8 +13,6 @@ CHECKED bool connector_resolve(Arena *arena, const Properties *config, Propertie
 // keeps seven days and 1 GiB for readers that come later (leat.journal.retention.ms, leat.journal.retention.bytes).
 CHECKED bool connector_options(Arena *arena, const Properties *config, PipelineOptions *options, Err *err);
 void connector_journal_options(const PipelineOptions *options, JournalOptions *journal);
-// database.hostname and what belongs to it, as a URL.
-CHECKED bool connector_source_url(Arena *arena, const Properties *config, const char **url, Err *err);
 // A number of a property; `otherwise` when it is not given. ERR_OPTION: it is none.
 CHECKED bool connector_int(const Properties *config, const char *name, int64_t otherwise, int64_t *number, Err *err);
 bool connector_true(const Properties *config, const char *name, bool otherwise);

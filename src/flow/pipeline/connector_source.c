@@ -244,12 +244,9 @@ static bool before_journal(SourceHalf *half, Err *err) {
 static bool begin(SourceHalf *half, SourceContext *context, Err *err) {
     SourceWorker *worker = (SourceWorker *)half;
     const PipelineOptions *options = &worker->options;
-    const char *url = NULL;
-    TRY(connector_source_url(&worker->arena, &worker->config, &url, err));
     TRY(program_open(worker, err));
     *context = (SourceContext){
         .pipeline = arena_text(&worker->arena, worker->run->name),
-        .url = url,
         .slot = properties_text(&worker->arena, &worker->config, "slot.name", "debezium"),
         .detach = options->detach,
         .dead_letters = strcmp(options->errors, "dead-letter") == 0,

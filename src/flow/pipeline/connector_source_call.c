@@ -50,7 +50,6 @@ static void registry_check(const Properties *config, Buf *out, Err *err) {
 static bool validate(const ConnectorRun *run, const ConnectorRequest *request, Arena *arena, Buf *out, Err *err) {
     Properties config;
     const SourceDriver *driver = connector_source_driver(run);
-    const char *url = NULL;
     buf_text(out, "{\"errors\":[");
     SourceContext context = {.pipeline = arena_text(arena, run->name), .mode = SOURCE_FOLLOW};
     SourcePlan plan;
@@ -59,10 +58,7 @@ static bool validate(const ConnectorRun *run, const ConnectorRequest *request, A
     } else if (driver == NULL) {
         FAIL(err, ERR_OPTION, "there is no source of that kind here");
         connector_error_json(out, "connector.class", err);
-    } else if (!connector_source_url(arena, &config, &url, err)) {
-        connector_error_json(out, "database.hostname", err);
     } else {
-        context.url = url;
         context.properties = &config;
         context.slot = properties_text(arena, &config, "slot.name", "debezium");
         if (!driver->plan(&context, arena, &plan, err)) {
@@ -97,7 +93,6 @@ static bool position_change(const ConnectorRun *run, const ConnectorRequest *req
     }
     TRY(connector_resolve(arena, run->config, &config, err));
     TRY(connector_options(arena, &config, &options, err));
-    TRY(connector_source_url(arena, &config, &context.url, err));
     connector_journal_options(&options, &journal_options);
     context.properties = &config;
     context.directory = connector_directory(arena, run);

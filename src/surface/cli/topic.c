@@ -184,7 +184,7 @@ bool topic_read_command(Cli *cli, Err *err) {
     enum { MEMORY = 16 << 20 };
     const char *directory, *whose, *limit = cli_value(cli, "limit");
     Reading reading = {.arena = cli->arena, .follow = cli_has(cli, "follow"), .left = -1};
-    TRY(journal_of(cli, "", &directory, &whose, err));
+    TRY(journal_of(cli, cli_has(cli, "dead-letters") ? DEAD_LETTERS : "", &directory, &whose, err));
     TRY(when_parse(cli_value(cli, "from"), &reading.from, err));
     if (limit != NULL) {
         When count;
