@@ -3,7 +3,7 @@
 
 #include "core/base/decimal.h"
 #include "core/base/json.h"
-#include "data/connect/column.h"
+#include "data/connect/notes.h"
 #include "data/format/float_text.h"
 
 #include <ctype.h>
@@ -305,17 +305,8 @@ void smt_note_set(Arena *arena, Shape *shape, const char *name, Slice json) {
     shape->note_count = count;
 }
 
-static Slice quoted(Arena *arena, Slice text) {
-    Buf buf;
-    buf_init(&buf, 0);
-    json_quote(&buf, text);
-    Slice json = arena_slice(arena, buf_slice(&buf));
-    buf_release(&buf);
-    return json;
-}
-
 void smt_name_set(Arena *arena, Shape *shape, Slice name) {
-    smt_note_set(arena, shape, "connect.name", name.size > 0 ? quoted(arena, name) : (Slice){0});
+    smt_note_set(arena, shape, "connect.name", name.size > 0 ? connect_quoted(arena, name) : (Slice){0});
     shape->name = shape->kind == SHAPE_STRUCT ? arena_slice(arena, name) : (Slice){0};
 }
 

@@ -2,7 +2,6 @@
 // io.debezium.transforms.outbox.EventRouter: rows of an outbox table become records of their own topics.
 #include "data/connect/smt.h"
 
-#include "core/base/log.h"
 #include "data/connect/column.h"
 #include "data/connect/json_converter.h"
 
