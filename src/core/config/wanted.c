@@ -90,9 +90,11 @@ static json_t *mapping_json(yaml_document_t *document, const yaml_node_t *node, 
     for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
         const yaml_node_t *key = yaml_document_get_node(document, pair->key);
         json_t *value = yaml_json(document, yaml_document_get_node(document, pair->value), depth + 1);
-        if (key == NULL || key->type != YAML_SCALAR_NODE || value == NULL ||
-            json_object_get(object, (const char *)key->data.scalar.value) != NULL ||
-            json_object_set_new(object, (const char *)key->data.scalar.value, value) != 0) {
+        bool fine = key != NULL && key->type == YAML_SCALAR_NODE && value != NULL &&
+                    json_object_get(object, (const char *)key->data.scalar.value) == NULL &&
+                    json_object_set(object, (const char *)key->data.scalar.value, value) == 0;
+        json_decref(value);
+        if (!fine) {
             json_decref(object);
             return NULL;
         }
