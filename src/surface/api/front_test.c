@@ -55,7 +55,15 @@ static int port_of(Slice text, const char *name) {
     char wanted[32];
     int size = snprintf(wanted, sizeof(wanted), "\"%s\":", name);
     const char *at = memmem(text.data, text.size, wanted, (size_t)size);
-    return at != NULL ? (int)strtol(at + size, NULL, 10) : 0;
+    char digits[8] = "";
+    for (size_t i = 0; at != NULL && i < sizeof(digits) - 1; i++) {
+        const char *digit = at + size + i;
+        digits[i] = *digit >= '0' && *digit <= '9' ? *digit : '\0';
+        if (digits[i] == '\0') {
+            break;
+        }
+    }
+    return (int)strtol(digits, NULL, 10);
 }
 
 static void await_ready(Stage *stage) {
