@@ -40,7 +40,8 @@ struct Join {
     TopicChoice topics;
     Wire *wire;
     SinkRecordMaker *maker;
-    Map wanted; // topic id -> the join, or the worker: it is not
+    Map wanted;                  // topic id -> the join, or the worker: it is not
+    uint64_t before[STATS_KEPT]; // of the attempts that have ended
     _Atomic uint64_t stats[STATS_KEPT];
 };
 
@@ -90,12 +91,16 @@ static void stats_keep(Join *join) {
     }
     const uint64_t now[STATS_KEPT] = {stats.records, stats.dropped, stats.failed};
     for (size_t i = 0; i < STATS_KEPT; i++) {
-        join->stats[i] = now[i];
+        join->stats[i] = join->before[i] + now[i];
     }
 }
 
 static void end(void *owner) {
     Join *join = owner;
+    stats_keep(join);
+    for (size_t i = 0; i < STATS_KEPT; i++) {
+        join->before[i] = join->stats[i];
+    }
     sink_records_release(join->maker);
     wire_close(join->wire);
     topic_choice_release(&join->topics);
