@@ -18,6 +18,14 @@ def change(db, numbers):
         db.execute(CHANGE.replace("{n}", str(n)))
 
 
+def contents(directory):
+    return {
+        path.relative_to(directory): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file() and not path.name.endswith("lock")
+    }
+
+
 def restored(leat, backup):
     shutil.rmtree(leat.data)
     leat.run("backup", "restore", backup)
@@ -71,7 +79,11 @@ def test_damaged_ones_restore_nothing(damage, leat, db, tmp_path):
     else:
         content[:] = b"something else"
     backup.write_bytes(content)
+    held = contents(leat.data)
     shutil.rmtree(leat.data)
     failed = leat.run("backup", "restore", backup, check=False)
+    if damage == "flipped" and failed.returncode == 0:  # it hit what stands between two files
+        assert contents(leat.data) == held
+        return
     assert failed.returncode != 0 and "error:" in failed.stderr
     assert not leat.data.exists() and not leat.data.with_name(leat.data.name + ".restoring").exists()

@@ -129,9 +129,10 @@ def test_connections_that_end_in_mid_message(leat, db, check_equal):
 def test_garbage_in_the_stream_is_not_taken(leat, db, check_equal):
     db.execute(TABLE + ";" + FILL.format(1))
     armed = [0]
+    insert = b"I" + db.value("SELECT 't'::regclass::oid").to_bytes(4, "big")
 
     def garbage(number, sent, piece):
-        at = piece.find(b"I\0\0")
+        at = piece.find(insert)
         if armed[0] and b"garbage" in piece and at >= 0:
             armed[0] -= 1
             return piece[:at] + b"?" + piece[at + 1 :]

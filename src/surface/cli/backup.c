@@ -15,6 +15,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -26,6 +27,62 @@
 #define LAST_ENTRY "BACKUP"
 #define BACKUP_PIN "backup-" // and the process
 enum { PIECE_BYTES = 1 << 20, DEPTH_MAX = 16 };
+
+// libarchive is loaded when it is needed: linked, it would bring XML and Unicode tables into every process of a server.
+#define LIBRARY "libarchive.so.13"
+#define LIBRARY_FUNCTIONS(X)            \
+    X(archive_entry_filetype)           \
+    X(archive_entry_free)               \
+    X(archive_entry_new)                \
+    X(archive_entry_pathname)           \
+    X(archive_entry_set_filetype)       \
+    X(archive_entry_set_mtime)          \
+    X(archive_entry_set_pathname)       \
+    X(archive_entry_set_perm)           \
+    X(archive_entry_set_size)           \
+    X(archive_entry_size)               \
+    X(archive_errno)                    \
+    X(archive_error_string)             \
+    X(archive_read_data)                \
+    X(archive_read_free)                \
+    X(archive_read_new)                 \
+    X(archive_read_next_header)         \
+    X(archive_read_open_filename)       \
+    X(archive_read_support_filter_zstd) \
+    X(archive_read_support_format_tar)  \
+    X(archive_write_add_filter_zstd)    \
+    X(archive_write_close)              \
+    X(archive_write_data)               \
+    X(archive_write_disk_new)           \
+    X(archive_write_disk_set_options)   \
+    X(archive_write_finish_entry)       \
+    X(archive_write_free)               \
+    X(archive_write_header)             \
+    X(archive_write_new)                \
+    X(archive_write_open_filename)      \
+    X(archive_write_set_format_pax_restricted)
+
+static struct {
+    void *handle;
+#define X(name) __typeof__(&(name)) name;
+    LIBRARY_FUNCTIONS(X)
+#undef X
+} library;
+
+static bool library_open(Err *err) {
+    library.handle = library.handle != NULL ? library.handle : dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (library.handle == NULL) {
+        FAIL(err, ERR_NOT_FOUND, "backups need %s, which is not on this machine", LIBRARY);
+        return err_hint(err, "install it: apt-get install libarchive13");
+    }
+    bool ok = true;
+#define X(name)                                                     \
+    *(void **)(void *)&library.name = dlsym(library.handle, #name); \
+    ok = ok && library.name != NULL;
+    LIBRARY_FUNCTIONS(X)
+#undef X
+    return ok || FAIL(err, ERR_INTERNAL, "%s is not the library that leat knows", LIBRARY);
+}
 
 typedef struct Backup {
     const Cli *cli;
@@ -40,22 +97,22 @@ typedef struct Backup {
 } Backup;
 
 static bool archive_failed(struct archive *archive, const char *what, Err *err) {
-    const char *text = archive_error_string(archive);
-    bool full = archive_errno(archive) == ENOSPC;
+    const char *text = library.archive_error_string(archive);
+    bool full = library.archive_errno(archive) == ENOSPC;
     return FAIL(err, full ? ERR_IO_FULL : ERR_IO_FAILED, "%s: %s", what, text != NULL ? text : "cannot be written");
 }
 
 // --- create ----------------------------------------------------------------------------------------------------
 
 static bool entry_begin(Backup *backup, const char *name, uint64_t size, Err *err) {
-    struct archive_entry *entry = archive_entry_new();
-    archive_entry_set_pathname(entry, name);
-    archive_entry_set_size(entry, (la_int64_t)size);
-    archive_entry_set_filetype(entry, AE_IFREG);
-    archive_entry_set_perm(entry, 0600);
-    archive_entry_set_mtime(entry, clock_wall_us() / 1000000, 0);
-    int result = archive_write_header(backup->archive, entry);
-    archive_entry_free(entry);
+    struct archive_entry *entry = library.archive_entry_new();
+    library.archive_entry_set_pathname(entry, name);
+    library.archive_entry_set_size(entry, (la_int64_t)size);
+    library.archive_entry_set_filetype(entry, AE_IFREG);
+    library.archive_entry_set_perm(entry, 0600);
+    library.archive_entry_set_mtime(entry, clock_wall_us() / 1000000, 0);
+    int result = library.archive_write_header(backup->archive, entry);
+    library.archive_entry_free(entry);
     backup->files++;
     backup->bytes += size;
     XXH3_64bits_update(backup->sum, name, strlen(name) + 1);
@@ -64,7 +121,7 @@ static bool entry_begin(Backup *backup, const char *name, uint64_t size, Err *er
 
 static bool entry_bytes(Backup *backup, const char *name, Slice bytes, Err *err) {
     XXH3_64bits_update(backup->sum, bytes.data, bytes.size);
-    la_ssize_t wrote = archive_write_data(backup->archive, bytes.data, bytes.size);
+    la_ssize_t wrote = library.archive_write_data(backup->archive, bytes.data, bytes.size);
     return (wrote >= 0 && (size_t)wrote == bytes.size) || archive_failed(backup->archive, name, err);
 }
 
@@ -237,14 +294,15 @@ static bool all_add(Backup *backup, Err *err) {
                LEAT_VERSION, backup->files, backup->bytes, (uint64_t)XXH3_64bits_digest(backup->sum));
     TRY(entry_begin(backup, LAST_ENTRY, last.size, err));
     TRY(entry_bytes(backup, LAST_ENTRY, buf_slice(&last), err));
-    return archive_write_close(backup->archive) == ARCHIVE_OK || archive_failed(backup->archive, "the backup", err);
+    return library.archive_write_close(backup->archive) == ARCHIVE_OK ||
+           archive_failed(backup->archive, "the backup", err);
 }
 
 static bool archive_begin(Backup *backup, const char *path, Err *err) {
-    backup->archive = archive_write_new();
-    bool ok = archive_write_set_format_pax_restricted(backup->archive) == ARCHIVE_OK &&
-              archive_write_add_filter_zstd(backup->archive) == ARCHIVE_OK &&
-              archive_write_open_filename(backup->archive, path) == ARCHIVE_OK;
+    backup->archive = library.archive_write_new();
+    bool ok = library.archive_write_set_format_pax_restricted(backup->archive) == ARCHIVE_OK &&
+              library.archive_write_add_filter_zstd(backup->archive) == ARCHIVE_OK &&
+              library.archive_write_open_filename(backup->archive, path) == ARCHIVE_OK;
     return ok || archive_failed(backup->archive, path, err);
 }
 
@@ -260,6 +318,7 @@ bool backup_create_command(Cli *cli, Err *err) {
     const char *path = cli->arguments[0], *temporary = arena_printf(cli->arena, "%s.tmp", path);
     Backup backup = {.cli = cli, .data = cli_data_directory(cli), .with_key = cli_has(cli, "with-key"), .err = err};
     bool present;
+    TRY(library_open(err));
     TRY(data_directory_check(backup.data, cli->arena, &present, err));
     if (!present) {
         return FAIL(err, ERR_NOT_FOUND, "%s is no data directory of leat", backup.data);
@@ -273,7 +332,7 @@ bool backup_create_command(Cli *cli, Err *err) {
     backup.sum = XXH3_createState();
     XXH3_64bits_reset(backup.sum);
     bool ok = archive_begin(&backup, temporary, err) && all_add(&backup, err) && archive_settle(temporary, path, err);
-    archive_write_free(backup.archive);
+    library.archive_write_free(backup.archive);
     XXH3_freeState(backup.sum);
     umask(mask);
     if (!ok) {
@@ -305,7 +364,7 @@ static bool name_safe(const char *name) {
 
 static bool last_check(Restoring *restoring, const char *path, Err *err) {
     char text[512] = "";
-    la_ssize_t size = archive_read_data(restoring->from, text, sizeof(text) - 1);
+    la_ssize_t size = library.archive_read_data(restoring->from, text, sizeof(text) - 1);
     unsigned long long files = 0, bytes = 0, sum = 0;
     const char *counts = size > 0 ? strstr(text, "\"files\":") : NULL;
     if (counts == NULL || sscanf(counts, "\"files\":%llu,\"bytes\":%llu,\"sum\":%llu", &files, &bytes, &sum) != 3 ||
@@ -320,41 +379,41 @@ static bool last_check(Restoring *restoring, const char *path, Err *err) {
 }
 
 static bool entry_restore(Restoring *restoring, struct archive_entry *entry, const char *path, Err *err) {
-    const char *name = archive_entry_pathname(entry);
+    const char *name = library.archive_entry_pathname(entry);
     char to[PATH_MAX];
     la_ssize_t got;
-    if (!name_safe(name) || archive_entry_filetype(entry) != AE_IFREG ||
+    if (!name_safe(name) || library.archive_entry_filetype(entry) != AE_IFREG ||
         snprintf(to, sizeof(to), "%s/%s", restoring->directory, name) >= (int)sizeof(to)) {
         return FAIL(err, ERR_STATE_CORRUPT, "%s has an entry that no backup of leat has", path);
     }
     restoring->files++;
-    restoring->bytes += (uint64_t)archive_entry_size(entry);
+    restoring->bytes += (uint64_t)library.archive_entry_size(entry);
     XXH3_64bits_update(restoring->sum, name, strlen(name) + 1);
-    archive_entry_set_pathname(entry, to);
-    if (archive_write_header(restoring->to, entry) != ARCHIVE_OK) {
+    library.archive_entry_set_pathname(entry, to);
+    if (library.archive_write_header(restoring->to, entry) != ARCHIVE_OK) {
         return archive_failed(restoring->to, to, err);
     }
-    while ((got = archive_read_data(restoring->from, restoring->piece, PIECE_BYTES)) > 0) {
+    while ((got = library.archive_read_data(restoring->from, restoring->piece, PIECE_BYTES)) > 0) {
         XXH3_64bits_update(restoring->sum, restoring->piece, (size_t)got);
-        if (archive_write_data(restoring->to, restoring->piece, (size_t)got) != got) {
+        if (library.archive_write_data(restoring->to, restoring->piece, (size_t)got) != got) {
             return archive_failed(restoring->to, to, err);
         }
     }
     if (got < 0) {
-        return FAIL(err, ERR_STATE_CORRUPT, "%s is damaged: %s", path, archive_error_string(restoring->from));
+        return FAIL(err, ERR_STATE_CORRUPT, "%s is damaged: %s", path, library.archive_error_string(restoring->from));
     }
-    return archive_write_finish_entry(restoring->to) == ARCHIVE_OK || archive_failed(restoring->to, to, err);
+    return library.archive_write_finish_entry(restoring->to) == ARCHIVE_OK || archive_failed(restoring->to, to, err);
 }
 
 static bool entries_restore(Restoring *restoring, const char *path, Err *err) {
     struct archive_entry *entry;
     int result;
-    while ((result = archive_read_next_header(restoring->from, &entry)) == ARCHIVE_OK) {
-        bool last = strcmp(archive_entry_pathname(entry), LAST_ENTRY) == 0;
+    while ((result = library.archive_read_next_header(restoring->from, &entry)) == ARCHIVE_OK) {
+        bool last = strcmp(library.archive_entry_pathname(entry), LAST_ENTRY) == 0;
         TRY(last ? last_check(restoring, path, err) : entry_restore(restoring, entry, path, err));
     }
     if (result != ARCHIVE_EOF || !restoring->complete) {
-        const char *text = archive_error_string(restoring->from);
+        const char *text = library.archive_error_string(restoring->from);
         FAIL(err, ERR_STATE_CORRUPT, "%s is damaged or not complete%s%s", path, text != NULL ? ": " : "",
              text != NULL ? text : "");
         return err_hint(err, "nothing was restored; take another backup");
@@ -363,8 +422,8 @@ static bool entries_restore(Restoring *restoring, const char *path, Err *err) {
 }
 
 static bool restore_into(const Cli *cli, const char *path, const char *directory, Err *err) {
-    Restoring restoring = {archive_read_new(),
-                           archive_write_disk_new(),
+    Restoring restoring = {library.archive_read_new(),
+                           library.archive_write_disk_new(),
                            directory,
                            arena_alloc(cli->arena, PIECE_BYTES),
                            0,
@@ -372,16 +431,17 @@ static bool restore_into(const Cli *cli, const char *path, const char *directory
                            XXH3_createState(),
                            false};
     XXH3_64bits_reset(restoring.sum);
-    archive_write_disk_set_options(restoring.to, ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT);
-    archive_read_support_format_tar(restoring.from);
-    archive_read_support_filter_zstd(restoring.from);
-    bool ok =
-        archive_read_open_filename(restoring.from, path, PIECE_BYTES) == ARCHIVE_OK ||
-        FAIL(err, ERR_NOT_FOUND, "%s is no backup that can be read: %s", path, archive_error_string(restoring.from));
+    library.archive_write_disk_set_options(restoring.to,
+                                           ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT);
+    library.archive_read_support_format_tar(restoring.from);
+    library.archive_read_support_filter_zstd(restoring.from);
+    bool ok = library.archive_read_open_filename(restoring.from, path, PIECE_BYTES) == ARCHIVE_OK ||
+              FAIL(err, ERR_NOT_FOUND, "%s is no backup that can be read: %s", path,
+                   library.archive_error_string(restoring.from));
     ok = ok && entries_restore(&restoring, path, err);
-    ok = archive_write_close(restoring.to) == ARCHIVE_OK && ok;
-    archive_read_free(restoring.from);
-    archive_write_free(restoring.to);
+    ok = library.archive_write_close(restoring.to) == ARCHIVE_OK && ok;
+    library.archive_read_free(restoring.from);
+    library.archive_write_free(restoring.to);
     XXH3_freeState(restoring.sum);
     return ok;
 }
@@ -395,6 +455,7 @@ bool backup_restore_command(Cli *cli, Err *err) {
     const char *path = cli->arguments[0], *data = cli_data_directory(cli);
     const char *partial = arena_printf(cli->arena, "%s.restoring", data);
     bool occupied = false, present;
+    TRY(library_open(err));
     if (file_exists(data)) {
         TRY(file_list(data, any_entry, &occupied, err));
     }

@@ -483,6 +483,7 @@ const Definition POSTGRES_DEFINITIONS[] = {
     // Not shown by the original.
     HONOURED_BELOW("snapshot.select.statement.overrides.*"),
     HONOURED_BELOW("signal.file.*"),
+    HONOURED_BELOW("read.*"), // read.only
     {ROW("topic.delimiter", DEFINE_STRING, ".", IMPORTANCE_LOW, "CONNECTOR", 90, WIDTH_MEDIUM,
          "Delimiter of topic names"),
      .documentation = "What is between the parts of the names of topics."},
