@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "surface/api/connect.h"
 
+#include "core/net/http.h"
 #include "core/base/json.h"
 #include "core/config/seal.h"
 #include "core/sys/file.h"
@@ -49,12 +50,7 @@ void connect_accepted(ApiAnswer *answer, int status) {
 const char *connect_location(ConnectApi *api, const ApiRequest *request, Slice name) {
     DEFER(buf_release) Buf text = {0};
     buf_printf(&text, "%s://%s/connectors/", api->tls ? "https" : "http", api->worker_id(api->front));
-    for (size_t i = 0; i < name.size; i++) {
-        uint8_t c = name.data[i];
-        bool plain = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
-                     (c != '\0' && strchr("-._~", c) != NULL);
-        buf_printf(&text, plain ? "%c" : "%%%02X", c);
-    }
+    http_encode(&text, name, false);
     return arena_text(request->arena, buf_slice(&text));
 }
 

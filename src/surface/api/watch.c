@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/config/template.h"
 #include "core/config/wanted.h"
+#include "core/net/http.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
 
@@ -52,9 +53,7 @@ static int ask(Watch *watch, Arena *arena, const char *method, const char *targe
 static const char *target(Arena *arena, Slice name, const char *behind) {
     DEFER(buf_release) Buf text = {0};
     buf_text(&text, "/connectors/");
-    for (size_t i = 0; i < name.size; i++) {
-        buf_printf(&text, "%%%02X", name.data[i]);
-    }
+    http_encode(&text, name, false);
     buf_text(&text, behind);
     return arena_text(arena, buf_slice(&text));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // leat signal-table create: by URLs, or by what an .env file says.
 #include "core/config/template.h"
+#include "core/net/http.h"
 #include "flow/source/postgres/conn.h"
 #include "surface/cli/command.h"
 
@@ -12,29 +13,21 @@ static const char *variable(const Cli *cli, const Properties *variables, const c
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-static void percent(Buf *url, const char *text) {
-    for (; *text != '\0'; text++) {
-        bool plain = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
-                     (*text >= '0' && *text <= '9') || strchr("-._~", *text) != NULL;
-        buf_printf(url, plain ? "%c" : "%%%02X", (unsigned char)*text);
-    }
-}
-
 static const char *url_of(const Cli *cli, const Properties *variables, Slice database) {
     DEFER(buf_release) Buf url = {0};
     const char *user = variable(cli, variables, "POSTGRESQL_USER");
     const char *password = variable(cli, variables, "POSTGRESQL_PASSWORD");
     const char *host = variable(cli, variables, "POSTGRESQL_HOST"), *port = variable(cli, variables, "POSTGRESQL_PORT");
     buf_text(&url, "postgresql://");
-    percent(&url, user != NULL ? user : "postgres");
+    http_encode(&url, slice_of(user != NULL ? user : "postgres"), false);
     if (password != NULL) {
         buf_u8(&url, ':');
-        percent(&url, password);
+        http_encode(&url, slice_of(password), false);
     }
     buf_u8(&url, '@');
-    percent(&url, host != NULL ? host : "localhost");
+    http_encode(&url, slice_of(host != NULL ? host : "localhost"), false);
     buf_printf(&url, ":%s/", port != NULL ? port : "5432");
-    percent(&url, arena_text(cli->arena, database));
+    http_encode(&url, database, false);
     return arena_text(cli->arena, buf_slice(&url));
 }
 

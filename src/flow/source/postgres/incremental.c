@@ -240,27 +240,11 @@ static Slice table_name(Arena *arena, const PgCaptured *table) {
     return slice_of(arena_printf(arena, "%s.%s", table->space, table->name));
 }
 
-static bool matches(Arena *arena, Slice regex, Slice name, bool *yes, Err *err) {
-    RegexList list;
-    TRY(regex_list_new(arena, regex, "data-collections", &list, err));
-    *yes = regex_list_matches(&list, name);
-    regex_list_release(&list);
-    return true;
-}
-
-static bool wanted(Arena *arena, const PgSignal *signal, Slice name, bool *yes, Err *err) {
-    *yes = false;
-    for (size_t i = 0; i < signal->collection_count && !*yes; i++) {
-        TRY(matches(arena, signal->collections[i], name, yes, err));
-    }
-    return true;
-}
-
 static bool filter_of(Arena *arena, const PgSignal *signal, Slice name, Slice *filter, Err *err) {
     bool yes = false;
     *filter = (Slice){0};
     for (size_t i = 0; i < signal->condition_count && !yes; i++) {
-        TRY(matches(arena, signal->conditions[i].collection, name, &yes, err));
+        TRY(pg_signal_covers(arena, signal->conditions[i].collection, name, &yes, err));
         *filter = yes ? signal->conditions[i].filter : (Slice){0};
     }
     return true;
@@ -282,7 +266,7 @@ static bool execute(PgIncremental *incremental, const PgSignal *signal, uint64_t
         Job job = {
             .signal = signal->id, .table = table_name(arena, capture->tables[i]), .surrogate = signal->surrogate_key};
         bool yes = false;
-        TRY(wanted(arena, signal, job.table, &yes, err));
+        TRY(pg_signal_wants(arena, signal, job.table, &yes, err));
         if (yes) {
             TRY(filter_of(arena, signal, job.table, &job.filter, err));
             buf_printf(&names, "%s%.*s", names.size > 0 ? "," : "", SLICE_ARG(job.table));
@@ -306,7 +290,7 @@ static bool stop(PgIncremental *incremental, const PgSignal *signal, uint64_t ls
     bool ok = true, yes = false;
     arena_init(&scratch, "scratch", 0);
     for (size_t i = incremental->job_count; ok && i-- > 0;) {
-        ok = signal->all || wanted(&scratch, signal, incremental->jobs[i].table, &yes, err);
+        ok = signal->all || pg_signal_wants(&scratch, signal, incremental->jobs[i].table, &yes, err);
         if (ok && (signal->all || yes)) {
             job_forget(incremental, i);
         }

@@ -132,3 +132,19 @@ bool pg_signal_line(Arena *arena, Slice line, PgSignal *signal, Err *err) {
     json_decref(root);
     return ok;
 }
+
+bool pg_signal_covers(Arena *arena, Slice regex, Slice name, bool *yes, Err *err) {
+    RegexList list;
+    TRY(regex_list_new(arena, regex, "data-collections", &list, err));
+    *yes = regex_list_matches(&list, name);
+    regex_list_release(&list);
+    return true;
+}
+
+bool pg_signal_wants(Arena *arena, const PgSignal *signal, Slice name, bool *yes, Err *err) {
+    *yes = false;
+    for (size_t i = 0; i < signal->collection_count && !*yes; i++) {
+        TRY(pg_signal_covers(arena, signal->collections[i], name, yes, err));
+    }
+    return true;
+}

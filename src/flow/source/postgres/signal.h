@@ -13,6 +13,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/err.h"
+#include "core/config/regex.h"
 
 typedef enum PgSignalKind {
     PG_SIGNAL_OTHER, // of a type that leat does not know: passed over, with a warning
@@ -47,5 +48,9 @@ typedef struct PgSignal {
 CHECKED bool pg_signal_parse(Arena *arena, Slice id, Slice type, Slice data, PgSignal *signal, Err *err);
 // One line of the signal file: {"id":…,"type":…,"data":{…}}.
 CHECKED bool pg_signal_line(Arena *arena, Slice line, PgSignal *signal, Err *err);
+// Whether a name (schema.table) is what one of its regexes says; whether it is among the signal's collections.
+// ERR_OPTION: a regex is none.
+CHECKED bool pg_signal_covers(Arena *arena, Slice regex, Slice name, bool *yes, Err *err);
+CHECKED bool pg_signal_wants(Arena *arena, const PgSignal *signal, Slice name, bool *yes, Err *err);
 
 #endif

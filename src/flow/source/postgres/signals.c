@@ -98,20 +98,12 @@ static void log_message(const PgSignal *signal, uint64_t lsn) {
     log_info(LOG_SOURCE, (const char *)text.data);
 }
 
-static bool regex_covers(PgSignals *signals, Slice regex, Slice name, bool *yes, Err *err) {
-    RegexList list;
-    TRY(regex_list_new(&signals->scratch, regex, "data-collections", &list, err));
-    *yes = regex_list_matches(&list, name);
-    regex_list_release(&list);
-    return true;
-}
-
 // A condition of a blocking snapshot is a whole SELECT.
 static bool condition_keep(PgSignals *signals, const PgSignal *signal, const PgCaptured *table, Slice name, Err *err) {
     PgConnector *connector = signals->session->connector;
     for (size_t i = 0; i < signal->condition_count; i++) {
         bool yes = false;
-        TRY(regex_covers(signals, signal->conditions[i].collection, name, &yes, err));
+        TRY(pg_signal_covers(&signals->scratch, signal->conditions[i].collection, name, &yes, err));
         if (yes) {
             map_put_u64(&connector->once, table->oid, arena_text(&connector->arena, signal->conditions[i].filter));
         }
@@ -127,9 +119,7 @@ static bool blocking(PgSignals *signals, const PgSignal *signal, Err *err) {
         PgCaptured *table = session->capture.tables[i];
         Slice name = slice_of(arena_printf(&signals->scratch, "%s.%s", table->space, table->name));
         bool wanted = false;
-        for (size_t j = 0; j < signal->collection_count && !wanted; j++) {
-            TRY(regex_covers(signals, signal->collections[j], name, &wanted, err));
-        }
+        TRY(pg_signal_wants(&signals->scratch, signal, name, &wanted, err));
         if (wanted) {
             TRY(condition_keep(signals, signal, table, name, err));
             pg_capture_resync_soon(&session->capture, table);
