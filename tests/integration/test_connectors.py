@@ -3,6 +3,7 @@
 
 import json
 import random
+import re
 import signal
 import subprocess
 import time
@@ -526,10 +527,32 @@ def test_one_bad_table_is_shown_and_brought_back(server, db, work):
 
     server.until(lambda: any(line.endswith(" 1") for line in quarantined()), lambda: quarantined())
     assert "column id" in server.log_text()
+
+    def status(**query):
+        if query:
+            return server.connect("GET", "/connectors?expand=status").json()["source"]["status"]
+        return server.connect("GET", "/connectors/source/status").json()
+
+    def cli(*command):
+        argv = [str(server.binary), "connector", *command, "--url", server.connect_url]
+        return subprocess.run(argv, capture_output=True, text=True, env=server.env(), timeout=60, check=True).stdout
+
+    server.until(lambda: "quarantined" in status(), status)
+    for said in (status(), status(expand="status")):
+        (aside,) = said["quarantined"]
+        assert aside["table"] == "public.bad" and "column id" in aside["reason"], said
+        assert re.fullmatch("[0-9A-F]+/[1-9A-F][0-9A-F]*", aside["lsn"]), said
+        assert said["connector"]["state"] == "RUNNING" and "trace" not in said["tasks"][0]
+    before = status()["quarantined"]
+    assert "RUNNING (1 quarantined)" in cli("list")
+    shown = cli("show", "source")
+    assert re.search(f"^aside    public.bad from {before[0]['lsn']} on: .*column id", shown, re.MULTILINE), shown
     put(server, "source", connectors.source(db), connectors.JSON_PLAIN)
     argv = [str(server.binary), "resync", "--data-dir", str(server.data), "source", "--tables", "public.bad"]
     done = subprocess.run(argv, capture_output=True, text=True, env=server.env(), timeout=60)
     assert done.returncode == 0, done.stderr
     server.until(lambda: any(r["topic"] == "shop.public.bad" for r in wire(server, "source")), "it is back")
     server.until(lambda: any(line.endswith(" 0") for line in quarantined()), lambda: quarantined())
+    server.until(lambda: "quarantined" not in status(), status)
+    assert "quarantined" not in cli("list") and "aside" not in cli("show", "source")
     server.stop()

@@ -86,12 +86,21 @@ static void offsets_put(SourceWorker *worker, Buf *out) {
     }
 }
 
-static uint64_t quarantined(const PipelineReport *report) {
+static void quarantined_put(Buf *out, const PipelineReport *report) {
     uint64_t count = 0;
+    json_key(out, "quarantined_tables");
     for (size_t i = 0; i < report->table_count; i++) {
-        count += report->tables[i].state == TABLE_QUARANTINED;
+        const TableReport *table = &report->tables[i];
+        if (table->state == TABLE_QUARANTINED) {
+            buf_text(out, count++ == 0 ? "[{" : ",{");
+            json_field_text(out, "table", table->name);
+            json_field_text(out, "reason", table->reason != NULL ? table->reason : "");
+            json_field_lsn(out, "lsn", table->lsn);
+            buf_u8(out, '}');
+        }
     }
-    return count;
+    buf_text(out, count == 0 ? "[]" : "]");
+    json_field_uint(out, "quarantined", count);
 }
 
 static void report_write(SourceWorker *worker, bool last) {
@@ -105,7 +114,7 @@ static void report_write(SourceWorker *worker, bool last) {
     }
     buf_u8(&text, '{');
     pipeline_report_json(&text, report, &(PipelineReportJson){.all_tables = true});
-    json_field_uint(&text, "quarantined", quarantined(report));
+    quarantined_put(&text, report);
     json_field_uint(&text, "records", report->changes);
     if (worker->topics.size > 0) {
         buf_u8(&text, ',');

@@ -21,6 +21,7 @@ static void table_json(Buf *buf, const TableReport *table) {
     json_field_text(buf, "state", table_state_name(table->state));
     if (table->reason != NULL) {
         json_field_text(buf, "reason", table->reason);
+        json_field_lsn(buf, "lsn", table->lsn);
     }
     if (table->rows_expected >= 0) {
         json_field_int(buf, "rows_expected", (int64_t)table->rows_expected);

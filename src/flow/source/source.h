@@ -20,6 +20,7 @@ typedef struct TableReport {
     const char *name; // schema.table
     TableState state;
     const char *reason;   // of a quarantine, or NULL
+    uint64_t lsn;         // of a quarantine: what the source committed from there on is passed over; 0 = not known
     double rows_expected; // of the snapshot; -1 = unknown
     int64_t bytes_expected;
     uint64_t snapshot_rows, snapshot_bytes;

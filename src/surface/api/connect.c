@@ -79,7 +79,9 @@ static void root(void *context, const ApiRequest *request, ApiAnswer *answer) {
 #define STATUS_SCHEMA                                                                                         \
     "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"connector\":{\"type\":\"object\"," \
     "\"properties\":{" ONE_STATE_MEMBERS "}},\"tasks\":{\"type\":\"array\",\"items\":" TASK_SCHEMA            \
-    "},\"type\":{\"type\":\"string\"},\"warnings\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}}}"
+    "},\"type\":{\"type\":\"string\"},\"warnings\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"     \
+    "\"quarantined\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"table\":{\"type\":" \
+    "\"string\"},\"reason\":{\"type\":\"string\"},\"lsn\":{\"type\":\"string\"}}}}}}"
 #define CREATE_SCHEMA                                                                                         \
     "{\"type\":\"object\",\"required\":[\"name\",\"config\"],\"properties\":{\"name\":{\"type\":\"string\"}," \
     "\"config\":" CONFIG_SCHEMA ",\"initial_state\":{\"type\":\"string\",\"enum\":[\"RUNNING\",\"PAUSED\","   \

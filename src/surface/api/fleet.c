@@ -16,6 +16,7 @@ typedef struct State {
     FleetTopic *topics;
     size_t topic_count;
     Slice offsets;
+    Slice quarantined; // JSON list of the report; size 0 = none
 } State;
 
 typedef struct Entry {
@@ -28,7 +29,7 @@ typedef struct Entry {
     Slice info_head;   // {"name":…,"config":{…},"tasks":[
     Slice info_task;   // {"connector":…,"task":0}
     Slice info_tail;   // ],"type":…}
-    Slice status_tail; // ],"type":…[,"warnings":[…]]}
+    Slice status_tail; // ],"type":…[,"warnings":[…]]
     State state;
     Buf status;    // rendered
     Map forgotten; // topic to its next offset + 1 when topics were reset
@@ -133,7 +134,6 @@ static void render_document(Entry *entry) {
     entry->info_tail = kept(&entry->memory, &out);
     buf_printf(&out, "],\"type\":\"%s\"", entry->type);
     render_warnings(&out, &validation);
-    buf_text(&out, "}");
     entry->status_tail = kept(&entry->memory, &out);
     arena_release(&scratch);
 }
@@ -167,6 +167,11 @@ static void render_status(const Fleet *fleet, const Entry *entry, const char *co
         buf_text(out, "}");
     }
     buf_put(out, entry->status_tail);
+    if (entry->state.quarantined.size > 0) {
+        buf_text(out, ",\"quarantined\":");
+        buf_put(out, entry->state.quarantined);
+    }
+    buf_u8(out, '}');
 }
 
 static void render(const Fleet *fleet, Entry *entry) {
@@ -333,8 +338,11 @@ static bool read_report(JsonReader *reader, State *state, Err *err) {
             TRY(read_topics(reader, state, err));
         } else {
             TRY(json_read_over(reader, token, err));
+            Slice text = {reader->source.data + from, reader->at - from};
             if (slice_is(member, "offsets") && token == TOKEN_ARRAY) {
-                state->offsets = arena_slice(&state->memory, (Slice){reader->source.data + from, reader->at - from});
+                state->offsets = arena_slice(&state->memory, text);
+            } else if (slice_is(member, "quarantined_tables") && token == TOKEN_ARRAY && !slice_is(text, "[]")) {
+                state->quarantined = arena_slice(&state->memory, text);
             }
         }
         TRY(json_read(reader, &token, err));

@@ -113,3 +113,28 @@ TEST(fleet_keeps_the_order_of_creation) {
     fleet_free(fleet);
     arena_release(&arena);
 }
+
+TEST(fleet_shows_tables_that_are_put_aside) {
+    static const char ASIDE[] =
+        ",\"quarantined\":[{\"table\":\"public.a\",\"reason\":\"no \\\"x\\\"\",\"lsn\":\"0/16\"}]}";
+    Arena arena;
+    arena_init(&arena, "scratch", 0);
+    Fleet *fleet = fleet_new();
+    DEFER(buf_release) Buf out = {0};
+    say(fleet, MESSAGE_DOCUMENT, 0, document(&arena, 0, 0));
+    say(fleet, MESSAGE_STATE, 0,
+        "{\"state\":\"RUNNING\",\"task\":\"RUNNING\",\"report\":{\"quarantined_tables\":[{\"table\":\"public.a\","
+        "\"reason\":\"no \\\"x\\\"\",\"lsn\":\"0/16\"}],\"quarantined\":1}}");
+    CHECK(fleet_status(fleet, SLICE("c0"), &out));
+    CHECK(strstr(arena_text(&arena, buf_slice(&out)), ASIDE) != NULL);
+    buf_reset(&out);
+    fleet_list(fleet, false, true, &out);
+    CHECK(strstr(arena_text(&arena, buf_slice(&out)), ASIDE) != NULL);
+    say(fleet, MESSAGE_STATE, 0,
+        "{\"state\":\"RUNNING\",\"task\":\"RUNNING\",\"report\":{\"quarantined_tables\":[],\"quarantined\":0}}");
+    buf_reset(&out);
+    CHECK(fleet_status(fleet, SLICE("c0"), &out));
+    CHECK(strstr(arena_text(&arena, buf_slice(&out)), "quarantined") == NULL);
+    fleet_free(fleet);
+    arena_release(&arena);
+}

@@ -66,6 +66,10 @@ static const char *tasks_of(const Cli *cli, const json_t *status) {
         buf_printf(&text, "%s%s", i > 0 ? "," : "", text_at(cli, json_array_get(tasks, i), "state"));
     }
     buf_text(&text, text.size == 0 ? "-" : "");
+    size_t aside = json_array_size(json_object_get(status, "quarantined"));
+    if (aside > 0) {
+        buf_printf(&text, " (%zu quarantined)", aside);
+    }
     return arena_text(cli->arena, buf_slice(&text));
 }
 
@@ -116,6 +120,15 @@ static void show_config(const Cli *cli, const json_t *config, Buf *out) {
     }
 }
 
+static void show_quarantined(const Cli *cli, const json_t *status, Buf *out) {
+    const json_t *tables = json_object_get(status, "quarantined");
+    for (size_t i = 0; i < json_array_size(tables); i++) {
+        const json_t *table = json_array_get(tables, i);
+        buf_printf(out, "aside    %s from %s on: %s\n", text_at(cli, table, "table"), text_at(cli, table, "lsn"),
+                   text_at(cli, table, "reason"));
+    }
+}
+
 static void show_trouble(const json_t *status, Buf *out) {
     const char *trace = trace_of(status);
     const json_t *warnings = json_object_get(status, "warnings");
@@ -148,6 +161,7 @@ static bool show(Rest *rest, const char *name, Err *err) {
         buf_printf(&out, "state    %s\n", text_at(rest->cli, json_object_get(is, "connector"), "state"));
         buf_printf(&out, "tasks    %s\n", tasks_of(rest->cli, is));
         show_trouble(is, &out);
+        show_quarantined(rest->cli, is, &out);
         buf_text(&out, "config\n");
         show_config(rest->cli, json_object_get(what, "config"), &out);
         output_write(&out);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // State records, by key: "table/OID": u8 version, u8 truncate, u8 resync, u8 view, sized space, sized name.
 //                        "seen/TOPIC": u8 version; the topic has rows from a table of that name, now or earlier.
-//                        "quarantine/OID": u8 version, sized reason. Of a table whose leaves are QUARANTINED.
+//                        "quarantine/OID": u8 version, sized reason, v lsn (since 1.0; it may be missing). Of a table
+//                        whose leaves are QUARANTINED.
 //                        "leaf/OID":  u8 version, v table's OID, u8 state, v lsn, u8 identity, sized shape.
 // A shape: for each column that is not generated, v attnum, v type's OID, u32 typmod, sized name.
 #include "flow/source/postgres/capture.h"
@@ -156,13 +157,14 @@ static void table_free(PgCaptured *table) {
     free(table);
 }
 
-static void reason_set(PgCapture *capture, PgCaptured *table, Slice reason) {
+static void reason_set(PgCapture *capture, PgCaptured *table, Slice reason, uint64_t lsn) {
     if (table->reason == NULL && reason.size == 0) {
         return;
     }
     free(table->reason);
     table->reason = reason.size > 0 ? text_new(reason) : NULL;
     table->report.reason = table->reason;
+    table->report.lsn = lsn;
     if (reason.size == 0) {
         record_remove(capture, "quarantine", table->oid);
         return;
@@ -171,6 +173,7 @@ static void reason_set(PgCapture *capture, PgCaptured *table, Slice reason) {
     char key[32];
     buf_u8(&record, RECORD_VERSION);
     buf_slice_sized(&record, reason);
+    buf_varint(&record, lsn);
     journal_state_put(capture->journal, record_key(key, "quarantine", table->oid), buf_slice(&record));
 }
 
@@ -181,7 +184,7 @@ static void table_remove(PgCapture *capture, size_t index) {
     }
     map_remove_u64(&capture->by_oid, table->oid);
     record_remove(capture, "table", table->oid);
-    reason_set(capture, table, (Slice){NULL, 0});
+    reason_set(capture, table, (Slice){NULL, 0}, 0);
     capture->tables[index] = capture->tables[--capture->table_count];
     table_free(table);
 }
@@ -213,8 +216,8 @@ void pg_capture_set(PgCapture *capture, PgLeaf *leaf, PgLeafState state, uint64_
     leaf_put(capture, leaf);
 }
 
-void pg_capture_quarantine(PgCapture *capture, PgCaptured *table, const char *reason) {
-    reason_set(capture, table, slice_of(reason));
+void pg_capture_quarantine(PgCapture *capture, PgCaptured *table, const char *reason, uint64_t lsn) {
+    reason_set(capture, table, slice_of(reason), lsn);
     table->truncate = true;
     table->resync = false;
     pg_capture_put(capture, table);
@@ -226,7 +229,7 @@ void pg_capture_quarantine(PgCapture *capture, PgCaptured *table, const char *re
 void pg_capture_resync(PgCapture *capture, PgCaptured *table) {
     table->truncate = true;
     table->resync = false;
-    reason_set(capture, table, (Slice){NULL, 0});
+    reason_set(capture, table, (Slice){NULL, 0}, 0);
     pg_capture_put(capture, table);
     for (PgLeaf *leaf = table->leaves; leaf != NULL; leaf = leaf->next) {
         pg_capture_set(capture, leaf, PG_LEAF_PENDING, leaf->lsn);
@@ -315,6 +318,7 @@ static void reason_load(PgCapture *capture, PgCaptured *table) {
     if (reader_left(&reader) > 0 && read_u8(&reader) == RECORD_VERSION) {
         table->reason = text_new(read_slice(&reader));
         table->report.reason = table->reason;
+        table->report.lsn = reader_left(&reader) > 0 ? read_varint(&reader) : 0;
     }
 }
 

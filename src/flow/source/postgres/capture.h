@@ -103,8 +103,9 @@ PgLeaf *pg_capture_find_leaf(const PgCapture *capture, uint32_t oid); // NULL = 
 void pg_capture_set(PgCapture *capture, PgLeaf *leaf, PgLeafState state, uint64_t lsn);
 // The whole table is to be read again, from a TRUNCATE event on.
 void pg_capture_resync(PgCapture *capture, PgCaptured *table);
-// The whole table is passed over from now on, as the next cut remembers, with the reason, until it is read again.
-void pg_capture_quarantine(PgCapture *capture, PgCaptured *table, const char *reason);
+// What is committed of the table from `lsn` on is passed over, as the next cut remembers, with the reason, until it is
+// read again.
+void pg_capture_quarantine(PgCapture *capture, PgCaptured *table, const char *reason, uint64_t lsn);
 // Read again, but not now: the next cut remembers it, so that it also outlives the process.
 void pg_capture_resync_soon(PgCapture *capture, PgCaptured *table);
 void pg_capture_put(PgCapture *capture, const PgCaptured *table); // its own record, into the next cut

@@ -143,9 +143,10 @@ bool pg_session_quarantines(const PgSession *session, const Err *err) {
            (err->code == ERR_VALUE || err->code == ERR_TABLE);
 }
 
-void pg_session_quarantine(PgSession *session, PgCaptured *table, Err *err) {
+void pg_session_quarantine(PgSession *session, PgCaptured *table, uint64_t lsn, Err *err) {
     log_error(LOG_SOURCE, "a table is quarantined: the others go on, a resync brings it back",
-              LOG_TEXT("table", table->topic), LOG_TEXT("reason", err->message), LOG_TEXT("hint", err->hint));
-    pg_capture_quarantine(&session->capture, table, err->message);
+              LOG_TEXT("table", table->topic), LOG_TEXT("reason", err->message), LOG_TEXT("hint", err->hint),
+              LOG_LSN("at", lsn));
+    pg_capture_quarantine(&session->capture, table, err->message, lsn);
     err_clear(err);
 }

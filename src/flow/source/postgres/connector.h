@@ -73,7 +73,7 @@ CHECKED bool pg_connector_leaf(PgSession *session, const PgMessage *message, con
 // True when the error is of one table's data, and such tables are put aside.
 bool pg_session_quarantines(const PgSession *session, const Err *err);
 // Puts the table aside, with the next cut; clears the error.
-void pg_session_quarantine(PgSession *session, PgCaptured *table, Err *err);
+void pg_session_quarantine(PgSession *session, PgCaptured *table, uint64_t lsn, Err *err);
 
 // --- the start -------------------------------------------------------------------------------------------------
 

@@ -528,7 +528,7 @@ static bool table_quarantine(PgSnapshot *snapshot, Err *err) {
         snapshot->last = snapshot->first == NULL ? NULL : snapshot->last;
     }
     snapshot->candidate = snapshot->candidate == read ? NULL : snapshot->candidate;
-    pg_session_quarantine(session, read->leaf->table, err);
+    pg_session_quarantine(session, read->leaf->table, snapshot->lsn, err);
     snapshot->at = NULL;
     snapshot->unfinished--;
     leaf_read_free(read);

@@ -102,7 +102,7 @@ bool pg_stream_quarantine(PgStream *stream, PgCaptured *table, Err *err) {
         return FAIL(err, ERR_SOURCE_CLOSED, "table %s cannot be decoded: once more, with a fresh look at the catalog",
                     table->topic);
     }
-    pg_session_quarantine(session, table, err);
+    pg_session_quarantine(session, table, stream->cut_lsn, err);
     CRASH_POINT("quarantine.before_cut");
     TRY(journal_cut(session->journal, &at, err));
     TRY(journal_sync(session->journal, err));
