@@ -16,6 +16,7 @@ SRC = ROOT / "src"
 CORE = ["core/base", "core/sys", "core/config", "core/net"]
 DATA = CORE + ["data/event", "data/format", "data/connect", "data/registry"]
 STORAGE = DATA + ["storage/store", "storage/journal"]
+LAKE = ["lake/iceberg", "lake/index", "lake/catalog"]
 
 # room: the rooms that it may include beside itself
 ROOMS = {
@@ -23,28 +24,39 @@ ROOMS = {
     "core/sys": ["core/base"],
     "core/config": ["core/base", "core/sys"],
     "core/net": ["core/base", "core/sys", "core/config"],
+    "core/database": ["core/base", "core/sys", "core/config"],
     "data/event": ["core/base", "core/sys", "core/config"],
     "data/format": ["core/base", "core/sys", "core/config", "data/event"],
     "data/connect": ["core/base", "core/sys", "core/config", "data/event", "data/format"],
     "data/registry": ["core/base", "core/sys", "core/config", "data/event", "data/format"],
     "storage/store": CORE,
     "storage/journal": DATA + ["storage/store"],
+    "lake/iceberg": STORAGE,
+    "lake/index": DATA,
+    "lake/catalog": STORAGE + ["core/database", "lake/iceberg"],
     "flow/source": STORAGE,
-    "flow/sink": STORAGE,
-    "flow/pipeline": STORAGE + ["flow/source", "flow/sink"],
+    "flow/sink": STORAGE + LAKE,
+    "flow/pipeline": STORAGE + LAKE + ["flow/source", "flow/sink"],
     "engine/ipc": CORE,
     "engine/worker": STORAGE + ["engine/ipc", "flow/source", "flow/sink", "flow/pipeline"],
-    "engine/state": CORE,
+    "engine/state": CORE + ["core/database"],
     "engine/control": CORE + ["engine/ipc", "engine/state"],
-    "surface/api": STORAGE + ["engine/ipc", "engine/state"],
+    "surface/api": STORAGE + LAKE + ["core/database", "engine/ipc", "engine/state"],
     "surface/cli": STORAGE
+    + LAKE
     + ["flow/source", "flow/sink", "flow/pipeline", "engine/ipc", "engine/control", "surface/api"],
     "app": STORAGE
+    + LAKE
     + ["flow/source", "flow/sink", "flow/pipeline", "engine/ipc", "engine/worker", "engine/state", "engine/control"]
     + ["surface/api", "surface/cli"],
 }
 # Drivers are named by app/drivers.c alone. Who else may see into one, and why.
 DRIVER_EXCEPTIONS = {
+    ("lake/iceberg", "storage/store/local"),  # files of a lake by their URI
+    ("lake/iceberg", "storage/store/s3"),
+    ("lake/iceberg", "data/format/avro"),  # manifests
+    ("lake/iceberg", "data/format/parquet"),  # position deletes
+    ("flow/sink/iceberg", "data/format/parquet"),
     ("flow/pipeline", "flow/source/postgres"),  # reads a source URL to name and to save a pipeline
     ("flow/source/generator", "flow/source/postgres"),  # writes its shop into a PostgreSQL
     ("flow/sink/objects", "storage/store/local"),  # chooses the store by the URL

@@ -5,7 +5,7 @@
 #include "engine/state/registry_store.h"
 
 #include "core/base/buf.h"
-#include "engine/state/database.h"
+#include "core/database/database.h"
 #include "engine/state/registry_sql.h"
 
 #include <pthread.h>

@@ -5,7 +5,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
-#include "engine/state/database.h"
+#include "core/database/database.h"
 #include "surface/api/security.h"
 
 #include <pthread.h>

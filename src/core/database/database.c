@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/state/database.h"
+#include "core/database/database.h"
 
 #include <pthread.h>
 #include <sqlite3.h>

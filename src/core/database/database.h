@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small SQLite database in one file, write-ahead logged: what the front keeps (registry, audit). One connection;
 // whoever uses it from several threads holds its lock around a statement's life, or around a transaction.
-#ifndef LEAT_ENGINE_STATE_DATABASE_H
-#define LEAT_ENGINE_STATE_DATABASE_H
+#ifndef LEAT_CORE_DATABASE_DATABASE_H
+#define LEAT_CORE_DATABASE_DATABASE_H
 
 #include "core/base/arena.h"
 #include "core/base/err.h"

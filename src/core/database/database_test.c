@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/state/database.c"
+#include "core/database/database.c"
 
 #include "core/base/test.h"
 #include "core/sys/file.h"

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files of a lake by their URI ("s3://bucket/wh/db/t/data/x.parquet", "file:///srv/wh/…", a bare absolute path), over
+// the stores. Metadata names files anywhere, so a bucket beside the warehouse's is opened when it is first asked for.
+//
+// Names are used once and never changed, so a file needs no plan: it is written whole, and what no snapshot names is
+// an orphan. A finished file is durable.
+#ifndef LEAT_LAKE_ICEBERG_IO_H
+#define LEAT_LAKE_ICEBERG_IO_H
+
+#include "data/format/parquet/parquet.h"
+#include "storage/store/store.h"
+
+typedef struct LakeIo LakeIo;     // one thread at a time
+typedef struct LakeFile LakeFile; // being written
+
+typedef struct LakeIoContext {
+    const char *warehouse;         // "s3://bucket/prefix", a path: where new files go mostly
+    const char *owner;             // as StoreContext has it
+    const char *staging_directory; // likewise
+    const void *s3_options;        // of the S3 store; NULL = its defaults
+    const _Atomic bool *stop;
+} LakeIoContext;
+
+CHECKED bool lake_io_open(const LakeIoContext *context, LakeIo **io, Err *err);
+void lake_io_close(LakeIo *io);
+// The warehouse as a URI without a slash at its end: "file:///srv/lake", "s3://bucket/prefix".
+Slice lake_io_warehouse(const LakeIo *io);
+// s3, s3a and s3n are one; doubled slashes are one; file:/x is file:///x. For comparing. In the arena.
+Slice lake_uri_normal(Slice uri, Arena *arena);
+
+CHECKED bool lake_io_get(LakeIo *io, Slice uri, Arena *arena, Slice *bytes, Err *err); // ERR_NOT_FOUND
+CHECKED bool lake_io_read(LakeIo *io, Slice uri, uint64_t offset, size_t size, Buf *out, Err *err);
+// As parquet_reader_open wants it; the URI is borrowed. `size` as the manifest says.
+ParquetFile lake_io_parquet(LakeIo *io, Slice uri, uint64_t size, Arena *arena);
+
+// A small file at once. ERR_CHANGED: one of that name is there already (`only_new`).
+CHECKED bool lake_io_put(LakeIo *io, Slice uri, Slice bytes, bool only_new, Err *err);
+// A large one piece by piece. Ends with finish or abort. Finished ones become visible, and durable, at once.
+CHECKED bool lake_file_open(LakeIo *io, Slice uri, LakeFile **file, Err *err);
+CHECKED bool lake_file_write(LakeFile *file, Slice bytes, Err *err);
+CHECKED bool lake_files_finish(LakeFile *const *files, size_t count, Err *err); // many: their uploads run side by side
+void lake_file_abort(LakeFile *file);
+
+CHECKED bool lake_io_remove(LakeIo *io, Slice uri, Err *err); // absent is fine
+CHECKED bool lake_io_list(LakeIo *io, Slice prefix_uri, bool (*visit)(void *context, Slice uri, uint64_t size),
+                          void *context, Err *err);
+void lake_io_usage(LakeIo *io, StoreUsage *usage);
+
+#endif

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// A table's metadata (Iceberg specification, "Table Metadata", versions 1 to 3): what one metadata.json holds. Read
+// from any writer, written as versions 2 and 3; what leat does not know of is kept and written back.
+//
+// Immutable once made, and all of it in one arena: a change makes a new one (update.h).
+#ifndef LEAT_LAKE_ICEBERG_METADATA_H
+#define LEAT_LAKE_ICEBERG_METADATA_H
+
+#include "core/base/buf.h"
+#include "core/base/err.h"
+#include "data/format/shape.h"
+
+// Ids of columns that no user's schema has.
+enum {
+    ICEBERG_ID_FILE_PATH = 2147483546, // of position deletes
+    ICEBERG_ID_POS = 2147483545,
+    ICEBERG_ID_ROW_ID = 2147483540,       // _row_id
+    ICEBERG_ID_LAST_UPDATED = 2147483539, // _last_updated_sequence_number
+    ICEBERG_ID_USER_MAX = 2147483447,
+    ICEBERG_PARTITION_ID_FIRST = 1000,
+};
+
+// The columns are a STRUCT shape whose ids are the fields' ids. Types that shapes do not have (fixed[N], timestamp_ns,
+// variant, …) are SHAPE_BYTES with the note "iceberg.type", whose text is the type's JSON: kept, and not written to.
+// Defaults are the notes "initial-default" and "write-default" of a field's shape, as JSON.
+typedef struct TableSchema {
+    int32_t id;
+    const Shape *shape;
+    const int32_t *identifier_ids; // the key's columns
+    size_t identifier_count;
+} TableSchema;
+
+typedef enum TransformKind {
+    TRANSFORM_IDENTITY,
+    TRANSFORM_BUCKET,
+    TRANSFORM_TRUNCATE,
+    TRANSFORM_YEAR,
+    TRANSFORM_MONTH,
+    TRANSFORM_DAY,
+    TRANSFORM_HOUR,
+    TRANSFORM_VOID,
+    TRANSFORM_OTHER, // unknown: the table can be read, and not written to
+} TransformKind;
+
+typedef struct PartitionField {
+    int32_t source_id; // of the column
+    int32_t field_id;  // 1000 and up
+    Slice name;
+    TransformKind transform;
+    int32_t width;        // BUCKET: of buckets, TRUNCATE
+    Slice transform_text; // as written: "bucket[16]"
+} PartitionField;
+
+typedef struct PartitionSpec {
+    int32_t id;
+    const PartitionField *fields;
+    size_t field_count; // 0 = unpartitioned
+} PartitionSpec;
+
+typedef struct SortField {
+    int32_t source_id;
+    Slice transform_text;
+    bool descending, nulls_last;
+} SortField;
+
+typedef struct SortOrder {
+    int32_t id;
+    const SortField *fields;
+    size_t field_count; // 0 = unsorted
+} SortOrder;
+
+typedef struct Property {
+    Slice key;
+    Slice value;
+} Property;
+
+typedef struct Snapshot {
+    int64_t id;
+    int64_t parent_id; // -1 = none
+    int64_t sequence_number;
+    int64_t timestamp_ms;
+    Slice manifest_list;     // URI
+    const Property *summary; // "operation" among them
+    size_t summary_count;
+    int32_t schema_id;    // -1 = not said
+    int64_t first_row_id; // version 3; -1 = none
+    int64_t added_rows;   // version 3; -1 = none
+} Snapshot;
+
+typedef struct SnapshotRef {
+    Slice name;
+    int64_t snapshot_id;
+    bool tag;              // else a branch
+    int64_t min_snapshots; // to keep; -1 = not said, as below
+    int64_t max_snapshot_age_ms;
+    int64_t max_ref_age_ms;
+} SnapshotRef;
+
+typedef struct MetadataLogEntry {
+    int64_t timestamp_ms;
+    Slice file;
+} MetadataLogEntry;
+
+typedef struct SnapshotLogEntry {
+    int64_t timestamp_ms;
+    int64_t snapshot_id;
+} SnapshotLogEntry;
+
+typedef struct TableMetadata {
+    int32_t format_version; // 1, 2, 3
+    Slice uuid;             // as text
+    Slice location;         // without a slash at its end
+    int64_t last_sequence_number;
+    int64_t last_updated_ms;
+    int32_t last_column_id;
+    const TableSchema *schemas;
+    size_t schema_count;
+    int32_t current_schema_id;
+    const PartitionSpec *specs;
+    size_t spec_count;
+    int32_t default_spec_id;
+    int32_t last_partition_id;
+    const SortOrder *orders;
+    size_t order_count;
+    int32_t default_order_id;
+    const Property *properties;
+    size_t property_count;
+    int64_t current_snapshot_id; // -1 = none
+    const Snapshot *snapshots;
+    size_t snapshot_count;
+    const SnapshotLogEntry *snapshot_log;
+    size_t snapshot_log_count;
+    const MetadataLogEntry *metadata_log;
+    size_t metadata_log_count;
+    const SnapshotRef *refs;
+    size_t ref_count;
+    int64_t next_row_id; // version 3
+    // Lists that are kept as they are, as JSON; empty = absent: statistics, partition-statistics, encryption-keys.
+    Slice statistics, partition_statistics, encryption_keys;
+    Slice others; // members that leat does not know: "name":value, one behind another with commas
+} TableMetadata;
+
+// Everything is copied into the arena. ERR_VALUE names the member and what is wrong with it; ERR_FORMAT_NEWER: a
+// version above 3. Version 1 is read as if it were an unsequenced 2.
+CHECKED bool table_metadata_parse(Slice json, Arena *arena, TableMetadata *metadata, Err *err);
+// Version 1 is written as 2.
+void table_metadata_write(const TableMetadata *metadata, Buf *out);
+// What a new table begins with: no snapshots; the schema's ids as they are given (schema_number makes them), spec and
+// order with id 0. Its lists point to what is given.
+CHECKED bool table_metadata_new(int32_t format_version, Slice uuid, Slice location, const TableSchema *schema,
+                                const PartitionSpec *spec, const SortOrder *order, const Property *properties,
+                                size_t property_count, int64_t now_ms, Arena *arena, TableMetadata *metadata, Err *err);
+// ".../metadata/00007-UUID.metadata.json" of the next version after `previous` (empty: the first).
+Slice table_metadata_next_file(const TableMetadata *metadata, Slice previous, Arena *arena);
+
+const TableSchema *table_schema_current(const TableMetadata *metadata);
+const TableSchema *table_schema_find(const TableMetadata *metadata, int32_t id); // NULL when absent, as below
+const PartitionSpec *table_spec_find(const TableMetadata *metadata, int32_t id);
+const Snapshot *table_snapshot_find(const TableMetadata *metadata, int64_t id);
+const Snapshot *table_snapshot_current(const TableMetadata *metadata);
+const SnapshotRef *table_ref_find(const TableMetadata *metadata, Slice name);
+Slice table_property(const TableMetadata *metadata, const char *key); // data NULL = absent
+Slice snapshot_summary(const Snapshot *snapshot, const char *key);    // likewise
+bool table_is_ancestor(const TableMetadata *metadata, int64_t ancestor, int64_t snapshot_id);
+
+// --- schemas and partitions as JSON ----------------------------------------------------------------------------
+
+void table_schema_write(const TableSchema *schema, Buf *out);
+CHECKED bool table_schema_parse(Slice json, Arena *arena, TableSchema *schema, Err *err);
+void partition_spec_write(const PartitionSpec *spec, Buf *out);   // {"spec-id":…,"fields":[…]}
+void partition_fields_write(const PartitionSpec *spec, Buf *out); // […]: as manifests have it
+CHECKED bool partition_spec_parse(Slice json, Arena *arena, PartitionSpec *spec, Err *err); // either form
+void sort_order_write(const SortOrder *order, Buf *out);
+CHECKED bool sort_order_parse(Slice json, Arena *arena, SortOrder *order, Err *err);
+void snapshot_write(const Snapshot *snapshot, Buf *out);
+CHECKED bool snapshot_parse(Slice json, Arena *arena, Snapshot *snapshot, Err *err);
+// "decimal(10, 2)", "list" objects and all: of one type.
+void iceberg_type_write(const Shape *shape, Buf *out);
+// Gives every field, element, key and value of the shape a new id, above *last, level by level as Java does.
+Shape shape_number(Arena *arena, const Shape *shape, int32_t *last);
+// The field or nested field of that id; NULL when absent.
+const Shape *shape_by_id(const Shape *shape, int32_t id);
+// May a column of `from` become `to` in place (specification, "Schema Evolution")? 3 has more than 2.
+bool iceberg_promotes(const Shape *from, const Shape *to, int32_t format_version);
+
+#endif
