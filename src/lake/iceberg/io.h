@@ -3,7 +3,7 @@
 // the stores. Metadata names files anywhere, so a bucket beside the warehouse's is opened when it is first asked for.
 //
 // Names are used once and never changed, so a file needs no plan: it is written whole, and what no snapshot names is
-// an orphan. A finished file is durable.
+// an orphan. A finished file is durable. URIs are literal: nothing in them is percent-decoded.
 #ifndef LEAT_LAKE_ICEBERG_IO_H
 #define LEAT_LAKE_ICEBERG_IO_H
 
@@ -15,12 +15,15 @@ typedef struct LakeFile LakeFile; // being written
 
 typedef struct LakeIoContext {
     const char *warehouse;         // "s3://bucket/prefix", a path: where new files go mostly
-    const char *owner;             // as StoreContext has it
-    const char *staging_directory; // likewise
+    const char *owner;             // as StoreContext has it. Nobody else's at the same time: what an earlier one
+                                   // of that name left staged is dropped when this one opens
+    const char *staging_directory; // likewise; for S3, and not shared with another store
     const void *s3_options;        // of the S3 store; NULL = its defaults
     const _Atomic bool *stop;
 } LakeIoContext;
 
+// What the context points to stays. ERR_OPTION: no such place for a warehouse. In a warehouse on S3, files of this
+// machine are refused (ERR_VALUE): metadata may come from others.
 CHECKED bool lake_io_open(const LakeIoContext *context, LakeIo **io, Err *err);
 void lake_io_close(LakeIo *io);
 // The warehouse as a URI without a slash at its end: "file:///srv/lake", "s3://bucket/prefix".
@@ -35,7 +38,9 @@ ParquetFile lake_io_parquet(LakeIo *io, Slice uri, uint64_t size, Arena *arena);
 
 // A small file at once. ERR_CHANGED: one of that name is there already (`only_new`).
 CHECKED bool lake_io_put(LakeIo *io, Slice uri, Slice bytes, bool only_new, Err *err);
-// A large one piece by piece. Ends with finish or abort. Finished ones become visible, and durable, at once.
+// A large one piece by piece (up to 512 KiB stay in memory). Ends with finish or abort; finish releases all of them,
+// also on an error, when some may be there and others not. Finished ones become visible, and durable, at once.
+// ERR_EXISTS, ERR_CHANGED: there is a file of that name.
 CHECKED bool lake_file_open(LakeIo *io, Slice uri, LakeFile **file, Err *err);
 CHECKED bool lake_file_write(LakeFile *file, Slice bytes, Err *err);
 CHECKED bool lake_files_finish(LakeFile *const *files, size_t count, Err *err); // many: their uploads run side by side
