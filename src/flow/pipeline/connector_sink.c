@@ -163,8 +163,7 @@ static bool join_start(SinkWorker *worker, const SinkPlace *place, Err *err) {
     join->spec.context = (SinkContext){.name = place->pin,
                                        .pipeline = place->pipeline,
                                        .state_directory = place->state_directory,
-                                       .memory_share = &worker->share,
-                                       .compared = true};
+                                       .memory_share = &worker->share};
     TRY(from_keep(join, err));
     TRY(sink_pump_pin(&join->spec, err));
     size_t memory = (size_t)worker->options.memory_limit / MEMORY_PART;

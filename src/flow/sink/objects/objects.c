@@ -103,6 +103,38 @@ typedef struct Target {
     char tag[STORE_TAG_BYTES_MAX];
 } Target;
 
+// SINK@SOURCE is what the target knows a sink connector's part in one source by; names of pipelines have no such sign.
+static bool is_connector(const SinkContext *context) {
+    return strchr(context->pipeline, '@') != NULL;
+}
+
+static bool unknown_fail(const SinkContext *context, Err *err) {
+    FAIL(err, ERR_EXISTS, "%s holds files of %s %s that this data directory does not know", context->url,
+         is_connector(context) ? "connector" : "a pipeline", context->pipeline);
+    if (is_connector(context)) {
+        return err_hint(err,
+                        "the data directory is another one or was lost, and the target cannot say what its journal "
+                        "held: use that directory or a backup of it; or begin anew: move the objects of its topics and "
+                        "_leat/%s.checkpoint away and restart the connector; or give it another name and another "
+                        "topics.dir",
+                        context->pipeline);
+    }
+    return err_hint(err, "its data directory is another one or was lost: use that one, give this pipeline another "
+                         "--name, or move the files and the folder _leat away");
+}
+
+static bool older_fail(const SinkContext *context, Err *err) {
+    FAIL(err, is_connector(context) ? ERR_EXISTS : ERR_STATE_CORRUPT,
+         "the target is ahead of the data directory, which is an older copy");
+    if (is_connector(context)) {
+        return err_hint(err,
+                        "new records would come under offsets that are taken there: see that the source connector "
+                        "works again, then stop this one, reset its offsets (DELETE), which removes its objects, and "
+                        "resume it: it writes all that the journal holds");
+    }
+    return err_hint(err, "run it again: it then goes on above what the target has");
+}
+
 static bool target_load(const SinkContext *context, const Plan *local, Arena *arena, Target *target, Err *err) {
     Store *store = NULL;
     StoreContext wanted = store_context(context, "look", arena);
@@ -113,13 +145,7 @@ static bool target_load(const SinkContext *context, const Plan *local, Arena *ar
     target->ahead = target->found && checkpoint_ahead(&target->checkpoint, local);
     bool ours = target->checkpoint.state.size > 0 ||
                 (local != NULL && slice_equal(local->owner, target->checkpoint.plan.owner));
-    if (target->found && !ours) {
-        FAIL(err, ERR_EXISTS, "%s holds files of a pipeline %s that this data directory does not know", context->url,
-             context->pipeline);
-        return err_hint(err, "its data directory is another one or was lost: use that one, give this pipeline another "
-                             "--name, or move the files and the folder _leat away");
-    }
-    return true;
+    return !target->found || ours || unknown_fail(context, err);
 }
 
 // The state directory's plan; NULL when there is none.
@@ -205,8 +231,7 @@ static bool open_state(Objects *sink, const SinkContext *context, Arena *scratch
     TRY(target_load(context, found ? &plan : NULL, scratch, &target, err));
     bool seeded = target.checkpoint.state.size == 0 || !found; // the journal, from what the target remembers
     if (target.ahead && (!context->compared || !seeded)) {
-        FAIL(err, ERR_STATE_CORRUPT, "the target is ahead of the data directory, which is an older copy");
-        return err_hint(err, "run it again: it then goes on above what the target has");
+        return older_fail(context, err);
     }
     if (found) {
         sink->owner = slice_of(arena_text(&sink->run, plan.owner));
