@@ -202,7 +202,9 @@ def test_a_sink_reads_bytes_and_texts_and_changes_them(server, db, work):
 
 
 def until_wire(server, name, count):
-    server.until(lambda: (server.data / f"pipelines/{name}/journal").exists(), "the journal is there")
+    for part in ("journal", "programs"):  # a source connector is what has both
+        path = server.data / "pipelines" / name / part
+        server.until(path.exists, f"{path} is there")
     server.until(lambda: len(wire(server, name)) >= count, f"{count} records")
     return wire(server, name)
 

@@ -67,6 +67,10 @@ static bool check_config(Change *change, ConnectCheck *check) {
         api_error(change->answer, 400, "%s", check->problem);
         return false;
     }
+    if (check->untried != NULL) {
+        api_error(change->answer, 500, "%s", check->untried);
+        return false;
+    }
     return refuse_invalid(change, &check->validation);
 }
 

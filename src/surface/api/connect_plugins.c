@@ -154,29 +154,32 @@ static bool take_errors(Slice answer, Validation *validation, Err *err) {
     return true;
 }
 
-static void test_connection(ConnectApi *api, const ApiRequest *request, Slice name, const Properties *config,
-                            ConnectCheck *check) {
+// False: nobody could look; *err says why.
+static bool test_connection(ConnectApi *api, const ApiRequest *request, Slice name, const Properties *config,
+                            ConnectCheck *check, Err *err) {
     DEFER(buf_release) Buf text = {0};
     Properties sealed;
     Slice answer = {0};
-    Err err[1] = {{0}};
     if (!connect_config_sealed(request->arena, &check->validation, config, NULL, &sealed, err)) {
         validation_error(&check->validation, "connector.class", "%s", err->message);
-        return;
+        err_clear(err);
+        return true;
     }
     buf_text(&text, "{\"do\":\"validate\"");
     json_field_text(&text, "kind", kind_of(check->plugin));
     buf_text(&text, ",\"config\":");
     properties_json(&text, &sealed);
     buf_text(&text, "}");
-    bool ok = api->ask(api->front, "call", name, buf_slice(&text), request->arena, &answer, err) &&
-              take_errors(answer, &check->validation, err);
-    if (!ok && err->code == ERR_OPTION) {
+    if (api->ask(api->front, "call", name, buf_slice(&text), request->arena, &answer, err)) {
+        return take_errors(answer, &check->validation, err);
+    }
+    if (err->code == ERR_OPTION) {
         validation_error(&check->validation, "connector.class", "Error while validating connector config: %s",
                          err->message);
-    } else if (!ok) { // nobody could look; the connector's own start will tell
-        log_err(LOG_CLI, "a connector's configuration was not tried", err);
+        err_clear(err);
+        return true;
     }
+    return false;
 }
 
 void connect_check(ConnectApi *api, const ApiRequest *request, Slice name, const Properties *config, bool test,
@@ -194,8 +197,13 @@ void connect_check(ConnectApi *api, const ApiRequest *request, Slice name, const
         return;
     }
     plugin_validate(request->arena, check->plugin, config, &check->validation);
-    if (test && check->validation.errors == 0 && request->role >= ROLE_OPERATOR) {
-        test_connection(api, request, name, config, check);
+    Err err[1] = {{0}};
+    if (test && check->validation.errors == 0 && request->role >= ROLE_OPERATOR &&
+        !test_connection(api, request, name, config, check, err)) {
+        log_err(LOG_CLI, "a connector's configuration was not tried", err);
+        check->untried =
+            arena_printf(request->arena, "The configuration could not be tried, so it is not taken: %s%s%s",
+                         err->message, err->hint[0] != '\0' ? ": " : "", err->hint);
     }
 }
 
@@ -349,6 +357,10 @@ void connect_plugin_validate(void *context, const ApiRequest *request, ApiAnswer
     connect_check(api, request, name, &config, true, &check);
     if (check.problem != NULL) {
         api_error(answer, 500, "org.apache.kafka.connect.runtime.rest.errors.BadRequestException: %s", check.problem);
+        return;
+    }
+    if (check.untried != NULL) {
+        api_error(answer, 500, "%s", check.untried);
         return;
     }
     put_validation(&answer->body, request->arena, class->value, &check.validation);

@@ -40,10 +40,13 @@ void connect_accepted(ApiAnswer *answer, int status);       // without a body
 const char *connect_location(ConnectApi *api, const ApiRequest *request, Slice name);
 
 // What is wrong with a configuration. `plugin` NULL when its class is missing or unknown: then *problem says so.
-// `test` asks a short-lived worker to connect, when nothing else is wrong.
+// `test` asks a short-lived worker to connect, when nothing else is wrong; when that worker came to no answer (it
+// crashed, took too long, or there were too many), *untried says why: a configuration that nobody has tried is not
+// taken.
 typedef struct ConnectCheck {
     const Plugin *plugin;
     const char *problem;
+    const char *untried;
     Validation validation;
 } ConnectCheck;
 void connect_check(ConnectApi *api, const ApiRequest *request, Slice name, const Properties *config, bool test,

@@ -334,3 +334,35 @@ TEST(connect_validates) {
     CHECK(strstr(arena_text(&scratch, buf_slice(&asked)), "hunter2") == NULL);
     end();
 }
+
+#define POSTGRES                                                                                                   \
+    "{\"name\":\"a\",\"connector.class\":\"io.debezium.connector.postgresql.PostgresConnector\",\"topic.prefix\":" \
+    "\"p\",\"plugin."                                                                                              \
+    "name\""                                                                                                       \
+    ":\"pgoutput\",\"database.hostname\":\"h\",\"database.user\":\"u\",\"database.dbname\":\"d\"}"
+#define UNTRIED                                                                                                       \
+    "500 {\"error_code\":500,\"message\":\"The configuration could not be tried, so it is not taken: the supervisor " \
+    "refuses\"}"
+
+TEST(connect_takes_nothing_that_nobody_has_tried) {
+    static const ErrCode CODES[] = {ERR_INTERRUPTED, ERR_INTERNAL, ERR_NET_BUSY, ERR_EXISTS};
+    begin();
+    for (size_t i = 0; i < ARRAY_LEN(CODES); i++) {
+        failure = CODES[i];
+        SENDS("PUT", "/connectors/a/config", POSTGRES, UNTRIED);
+        failure = CODES[i];
+        SENDS("POST", "/connectors", "{\"name\":\"a\",\"config\":" POSTGRES "}", UNTRIED);
+        failure = CODES[i];
+        SENDS("PUT", "/connector-plugins/PostgresConnector/config/validate", POSTGRES, UNTRIED);
+    }
+    answer = "no answer at all";
+    CHECK(starts(send("PUT", "/connectors/a/config", POSTGRES), "500 {\"error_code\":500,\"message\":\"The "));
+    GETS("/connectors", "200 []");
+    CHECK(memmem(asked.data, asked.size, "apply", 5) == NULL);
+    answer = "{\"errors\":[]}";
+    CHECK(starts(send("PUT", "/connectors/a/config", POSTGRES), "201 "));
+    failure = ERR_INTERRUPTED;
+    SENDS("PATCH", "/connectors/a/config", "{\"database.dbname\":\"e\"}", UNTRIED);
+    CHECK(strstr(send("GET", "/connectors/a/config", ""), "\"database.dbname\":\"d\"") != NULL);
+    end();
+}
