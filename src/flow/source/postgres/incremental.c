@@ -240,16 +240,6 @@ static Slice table_name(Arena *arena, const PgCaptured *table) {
     return slice_of(arena_printf(arena, "%s.%s", table->space, table->name));
 }
 
-static bool filter_of(Arena *arena, const PgSignal *signal, Slice name, Slice *filter, Err *err) {
-    bool yes = false;
-    *filter = (Slice){0};
-    for (size_t i = 0; i < signal->condition_count && !yes; i++) {
-        TRY(pg_signal_covers(arena, signal->conditions[i].collection, name, &yes, err));
-        *filter = yes ? signal->conditions[i].filter : (Slice){0};
-    }
-    return true;
-}
-
 static bool told(PgIncremental *incremental, Slice id, const char *type, const PgNotifyPair *pairs, size_t count,
                  uint64_t lsn, Err *err) {
     return pg_notify(incremental->notify, incremental->session, id, NOTIFY_INCREMENTAL, type, pairs, count, lsn, err);
@@ -268,7 +258,7 @@ static bool execute(PgIncremental *incremental, const PgSignal *signal, uint64_t
         bool yes = false;
         TRY(pg_signal_wants(arena, signal, job.table, &yes, err));
         if (yes) {
-            TRY(filter_of(arena, signal, job.table, &job.filter, err));
+            TRY(pg_signal_filter(arena, signal, job.table, &job.filter, err));
             buf_printf(&names, "%s%.*s", names.size > 0 ? "," : "", SLICE_ARG(job.table));
             jobs[count++] = job;
         }

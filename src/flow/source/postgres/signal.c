@@ -148,3 +148,13 @@ bool pg_signal_wants(Arena *arena, const PgSignal *signal, Slice name, bool *yes
     }
     return true;
 }
+
+bool pg_signal_filter(Arena *arena, const PgSignal *signal, Slice name, Slice *filter, Err *err) {
+    bool yes = false;
+    *filter = (Slice){0};
+    for (size_t i = 0; i < signal->condition_count && !yes; i++) {
+        TRY(pg_signal_covers(arena, signal->conditions[i].collection, name, &yes, err));
+        *filter = yes ? signal->conditions[i].filter : (Slice){0};
+    }
+    return true;
+}

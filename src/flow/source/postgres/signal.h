@@ -52,5 +52,8 @@ CHECKED bool pg_signal_line(Arena *arena, Slice line, PgSignal *signal, Err *err
 // ERR_OPTION: a regex is none.
 CHECKED bool pg_signal_covers(Arena *arena, Slice regex, Slice name, bool *yes, Err *err);
 CHECKED bool pg_signal_wants(Arena *arena, const PgSignal *signal, Slice name, bool *yes, Err *err);
+// The filter of the first condition that covers a name, of either kind of snapshot; empty = all rows. ERR_OPTION as
+// above.
+CHECKED bool pg_signal_filter(Arena *arena, const PgSignal *signal, Slice name, Slice *filter, Err *err);
 
 #endif

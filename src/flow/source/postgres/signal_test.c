@@ -60,3 +60,28 @@ TEST(signals_that_are_none_are_refused) {
     CHECK_TEXT(signal.message, "m");
     arena_release(&memory);
 }
+
+TEST(signals_first_condition_that_covers_a_table_counts) {
+    static const char *const KINDS[] = {"incremental", "blocking"};
+    static const char *const WANT[][2] = {{"public.a", "first"}, {"public.b", "second"}, {"other.c", ""}};
+    Err err[1] = {{0}};
+    Slice filter;
+    arena_init(&memory, "test", 0);
+    for (size_t k = 0; k < ARRAY_LEN(KINDS); k++) {
+        const char *data = arena_printf(&memory,
+                                        "{\"type\":\"%s\",\"data-collections\":[\".*\"],\"additional-conditions\":["
+                                        "{\"data-collection\":\"public.a\",\"filter\":\"first\"},"
+                                        "{\"data-collection\":\"public\\\\..*\",\"filter\":\"second\"},"
+                                        "{\"data-collection\":\"public.a\",\"filter\":\"third\"}]}",
+                                        KINDS[k]);
+        PgSignal signal = parsed("execute-snapshot", data);
+        for (size_t i = 0; i < ARRAY_LEN(WANT); i++) {
+            CHECK_OK(pg_signal_filter(&memory, &signal, slice_of(WANT[i][0]), &filter, err));
+            CHECK_TEXT(filter, WANT[i][1]);
+        }
+    }
+    PgSignal signal = parsed("execute-snapshot", "{\"data-collections\":[\"a\"],\"additional-conditions\":["
+                                                 "{\"data-collection\":\"(\",\"filter\":\"x\"}]}");
+    CHECK_FAILS(pg_signal_filter(&memory, &signal, SLICE("a"), &filter, err), ERR_OPTION);
+    arena_release(&memory);
+}

@@ -98,15 +98,15 @@ static void log_message(const PgSignal *signal, uint64_t lsn) {
     log_info(LOG_SOURCE, (const char *)text.data);
 }
 
-// A condition of a blocking snapshot is a whole SELECT.
+// A condition of a blocking snapshot is a whole SELECT. The newest signal counts, also one without.
 static bool condition_keep(PgSignals *signals, const PgSignal *signal, const PgCaptured *table, Slice name, Err *err) {
     PgConnector *connector = signals->session->connector;
-    for (size_t i = 0; i < signal->condition_count; i++) {
-        bool yes = false;
-        TRY(pg_signal_covers(&signals->scratch, signal->conditions[i].collection, name, &yes, err));
-        if (yes) {
-            map_put_u64(&connector->once, table->oid, arena_text(&connector->arena, signal->conditions[i].filter));
-        }
+    Slice filter;
+    TRY(pg_signal_filter(&signals->scratch, signal, name, &filter, err));
+    if (filter.size > 0) {
+        map_put_u64(&connector->once, table->oid, arena_text(&connector->arena, filter));
+    } else {
+        map_remove_u64(&connector->once, table->oid);
     }
     return true;
 }
