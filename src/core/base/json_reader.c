@@ -137,6 +137,14 @@ static bool escape(JsonReader *reader, uint8_t *to, size_t *size, Err *err) {
     return true;
 }
 
+// Where the text ends that goes on at `at`.
+static size_t text_end(const JsonReader *reader, size_t at) {
+    while (at < reader->source.size && reader->source.data[at] != '"') {
+        at += reader->source.data[at] == '\\' ? 2 : 1;
+    }
+    return MIN(at, reader->source.size);
+}
+
 // Behind the first quote; passes the last one.
 static bool read_text(JsonReader *reader, Err *err) {
     size_t from = reader->at;
@@ -149,7 +157,7 @@ static bool read_text(JsonReader *reader, Err *err) {
     uint8_t *copy = NULL;
     while (reader->at < reader->source.size && data[reader->at] != '"') {
         if (copy == NULL) { // an escape is never shorter than what it stands for
-            copy = arena_alloc(reader->arena, reader->source.size - from);
+            copy = arena_alloc(reader->arena, text_end(reader, reader->at) - from);
             memcpy(copy, data + from, size);
         }
         if (data[reader->at] < 0x20) {

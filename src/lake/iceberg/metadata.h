@@ -3,6 +3,8 @@
 // from any writer, written as versions 2 and 3; what leat does not know of is kept and written back.
 //
 // Immutable once made, and all of it in one arena: a change makes a new one (update.h).
+//
+// `others` in what follows: members that leat does not know, as JSON, "name":value one behind another with commas.
 #ifndef LEAT_LAKE_ICEBERG_METADATA_H
 #define LEAT_LAKE_ICEBERG_METADATA_H
 
@@ -22,12 +24,15 @@ enum {
 
 // The columns are a STRUCT shape whose ids are the fields' ids. Types that shapes do not have (fixed[N], timestamp_ns,
 // variant, …) are SHAPE_BYTES with the note "iceberg.type", whose text is the type's JSON: kept, and not written to.
-// Defaults are the notes "initial-default" and "write-default" of a field's shape, as JSON.
+// So are maps whose keys are no strings. Defaults are the notes "initial-default" and "write-default" of a field's
+// shape, as JSON; members that leat does not know the notes "iceberg.members" (of the field) and
+// "iceberg.type-members".
 typedef struct TableSchema {
     int32_t id;
     const Shape *shape;
     const int32_t *identifier_ids; // the key's columns
     size_t identifier_count;
+    Slice others;
 } TableSchema;
 
 typedef enum TransformKind {
@@ -43,12 +48,13 @@ typedef enum TransformKind {
 } TransformKind;
 
 typedef struct PartitionField {
-    int32_t source_id; // of the column
-    int32_t field_id;  // 1000 and up
+    int32_t source_id; // of the column; -1 = of several columns (`others` says which)
+    int32_t field_id;  // 1000 and up; 0 = to be given by table_metadata_apply
     Slice name;
     TransformKind transform;
     int32_t width;        // BUCKET: of buckets, TRUNCATE
     Slice transform_text; // as written: "bucket[16]"
+    Slice others;
 } PartitionField;
 
 typedef struct PartitionSpec {
@@ -58,9 +64,10 @@ typedef struct PartitionSpec {
 } PartitionSpec;
 
 typedef struct SortField {
-    int32_t source_id;
+    int32_t source_id; // -1 = of several columns
     Slice transform_text;
     bool descending, nulls_last;
+    Slice others;
 } SortField;
 
 typedef struct SortOrder {
@@ -79,12 +86,13 @@ typedef struct Snapshot {
     int64_t parent_id; // -1 = none
     int64_t sequence_number;
     int64_t timestamp_ms;
-    Slice manifest_list;     // URI
+    Slice manifest_list;     // URI; empty: version 1's list of manifests is in `others`
     const Property *summary; // "operation" among them
     size_t summary_count;
     int32_t schema_id;    // -1 = not said
     int64_t first_row_id; // version 3; -1 = none
     int64_t added_rows;   // version 3; -1 = none
+    Slice others;
 } Snapshot;
 
 typedef struct SnapshotRef {
@@ -94,6 +102,7 @@ typedef struct SnapshotRef {
     int64_t min_snapshots; // to keep; -1 = not said, as below
     int64_t max_snapshot_age_ms;
     int64_t max_ref_age_ms;
+    Slice others;
 } SnapshotRef;
 
 typedef struct MetadataLogEntry {
@@ -137,20 +146,25 @@ typedef struct TableMetadata {
     int64_t next_row_id; // version 3
     // Lists that are kept as they are, as JSON; empty = absent: statistics, partition-statistics, encryption-keys.
     Slice statistics, partition_statistics, encryption_keys;
-    Slice others; // members that leat does not know: "name":value, one behind another with commas
+    Slice others;
 } TableMetadata;
 
+enum { TABLE_METADATA_BYTES_MAX = 512 << 20 };
+
 // Everything is copied into the arena. ERR_VALUE names the member and what is wrong with it; ERR_FORMAT_NEWER: a
-// version above 3. Version 1 is read as if it were an unsequenced 2.
+// version above 3; ERR_MEMORY: more than TABLE_METADATA_BYTES_MAX. Version 1 is read as if it were an unsequenced 2.
 CHECKED bool table_metadata_parse(Slice json, Arena *arena, TableMetadata *metadata, Err *err);
 // Version 1 is written as 2.
 void table_metadata_write(const TableMetadata *metadata, Buf *out);
-// What a new table begins with: no snapshots; the schema's ids as they are given (schema_number makes them), spec and
-// order with id 0. Its lists point to what is given.
+// What a new table begins with: no snapshots; columns' and partition fields' ids as they are given (table_number makes
+// them), schema and spec with id 0, the order with 0 when it is empty, else 1. Properties that are reserved
+// (iceberg.md: "format-version", "uuid", …) are left out. Texts stay where they are.
 CHECKED bool table_metadata_new(int32_t format_version, Slice uuid, Slice location, const TableSchema *schema,
                                 const PartitionSpec *spec, const SortOrder *order, const Property *properties,
                                 size_t property_count, int64_t now_ms, Arena *arena, TableMetadata *metadata, Err *err);
-// ".../metadata/00007-UUID.metadata.json" of the next version after `previous` (empty: the first).
+void table_uuid_new(char text[37]); // a random one, version 4
+// ".../metadata/00007-UUID.metadata.json" of the next version after `previous` (empty: the first). In the table's
+// location, or where its property write.metadata.path says.
 Slice table_metadata_next_file(const TableMetadata *metadata, Slice previous, Arena *arena);
 
 const TableSchema *table_schema_current(const TableMetadata *metadata);
@@ -169,7 +183,8 @@ void table_schema_write(const TableSchema *schema, Buf *out);
 CHECKED bool table_schema_parse(Slice json, Arena *arena, TableSchema *schema, Err *err);
 void partition_spec_write(const PartitionSpec *spec, Buf *out);   // {"spec-id":…,"fields":[…]}
 void partition_fields_write(const PartitionSpec *spec, Buf *out); // […]: as manifests have it
-CHECKED bool partition_spec_parse(Slice json, Arena *arena, PartitionSpec *spec, Err *err); // either form
+// Either form. Fields without ids are given 1000 and up.
+CHECKED bool partition_spec_parse(Slice json, Arena *arena, PartitionSpec *spec, Err *err);
 void sort_order_write(const SortOrder *order, Buf *out);
 CHECKED bool sort_order_parse(Slice json, Arena *arena, SortOrder *order, Err *err);
 void snapshot_write(const Snapshot *snapshot, Buf *out);
@@ -178,6 +193,12 @@ CHECKED bool snapshot_parse(Slice json, Arena *arena, Snapshot *snapshot, Err *e
 void iceberg_type_write(const Shape *shape, Buf *out);
 // Gives every field, element, key and value of the shape a new id, above *last, level by level as Java does.
 Shape shape_number(Arena *arena, const Shape *shape, int32_t *last);
+// What a catalog does with a table that a client asks for: new ids from 1 on for all columns, which key columns, spec
+// and order follow (their sources must be there), and partition fields from 1000 on.
+CHECKED bool table_number(Arena *arena, TableSchema *schema, PartitionSpec *spec, SortOrder *order, Err *err);
+int32_t shape_highest_id(const Shape *shape); // of all within
+// Same columns and key: what makes two schemas one.
+bool table_schema_equal(const TableSchema *a, const TableSchema *b);
 // The field or nested field of that id; NULL when absent.
 const Shape *shape_by_id(const Shape *shape, int32_t id);
 // May a column of `from` become `to` in place (specification, "Schema Evolution")? 3 has more than 2.
