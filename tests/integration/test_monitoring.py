@@ -120,6 +120,39 @@ def test_metrics_follow_a_connector(work, db):
         server.until(lambda: of(scrape(server), "leat_connector_state", "lake") is None, "its series end")
 
 
+def test_bytes_of_a_source_and_its_lag_while_it_is_away(work, new_postgres, receiver):
+    (work / "server").mkdir()
+    pg = new_postgres()
+    db = pg.create_database()
+    db.execute(connectors.ORDERS)
+    options = {"webhook.url": receiver.url, "webhook.events": "freshness", "freshness.target": "2s"}
+    with Server(work / "server", options) as server:
+        server.create("shop", {**connectors.source(db), **connectors.JSON_PLAIN})
+        server.wait_state("shop")
+
+        def read(name):
+            return of(scrape(server), f"leat_connector_{name}", "shop")
+
+        server.until(lambda: (read("bytes_total") or 0) > 0, lambda: f"rows are bytes: {read('bytes_total')}")
+        before = read("bytes_total")
+        db.execute("INSERT INTO orders SELECT i, repeat('x', 1000) FROM generate_series(1001, 1100) i")
+        server.until(lambda: read("bytes_total") > before + 100 * 1000, lambda: read("bytes_total"))
+        server.until(lambda: (read("lag_seconds") or 99) < 5, lambda: read("lag_seconds"))
+        pg.stop()
+        server.until(lambda: read("lag_seconds") > 2, lambda: read("lag_seconds"))
+        first = read("lag_seconds")
+        server.until(lambda: read("lag_seconds") > first + 1, lambda: f"it grows: {read('lag_seconds')}")
+        wait_until(lambda: receiver.events, "it is told", 30)
+        assert (receiver.events[0]["event"], receiver.events[0]["state"]) == ("freshness", "raised")
+        pg.start()
+        server.until(lambda: read("lag_seconds") == 0, lambda: f"it is back: {read('lag_seconds')}", 60)
+        wait_until(lambda: len(receiver.events) == 2, lambda: receiver.events, 30)
+        assert receiver.events[1]["state"] == "resolved"
+        db.execute("INSERT INTO orders VALUES (2000)")
+        server.until(lambda: 0 < read("lag_seconds") < 5, lambda: read("lag_seconds"))
+        assert read("restarts_total") == 0
+
+
 def test_webhook_of_a_crash_loop(work, db, receiver):
     (work / "server").mkdir()
     db.execute(connectors.ORDERS)

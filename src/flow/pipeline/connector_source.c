@@ -116,6 +116,7 @@ static void report_write(SourceWorker *worker, bool last) {
     pipeline_report_json(&text, report, &(PipelineReportJson){.all_tables = true});
     quarantined_put(&text, report);
     json_field_uint(&text, "records", report->changes);
+    json_field_uint(&text, "bytes", report->journal_written);
     if (worker->topics.size > 0) {
         buf_u8(&text, ',');
         buf_put(&text, buf_slice(&worker->topics));

@@ -84,13 +84,15 @@ typedef struct PipelineReport {
     int64_t elapsed_ms;
     const TableReport *tables;
     size_t table_count;
-    uint64_t changes;                             // streamed since the process started
-    uint64_t source_lsn;                          // the server's WAL end as last heard
-    uint64_t durable_lsn;                         // of the last durable cut, what the slot is told
-    int64_t lag_bytes;                            // source_lsn - durable_lsn
-    int64_t lag_ms;                               // age of the newest change when it became durable; -1 = none yet
+    uint64_t changes;     // streamed since the process started
+    uint64_t source_lsn;  // the server's WAL end as last heard
+    uint64_t durable_lsn; // of the last durable cut, what the slot is told
+    int64_t lag_bytes;    // source_lsn - durable_lsn
+    int64_t lag_ms;       // age of the newest change when it became durable, or while the source
+                          // is away, how long it has been; -1 = none yet
     int64_t slot_retained_bytes, slot_safe_bytes; // -1 = unknown, no cap
     uint64_t journal_bytes;                       // on disk
+    uint64_t journal_written;                     // bytes appended since the process started
     uint64_t commits, commit_us;                  // group commits of the journal in this run, and what they took
     uint64_t queue_bytes, queue_bytes_max;        // read and not yet handed to a commit; what may be
     uint64_t sink_behind_bytes;                   // of the journal not yet published

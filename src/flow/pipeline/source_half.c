@@ -35,6 +35,21 @@ static void tables_keep(SourceHalf *half, const SourceReport *source) {
     half->report.table_count = source->table_count;
 }
 
+// Nothing is seen of a source that is away, so its changes may be as old as the silence: until it has caught up again,
+// or a change has told how far behind this is.
+static void lag_keep(SourceHalf *half, const SourceReport *source) {
+    int64_t now = clock_monotonic_us();
+    bool level = source != NULL && (source->lag_ms >= 0 || source->phase == SOURCE_STREAMING);
+    if (half->away && !level) {
+        half->report.lag_ms = (now - half->heard_us) / 1000;
+        return;
+    }
+    ASSERT(source != NULL);
+    half->report.lag_ms = half->away ? MAX(source->lag_ms, 0) : source->lag_ms;
+    half->away = half->away && source->lag_ms < 0;
+    half->heard_us = source->phase != SOURCE_CONNECTING ? now : half->heard_us;
+}
+
 static bool source_reported(void *context, const SourceReport *source) {
     static const PipelinePhase PHASES[] = {[SOURCE_CONNECTING] = PIPELINE_CONNECTING,
                                            [SOURCE_SNAPSHOTTING] = PIPELINE_SNAPSHOTTING,
@@ -50,13 +65,14 @@ static bool source_reported(void *context, const SourceReport *source) {
     report->durable_lsn = source->durable_lsn;
     report->lag_bytes =
         source->source_lsn > source->durable_lsn ? (int64_t)(source->source_lsn - source->durable_lsn) : 0;
-    report->lag_ms = source->lag_ms;
+    lag_keep(half, source);
     report->slot_retained_bytes = source->slot_retained_bytes;
     report->slot_safe_bytes = source->slot_safe_bytes;
     report->dead_letters = source->dead_letters;
     JournalInfo info;
     journal_info(half->journal, &info);
     report->journal_bytes = info.end - info.begin;
+    report->journal_written = info.end - MIN(half->written_before, info.end);
     report->commits = info.cuts;
     report->commit_us = info.cuts_us;
     report->queue_bytes = journal_pending_bytes(half->journal);
@@ -88,6 +104,10 @@ static bool attempt(SourceHalf *half, Err *err) {
     snprintf(path, sizeof(path), "%s/journal", half->directory);
     TRY(journal_open(path, &half->journal_options, &half->journal, err));
     journal_info(half->journal, &half->opened);
+    if (!half->written_known) {
+        half->written_known = true;
+        half->written_before = half->opened.end;
+    }
     bool ok = attempt_open(half, err);
     if (half->end != NULL) {
         half->end(half);
@@ -101,11 +121,13 @@ static bool attempt(SourceHalf *half, Err *err) {
 static bool backoff(SourceHalf *half, int64_t wait_us, const Err *err) {
     half->report.phase = PIPELINE_WAITING;
     half->report.trouble = err->message;
+    half->away = true;
     int64_t until = clock_monotonic_us() + wait_us;
     while (clock_monotonic_us() < until && !*half->stop) {
         if (half->failed(half)) {
             break;
         }
+        lag_keep(half, NULL);
         source_half_report(half, false);
         clock_sleep_us(100000);
     }
@@ -147,7 +169,7 @@ bool source_half_run(SourceHalf *half, Err *err) {
 }
 
 void source_half_init(SourceHalf *half) {
-    half->started_us = clock_monotonic_us();
+    half->started_us = half->heard_us = clock_monotonic_us();
     half->report = (PipelineReport){.lag_ms = -1, .slot_retained_bytes = -1, .slot_safe_bytes = -1};
     arena_init(&half->names, "run", 0);
 }

@@ -33,6 +33,10 @@ struct SourceHalf {
     size_t table_capacity;
     Arena names; // of those tables
     int64_t started_us;
+    int64_t heard_us;           // when the source was last known to be there (monotonic)
+    bool away;                  // it was lost, and no change has come since
+    bool written_known;         // the journal was opened in this process,
+    LogPosition written_before; // and ended there
 };
 
 void source_half_init(SourceHalf *half);
