@@ -26,6 +26,11 @@ void test_fail(const char *file, int line, const char *format, ...) {
     exit(1);
 }
 
+void test_folder(char *path, size_t size, const char *name) {
+    CHECK(snprintf(path, size, "/tmp/leat_%s_XXXXXX", name) < (int)size);
+    CHECK(mkdtemp(path) != NULL);
+}
+
 static bool wanted(const Test *test, int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         if (strstr(test->name, argv[i]) != NULL || strstr(test->file, argv[i]) != NULL) {

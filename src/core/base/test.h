@@ -19,6 +19,8 @@ typedef struct Test {
 
 void test_register(Test *test);
 NORETURN void test_fail(const char *file, int line, const char *format, ...) PRINTF_LIKE(3, 4);
+// Makes an empty folder that no other test, nor one of a run before, has: /tmp/leat_NAME_XXXXXX. The test removes it.
+void test_folder(char *path, size_t size, const char *name);
 
 #define TEST(test_name)                                                              \
     static void test_name(void);                                                     \

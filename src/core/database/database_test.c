@@ -4,7 +4,6 @@
 #include "core/base/test.h"
 #include "core/sys/file.h"
 
-#include <unistd.h>
 
 static const char *const VERSIONS[] = {"CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT UNIQUE)",
                                        "ALTER TABLE t ADD COLUMN more TEXT; CREATE INDEX t_more ON t (more)"};
@@ -12,9 +11,8 @@ static const char *const VERSIONS[] = {"CREATE TABLE t (id INTEGER PRIMARY KEY, 
 TEST(database_keeps_rows_and_versions) {
     Err err[1] = {{0}};
     char folder[64], path[96];
-    snprintf(folder, sizeof(folder), "/tmp/leat_database_%d", (int)getpid());
+    test_folder(folder, sizeof(folder), "database");
     snprintf(path, sizeof(path), "%s/x.db", folder);
-    CHECK_OK(file_make_directories(folder, err));
     Database *database = NULL;
     CHECK_OK(database_open(path, &(DatabaseOptions){VERSIONS, 1, false}, &database, err));
     DatabaseStatement *insert = NULL, *select = NULL;

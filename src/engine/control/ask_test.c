@@ -8,7 +8,6 @@
 
 #include <limits.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 static Supervisor supervisor;
 static ServerOptions options;
@@ -20,7 +19,7 @@ static void begin(void) {
     Err err[1] = {{0}};
     int ends[2];
     log_level_set(LOG_SILENT);
-    snprintf(directory, sizeof(directory), "/tmp/leat_ask_%d", (int)getpid());
+    test_folder(directory, sizeof(directory), "ask");
     option_defaults(&SERVER_OPTIONS, &options);
     supervisor = (Supervisor){.data_directory = directory, .options = &options, .front = &front, .front_number = 1};
     arena_init(&supervisor.run, "run", 0);

@@ -26,7 +26,7 @@ TEST(cgroup_is_divided_only_where_it_is_delegated) {
     Cgroup cgroup;
     char worker[CGROUP_PATH_MAX];
     log_level_set(LOG_SILENT);
-    snprintf(base, sizeof(base), "/tmp/leat_cgroup_%d", (int)getpid());
+    test_folder(base, sizeof(base), "cgroup");
     char path[CGROUP_PATH_MAX];
     CHECK(path_join(path, base, "supervisor"));
     CHECK_OK(file_make_directories(path, err));

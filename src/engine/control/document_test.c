@@ -3,13 +3,12 @@
 
 #include "core/base/test.h"
 
-#include <unistd.h>
 
 static char directory[64];
 
 static void begin(Arena *arena) {
     arena_init(arena, "test", 0);
-    snprintf(directory, sizeof(directory), "/tmp/leat_document_%d", (int)getpid());
+    test_folder(directory, sizeof(directory), "document");
 }
 
 static void end(Arena *arena) {

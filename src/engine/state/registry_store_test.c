@@ -3,16 +3,13 @@
 #include "core/sys/file.h"
 #include "engine/state/registry_store.c"
 
-#include <unistd.h>
 
 static char folder[64];
 
 static const char *path(void) {
     static char text[80];
     if (folder[0] == '\0') {
-        snprintf(folder, sizeof(folder), "/tmp/leat_registry_%d", (int)getpid());
-        Err err[1] = {{0}};
-        CHECK_OK(file_make_directories(folder, err));
+        test_folder(folder, sizeof(folder), "registry");
         snprintf(text, sizeof(text), "%s/registry.db", folder);
     }
     return text;

@@ -3,12 +3,11 @@
 
 #include "core/base/test.h"
 
-#include <unistd.h>
 
 TEST(audit_keeps_the_newest) {
     Err err[1] = {{0}};
     char folder[64];
-    snprintf(folder, sizeof(folder), "/tmp/leat_audit_%d", (int)getpid());
+    test_folder(folder, sizeof(folder), "audit");
     Audit *audit = NULL;
     CHECK_OK(audit_open(folder, &audit, err));
     audit_add(audit, "alice", ROLE_ADMIN, "PUT", slice_of("/connectors/a%2Fb/config"), 201);

@@ -4,7 +4,6 @@
 #include "core/sys/file.h"
 #include "surface/api/registry.c"
 
-#include <unistd.h>
 
 typedef struct Service {
     char folder[64];
@@ -17,8 +16,7 @@ typedef struct Service {
 static Service *started(void) {
     static Service service;
     Err err[1] = {{0}};
-    snprintf(service.folder, sizeof(service.folder), "/tmp/leat_api_%d", (int)getpid());
-    CHECK_OK(file_make_directories(service.folder, err));
+    test_folder(service.folder, sizeof(service.folder), "api");
     char path[100];
     snprintf(path, sizeof(path), "%s/registry.db", service.folder);
     CHECK_OK(registry_store_open(path, &service.store, err));

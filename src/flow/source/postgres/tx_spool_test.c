@@ -15,7 +15,7 @@ static bool collect(void *context, uint64_t lsn, Slice message, Err *err) {
 TEST(tx_spool_replays_what_stands) {
     Err err[1] = {{0}};
     char directory[64];
-    snprintf(directory, sizeof(directory), "/tmp/leat_tx_spool_%d", (int)getpid());
+    test_folder(directory, sizeof(directory), "tx_spool");
     TxSpool *spool = NULL;
     CHECK_OK(tx_spool_open(directory, &spool, err));
     CHECK_OK(tx_spool_append(spool, 10, 10, 1, SLICE("I\0\0\0\012a"), err));
@@ -36,7 +36,7 @@ TEST(tx_spool_replays_what_stands) {
 TEST(tx_spool_reads_entries_larger_than_its_buffer) {
     Err err[1] = {{0}};
     char directory[64];
-    snprintf(directory, sizeof(directory), "/tmp/leat_tx_spool_%d", (int)getpid());
+    test_folder(directory, sizeof(directory), "tx_spool");
     TxSpool *spool = NULL;
     CHECK_OK(tx_spool_open(directory, &spool, err));
     DEFER(buf_release) Buf message = {0}, seen = {0};
