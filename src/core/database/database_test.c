@@ -4,7 +4,6 @@
 #include "core/base/test.h"
 #include "core/sys/file.h"
 
-
 static const char *const VERSIONS[] = {"CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT UNIQUE)",
                                        "ALTER TABLE t ADD COLUMN more TEXT; CREATE INDEX t_more ON t (more)"};
 

@@ -3,7 +3,6 @@
 
 #include "core/base/test.h"
 
-
 static char directory[64];
 
 static void begin(Arena *arena) {

@@ -3,7 +3,6 @@
 #include "core/sys/file.h"
 #include "engine/state/registry_store.c"
 
-
 static char folder[64];
 
 static const char *path(void) {

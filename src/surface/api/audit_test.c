@@ -3,7 +3,6 @@
 
 #include "core/base/test.h"
 
-
 TEST(audit_keeps_the_newest) {
     Err err[1] = {{0}};
     char folder[64];

@@ -4,7 +4,6 @@
 #include "core/sys/file.h"
 #include "surface/api/registry.c"
 
-
 typedef struct Service {
     char folder[64];
     RegistryStore *store;
