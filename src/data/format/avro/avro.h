@@ -35,6 +35,8 @@ CHECKED bool avro_encode_value(const AvroEncoder *encoder, const Value *value, B
 // is no record a STRUCT of one field "value". Errors are ERR_VALUE. Values are good until the next call.
 typedef struct AvroReader AvroReader;
 CHECKED bool avro_reader_open(Slice file, AvroReader **reader, Err *err); // borrows the bytes
+// Blocks that unpack to more are ERR_VALUE; 2,016 MiB unless it is said.
+void avro_reader_block_max(AvroReader *reader, size_t bytes);
 const Shape *avro_reader_shape(const AvroReader *reader);
 Slice avro_reader_metadata(const AvroReader *reader, const char *key);             // "avro.schema", …; empty = absent
 CHECKED bool avro_reader_next(AvroReader *reader, const Value **values, Err *err); // NULL at the end

@@ -39,6 +39,7 @@ struct AvroReader {
     uint64_t left; // records of the block not yet read
     uint64_t read; // records before
     size_t budget; // values that the record may still have
+    size_t block_bytes_max;
 };
 
 __extension__ typedef unsigned __int128 Unsigned128;
@@ -460,6 +461,7 @@ bool avro_reader_open(Slice file, AvroReader **reader, Err *err) {
     arena_init(&made->run, "avro reader", 0);
     arena_init(&made->row, "avro record", 0);
     buf_init(&made->block, 0);
+    made->block_bytes_max = BLOCK_BYTES_MAX;
     if (!open_file(made, file, err)) {
         avro_reader_close(made);
         return err_frame(err, __FILE__, __LINE__);
@@ -475,6 +477,10 @@ void avro_reader_close(AvroReader *reader) {
         buf_release(&reader->block);
         free(reader);
     }
+}
+
+void avro_reader_block_max(AvroReader *reader, size_t bytes) {
+    reader->block_bytes_max = MIN(bytes, (size_t)BLOCK_BYTES_MAX);
 }
 
 const Shape *avro_reader_shape(const AvroReader *reader) {
@@ -504,7 +510,7 @@ static bool unpack(AvroReader *reader, Slice bytes, Err *err) {
         reader->data = reader_of(bytes);
         return true;
     }
-    TRY(decompress_block(reader->codec, bytes, BLOCK_BYTES_MAX, &reader->block, err));
+    TRY(decompress_block(reader->codec, bytes, reader->block_bytes_max, &reader->block, err));
     reader->data = reader_of(buf_slice(&reader->block));
     if (check.size > 0 && load_u32be(check.data) != digest_crc32(0, buf_slice(&reader->block))) {
         return FAIL(err, ERR_VALUE, "a snappy block's checksum differs");
