@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum { HEADERS_MAX = 32 };
+
 // Code that is relocated in place: its pages are not those of the file.
 static bool code_is_patched(const struct dl_phdr_info *object) {
     for (size_t i = 0; i < object->dlpi_phnum; i++) {
@@ -23,23 +25,27 @@ static bool code_is_patched(const struct dl_phdr_info *object) {
     return false;
 }
 
-// What may be written to, also if only until it was relocated, is another segment.
+// What may be written to, also if only until it was relocated, is another segment. The headers lie in the first of the
+// pages that go, and to read one there maps the 64 KiB around it again: a copy is read.
 static int settle(struct dl_phdr_info *object, size_t size, void *context) {
-    uintptr_t page = *(const uintptr_t *)context;
-    if (strncmp(object->dlpi_name, "linux-vdso", 10) == 0 || code_is_patched(object)) {
+    uintptr_t page = *(const uintptr_t *)context, end = UINTPTR_MAX;
+    ElfW(Phdr) headers[HEADERS_MAX];
+    size_t count = object->dlpi_phnum;
+    if (strncmp(object->dlpi_name, "linux-vdso", 10) == 0 || count > HEADERS_MAX || code_is_patched(object)) {
         return 0;
     }
-    for (size_t i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
-        if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W) != 0) {
+    memcpy(headers, object->dlpi_phdr, count * sizeof(headers[0]));
+    for (size_t i = count; i-- > 0;) { // segments lie in order; a page that two have parts of is the later one's
+        if (headers[i].p_type != PT_LOAD) {
             continue;
         }
-        uintptr_t begin = object->dlpi_addr + segment->p_vaddr, end = begin + segment->p_memsz;
-        begin = (begin + page - 1) & ~(page - 1);
-        end &= ~(page - 1);
-        if (begin < end) {
+        uintptr_t begin = object->dlpi_addr + headers[i].p_vaddr;
+        end = MIN(end, (begin + headers[i].p_memsz + page - 1) & ~(page - 1));
+        begin &= ~(page - 1);
+        if ((headers[i].p_flags & PF_W) == 0 && begin < end) {
             (void)madvise((void *)begin, end - begin, MADV_DONTNEED); // advice only
         }
+        end = begin;
     }
     return 0;
 }

@@ -20,6 +20,43 @@ static int whole_pages(struct dl_phdr_info *object, size_t size, void *context) 
     return 0;
 }
 
+// KiB that are mapped of what may not be written to, of a library that nobody uses meanwhile; -1: it is not there.
+static int64_t library_kib(const char *name) {
+    FILE *file = fopen("/proc/self/smaps", "re");
+    char line[512];
+    bool inside = false;
+    int64_t kib = -1;
+    for (unsigned long value, end; file != NULL && fgets(line, sizeof(line), file) != NULL;) {
+        char mode[5];
+        if (sscanf(line, "%lx-%lx %4s", &value, &end, mode) == 3) {
+            inside = mode[1] != 'w' && strstr(line, name) != NULL;
+        } else if (inside && sscanf(line, "Rss: %lu", &value) == 1) {
+            kib = MAX(kib, INT64_C(0)) + (int64_t)value;
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return kib;
+}
+
+static int headers_of_libyaml(struct dl_phdr_info *object, size_t size, void *context) {
+    if (strstr(object->dlpi_name, "libyaml") != NULL) {
+        *(unsigned *)context += object->dlpi_phdr[0].p_type; // a fault, if need be
+    }
+    return 0;
+}
+
+TEST(a_library_that_is_not_used_keeps_only_its_relocations) {
+    unsigned seen = 0;
+    dl_iterate_phdr(headers_of_libyaml, &seen);
+    CHECK(seen != 0);
+    int64_t before_kib = library_kib("libyaml");
+    memory_settle();
+    CHECK(before_kib > 8);
+    CHECK(library_kib("libyaml") <= 4);
+}
+
 TEST(memory_settles_and_all_is_as_before) {
     size_t segments = 0;
     relocated[1] = relocated[0];
