@@ -21,8 +21,9 @@
 
 enum { STATUS_FAILED = 1, STATUS_ORPHAN = 3, THREAD_STACK_BYTES = 1 << 20 };
 
-#define READY_US  1000000
-#define SETTLE_US 5000000
+#define READY_US      1000000
+#define SETTLE_US     INT64_C(5000000)
+#define SETTLE_MAX_US INT64_C(3600000000)
 
 typedef struct Worker {
     const WorkerSetup *setup;
@@ -37,9 +38,10 @@ typedef struct Worker {
     int wake; // eventfd: there is something to send
     pthread_mutex_t mutex;
     int64_t ready_us;  // when it is READY even without a report; 0 = it has said so
-    int64_t settle_us; // when what connecting needed is given back, too; 0 = done
-    Buf report;        // the newest that is not sent; under the mutex
-    bool finish;       // send what there is, then end; under the mutex
+    int64_t settle_us; // when what was needed for once is given back next; 0 = it is not ready
+    int64_t settle_after_us;
+    Buf report;  // the newest that is not sent; under the mutex
+    bool finish; // send what there is, then end; under the mutex
 } Worker;
 
 // Whoever works looks at the one, whoever waits for a source at the other.
@@ -108,16 +110,19 @@ static bool ready_take(Worker *worker, bool reported) {
     if (worker->ready_us != 0 && (reported || clock_monotonic_us() >= worker->ready_us)) {
         Err err[1] = {{0}};
         worker->ready_us = 0;
-        worker->settle_us = clock_monotonic_us() + SETTLE_US;
+        worker->settle_after_us = SETTLE_US; // what connecting needed
+        worker->settle_us = clock_monotonic_us() + worker->settle_after_us;
         memory_settle();
         return channel_put(&worker->channel, &(Message){.type = MESSAGE_READY, .name = worker->name}, err);
     }
     return true;
 }
 
+// Ever more rarely: the first rows of a table, a change of it, a lost connection need much that streaming does not.
 static void settle_when_due(Worker *worker) {
     if (worker->settle_us != 0 && clock_monotonic_us() >= worker->settle_us) {
-        worker->settle_us = 0;
+        worker->settle_after_us = MIN(worker->settle_after_us * 4, SETTLE_MAX_US);
+        worker->settle_us = clock_monotonic_us() + worker->settle_after_us;
         memory_settle();
     }
 }
