@@ -53,6 +53,8 @@ const IndexMark *index_mark(const KeyIndex *index);
 // The caller's own numbering of files, kept with the mark: bytes that index_commit was given last.
 Slice index_files(const KeyIndex *index);
 
+// Whether a key of one column of that type can be exact. All others are opened without.
+bool key_kind_exact(TypeKind kind);
 // The hash of a key: its values, none NULL, in the order of the key's columns. `exact` as the index was opened.
 KeyHash key_hash(const Value *values, size_t count, bool exact);
 
