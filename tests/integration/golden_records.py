@@ -7,6 +7,7 @@ import re
 import struct
 
 CONTEXT = "__debezium.context."
+SNAPSHOTS = (".notifications", ".dbz_signal")
 
 
 def plain(value):
@@ -63,10 +64,31 @@ def value_normal(value):
     return value
 
 
+UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+
+def generated(text):
+    """What snapshots make up: ids of notifications and of watermarks, the watermarks' times."""
+    text = re.sub(rf"^{UUID}(-open|-close)?$", r"uuid\2", text)
+    return re.sub(r'(WindowTimestamp": ")[^"]+', r"\1now", text)
+
+
+def value_of(value, topic):
+    """value_normal(), and what else differs in notifications and in the table of signals."""
+    value = value_normal(value)
+    if topic.endswith(".notifications"):
+        value["id"] = generated(value["id"])
+    elif topic.endswith(".dbz_signal") and value and value.get("after"):
+        value["after"] = {name: generated(text) for name, text in value["after"].items()}
+    return value
+
+
 def key_normal(key, topic):
     if topic.endswith(".transaction"):
         assert re.fullmatch(r"\d+:\d+", key["id"])
         return {"id": "id"}
+    if topic.endswith(SNAPSHOTS):
+        return {"id": generated(key["id"])}
     return plain(key)
 
 
@@ -76,7 +98,7 @@ def normal(record):
     return {
         "topic": record["topic"],
         "key": key_normal(record["key"], record["topic"]),
-        "value": value_normal(record["value"]),
+        "value": value_of(record["value"], record["topic"]),
         "headers": headers,
     }
 

@@ -60,8 +60,14 @@ bool definition_covers(const Definition *definition, Slice name) {
     return pattern_covers(definition->name, name);
 }
 
+// A number that a family is declared with (column.truncate.to.(d+).chars) is the one in its members' names: nobody
+// reads their values by that type.
+static bool is_family(const Definition *definition) {
+    return strchr(definition->name, '(') != NULL;
+}
+
 static bool is_pattern(const Definition *definition) {
-    return definition_hidden(definition) || strchr(definition->name, '(') != NULL;
+    return definition_hidden(definition) || is_family(definition);
 }
 
 void definition_rename(Arena *arena, const Definition *definitions, size_t count, Properties *config) {
@@ -262,7 +268,9 @@ static void check_value(Validation *validation, DefinitionValue *value) {
     case DEFINE_INT:
     case DEFINE_LONG:
     case DEFINE_SHORT:
-        check_number(validation, value);
+        if (!is_family(value->definition)) {
+            check_number(validation, value);
+        }
         return;
     case DEFINE_CLASS:
     case DEFINE_LIST:

@@ -17,7 +17,7 @@ static const Definition ROWS[] = {
     {.name = "queue", .type = DEFINE_LONG, .default_value = "8192", .effect = EFFECT_NONE, .note = "leat has no queue"},
     {.name = "script", .type = DEFINE_STRING, .effect = EFFECT_REFUSED, .note = "remove it"},
     {.name = "old.topic", .type = DEFINE_STRING, .alias_of = "topic"},
-    {.name = "mask.with.(d+).chars", .type = DEFINE_STRING},
+    {.name = "mask.with.(d+).chars", .type = DEFINE_INT},
     {.name = "hash.([^.]+).with.salt.(.+)", .type = DEFINE_STRING},
     {.name = "producer.override.*", .effect = EFFECT_NONE, .type = DEFINE_STRING},
 };

@@ -18,6 +18,8 @@ static const char *const OTHER[] = {
     "signal.",       "slot.",          "snapshot.", "status.",      "tasks.max",     "topic.creation.",
     "transaction.b", "xmin.",
 };
+// But these.
+static const char *const RECORDS[] = {"heartbeat.topics.prefix", "leat.exact", "notification.sink.topic.name"};
 
 static bool begins(Slice name, const char *prefix) {
     size_t size = strlen(prefix);
@@ -27,6 +29,11 @@ static bool begins(Slice name, const char *prefix) {
 static bool matters(Slice name) {
     if (begins(name, "database.")) {
         return slice_is(name, "database.dbname");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(RECORDS); i++) {
+        if (slice_is(name, RECORDS[i])) {
+            return true;
+        }
     }
     for (size_t i = 0; i < ARRAY_LEN(OTHER); i++) {
         if (begins(name, OTHER[i])) {

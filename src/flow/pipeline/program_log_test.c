@@ -38,11 +38,27 @@ TEST(program_log_notes_what_records_depend_on) {
     CHECK_OK(program_log_read(directory, 1, &arena, &read, err));
     CHECK_TEXT(read.name, "Shop/1");
     CHECK_INT(read.config.count, 2);
+    CHECK_INT(keep("{\"topic.prefix\":\"b\",\"leat.memory.limit\":1}", 0, 700).number, 2);
     // The first goes when nothing of it is left.
     keep("{\"topic.prefix\":\"b\"}", 699, 900);
     CHECK(program_log_has(directory, 1));
     keep("{\"topic.prefix\":\"b\"}", 700, 900);
     CHECK(!program_log_has(directory, 1) && program_log_has(directory, 2));
     CHECK_FAILS(program_log_read(directory, 1, &arena, &read, err), ERR_NOT_FOUND);
+    CHECK_OK(file_remove_tree(directory, err));
+}
+
+TEST(program_log_keeps_every_key_that_makes_records) {
+    Err err[1] = {{0}};
+    snprintf(directory, sizeof(directory), "/tmp/leat_program_XXXXXX");
+    CHECK(mkdtemp(directory) != NULL);
+    ProgramNote note = keep("{\"leat.exact\":true,\"leat.journal.segment.bytes\":1,\"heartbeat.interval.ms\":1,"
+                            "\"heartbeat.topics.prefix\":\"h\",\"notification.enabled.channels\":\"sink\","
+                            "\"notification.sink.topic.name\":\"n\"}",
+                            0, 0);
+    CHECK_INT(note.config.count, 3);
+    CHECK(properties_find(&note.config, SLICE("leat.exact")) != NULL);
+    CHECK(properties_find(&note.config, SLICE("heartbeat.topics.prefix")) != NULL);
+    CHECK(properties_find(&note.config, SLICE("notification.sink.topic.name")) != NULL);
     CHECK_OK(file_remove_tree(directory, err));
 }

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { FOLDER_TRIES = 5 };
+
 struct StagedFile {
     uint64_t size;
     char name[STAGED_NAME_BYTES_MAX];
@@ -26,26 +28,35 @@ void staging_parent(char path[PATH_MAX]) {
     }
 }
 
-bool staging_folder_make(const char *path, mode_t mode, Err *err) {
+static bool folder_there(const char *path, bool *there, Err *err) {
     struct stat status;
-    if (stat(path, &status) == 0) {
-        if (!S_ISDIR(status.st_mode)) {
-            FAIL(err, ERR_IO_READ_ONLY, "%s is a file, not a directory", path);
-            return err_hint(err, "give another directory, or move that file away");
-        }
-        return true;
+    *there = stat(path, &status) == 0;
+    if (*there && !S_ISDIR(status.st_mode)) {
+        FAIL(err, ERR_IO_READ_ONLY, "%s is a file, not a directory", path);
+        return err_hint(err, "give another directory, or move that file away");
     }
-    if (errno != ENOENT && errno != ENOTDIR) {
-        return FAIL_ERRNO(err, "stat %s", path);
-    }
+    return *there || errno == ENOENT || errno == ENOTDIR || FAIL_ERRNO(err, "stat %s", path);
+}
+
+bool staging_folder_make(const char *path, mode_t mode, Err *err) {
     char parent[PATH_MAX];
     snprintf(parent, sizeof(parent), "%s", path);
     staging_parent(parent);
-    TRY(staging_folder_make(parent, mode, err));
-    if (mkdir(path, mode) != 0 && errno != EEXIST) {
-        return FAIL_ERRNO(err, "make directory %s", path);
+    for (int tries = 1;; tries++) {
+        bool there;
+        TRY(folder_there(path, &there, err));
+        if (there) {
+            return true;
+        }
+        TRY(staging_folder_make(parent, mode, err));
+        if (mkdir(path, mode) == 0 || errno == EEXIST) {
+            return file_sync_directory(parent, err);
+        }
+        // Another store may take the empty parent away in between: again, as that ends when it has.
+        if (errno != ENOENT || tries == FOLDER_TRIES) {
+            return FAIL_ERRNO(err, "make directory %s", path);
+        }
     }
-    return file_sync_directory(parent, err);
 }
 
 bool staging_path(const Staging *staging, const char *name, char path[PATH_MAX], Err *err) {

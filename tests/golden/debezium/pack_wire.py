@@ -4,7 +4,7 @@
 CAPTURES/CASE/config.json, steps.sql, records.jsonl and, with schemas.enable=true, config_schema.json and
 records_schema.jsonl are what pack.py reads. Kept: the part of the configuration that shapes records, the records
 without what no two runs share, one pair of schemas a topic. Of the mode_… cases, which differ from each other in a few
-columns of one table, what differs: modes.json.
+columns of one table, what differs: modes.json. connectors.json: of each case the whole configuration as it was posted.
 """
 
 import json
@@ -15,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "integratio
 import golden_records  # noqa: E402
 
 CASES = [
-    "dflts", "hash_only", "hash_trunc", "heartbeat", "messages", "name_adjust_avro", "name_adjust_none",
+    "dflts", "hash_only", "hash_trunc", "heartbeat", "incremental", "messages", "name_adjust_avro", "name_adjust_none",
     "no_tombstones", "ops", "ops_default_skip", "partition_root", "skip_unchanged_masks", "snapshot_initial_only",
     "snapshot_no_data", "toast", "trunc_only", "tx_metadata",
 ]  # fmt: skip
@@ -29,13 +29,16 @@ def lines(path):
 
 
 def config_of(path):
-    config = json.loads(path.read_text(encoding="utf-8"))
-    config = config.get("config", config)
-    return {name: value for name, value in config.items() if not name.startswith(DROPPED)}
+    return {name: value for name, value in posted(path).items() if not name.startswith(DROPPED)}
 
 
 def parsed(record):
     return {name: json.loads(record[name]) if record[name] else None for name in ("key", "value")}
+
+
+def posted(path):
+    config = json.loads(path.read_text(encoding="utf-8"))
+    return config.get("config", config)
 
 
 def pack(captures, out, case):
@@ -89,4 +92,7 @@ def pack_modes(captures, out):
 if __name__ == "__main__":
     for name in CASES:
         pack(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), name)
+    connectors = {name: posted(pathlib.Path(sys.argv[1]) / name / "config.json") for name in CASES}
+    text = json.dumps(connectors, indent=1) + "\n"
+    (pathlib.Path(sys.argv[2]) / "connectors.json").write_text(text, encoding="utf-8")
     pack_modes(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
