@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs every TEST in a process of its own. Arguments: parts of names or file names; a test runs when one is in it.
+// Runs every TEST in a process of its own. Arguments: -jN first, so many at a time (one, if not given); then parts of
+// names or file names: a test runs when one is in it.
 // The last line counts: N passed, N failed.
 #include "core/base/log.h"
 #include "core/base/test.h"
@@ -32,42 +33,63 @@ void test_folder(char *path, size_t size, const char *name) {
 }
 
 static bool wanted(const Test *test, int argc, char **argv) {
-    for (int i = 1; i < argc; i++) {
+    for (int i = 0; i < argc; i++) {
         if (strstr(test->name, argv[i]) != NULL || strstr(test->file, argv[i]) != NULL) {
             return true;
         }
     }
-    return argc == 1;
+    return argc == 0;
 }
 
-static bool run(const Test *test) {
+static void start(Test *test) {
     fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
+    test->pid = fork();
+    if (test->pid == 0) {
         alarm(120);
         log_level_set(LOG_WARN); // what goes as planned would bury a failing check
         test->run();
         exit(0);
     }
+    if (test->pid < 0) {
+        perror("fork");
+        exit(1);
+    }
+}
+
+// Waits for the end of any test that runs; whether it passed.
+static bool passes(void) {
     int status = 0;
-    waitpid(child, &status, 0);
+    pid_t ended = wait(&status);
     bool passed = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    if (!passed) {
-        printf("FAILED %s (%s)%s\n", test->name, test->file, WIFSIGNALED(status) ? ", by a signal" : "");
+    for (Test *test = tests; test != NULL; test = test->next) {
+        if (test->pid == ended) {
+            test->pid = 0;
+            if (!passed) {
+                printf("FAILED %s (%s)%s\n", test->name, test->file, WIFSIGNALED(status) ? ", by a signal" : "");
+            }
+        }
     }
     return passed;
 }
 
 int main(int argc, char **argv) {
-    int passed = 0, failed = 0;
-    for (const Test *test = tests; test != NULL; test = test->next) {
-        if (wanted(test, argc, argv)) {
-            if (run(test)) {
-                passed++;
-            } else {
-                failed++;
+    int passed = 0, failed = 0, running = 0, first = 1;
+    int at_once = 1;
+    if (argc > 1 && strncmp(argv[1], "-j", 2) == 0) {
+        at_once = (int)strtol(argv[1] + 2, NULL, 10);
+        first = 2;
+    }
+    for (Test *test = tests; test != NULL || running > 0;) {
+        if (test != NULL && (running < at_once || running == 0)) {
+            if (wanted(test, argc - first, argv + first)) {
+                start(test);
+                running++;
             }
+            test = test->next;
+            continue;
         }
+        running--;
+        *(passes() ? &passed : &failed) += 1;
     }
     printf("%d passed, %d failed\n", passed, failed);
     return failed == 0 ? 0 : 1;

@@ -10,11 +10,14 @@
 #include "core/base/bytes.h"
 #include "core/base/err.h"
 
+#include <sys/types.h>
+
 typedef struct Test {
     const char *name;
     const char *file;
     void (*run)(void);
     struct Test *next;
+    pid_t pid; // of its process, while it runs
 } Test;
 
 void test_register(Test *test);

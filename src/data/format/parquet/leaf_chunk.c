@@ -12,12 +12,17 @@ static size_t page_count(const Leaf *leaf) {
 
 // --- indexes ---------------------------------------------------------------------------------------------------
 
+static Slice bound(const Leaf *leaf, size_t at, size_t size) {
+    const Buf *bounds = &leaf->page_bounds; // without memory while all bounds are empty
+    return bounds->data == NULL ? (Slice){0} : (Slice){bounds->data + at, size};
+}
+
 static Slice page_min(const Leaf *leaf, const LeafPage *page) {
-    return (Slice){leaf->page_bounds.data + page->bounds_at, page->min_size};
+    return bound(leaf, page->bounds_at, page->min_size);
 }
 
 static Slice page_max(const Leaf *leaf, const LeafPage *page) {
-    return (Slice){leaf->page_bounds.data + page->bounds_at + page->min_size, page->max_size};
+    return bound(leaf, page->bounds_at + page->min_size, page->max_size);
 }
 
 // Whether the pages' bounds go up, or down; pages of nulls only do not count.
