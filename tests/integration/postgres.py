@@ -6,13 +6,13 @@ import pathlib
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import urllib.parse
 
 import psycopg
 
+from ports import free_port
 from wait import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -32,12 +32,6 @@ SETTINGS = {
     "wal_sender_timeout": "60s",
     "autovacuum_naptime": "10s",
 }
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def as_server_user(argv):

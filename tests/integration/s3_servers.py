@@ -19,7 +19,7 @@ import tempfile
 import boto3
 import botocore.config
 import botocore.exceptions
-from postgres import free_port
+from ports import free_port
 from wait import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

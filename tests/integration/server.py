@@ -12,7 +12,7 @@ import urllib.parse
 import urllib.request
 
 import leat as leat_module
-from postgres import free_port
+from ports import free_port
 from wait import wait_until
 
 

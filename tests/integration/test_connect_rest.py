@@ -22,6 +22,8 @@ import pytest
 import transcripts
 from server import Server, request
 
+pytestmark = pytest.mark.xdist_group("connect_rest")  # one server for all
+
 SOURCE = "io.debezium.connector.postgresql.PostgresConnector"
 SINK = "io.confluent.connect.s3.S3SinkConnector"
 FILE_SOURCES = {

@@ -19,6 +19,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from server import Server, request
 from wait import wait_until
 
+pytestmark = pytest.mark.xdist_group("front")  # one front for all
+
 MEMORY_MAX = 64 << 20
 
 

@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("pg_crash")  # they configure the shared server
+
 SOURCE = pathlib.Path(__file__).resolve().parents[2] / "src"
 
 

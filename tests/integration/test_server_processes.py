@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import leat as leat_module
-from postgres import free_port
+from ports import free_port
 from server import Server, alive
 from wait import wait_until
 
