@@ -44,7 +44,7 @@ ROOMS = {
     "surface/api": STORAGE + LAKE + ["core/database", "engine/ipc", "engine/state"],
     "surface/cli": STORAGE
     + LAKE
-    + ["flow/source", "flow/sink", "flow/pipeline", "engine/ipc", "engine/control", "surface/api"],
+    + ["flow/source", "flow/sink", "flow/pipeline", "engine/ipc", "engine/control", "engine/state", "surface/api"],
     "app": STORAGE
     + LAKE
     + ["flow/source", "flow/sink", "flow/pipeline", "engine/ipc", "engine/worker", "engine/state", "engine/control"]

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """leat backup: taken while a pipeline runs, restored into another place, the pipeline goes on from there."""
 
+import json
 import shutil
+import subprocess
+import time
 
 import pytest
+import server as server_module
 
 SETUP = "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' || i FROM generate_series(1, 2000) i"
 CHANGE = (
@@ -87,3 +91,36 @@ def test_damaged_ones_restore_nothing(damage, leat, db, tmp_path):
         return
     assert failed.returncode != 0 and "error:" in failed.stderr
     assert not leat.data.exists() and not leat.data.with_name(leat.data.name + ".restoring").exists()
+
+
+def test_no_schema_id_is_given_out_twice(work):
+    """Two schemas come after the backup and are lost; what comes after its restore, and after another one of it, has
+    other ids."""
+    (work / "server").mkdir()
+    backup = work / "backup"
+
+    def cli(*argv):
+        argv = [str(server.binary), "backup", *map(str, argv), "--data-dir", str(server.data)]
+        return subprocess.run(argv, capture_output=True, text=True, env=server.env(), timeout=60, check=True).stdout
+
+    def register(name):
+        schema = json.dumps({"type": "record", "name": name, "fields": [{"name": "id", "type": "long"}]})
+        answer = server.registry("POST", f"/subjects/{name}/versions", {"schema": schema})
+        assert answer.status == 200, answer
+        return answer.json()["id"]
+
+    with server_module.Server(work / "server") as server:
+        given = [register("before")]
+        cli("create", backup)
+        given += [register("lost"), register("lost_too")]
+        assert given == [1, 2, 3]
+        for n in range(2):
+            server.kill()
+            shutil.rmtree(server.data)
+            began = time.time()
+            assert "new schemas get ids from " in cli("restore", backup)
+            server.start()
+            assert register("before") == 1
+            given += [register(f"new{n}"), register(f"newer{n}")]
+            assert len(given) == len(set(given)) and given[-2] > 1_000_000, given
+            server.until(lambda: time.time() > began + 3, "more seconds than ids have passed")  # noqa: B023

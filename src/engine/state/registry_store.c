@@ -12,6 +12,8 @@
 
 enum {
     GARBAGE_BYTES_MAX = 8 << 20, // of texts that were removed, in memory
+    RESTORE_GAP = 1000000,
+    RESTORE_EPOCH_S = 1767225600, // 2026-01-01
 };
 
 typedef enum ChangeKind {
@@ -347,6 +349,20 @@ void registry_store_close(RegistryStore *store) {
     pthread_mutex_destroy(&store->commit_lock);
     pthread_cond_destroy(&store->committed);
     free(store);
+}
+
+bool registry_store_restored(const char *path, int64_t wall_us, int32_t *next_id, Err *err) {
+    RegistryStore *store = NULL;
+    TRY(registry_store_open(path, &store, err));
+    int64_t next = MAX((int64_t)store->next_id + RESTORE_GAP, wall_us / 1000000 - RESTORE_EPOCH_S);
+    bool ok = next < INT32_MAX || FAIL(err, ERR_STATE_CORRUPT, "%s: no ids for schemas are left", path);
+    if (ok) {
+        *next_id = (int32_t)next;
+        database_bind_int(store->queries[PUT_COUNTER], 1, next);
+        ok = database_execute(store->queries[PUT_COUNTER], err);
+    }
+    registry_store_close(store);
+    return ok;
 }
 
 // --- looking -----------------------------------------------------------------------------------------------------

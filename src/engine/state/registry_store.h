@@ -55,6 +55,11 @@ struct KeptSubject {
 
 CHECKED bool registry_store_open(const char *path, RegistryStore **store, Err *err);
 void registry_store_close(RegistryStore *store);
+// Of a store that comes out of a backup and that nobody has open: schemas may have been given ids since then, and those
+// must never be given to others. So ids go on far above: at least a million above the backup's, and not below the
+// number of seconds since 2026, so that a second restore of one backup begins above the first. *next_id: the next one.
+// ERR_STATE_CORRUPT: there are no more ids.
+CHECKED bool registry_store_restored(const char *path, int64_t wall_us, int32_t *next_id, Err *err);
 
 // --- reading: between these two everything found stays valid -----------------------------------------------------
 void registry_store_lock(RegistryStore *store);

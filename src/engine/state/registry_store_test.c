@@ -221,3 +221,28 @@ TEST(registry_store_forgets_what_could_not_be_written) {
     CHECK_OK(registry_store_settle(store, err));
     done(store);
 }
+
+TEST(registry_store_gives_no_id_twice_after_a_restore) {
+    static const int64_t NEW_YEAR = 1767225600, LATER = NEW_YEAR + 30000000;
+    Err err[1] = {{0}};
+    RegistryStore *store = NULL;
+    int32_t next = 0, again = 0;
+    CHECK_OK(registry_store_open(path(), &store, err));
+    CHECK_INT(added(store, "s", "a", 1), 1);
+    registry_store_close(store);
+    CHECK_OK(registry_store_restored(path(), 0, &next, err)); // a clock that is wrong
+    CHECK_INT(next, 1000002);
+    CHECK_OK(registry_store_restored(path(), LATER * 1000000, &next, err));
+    CHECK_INT(next, 30000000);
+    CHECK_OK(registry_store_restored(path(), (LATER + 5) * 1000000, &again, err));
+    CHECK_INT(again, 31000000);
+    CHECK_OK(registry_store_open(path(), &store, err));
+    CHECK_INT(added(store, "s", "b", 2), 31000000);
+    CHECK_TEXT(slice_of(text_of(store, 1)), "a");
+    CHECK_INT(added(store, "t", "a", 1), 1); // what is known keeps its id
+    registry_store_close(store);
+    CHECK_FAILS(registry_store_restored(path(), (NEW_YEAR + INT32_MAX) * 1000000, &next, err), ERR_STATE_CORRUPT);
+    CHECK_OK(registry_store_open(path(), &store, err));
+    CHECK_INT(added(store, "s", "c", 3), 31000001);
+    done(store);
+}

@@ -9,6 +9,7 @@
 #include "core/config/data_directory.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
+#include "engine/state/registry_store.h"
 #include "flow/pipeline/config.h"
 #include "surface/cli/output.h"
 #include "surface/cli/pipelines.h"
@@ -446,6 +447,13 @@ static bool restore_into(const Cli *cli, const char *path, const char *directory
     return ok;
 }
 
+// 0: there is no registry.
+static bool registry_settle(const Cli *cli, const char *directory, int32_t *next_id, Err *err) {
+    const char *path = arena_printf(cli->arena, "%s/registry.db", directory);
+    *next_id = 0;
+    return !file_exists(path) || registry_store_restored(path, clock_wall_us(), next_id, err);
+}
+
 static bool any_entry(void *context, const char *name) {
     *(bool *)context = true;
     return false;
@@ -455,6 +463,7 @@ bool backup_restore_command(Cli *cli, Err *err) {
     const char *path = cli->arguments[0], *data = cli_data_directory(cli);
     const char *partial = arena_printf(cli->arena, "%s.restoring", data);
     bool occupied = false, present;
+    int32_t next_id = 0;
     TRY(library_open(err));
     if (file_exists(data)) {
         TRY(file_list(data, any_entry, &occupied, err));
@@ -465,7 +474,8 @@ bool backup_restore_command(Cli *cli, Err *err) {
     }
     mode_t mask = umask(077);
     bool ok = file_remove_tree(partial, err) && file_make_directories(partial, err) &&
-              restore_into(cli, path, partial, err) && data_directory_check(partial, cli->arena, &present, err);
+              restore_into(cli, path, partial, err) && data_directory_check(partial, cli->arena, &present, err) &&
+              registry_settle(cli, partial, &next_id, err);
     umask(mask);
     if (!ok) {
         Err left[1] = {{0}};
@@ -477,6 +487,10 @@ bool backup_restore_command(Cli *cli, Err *err) {
     TRY(file_exists(data) ? file_remove_tree(data, err) : true);
     TRY(file_rename(partial, data, err));
     printf("%s is restored into %s\n", path, data);
+    if (next_id > 0) {
+        printf("new schemas get ids from %" PRId32 " on, above those that may have been given out since the backup\n",
+               next_id);
+    }
     if (!file_exists(arena_printf(cli->arena, "%s/master.key", data))) {
         printf("it holds no master key: give the server LEAT_MASTER_KEY_FILE, or put master.key back\n");
     }
