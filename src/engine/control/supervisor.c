@@ -7,13 +7,13 @@
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
 #include "core/sys/memory.h"
+#include "core/sys/random.h"
 #include "engine/control/control.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -23,11 +23,7 @@
 enum { FRONT_STARTS_MAX = 3, EVENTS_MAX = 64 };
 
 uint32_t supervisor_random(void) {
-    uint32_t number = 0;
-    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != (ssize_t)sizeof(number)) {
-        number = (uint32_t)clock_monotonic_us();
-    }
-    return number;
+    return (uint32_t)random_number();
 }
 
 // --- levels ----------------------------------------------------------------------------------------------------

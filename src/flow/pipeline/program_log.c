@@ -3,10 +3,9 @@
 
 #include "core/sys/crash.h"
 #include "core/sys/file.h"
+#include "core/sys/random.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <sys/random.h>
 
 enum { PROGRAM_FORMAT = 1, PROGRAM_BYTES_MAX = 4 << 20, NAME_DIGITS = 10 };
 
@@ -144,21 +143,6 @@ bool program_log_read(const char *directory, uint64_t number, Arena *arena, Prog
     return true;
 }
 
-static bool run_id_make(Arena *arena, Slice *id, Err *err) {
-    uint8_t bytes[16];
-    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) {
-        return FAIL_ERRNO(err, "getrandom");
-    }
-    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
-    bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
-    DEFER(buf_release) Buf text = {0};
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        buf_printf(&text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", bytes[i]);
-    }
-    *id = arena_slice(arena, buf_slice(&text));
-    return true;
-}
-
 static bool note_write(const char *directory, Arena *arena, const ProgramNote *note, Err *err) {
     char path[PATH_MAX];
     DEFER(buf_release) Buf text = {0};
@@ -205,7 +189,9 @@ bool program_log_keep(const char *directory, Slice name, const Properties *confi
         }
     }
     *note = (ProgramNote){.number = last + 1, .from = end, .name = name, .config = kept};
-    TRY(run_id_make(arena, &note->run_id, err));
+    char run_id[37];
+    random_uuid(run_id);
+    note->run_id = slice_of(arena_printf(arena, "%s", run_id));
     TRY(note_write(directory, arena, note, err));
     CRASH_POINT("connector.program_noted");
     return true;

@@ -7,12 +7,12 @@
 #include "core/base/buf.h"
 #include "core/base/test.h"
 #include "core/sys/file.h"
+#include "core/sys/random.h"
 #include "storage/store/fault/fault.h"
 #include "storage/store/local/local.h"
 #include "storage/store/s3/s3.h"
 
 #include <stdio.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -112,9 +112,7 @@ static Store *open_fresh(const StoreDriver *driver) {
     fresh();
     snprintf(url, sizeof(url), "%s", folder);
     if (driver == &S3_STORE) {
-        uint64_t random = 0;
-        ASSERT(getrandom(&random, sizeof(random), 0) == (ssize_t)sizeof(random));
-        snprintf(url, sizeof(url), "%s/%016" PRIx64 " +%%", s3 != NULL ? s3 : "", random);
+        snprintf(url, sizeof(url), "%s/%016" PRIx64 " +%%", s3 != NULL ? s3 : "", random_number());
     }
     if (driver == &S3_STORE && s3 == NULL) {
         clean();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "surface/api/front_http.h"
 
-#include "core/sys/clock.h"
+#include "surface/api/api_http.h"
 
 enum { UNAUTHORIZED = 401, FORBIDDEN = 403, CONTENT_TOO_LARGE = 413 };
 
@@ -12,25 +12,9 @@ typedef struct Visit {
     const ApiRoute *route;
 } Visit;
 
-// The answer goes over: its body without a copy.
-static void hand_over(ApiAnswer *from, HttpServerAnswer *to) {
-    to->status = from->status != 0 ? from->status : 200;
-    to->body = from->body;
-    const char *type = from->content_type != NULL ? from->content_type : "application/json";
-    to->content_type = type[0] != '\0' ? type : NULL;
-    for (size_t i = 0; i < from->header_count; i++) {
-        http_server_answer_header(to, from->headers[i].name, from->headers[i].value);
-    }
-}
-
 static void count(FrontDoor *door, int status) {
     size_t class = (size_t)(status / 100);
     atomic_fetch_add_explicit(&door->requests[class < 6 ? class : 5], 1, memory_order_relaxed);
-}
-
-static const char *header_or_none(const HttpServerRequest *request, const char *name) {
-    const char *value = http_server_header(request, name);
-    return value != NULL ? value : "";
 }
 
 static bool is_change(const Visit *visit) {
@@ -86,10 +70,7 @@ static HttpServerVerdict begin(void *context, HttpServerRequest *request, HttpSe
     FrontDoor *door = context;
     Visit *visit = ARENA_NEW(request->arena, Visit);
     request->user = visit;
-    visit->api = (ApiRequest){.method = request->method,
-                              .content_type = header_or_none(request, "Content-Type"),
-                              .accept = header_or_none(request, "Accept"),
-                              .arena = request->arena};
+    visit->api = api_http_request(request);
     ApiAnswer answer = {.body = http->body};
     if (!api_target(&visit->api, request->target)) {
         visit->surface = door->surfaces[0];
@@ -101,7 +82,7 @@ static HttpServerVerdict begin(void *context, HttpServerRequest *request, HttpSe
         door->changed(door->context, &visit->api, answer.status);
     }
     count(door, answer.status);
-    hand_over(&answer, http);
+    api_http_answer(&answer, http);
     return HTTP_ANSWERED;
 }
 
@@ -115,7 +96,7 @@ static void run(void *context, HttpServerRequest *request, HttpServerAnswer *htt
         door->changed(door->context, &visit->api, answer.status);
     }
     count(door, answer.status);
-    hand_over(&answer, http);
+    api_http_answer(&answer, http);
 }
 
 static void refuse(void *context, HttpServerRequest *request, HttpServerAnswer *http, int status) {
@@ -126,7 +107,7 @@ static void refuse(void *context, HttpServerRequest *request, HttpServerAnswer *
               status == CONTENT_TOO_LARGE ? "HTTP 413 Request Entity Too Large" : "HTTP 503 Service Unavailable");
     answer.status = status;
     count(door, status);
-    hand_over(&answer, http);
+    api_http_answer(&answer, http);
 }
 
 HttpHandler front_http_handler(FrontDoor *door) {

@@ -4,8 +4,8 @@
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/config/properties.h"
-#include "core/net/http_server.h"
 #include "core/sys/clock.h"
+#include "surface/api/api_http.h"
 #include "surface/api/openapi.h"
 
 #include <pthread.h>
@@ -207,26 +207,17 @@ static HttpServerVerdict request_begin(void *context, HttpServerRequest *request
 
 static void request_run(void *context, HttpServerRequest *request, HttpServerAnswer *answer) {
     const ApiSurface *surface = context;
-    const char *type = http_server_header(request, "content-type");
-    ApiRequest asked = {.method = request->method,
-                        .content_type = type != NULL ? type : "",
-                        .body = request->body,
-                        .actor = "anonymous",
-                        .role = ROLE_ADMIN,
-                        .arena = request->arena,
-                        .accept = ""};
-    ApiAnswer said = {.content_type = "application/json", .body = answer->body};
+    ApiRequest asked = api_http_request(request);
+    asked.body = request->body;
+    asked.actor = "anonymous";
+    asked.role = ROLE_ADMIN;
+    ApiAnswer said = {.body = answer->body};
     if (api_target(&asked, request->target)) {
         api_dispatch(surface, &asked, &said);
     } else {
         api_error(&said, 400, "the path is not percent-encoded UTF-8");
     }
-    answer->status = said.status != 0 ? said.status : 200;
-    answer->content_type = said.content_type;
-    answer->body = said.body;
-    for (size_t i = 0; i < said.header_count; i++) {
-        http_server_answer_header(answer, said.headers[i].name, said.headers[i].value);
-    }
+    api_http_answer(&said, answer);
 }
 
 static bool serve(Seeder *seeder, const HttpAddress *address, Err *err) {

@@ -4,15 +4,14 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
+#include "core/sys/random.h"
 #include "data/connect/headers.h"
 #include "flow/sink/objects/publish.h"
 #include "flow/sink/objects/withdraw.h"
 #include "storage/store/local/local.h"
 #include "storage/store/s3/s3.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 // Where files go; the first that accepts the URL.
 static const StoreDriver *stores[] = {&LOCAL_STORE, &S3_STORE};
@@ -66,13 +65,8 @@ void tables_add(TableList *list, ObjectsTable *table) {
 
 // --- opening ---------------------------------------------------------------------------------------------------
 
-static bool owner_make(Arena *arena, Slice *owner, Err *err) {
-    uint64_t random = 0;
-    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
-        return FAIL_ERRNO(err, "getrandom");
-    }
-    *owner = slice_of(arena_printf(arena, "%016" PRIx64, random));
-    return true;
+static Slice owner_make(Arena *arena) {
+    return slice_of(arena_printf(arena, "%016" PRIx64, random_number()));
 }
 
 static void restore_tables(Objects *sink, const Plan *plan) {
@@ -240,7 +234,7 @@ static bool open_state(Objects *sink, const SinkContext *context, Arena *scratch
         restore_tables(sink, &plan);
     }
     if (target.ahead ? target.checkpoint.state.size > 0 : !found) {
-        TRY(owner_make(&sink->run, &sink->owner, err));
+        sink->owner = owner_make(&sink->run);
     }
     if (!found && !target.found) { // the owner is durable before anything is staged under its name
         TRY(publish_state_save(sink, (Mark){0}, NULL, 0, err));

@@ -2,13 +2,7 @@
 // A connector's records in the whole sink: events that become none, one or two records, of shapes that change.
 #include "flow/sink/objects/records.c" // NOLINT
 
-#include "core/base/log.h"
-#include "core/base/test.h"
-#include "core/sys/file.h"
-#include "flow/sink/objects/objects.h"
-#include "storage/store/local/local.h"
-
-#include <sys/stat.h>
+#include "flow/sink/objects/objects_testing.h"
 
 static Column COLUMNS[] = {{.name = {(const uint8_t *)"id", 2}, .type = {.kind = TYPE_INT64}}};
 static Schema SCHEMA = {1, {(const uint8_t *)"shop", 4}, {(const uint8_t *)"orders", 6}, IDENTITY_KEY, COLUMNS, 1};
@@ -25,33 +19,24 @@ static const Shape ONE_AGAIN = {.kind = SHAPE_STRUCT, .fields = FIELDS, .field_c
 static const Shape TWO = {.kind = SHAPE_STRUCT, .fields = FIELDS, .field_count = 2};
 static const Shape TEXT = {.kind = SHAPE_STRING};
 
-typedef struct Road {
-    char directory[64], target[96], state[96];
-    ObjectsOptions options;
-    Arena arena;
-    Sink *sink;
-    LogPosition at;
-    uint64_t offset, sequence;
-    const Shape *shape; // of the next records
-    const char *topic;
-} Road;
+static const Shape *shape; // of the next records
+static const char *topic;
 
 // A create is one record, a delete is one and its tombstone, a truncate none.
 static bool make(void *context, Arena *scratch, const JournalEntry *entry, ConnectRecord *records, size_t *count,
                  Err *err) {
-    Road *road = context;
     Value *id = ARENA_ARRAY(scratch, Value, 2);
     id[0] = value_int((int64_t)entry->offset);
     id[1] = value_bytes(VALUE_STRING, SLICE("y"));
     Value *value = ARENA_NEW(scratch, Value), *key = ARENA_NEW(scratch, Value);
-    *value = road->shape == &TEXT ? id[1] : (Value){.kind = VALUE_STRUCT, .items = {id, road->shape->field_count}};
+    *value = shape == &TEXT ? id[1] : (Value){.kind = VALUE_STRUCT, .items = {id, shape->field_count}};
     *key = (Value){.kind = VALUE_STRUCT, .items = {id, 1}};
     *count = entry->event->op == OP_TRUNCATE ? 0 : entry->event->op == OP_DELETE ? 2 : 1;
     for (size_t i = 0; i < *count; i++) {
-        records[i] = (ConnectRecord){.topic = slice_of(road->topic),
+        records[i] = (ConnectRecord){.topic = slice_of(topic),
                                      .key_shape = &ONE,
                                      .key = key,
-                                     .value_shape = i == 0 ? road->shape : NULL,
+                                     .value_shape = i == 0 ? shape : NULL,
                                      .value = i == 0 ? value : NULL,
                                      .timestamp_ms = 1000,
                                      .offset = entry->offset + i};
@@ -59,40 +44,17 @@ static bool make(void *context, Arena *scratch, const JournalEntry *entry, Conne
     return true;
 }
 
-static SinkRecords RECORDS;
-
-static bool road_start(Road *road, Err *err) {
-    RECORDS = (SinkRecords){.make = make, .context = road, .schemas = true};
-    SinkContext context = {.name = "main",
-                           .pipeline = "shop",
-                           .url = road->target,
-                           .state_directory = road->state,
-                           .options = &road->options,
-                           .records = &RECORDS,
-                           .memory_bytes_max = 1 * MIB};
-    return sink_open(&OBJECTS_SINK, &context, &road->sink, err);
-}
+static const SinkRecords RECORDS = {.make = make, .schemas = true};
 
 #define BASE \
     "envelope=debezium;layout=confluent;file.rotate.interval=0;file.rotate.bytes=0;partitioner=default;topics.dir=;"
 
 static void begin(Road *road, const char *options) {
     Err err[1] = {{0}};
-    *road = (Road){.shape = &ONE, .topic = "w.orders"};
-    log_level_set(LOG_SILENT);
-    arena_init(&road->arena, "run", 0);
-    snprintf(road->directory, sizeof(road->directory), "/tmp/leat_records_XXXXXX");
-    ASSERT(mkdtemp(road->directory) != NULL);
-    snprintf(road->target, sizeof(road->target), "%s/lake", road->directory);
-    snprintf(road->state, sizeof(road->state), "%s/state", road->directory);
-    ASSERT(mkdir(road->state, 0700) == 0);
-    option_defaults(&OBJECTS_OPTIONS, &road->options);
-    char *copy = arena_printf(&road->arena, "%s", options), *rest = NULL;
-    for (char *item = strtok_r(copy, ";", &rest); item != NULL; item = strtok_r(NULL, ";", &rest)) {
-        char *equals = strchr(item, '=');
-        *equals = '\0';
-        CHECK_OK(option_set(&OBJECTS_OPTIONS, &road->options, item, equals + 1, &road->arena, err));
-    }
+    shape = &ONE;
+    topic = "w.orders";
+    road_open(road, options);
+    road->records = &RECORDS;
     CHECK_OK(road_start(road, err));
 }
 
@@ -100,16 +62,7 @@ static bool event_take(Road *road, EventOp op, uint32_t span, Err *err) {
     Value row[1] = {value_int((int64_t)road->offset)};
     Event event = {.op = op, .offset_span = span, .column_count = 1, .after = op == OP_CREATE ? row : NULL};
     event.before = op == OP_DELETE ? row : NULL;
-    JournalEntry entry = {.kind = JOURNAL_EVENT,
-                          .at = road->at,
-                          .next = road->at + 1,
-                          .topic = &TOPIC,
-                          .schema = &SCHEMA,
-                          .offset = road->offset,
-                          .event = &event};
-    road->at++;
-    road->offset += span;
-    return sink_take(road->sink, &entry, err);
+    return road_take(road, &TOPIC, &SCHEMA, &event, err);
 }
 
 static void event_of(Road *road, EventOp op, uint32_t span) {
@@ -117,52 +70,17 @@ static void event_of(Road *road, EventOp op, uint32_t span) {
     CHECK_OK(event_take(road, op, span, err));
 }
 
-static void cut(Road *road) {
-    Err err[1] = {{0}};
-    Position position = {0};
-    JournalEntry entry = {.kind = JOURNAL_CUT,
-                          .at = road->at,
-                          .next = road->at + 1,
-                          .epoch = 1,
-                          .cut_sequence = ++road->sequence,
-                          .position = &position};
-    road->at++;
-    CHECK_OK(sink_take(road->sink, &entry, err));
-}
-
-typedef struct Listing {
-    Store *store;
-    Arena *arena;
-    Buf text;
-} Listing;
-
-static bool listing_visit(void *context, const char *name, uint64_t size) {
-    Listing *listing = context;
-    Err err[1] = {{0}};
-    Slice bytes = {0};
-    if (strncmp(name, "_leat/", 6) != 0) {
-        CHECK_OK(store_get(listing->store, name, listing->arena, &bytes, NULL, err));
-        buf_printf(&listing->text, "%s\n%.*s", name, SLICE_ARG(bytes));
-    }
-    return true;
+static void show(Buf *out, const char *name, Slice bytes) {
+    buf_printf(out, "%s\n%.*s", name, SLICE_ARG(bytes));
 }
 
 static void check_files(Road *road, const char *want) {
-    Err err[1] = {{0}};
-    Listing listing = {.arena = &road->arena};
-    StoreContext context = {.url = road->target, .owner = "reader"};
-    CHECK_OK(store_open(&LOCAL_STORE, &context, &listing.store, err));
-    CHECK_OK(store_list(listing.store, "", listing_visit, &listing, err));
-    CHECK_TEXT(buf_slice(&listing.text), want);
-    buf_release(&listing.text);
-    store_close(listing.store);
+    road_files(road, show, want);
 }
 
 static void end(Road *road) {
-    Err err[1] = {{0}};
     sink_close(road->sink);
-    CHECK_OK(file_remove_tree(road->directory, err));
-    arena_release(&road->arena);
+    road_remove(road);
 }
 
 TEST(records_of_one_event_may_be_none_one_or_two) {
@@ -199,11 +117,11 @@ TEST(records_of_another_shape_begin_files_those_of_an_equal_one_do_not) {
     Road road[1];
     begin(road, BASE "flush.size=3");
     event_of(road, OP_CREATE, 1);
-    road->shape = &ONE_AGAIN;
+    shape = &ONE_AGAIN;
     event_of(road, OP_CREATE, 1);
-    road->shape = &TWO;
+    shape = &TWO;
     event_of(road, OP_CREATE, 1);
-    road->shape = &TEXT;
+    shape = &TEXT;
     event_of(road, OP_CREATE, 1);
     event_of(road, OP_CREATE, 1);
     event_of(road, OP_CREATE, 1);
@@ -217,10 +135,10 @@ TEST(records_of_another_shape_begin_files_those_of_an_equal_one_do_not) {
 TEST(records_topic_may_be_another_than_the_journals) {
     Road road[1];
     begin(road, BASE "flush.size=1");
-    road->topic = "orders";
+    topic = "orders";
     event_of(road, OP_CREATE, 1);
     cut(road);
-    road->topic = "other";
+    topic = "other";
     event_of(road, OP_CREATE, 1);
     cut(road);
     check_files(road, "orders/partition=0/orders+0+0000000000.json\n{\"id\":0}\n"

@@ -3,15 +3,9 @@
 // sink; what is in the target is compared by name and by the ids of its rows.
 #include "flow/sink/objects/take.c"
 
-#include "core/base/log.h"
-#include "core/base/test.h"
-#include "core/sys/file.h"
-#include "flow/sink/objects/objects.h"
-#include "storage/store/local/local.h"
+#include "flow/sink/objects/objects_testing.h"
 
 #include <jansson.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static Column COLUMNS[] = {
     {.name = {(const uint8_t *)"id", 2},
@@ -23,50 +17,6 @@ static Column COLUMNS[] = {
 };
 static Schema SCHEMA = {1, {(const uint8_t *)"shop", 4}, {(const uint8_t *)"orders", 6}, IDENTITY_KEY, COLUMNS, 3};
 static JournalTopic TOPIC = {1, {(const uint8_t *)"shop.orders", 11}};
-
-typedef struct Road {
-    char directory[64], target[96], state[96];
-    ObjectsOptions options;
-    Arena arena;
-    Sink *sink;
-    LogPosition at;
-    uint64_t offset, sequence;
-} Road;
-
-static void road_set(Road *road, const char *name, const char *value) {
-    Err err[1] = {{0}};
-    CHECK_OK(option_set(&OBJECTS_OPTIONS, &road->options, name, value, &road->arena, err));
-}
-
-// Options as "name=value;name=value".
-static void road_open(Road *road, const char *options) {
-    *road = (Road){0};
-    log_level_set(LOG_SILENT);
-    arena_init(&road->arena, "run", 0);
-    snprintf(road->directory, sizeof(road->directory), "%s/leat_take_XXXXXX",
-             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    ASSERT(mkdtemp(road->directory) != NULL);
-    snprintf(road->target, sizeof(road->target), "%s/lake", road->directory);
-    snprintf(road->state, sizeof(road->state), "%s/state", road->directory);
-    ASSERT(mkdir(road->state, 0700) == 0);
-    option_defaults(&OBJECTS_OPTIONS, &road->options);
-    char *copy = arena_printf(&road->arena, "%s", options), *rest = NULL;
-    for (char *item = strtok_r(copy, ";", &rest); item != NULL; item = strtok_r(NULL, ";", &rest)) {
-        char *equals = strchr(item, '=');
-        *equals = '\0';
-        road_set(road, item, equals + 1);
-    }
-}
-
-static bool road_start(Road *road, Err *err) {
-    SinkContext context = {.name = "main",
-                           .pipeline = "shop",
-                           .url = road->target,
-                           .state_directory = road->state,
-                           .options = &road->options,
-                           .memory_bytes_max = 1 * MIB};
-    return sink_open(&OBJECTS_SINK, &context, &road->sink, err);
-}
 
 static void begin(Road *road, const char *options) {
     Err err[1] = {{0}};
@@ -82,15 +32,7 @@ static bool event_take(Road *road, EventOp op, const char *land, int64_t unix_s,
     Event event = {.op = op, .offset_span = 1, .column_count = 3, .source_us = unix_s * 1000000};
     event.before = op == OP_DELETE ? key : NULL;
     event.after = op == OP_CREATE ? row : NULL;
-    JournalEntry entry = {.kind = JOURNAL_EVENT,
-                          .at = road->at,
-                          .next = road->at + 1,
-                          .topic = &TOPIC,
-                          .schema = &SCHEMA,
-                          .offset = road->offset++,
-                          .event = &event};
-    road->at++;
-    return sink_take(road->sink, &entry, err);
+    return road_take(road, &TOPIC, &SCHEMA, &event, err);
 }
 
 static void event_of(Road *road, EventOp op, const char *land, int64_t unix_s) {
@@ -102,73 +44,33 @@ static void row(Road *road, const char *land, int64_t unix_s) {
     event_of(road, OP_CREATE, land, unix_s);
 }
 
-static void cut(Road *road) {
-    Err err[1] = {{0}};
-    Position position = {0};
-    JournalEntry entry = {.kind = JOURNAL_CUT,
-                          .at = road->at,
-                          .next = road->at + 1,
-                          .epoch = 1,
-                          .cut_sequence = ++road->sequence,
-                          .position = &position};
-    road->at++;
-    CHECK_OK(sink_take(road->sink, &entry, err));
-}
-
-typedef struct Listing {
-    Store *store;
-    Arena *arena;
-    Buf text;
-} Listing;
-
 // "NAME: ids;"
-static bool listing_visit(void *context, const char *name, uint64_t size) {
-    Listing *listing = context;
-    Err err[1] = {{0}};
-    if (strncmp(name, "_leat/", 6) == 0) {
-        return true;
-    }
-    Slice bytes = {0};
-    CHECK_OK(store_get(listing->store, name, listing->arena, &bytes, NULL, err));
-    buf_printf(&listing->text, "%s:", name);
+static void show(Buf *out, const char *name, Slice bytes) {
+    buf_printf(out, "%s:", name);
     const char *at = (const char *)bytes.data, *end = at + bytes.size;
     while (at < end) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         CHECK(stop != NULL);
         json_t *line = json_loadb(at, (size_t)(stop - at), 0, NULL);
         CHECK(line != NULL);
-        buf_printf(&listing->text, " %" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(line, "id")));
+        buf_printf(out, " %" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(line, "id")));
         json_decref(line);
         at = stop + 1;
     }
-    buf_text(&listing->text, "\n");
-    return true;
+    buf_text(out, "\n");
 }
 
 static void check_files(Road *road, const char *want) {
-    Err err[1] = {{0}};
-    Listing listing = {.arena = &road->arena};
-    StoreContext context = {.url = road->target, .owner = "reader"};
-    CHECK_OK(store_open(&LOCAL_STORE, &context, &listing.store, err));
-    buf_init(&listing.text, 0);
-    CHECK_OK(store_list(listing.store, "", listing_visit, &listing, err));
-    CHECK_TEXT(buf_slice(&listing.text), want);
-    buf_release(&listing.text);
-    store_close(listing.store);
+    road_files(road, show, want);
 }
 
 static void end(Road *road) {
     Err err[1] = {{0}};
     sink_close(road->sink);
-    SinkContext context = {.name = "main",
-                           .pipeline = "shop",
-                           .url = road->target,
-                           .state_directory = road->state,
-                           .options = &road->options};
+    SinkContext context = road_context(road);
     CHECK_OK(OBJECTS_SINK.remove(&context, true, err)); // purges all of it, and nothing else
     check_files(road, "");
-    CHECK_OK(file_remove_tree(road->directory, err));
-    arena_release(&road->arena);
+    road_remove(road);
 }
 
 #define CONFLUENT "layout=confluent;file.rotate.interval=0;file.rotate.bytes=0;"

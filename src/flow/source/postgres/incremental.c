@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
+#include "core/sys/random.h"
 #include "data/event/event_codec.h"
 #include "flow/source/postgres/connector.h"
 #include "flow/source/postgres/snapshot.h"
@@ -573,7 +574,7 @@ static bool high_watermark(PgIncremental *incremental, Err *err) {
 
 static bool chunk_read(PgIncremental *incremental, const PgTable *table, const char *columns, Err *err) {
     bool writes = incremental->signal_table != NULL;
-    pg_uuid(incremental->chunk.id);
+    random_uuid(incremental->chunk.id);
     TRY(writes ? watermark(incremental, true, err) : low_watermark(incremental, err));
     CRASH_POINT("incremental.opened");
     TRY(rows_read(incremental, table, columns, err));

@@ -3,23 +3,13 @@
 
 #include "core/base/json.h"
 #include "core/base/log.h"
+#include "core/sys/random.h"
 #include "flow/source/postgres/connector_topics.h"
-
-#include <sys/random.h>
 
 struct PgNotify {
     Slice connector; // topic.prefix
     bool sink, log;
 };
-
-void pg_uuid(char text[37]) {
-    uint8_t b[16];
-    ASSERT(getrandom(b, sizeof(b), 0) == (ssize_t)sizeof(b));
-    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    snprintf(text, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3],
-             b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
-}
 
 bool pg_notify_new(Arena *arena, const Properties *properties, PgNotify **notify, Err *err) {
     const Property *channels = properties_find(properties, SLICE("notification.enabled.channels"));
@@ -65,7 +55,7 @@ bool pg_notify(PgNotify *notify, PgSession *session, Slice id, const char *aggre
     if (notify == NULL) {
         return true;
     }
-    pg_uuid(uuid);
+    random_uuid(uuid);
     id = id.size > 0 ? id : slice_of(uuid);
     data_put(notify, pairs, count, &data);
     if (notify->log) {

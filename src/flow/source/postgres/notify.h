@@ -20,6 +20,5 @@ CHECKED bool pg_notify_new(Arena *arena, const Properties *properties, PgNotify 
 // NULL is fine. `id` empty = a new UUID. `connector_name` is added to the pairs. `lsn` is where the journal stands.
 CHECKED bool pg_notify(PgNotify *notify, PgSession *session, Slice id, const char *aggregate, const char *type,
                        const PgNotifyPair *pairs, size_t count, uint64_t lsn, Err *err);
-void pg_uuid(char text[37]); // a random one, version 4
 
 #endif

@@ -5,13 +5,13 @@
 #include "core/config/secret.h"
 #include "core/sys/crash.h"
 #include "core/sys/file.h"
+#include "core/sys/random.h"
 #include "storage/store/s3/list.h"
 #include "storage/store/s3/upload.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #define GET_BYTES_MAX GIB
 
@@ -90,10 +90,7 @@ static bool open_with(S3 *s3, const StoreContext *context, Err *err) {
     TRY(s3_target(context->url, &s3->options, &s3->run, &s3->target, err));
     s3->payload = payload_of(&s3->options, s3->target.tls);
     s3->checksum = strcmp(s3->options.checksum, "none") != 0;
-    uint64_t random = 0;
-    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
-        return FAIL_ERRNO(err, "getrandom");
-    }
+    uint64_t random = random_number();
     s3->jitter = random | 1;
     snprintf(s3->run_id, sizeof(s3->run_id), "%016" PRIx64, random);
     s3->owner = arena_printf(&s3->run, "%s", context->owner != NULL ? context->owner : "");
