@@ -274,9 +274,7 @@ static bool refs_in(JsonIn *in, JsonToken first, void *target, Err *err) {
         }
         map_put(&seen, ref.name, &seen);
         TRY(json_in_token(in, &token, err));
-        Slice others;
-        TRY(snapshot_ref_in(in, token, &ref, NULL, &others, err));
-        ref.others = others;
+        TRY(snapshot_ref_in(in, token, &ref, err));
         buf_bytes(&list, &ref, sizeof(ref));
     }
     SnapshotRef *refs = ARENA_ARRAY(in->arena, SnapshotRef, list.size / sizeof(*refs));
@@ -433,7 +431,7 @@ static void main_ref(JsonIn *in, MetadataIn *metadata) {
     table->ref_count = 1;
 }
 
-static Slice without_slash(Slice location) {
+Slice location_without_slash(Slice location) {
     while (location.size > 1 && location.data[location.size - 1] == '/' &&
            !(location.size >= 3 && memcmp(location.data + location.size - 3, "://", 3) == 0)) {
         location.size--;
@@ -460,7 +458,7 @@ bool table_metadata_parse(Slice json, Arena *arena, TableMetadata *metadata, Err
     TRY(json_in_end(in, err));
     TRY(all_there(in, &whole, err));
     main_ref(in, &whole);
-    whole.table.location = without_slash(whole.table.location);
+    whole.table.location = location_without_slash(whole.table.location);
     TRY(table_metadata_check(&whole.table, err));
     *metadata = whole.table;
     return true;
@@ -601,7 +599,7 @@ bool table_metadata_new(int32_t format_version, Slice uuid, Slice location, cons
     }
     *metadata = (TableMetadata){.format_version = MAX(format_version, 2),
                                 .uuid = uuid,
-                                .location = without_slash(location),
+                                .location = location_without_slash(location),
                                 .last_updated_ms = now_ms,
                                 .current_snapshot_id = -1};
     TRY(new_structure(schema, spec, order, arena, metadata, err));
@@ -647,7 +645,7 @@ static int64_t file_version(Slice file) {
 Slice table_metadata_next_file(const TableMetadata *metadata, Slice previous, Arena *arena) {
     char uuid[37];
     table_uuid_new(uuid);
-    Slice folder = without_slash(table_property(metadata, "write.metadata.path"));
+    Slice folder = location_without_slash(table_property(metadata, "write.metadata.path"));
     bool own = folder.size > 0;
     if (!own) {
         folder = metadata->location;

@@ -16,9 +16,12 @@ JsonInRead partition_spec_in;
 JsonInRead partition_field_in; // id 0 when it has none
 JsonInRead sort_order_in;
 JsonInRead snapshot_in;
-// Its name stays as it is. `more`: members beside, at offsets in the ref; the last has no name.
-CHECKED bool snapshot_ref_in(JsonIn *in, JsonToken first, SnapshotRef *ref, const JsonMember *more, Slice *others,
-                             Err *err);
+JsonInRead snapshot_ref_type_in; // "branch" or "tag", into a SnapshotRef
+// Its name stays as it is.
+CHECKED bool snapshot_ref_in(JsonIn *in, JsonToken first, SnapshotRef *ref, Err *err);
+// Of a statistics file, and of an encryption key.
+CHECKED bool json_object_snapshot_id(Slice json, Arena *arena, int64_t *id, Err *err);
+CHECKED bool json_object_key_id(Slice json, Arena *arena, Slice *id, Err *err);
 
 // ERR_VALUE: no such ids, names or key columns can be.
 CHECKED bool table_schema_check(const TableSchema *schema, Err *err);
@@ -38,6 +41,7 @@ CHECKED bool table_metadata_check(const TableMetadata *metadata, Err *err);
 
 Slice shape_note(const Shape *shape, const char *name); // data NULL = none
 bool shape_is_foreign(const Shape *shape);
+Slice location_without_slash(Slice location);
 // Properties that a table never keeps.
 bool property_is_reserved(Slice key);
 void properties_write(const Property *properties, size_t count, Buf *out);

@@ -139,7 +139,7 @@ bool snapshot_ref_check(const SnapshotRef *ref, Err *err) {
     return true;
 }
 
-static bool ref_type_in(JsonIn *in, JsonToken first, void *target, Err *err) {
+bool snapshot_ref_type_in(JsonIn *in, JsonToken first, void *target, Err *err) {
     Slice type;
     TRY(json_in_text(in, first, &type, err));
     bool tag = type.size == 3 && strncasecmp((const char *)type.data, "tag", 3) == 0;
@@ -148,21 +148,38 @@ static bool ref_type_in(JsonIn *in, JsonToken first, void *target, Err *err) {
     return tag || branch || json_in_fail(in, err, "is to be branch or tag");
 }
 
-bool snapshot_ref_in(JsonIn *in, JsonToken first, SnapshotRef *ref, const JsonMember *more, Slice *others, Err *err) {
-    JsonMember members[10] = {
+bool snapshot_ref_in(JsonIn *in, JsonToken first, SnapshotRef *ref, Err *err) {
+    static const JsonMember MEMBERS[] = {
         {"snapshot-id", MEMBER_INT64, true, .offset = offsetof(SnapshotRef, snapshot_id)},
-        {"type", MEMBER_OTHER, true, .read = ref_type_in},
+        {"type", MEMBER_OTHER, true, .read = snapshot_ref_type_in},
         {"min-snapshots-to-keep", MEMBER_INT64, .offset = offsetof(SnapshotRef, min_snapshots)},
         {"max-snapshot-age-ms", MEMBER_INT64, .offset = offsetof(SnapshotRef, max_snapshot_age_ms)},
         {"max-ref-age-ms", MEMBER_INT64, .offset = offsetof(SnapshotRef, max_ref_age_ms)},
     };
-    size_t count = 5;
-    for (; more != NULL && more->name != NULL; more++) {
-        members[count++] = *more;
-    }
-    Slice name = ref->name;
+    Slice name = ref->name, others;
     *ref = (SnapshotRef){.name = name, .min_snapshots = -1, .max_snapshot_age_ms = -1, .max_ref_age_ms = -1};
-    TRY(json_in_struct(in, first, members, count, ref, others, err));
+    TRY(json_in_struct(in, first, MEMBERS, ARRAY_LEN(MEMBERS), ref, &others, err));
+    ref->others = others;
     Err wrong[1] = {{0}};
     return snapshot_ref_check(ref, wrong) || json_in_fail(in, err, "%s", wrong->message);
+}
+
+// --- objects that stay JSON ------------------------------------------------------------------------------------
+
+bool json_object_snapshot_id(Slice json, Arena *arena, int64_t *id, Err *err) {
+    static const JsonMember MEMBERS[] = {{"snapshot-id", MEMBER_INT64, true, .offset = 0}};
+    JsonIn in[1];
+    JsonToken token;
+    json_in_init(in, "statistics", json, arena);
+    TRY(json_in_token(in, &token, err));
+    return json_in_struct(in, token, MEMBERS, ARRAY_LEN(MEMBERS), id, NULL, err);
+}
+
+bool json_object_key_id(Slice json, Arena *arena, Slice *id, Err *err) {
+    static const JsonMember MEMBERS[] = {{"key-id", MEMBER_TEXT, true, .offset = 0}};
+    JsonIn in[1];
+    JsonToken token;
+    json_in_init(in, "encryption key", json, arena);
+    TRY(json_in_token(in, &token, err));
+    return json_in_struct(in, token, MEMBERS, ARRAY_LEN(MEMBERS), id, NULL, err);
 }

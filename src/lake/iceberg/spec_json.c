@@ -123,6 +123,11 @@ bool partition_spec_parse(Slice json, Arena *arena, PartitionSpec *spec, Err *er
 bool partition_spec_check(const PartitionSpec *spec, const TableSchema *schema, Err *err) {
     for (size_t i = 0; i < spec->field_count; i++) {
         const PartitionField *field = &spec->fields[i];
+        int32_t column = shape_find(schema->shape, field->name);
+        if (column >= 0 && field->source_id >= 0 && schema->shape->fields[column].shape.id != field->source_id) {
+            return FAIL(err, ERR_VALUE, "partition field %.*s has the name of a column that it is not made of",
+                        (int)MIN(field->name.size, (size_t)100), field->name.data);
+        }
         if (field->transform == TRANSFORM_VOID || field->transform == TRANSFORM_OTHER) {
             continue;
         }
