@@ -9,6 +9,10 @@
 // What is exchanged belongs to the open commit of the table: index_commit after it stands, index_rollback after it
 // failed. A crash in between leaves the index behind the table, which the caller finds out by the mark, and mends by
 // replaying the files that were added since.
+//
+// Errors. After a failed exchange or load (ERR_IO_FULL, most often) only a rollback, or closing it, is possible; then
+// the last commit stands. A failed commit changed nothing and can be made again. ERR_STATE_CORRUPT: a block of a file
+// is not what was written; nothing wrong was returned, close it, and what index_open makes next is fresh.
 #ifndef LEAT_LAKE_INDEX_INDEX_H
 #define LEAT_LAKE_INDEX_INDEX_H
 
@@ -47,8 +51,10 @@ typedef struct IndexOptions {
 } IndexOptions;
 
 // Anything that is not in order (missing, damaged, of another version, other options) makes an empty index, and *fresh.
+// ERR_LOCKED when another one has it open.
 CHECKED bool index_open(const IndexOptions *options, KeyIndex **index, bool *fresh, Err *err);
 void index_close(KeyIndex *index); // what is not committed is gone
+// That of the last commit, a lazy one too: what the index holds now. Zeros when it is fresh.
 const IndexMark *index_mark(const KeyIndex *index);
 // The caller's own numbering of files, kept with the mark: bytes that index_commit was given last.
 Slice index_files(const KeyIndex *index);
@@ -69,12 +75,16 @@ CHECKED bool index_load(KeyIndex *index, const KeyHash *keys, const KeyPlace *no
 void index_clear(KeyIndex *index);
 
 // Durable: all that was exchanged since, with the mark and the caller's bytes. With `lazy` it may be put off until
-// there is enough of it: the mark stays behind, and a crash costs a replay of so much.
+// there is enough of it: the mark on disk stays behind, and a crash costs a replay of so much.
 CHECKED bool index_commit(KeyIndex *index, const IndexMark *mark, Slice files, bool lazy, Err *err);
 CHECKED bool index_rollback(KeyIndex *index, Err *err); // to the last commit
 
 typedef struct IndexStats {
-    uint64_t entries, segments, disk_bytes, memory_bytes, lookups, merges;
+    uint64_t entries; // keys that have a place
+    uint64_t segments;
+    uint64_t disk_bytes;      // of the segments; while they are merged, as much again may be written beside them
+    uint64_t memory_bytes;    // without what is mapped
+    uint64_t lookups, merges; // since it was opened
 } IndexStats;
 void index_stats(const KeyIndex *index, IndexStats *stats);
 

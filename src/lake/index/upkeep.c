@@ -209,11 +209,10 @@ bool index_upkeep_room(KeyIndex *index, Err *err) {
         size_t before = index->count;
         index->upkeep_rest = 0;
         TRY(plan_all(index, err));
-        if (newest_job(index) == NULL) { // no rule wants it: the newest half of one kind
-            size_t until = index->open_count > 1 ? index->open_count : index->count;
-            size_t from = index->open_count > 1 ? 0 : index->open_count;
-            until = from + (until - from + 1) / 2;
-            TRY(job_start(index, from, until, false, err));
+        if (newest_job(index) == NULL) { // no rule wants it: the newest half of the kind that there is more of
+            bool open = index->open_count > index->count / 2;
+            size_t from = open ? 0 : index->open_count, until = open ? index->open_count : index->count;
+            TRY(job_start(index, from, from + (until - from) / 2, false, err));
         }
         while (newest_job(index) != NULL && index->count == before) {
             TRY(index_upkeep_step(index, (uint64_t)1 << 20, err));
