@@ -124,8 +124,9 @@ TEST(front_serves_until_it_is_stopped) {
 }
 
 TEST(front_asks_for_tokens) {
-    char path[64], options[256];
-    snprintf(path, sizeof(path), "/tmp/leat_front_%d", (int)getpid());
+    char folder[64], path[80], options[320];
+    test_folder(folder, sizeof(folder), "front");
+    snprintf(path, sizeof(path), "%s/tokens", folder);
     Err err[1] = {{0}};
     CHECK_OK(file_replace(path, slice_of("a admin plain:good\n"), err));
     snprintf(options, sizeof(options), OPEN "\"listen.metrics\":\"\",\"auth.token.file\":\"%s\"}", path);
@@ -140,7 +141,7 @@ TEST(front_asks_for_tokens) {
     CHECK_INT(get(stage.connect, "GET", "/nope", "good", &body), 404);
     buf_release(&body);
     end_stage(&stage);
-    unlink(path);
+    CHECK_OK(file_remove_tree(folder, err));
 }
 
 TEST(front_says_why_it_cannot_serve) {

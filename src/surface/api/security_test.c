@@ -3,8 +3,6 @@
 
 #include "core/base/test.h"
 
-#include <unistd.h>
-
 static const char FILE_TEXT[] = "# who may\n"
                                 "\n"
                                 "alice admin plain:wonder\r\n"
@@ -25,9 +23,17 @@ static const char *put(const char *path, const char *text) {
     return path;
 }
 
+static char folder[64];
+
 static const char *path_of(char *path, size_t size) {
-    snprintf(path, size, "/tmp/leat_security_%d", (int)getpid());
+    test_folder(folder, sizeof(folder), "security");
+    snprintf(path, size, "%s/tokens", folder);
     return path;
+}
+
+static void clean(void) {
+    Err err[1] = {{0}};
+    CHECK_OK(file_remove_tree(folder, err));
 }
 
 static void is(Security *security, const char *header, const char *actor, ApiRole role) {
@@ -42,7 +48,7 @@ static void is(Security *security, const char *header, const char *actor, ApiRol
 
 TEST(security_knows_tokens) {
     Err err[1] = {{0}};
-    char path[64], hex[65], text[512];
+    char path[80], hex[65], text[512];
     hashed("pepper", "s3cret", hex);
     CHECK_TEXT(slice_of(hex), "ed94ab2a21f16d3f74de0539de726c74ea6f9e73ddd37feb6c1ebdb90bbb31e2");
     snprintf(text, sizeof(text), FILE_TEXT, hex);
@@ -69,13 +75,13 @@ TEST(security_knows_tokens) {
     put(path, "dave king plain:new2");
     security->looked_us = 0;
     is(security, "Bearer new", "dave", ROLE_READER);
-    unlink(path);
     security_close(security);
+    clean();
 }
 
 TEST(security_refuses_broken_files) {
     Err err[1] = {{0}};
-    char path[64];
+    char path[80];
     path_of(path, sizeof(path));
     Security *security = NULL;
     const char *bad[] = {"",
@@ -94,7 +100,7 @@ TEST(security_refuses_broken_files) {
         put(path, bad[i]);
         CHECK_FAILS(security_open(path, &security, err), ERR_OPTION);
     }
-    unlink(path);
+    clean();
     CHECK_FAILS(security_open(path, &security, err), ERR_NOT_FOUND);
 }
 
