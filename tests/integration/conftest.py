@@ -21,6 +21,7 @@ import s3_servers  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: minutes; left out of `make test`, run with --slow")
+    config.addinivalue_line("markers", "early: takes long; begins first, so that no worker is left alone with it")
 
 
 def pytest_addoption(parser):
@@ -32,6 +33,7 @@ def pytest_collection_modifyitems(config, items):
         slow = [item for item in items if "slow" in item.keywords]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if "slow" not in item.keywords]
+    items.sort(key=lambda item: "early" not in item.keywords)
 
 
 @pytest.fixture(scope="session")

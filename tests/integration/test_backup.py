@@ -35,6 +35,7 @@ def restored(leat, backup):
     leat.run("backup", "restore", backup)
 
 
+@pytest.mark.early
 def test_taken_while_it_runs(leat, db, check_equal, tmp_path):
     """Again and again under load; each is restored and goes on, rows neither lost nor doubled."""
     db.execute(SETUP)

@@ -376,6 +376,7 @@ def test_a_table_without_the_field_of_its_folders(leat, db):
 TABLES = 10000 if LONG else 1000
 
 
+@pytest.mark.early
 def test_very_many_tables(leat, db, work):
     leat.format = "parquet"
     with db.connect() as connection:
@@ -421,6 +422,7 @@ def slow(*values):
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
+@pytest.mark.early
 @pytest.mark.parametrize(
     ("form", "value", "where"),
     [("json", TEXT, "disk"), ("parquet", BYTES, "minio"), slow("avro", BYTES, "disk"), slow("parquet", TEXT, "disk"),
@@ -462,7 +464,9 @@ def test_a_limit_for_rows(leat, db):
     db.execute("INSERT INTO t VALUES (5, 'before', NULL); INSERT INTO t VALUES (6, repeat('y', 5000000), NULL)")
     refuse(leat.sync(db, check=False), 1, "value", "table public.t", "50000", "row.bytes.max", "4194304")
     leat.sync(db, "--set", "row.bytes.max=1GiB")
-    found = [(row["id"], len(row["v"] or "")) for path in all_files(leat.out) for row in files.rows(path)]
+    rows = [row for path in all_files(leat.out) for row in files.rows(path)]
+    # What the refused snapshot had told of, if anything, is taken back by a truncation.
+    found = [(row["id"], len(row["v"] or "")) for row in rows if row["__op"] != "t"]
     assert sorted(set(found)) == [(1, 5), (2, 3000000), (3, 5), (5, 6), (6, 5000000)]
 
 

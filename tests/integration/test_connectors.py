@@ -422,6 +422,7 @@ def shop_problems(db, copy, topics):
     return problems
 
 
+@pytest.mark.early
 def test_the_storefront_into_avro_on_s3_while_workers_are_killed(server, db, work, new_s3, new_leat):
     chance = random.Random(11)
     s3 = new_s3("versitygw")

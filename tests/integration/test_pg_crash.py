@@ -55,6 +55,8 @@ RARE |= {name for name in crash_points() if name.startswith("store.s3.")}
 RARE |= {name for name in crash_points() if name.startswith("incremental.")}
 # Connectors pass them: test_pg_connector.py and test_connectors.py do that.
 RARE |= {name for name in crash_points() if name.startswith(("connector.", "quarantine.", "offsets."))}
+# The key index's: src/lake/index/index_test.c dies at each.
+RARE |= {name for name in crash_points() if name.startswith("index.")}
 ARGS = ["--set", "journal.segment.bytes=1MiB", "--set", "journal.retention.bytes=0", "--set", "file.rotate.bytes=64KiB"]
 
 

@@ -168,7 +168,8 @@ def test_dead_letters(leat, db):
     assert [(row["table"], row["op"]) for row in letters] == [("public.t", "r"), ("public.t", "c")]
     assert all("column n" in row["reason"] and BAD in base64.b64decode(row["raw"]) for row in letters)
     rows = [row for _, _, row in read(leat.out, "t")]
-    assert sorted({row["id"] for row in rows}) == [-3, *range(1, 101)]
+    # What the snapshot that stopped had told of, if anything, is taken back by a truncation.
+    assert sorted({row["id"] for row in rows if row["__op"] != "t"}) == [-3, *range(1, 101)]
     leat.run("status")
 
 

@@ -195,6 +195,7 @@ def test_walsender_killed_again_and_again(leat, db, check_equal):
     check_equal(db, leat.out)
 
 
+@pytest.mark.early
 def test_server_restarts_and_crashes_while_streaming(new_postgres, new_leat, check_equal):
     server = new_postgres(settings={"fsync": "on", "full_page_writes": "on"})
     db, leat = server.create_database(), new_leat()

@@ -5,10 +5,13 @@ import os
 import pathlib
 import subprocess
 
+import pytest
+
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("LEAT_BIN", HERE.parent.parent / "build/debug/leat")).parent
 
 
+@pytest.mark.early
 def test_pg_source():
     done = subprocess.run([HERE / "pg_source.sh", BUILD], capture_output=True, text=True, timeout=300)
     print(done.stdout)

@@ -183,6 +183,7 @@ def weather(server, leat, seed, points):
     return storm
 
 
+@pytest.mark.early
 def test_the_files_replay_to_the_source(new_postgres, new_leat, kills_are_ours):
     seed = int(os.environ.get("LEAT_SEED") or random.SystemRandom().randint(1, 10**6))
     print(f"LEAT_SEED={seed}")

@@ -270,6 +270,7 @@ def seed():
     return seed
 
 
+@pytest.mark.early
 def test_the_storefront_in_every_format(new_postgres, new_leat, new_s3, fault_proxy, work, seed):
     source = new_postgres(settings={"max_wal_size": "256MB"})
     database = source.create_database()
