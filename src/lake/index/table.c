@@ -151,7 +151,10 @@ bool key_table_find(const KeyTable *table, uint64_t high, uint32_t low, KeyPlace
 }
 
 bool key_table_next(const KeyTable *table, uint64_t *at, IndexEntry *entry) {
-    uint64_t end = table->slots == 0 ? 0 : table->slots + TABLE_TAIL;
+    if (table->slots == 0) {
+        return false;
+    }
+    uint64_t end = table->slots + TABLE_TAIL;
     const uint32_t *slot = table->words + *at * table->stride;
     for (; *at < end; ++*at, slot += table->stride) {
         if (slot_used(slot)) {
