@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Captures of Debezium through the whole server: each connector's configuration is posted to one `leat server` as it
-was posted to Kafka Connect (tests/golden/debezium/wire/connectors.json; only where the database is, is another), the
-same statements run, and what a consumer would see, `leat topic read --wire`, equals the capture record by record. A
+was posted to Kafka Connect (connectors.json in tests/golden/debezium; only where the database is, is another), the same
+statements run, and what a consumer would see, `leat topic read --wire`, equals the capture record by record. A
 sink takes some of the topics, and its objects have the same lines.
 """
 
@@ -16,12 +16,21 @@ import postgres
 import pytest
 import server as server_module
 import test_golden_records
+import test_golden_transforms
 from test_golden_records import BEFORE, GOLDEN, ROWS, WIRE
 
 BEFORE = BEFORE | {
     "incremental": "DELETE FROM ri_full; INSERT INTO ri_full VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3)",
 }
-POSTED = json.loads((WIRE / "connectors.json").read_text(encoding="utf-8"))
+WHOLE = json.loads((WIRE / "connectors.json").read_text(encoding="utf-8"))
+TRANSFORMS = GOLDEN / "transforms"
+TRANSFORMED = ("ksmt", "ksmt_schema", "outbox", "outbox_raw", "outbox_schema", "smt_unwrap_rewrite_schema",
+               "smt_unwrap_tombstone")  # fmt: skip
+POSTED = WHOLE | {
+    name: config
+    for name, config in json.loads((TRANSFORMS / "connectors.json").read_text(encoding="utf-8")).items()
+    if name in TRANSFORMED
+}
 SINK_TOPICS = ("ops", "tx_metadata", "messages", "incremental")  # of these cases the sink takes the topics
 
 
@@ -30,8 +39,9 @@ class Case:
 
     def __init__(self, name, pg, template):
         self.name = name
-        self.steps = (WIRE / name / "steps.sql").read_text(encoding="utf-8").splitlines()
-        self.want = golden_records.read(WIRE / name / "records.jsonl")
+        folder = (WIRE if name in WHOLE else TRANSFORMS) / name
+        self.steps = (folder / "steps.sql").read_text(encoding="utf-8").splitlines()
+        self.want = golden_records.read(folder / "records.jsonl")
         with postgres.psycopg.connect(pg.conninfo("postgres"), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "golden_{name}" TEMPLATE "{template.name}"')
         self.db = postgres.Database(pg, f"golden_{name}")
@@ -158,7 +168,15 @@ def carry(server, cases):
         case.wait_durable(server)
 
 
-@pytest.mark.parametrize("name", POSTED)
+@pytest.mark.parametrize("name", TRANSFORMED)
+def test_transformed_topics_are_those_of_the_capture(golden, name):
+    case = golden[0][name]
+    for record in case.records:
+        record["headers"] = [[key, "golden" if text == case.db.name else text] for key, text in record["headers"]]
+    test_golden_transforms.check_records(case.records, case.want)
+
+
+@pytest.mark.parametrize("name", WHOLE)
 def test_topics_are_those_of_the_capture(golden, name):
     case = golden[0][name]
     for topic, records in test_golden_records.by_topic(case.records).items():

@@ -66,9 +66,8 @@ def header_normal(header):
     return [name, text]
 
 
-@pytest.mark.parametrize("case", JSON_CASES)
-def test_json_of_transforms(tmp_path, db, case):
-    got, want = run(tmp_path, db, case)
+def check_records(got, want):
+    """Keys and values are texts, or null."""
     got, want = by_topic(got), by_topic(want)
     assert set(got) == set(want)
     found = {}
@@ -76,11 +75,19 @@ def test_json_of_transforms(tmp_path, db, case):
         assert len(got[topic]) == len(records), topic
         for i, (mine, theirs) in enumerate(zip(got[topic], records)):
             for part in ("key", "value"):
-                text = None if mine[part] is None else base64.b64decode(mine[part]).decode()
-                found |= differences(json_normal(text), json_normal(theirs[part]), f"{topic}[{i}].{part}")
+                found |= differences(json_normal(mine[part]), json_normal(theirs[part]), f"{topic}[{i}].{part}")
             mine_headers, their_headers = map(header_normal, mine["headers"]), map(header_normal, theirs["headers"])
             found |= differences(list(mine_headers), list(their_headers), f"{topic}[{i}].headers")
     assert found == {}
+
+
+@pytest.mark.parametrize("case", JSON_CASES)
+def test_json_of_transforms(tmp_path, db, case):
+    got, want = run(tmp_path, db, case)
+    for record in got:
+        for part in ("key", "value"):
+            record[part] = None if record[part] is None else base64.b64decode(record[part]).decode()
+    check_records(got, want)
 
 
 def schemas_of_capture():

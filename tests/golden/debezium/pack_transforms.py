@@ -3,7 +3,8 @@
 pack_transforms.py CAPTURES OUT
 
 CAPTURES/CASE is as pack_wire.py reads it. Kept: the part of the configuration that shapes records, and of each record
-topic, headers, key and value as they were on the wire; of Avro the registered schemas too.
+topic, headers, key and value as they were on the wire; of Avro the registered schemas too. connectors.json: of each
+case with JSON the whole configuration as it was posted.
 """
 
 import json
@@ -51,6 +52,14 @@ def pack(captures, out, case):
 if __name__ == "__main__":
     for name in CASES:
         pack(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), name)
+    captures, connectors = pathlib.Path(sys.argv[1]), {}
+    for name in CASES:
+        for kind in ("", "_schema"):
+            config = captures / name / f"config{kind}.json"
+            if config.exists() and not name.startswith("avro"):
+                connectors[name + kind] = json.loads(config.read_text(encoding="utf-8"))
+    text = json.dumps(connectors, indent=1) + "\n"
+    (pathlib.Path(sys.argv[2]) / "connectors.json").write_text(text, encoding="utf-8")
     found = json.loads((pathlib.Path(sys.argv[1]) / "avro_schemas.json").read_text(encoding="utf-8"))
     schemas = {subject: [row["schema"] for row in rows] for subject, rows in found.items()}
     text = json.dumps(schemas, ensure_ascii=False, indent=1) + "\n"
