@@ -38,7 +38,9 @@ bool position_deletes_write(const PuffinVector *vectors, size_t count, Buf *out,
         qsort(sorted, count, sizeof(const PuffinVector *), vector_compare);
     }
     ParquetNote note = {SLICE("delete-type"), SLICE("position")};
-    ParquetWriterOptions options = {.codec = CODEC_ZSTD, .group_bytes_max = 16 * MIB, .notes = &note, .note_count = 1};
+    // pyarrow, and so PyIceberg, reads file_path as a dictionary, which it can only from the old encodings.
+    ParquetWriterOptions options = {
+        .codec = CODEC_ZSTD, .compatible = true, .group_bytes_max = 16 * MIB, .notes = &note, .note_count = 1};
     ParquetWriter *writer = NULL;
     TRY(parquet_writer_open(&SHAPE, &options, out, &writer, err));
     bool ok = true;
