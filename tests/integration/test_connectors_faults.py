@@ -4,6 +4,7 @@ supervisor, the front, each worker. Then the files equal the source by value, an
 
 import contextlib
 import json
+import os
 import random
 import threading
 
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 from test_connectors import TOPIC, create, server, until_equal, wire  # noqa: F401
 
-ROUNDS = 2
+ROUNDS = 3 if os.environ.get("LEAT_LONG") == "1" else 1
 
 
 @pytest.fixture(scope="module")

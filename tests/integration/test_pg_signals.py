@@ -88,7 +88,8 @@ def test_condition_surrogate_key_and_names_that_are_none(start, db):
     ask(db, "execute-snapshot", "bad", type="sometimes", data_collections=["public.a"])
     ask(db, "who-knows", "other")
     ask(db, "execute-snapshot", "nokey", type="incremental", data_collections=["public.nokey"])
-    condition = [{"data-collection": "public.a", "filter": "id % 5 = 0 AND v <> ''"}]
+    condition = [{"data-collection": "public.a", "filter": "id % 5 = 0 AND v <> ''"},
+                 {"data-collection": "public\\..*", "filter": "id < 3"}]  # the first that covers it counts
     ask(db, "execute-snapshot", "some", type="incremental", data_collections=["public.a"],
         additional_conditions=condition)  # fmt: skip
     wait_rows(c, 5)
@@ -188,7 +189,8 @@ def test_blocking(start, db):
     c = start()
     ask(db, "execute-snapshot", type="blocking", data_collections=["public.b"])
     wait_rows(c, 10, "b")
-    condition = [{"data-collection": "public.a", "filter": "SELECT * FROM public.a WHERE id < 4"}]
+    condition = [{"data-collection": "public.a", "filter": "SELECT * FROM public.a WHERE id < 4"},
+                 {"data-collection": "public\\..*", "filter": "SELECT * FROM public.a"}]  # the first counts
     ask(db, "execute-snapshot", "s2", type="blocking", data_collections=["public.a"], additional_conditions=condition)
     wait_rows(c, 3)
     db.execute("INSERT INTO a VALUES (77, 'after')")
