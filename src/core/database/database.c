@@ -66,6 +66,16 @@ static bool single_int(Database *database, const char *sql, int64_t *number, Err
     return good;
 }
 
+// From one version to the next, unless another process has done it meanwhile.
+static bool upgrade_one(Database *database, const DatabaseOptions *options, size_t at, Err *err) {
+    char mark[64];
+    int64_t version = 0;
+    snprintf(mark, sizeof(mark), "PRAGMA user_version=%zu", at + 1);
+    TRY(single_int(database, "PRAGMA user_version", &version, err));
+    return version > (int64_t)at ||
+           (database_run(database, options->versions[at], err) && database_run(database, mark, err));
+}
+
 static bool upgrade(Database *database, const DatabaseOptions *options, Err *err) {
     int64_t version = 0;
     TRY(single_int(database, "PRAGMA user_version", &version, err));
@@ -75,10 +85,8 @@ static bool upgrade(Database *database, const DatabaseOptions *options, Err *err
         return err_hint(err, "use the leat that wrote it, or a newer one");
     }
     for (size_t at = (size_t)version; at < options->version_count; at++) {
-        char mark[64];
-        snprintf(mark, sizeof(mark), "PRAGMA user_version=%zu", at + 1);
-        if (!database_run(database, "BEGIN IMMEDIATE", err) || !database_run(database, options->versions[at], err) ||
-            !database_run(database, mark, err) || !database_run(database, "COMMIT", err)) {
+        if (!database_run(database, "BEGIN IMMEDIATE", err) || !upgrade_one(database, options, at, err) ||
+            !database_run(database, "COMMIT", err)) {
             database_rollback(database);
             return err_frame(err, __FILE__, __LINE__);
         }
