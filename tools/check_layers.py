@@ -56,6 +56,8 @@ DRIVER_EXCEPTIONS = {
     ("lake/iceberg", "storage/store/s3"),
     ("lake/iceberg", "data/format/avro"),  # manifests
     ("lake/iceberg", "data/format/parquet"),  # position deletes
+    ("surface/api", "lake/catalog/embedded"),  # what the REST catalog serves
+    ("surface/cli", "storage/store/s3"),  # leat catalog serve: options of its warehouse
     ("flow/sink/iceberg", "data/format/parquet"),
     ("flow/pipeline", "flow/source/postgres"),  # reads a source URL to name and to save a pipeline
     ("flow/source/generator", "flow/source/postgres"),  # writes its shop into a PostgreSQL

@@ -95,7 +95,7 @@ class Server:
         self.directory = pathlib.Path(directory)
         self.data = self.directory / "data"
         self.binary = pathlib.Path(binary or leat_module.BINARY)
-        self.ports = {name: free_port() for name in ("connect", "registry", "metrics")}
+        self.ports = {name: free_port() for name in ("connect", "registry", "metrics", "catalog")}
         self.options = {f"listen.{name}": f"127.0.0.1:{port}" for name, port in self.ports.items()}
         if "san" in self.binary.parent.name:  # a sanitizer reserves more than any limit allows
             self.options["worker.memory.max"] = "0"
@@ -121,6 +121,10 @@ class Server:
     @property
     def registry_url(self):
         return self.url("registry")
+
+    @property
+    def catalog_url(self):
+        return self.url("catalog")
 
     @property
     def metrics_url(self):

@@ -223,9 +223,8 @@ def test_forms_of_connect(server):
 
 
 def test_openapi_pages_are_valid(server):
-    for listener in ("connect", "registry"):
-        answer = getattr(server, listener)("GET", "/openapi.json")
-        page = answer.json()
+    for url in (server.connect_url, server.registry_url, server.catalog_url):
+        page = request("GET", f"{url}/openapi.json").json()
         OpenAPIV31SpecValidator(page).validate()
         operations = [of["operationId"] for path in page["paths"].values() for of in path.values()]
         assert len(operations) == len(set(operations))

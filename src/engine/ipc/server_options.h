@@ -9,6 +9,11 @@
 
 typedef struct ServerOptions {
     const char *listen_connect, *listen_registry, *listen_metrics; // HOST:PORT; "" = not served
+    const char *listen_catalog;                                    // likewise
+    const char *catalog_warehouse;                                 // where new tables go; "" = DATA/warehouse
+    const char *catalog_name;                                      // of the warehouse
+    const char *catalog_locations;                                 // further places of tables, comma-separated
+    const char *catalog_client_options;                            // NAME=VALUE, comma-separated
     const char *token_file;                                        // "" = none
     const char *tls_certificate, *tls_key;                         // PEM files; "" = plain HTTP
     bool insecure;                                                 // listen beyond loopback without tokens

@@ -49,7 +49,7 @@ struct Front {
     int ports[FRONT_LISTENERS];
 };
 
-static const char *const LISTENER_NAMES[FRONT_LISTENERS] = {"connect", "registry", "metrics"};
+static const char *const LISTENER_NAMES[FRONT_LISTENERS] = {"connect", "registry", "metrics", "catalog"};
 
 const char *front_data_directory(const Front *front) {
     return front->data_directory;
@@ -70,6 +70,10 @@ const ApiSurface *front_surface(const Front *front, FrontListener listener, size
 
 Audit *front_audit(const Front *front) {
     return front->audit;
+}
+
+struct Security *front_security(const Front *front) {
+    return front->security;
 }
 
 FrontCounts front_counts(const Front *front) {
@@ -238,7 +242,7 @@ static bool open_surfaces(Front *front, Err *err) {
 
 static const char *listen_text(const Front *front, FrontListener listener) {
     const char *texts[FRONT_LISTENERS] = {front->options.listen_connect, front->options.listen_registry,
-                                          front->options.listen_metrics};
+                                          front->options.listen_metrics, front->options.listen_catalog};
     return texts[listener];
 }
 

@@ -15,7 +15,13 @@
 typedef struct Front Front;
 typedef struct Audit Audit;
 
-typedef enum FrontListener { FRONT_CONNECT, FRONT_REGISTRY, FRONT_METRICS, FRONT_LISTENERS } FrontListener;
+typedef enum FrontListener {
+    FRONT_CONNECT,
+    FRONT_REGISTRY,
+    FRONT_METRICS,
+    FRONT_CATALOG,
+    FRONT_LISTENERS
+} FrontListener;
 
 enum { FRONT_ASK_MS = 90 * 1000, FRONT_CONTEXTS_MAX = 8 };
 
@@ -47,6 +53,7 @@ const char *front_worker_id(const Front *front); // "127.0.0.1:8083": where Conn
 const ApiSurface *front_surface(const Front *front, FrontListener listener, size_t i);
 
 Audit *front_audit(const Front *front);
+struct Security *front_security(const Front *front);
 
 typedef struct FrontCounts {
     uint64_t requests[6]; // by the status' first digit

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the front serves, and where. The first surface of a listener that has a path answers it.
 #include "surface/api/audit.h"
+#include "surface/api/catalog.h"
 #include "surface/api/connect.h"
 #include "surface/api/front.h"
 #include "surface/api/health.h"
@@ -11,11 +12,17 @@
 #include "surface/api/watch.h"
 #include "surface/api/webhook.h"
 
-enum { ON_CONNECT = 1 << FRONT_CONNECT, ON_REGISTRY = 1 << FRONT_REGISTRY, ON_METRICS = 1 << FRONT_METRICS };
+enum {
+    ON_CONNECT = 1 << FRONT_CONNECT,
+    ON_REGISTRY = 1 << FRONT_REGISTRY,
+    ON_METRICS = 1 << FRONT_METRICS,
+    ON_CATALOG = 1 << FRONT_CATALOG
+};
 
 const FrontSurface FRONT_SURFACES[] = {
     {.listeners = ON_CONNECT, .open = connect_open, .message = connect_message, .close = connect_close},
     {.listeners = ON_REGISTRY, .open = registry_open, .close = registry_close},
+    {.listeners = ON_CATALOG, .open = catalog_front_open, .close = catalog_api_close},
     {.listeners = ON_CONNECT | ON_METRICS, .open = health_open},
     {.listeners = ON_CONNECT, .open = loggers_open, .message = loggers_message, .close = loggers_close},
     {.listeners = ON_CONNECT, .open = openapi_connect_open},

@@ -103,7 +103,9 @@ static int get(int port, const char *method, const char *path, const char *token
     return status;
 }
 
-#define OPEN "{\"data.directory\":\"/tmp/leat_front_test\",\"listen.connect\":\"127.0.0.1:0\",\"listen.registry\":\"\","
+#define OPEN                      \
+    "{\"data.directory\":\"/tmp/" \
+    "leat_front_test\",\"listen.connect\":\"127.0.0.1:0\",\"listen.registry\":\"\",\"listen.catalog\":\"\","
 
 TEST(front_serves_until_it_is_stopped) {
     Stage stage = {0};
@@ -124,7 +126,7 @@ TEST(front_serves_until_it_is_stopped) {
 }
 
 TEST(front_asks_for_tokens) {
-    char folder[64], path[80], options[320];
+    char folder[64], path[80], options[512];
     test_folder(folder, sizeof(folder), "front");
     snprintf(path, sizeof(path), "%s/tokens", folder);
     Err err[1] = {{0}};

@@ -30,7 +30,9 @@ typedef struct ApiRequest {
     const char *actor; // who asks: the token's name, "anonymous" without tokens
     ApiRole role;
     Arena *arena;       // lives as long as the request
-    const char *accept; // "" = none
+    const char *accept; // "" = none; so are the two below, or NULL
+    const char *if_none_match;
+    const char *idempotency_key;
 } ApiRequest;
 
 typedef struct ApiAnswer {

@@ -78,6 +78,7 @@ void cli_signals(void);
 // --- the commands ----------------------------------------------------------------------------------------------
 CHECKED bool sync_command(Cli *cli, Err *err);
 CHECKED bool server_command(Cli *cli, Err *err);
+CHECKED bool catalog_serve_command(Cli *cli, Err *err); // catalog_serve.c
 CHECKED bool doctor_command(Cli *cli, Err *err);
 CHECKED bool status_command(Cli *cli, Err *err);
 CHECKED bool resync_command(Cli *cli, Err *err);

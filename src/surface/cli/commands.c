@@ -39,11 +39,22 @@ static const Flag SERVER_FLAGS[] = {
 };
 static const char SERVER_DETAILS[] =
     "Serves the Kafka Connect API (listen.connect, 127.0.0.1:8083), the schema registry (listen.registry,\n"
-    "127.0.0.1:8081) and metrics (listen.metrics, 127.0.0.1:9464), and runs each connector in a process of its own.\n"
+    "127.0.0.1:8081), an Iceberg REST catalog (listen.catalog, 127.0.0.1:8181) and metrics (listen.metrics,\n"
+    "127.0.0.1:9464), and runs each connector in a process of its own.\n"
     "What connectors there are, and which of them are to run, is in the data directory: started again, it goes on.\n"
     "Pipelines of leat sync in the same data directory become connectors of class leat.Sync.\n"
     "\n"
     "SIGTERM or SIGINT stops every connector at a checkpoint; a second one ends all at once, which loses nothing.";
+
+static const Flag CATALOG_SERVE_FLAGS[] = {
+    {"listen", "HOST:PORT", NULL, "default listen.catalog, 127.0.0.1:8181; port 0 = a free one"},
+    {"warehouse", "PLACE", NULL, "where new tables go: a directory or s3://bucket/prefix"},
+    {"set", "NAME=VALUE", NULL, "catalog.*, auth.token.file, tls.* and s3.* options; may be repeated"},
+    {"insecure", NULL, NULL, "listen beyond loopback although there is no auth.token.file"},
+};
+static const char CATALOG_SERVE_DETAILS[] =
+    "The catalog of the data directory (catalog.db), for Spark, Trino, DuckDB, PyIceberg and others that speak the\n"
+    "Iceberg REST catalog protocol. leat server serves the same on listen.catalog. SIGTERM or SIGINT ends it.";
 
 static const Flag DOCTOR_FLAGS[] = {
     {"output", "FORM", NULL, "text or json; default text on a terminal, else json"},
@@ -180,6 +191,8 @@ const Command COMMANDS[] = {
      FLAGS(SYNC_FLAGS), true, sync_command},
     {"server", "", 0, 0, "Run many connectors as a service, with the REST APIs of Kafka Connect and its registry",
      SERVER_DETAILS, FLAGS(SERVER_FLAGS), false, server_command},
+    {"catalog serve", "", 0, 0, "Serve the Iceberg REST catalog alone", CATALOG_SERVE_DETAILS,
+     FLAGS(CATALOG_SERVE_FLAGS), false, catalog_serve_command},
     {"doctor", "SOURCE|NAME|SINK", 1, 1, "Look for what is in the way, with the remedy for each finding",
      "Exit code 0: no problems; 1: problems found. Nothing is changed, on either side.", FLAGS(DOCTOR_FLAGS), true,
      doctor_command},

@@ -5,9 +5,9 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
+#include "core/sys/random.h"
 #include "lake/catalog/embedded/state.h"
 
-#include <openssl/rand.h>
 #include <stdatomic.h>
 
 enum { ATTEMPTS_MAX = 200, EXTRA_UPDATES = 2 };
@@ -43,15 +43,9 @@ static bool is_create(const TableChange *change) {
 }
 
 Slice embedded_uuid(Arena *arena) {
-    uint8_t b[16];
-    if (RAND_bytes(b, sizeof(b)) != 1) {
-        panic("no random bytes");
-    }
-    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    return slice_of(arena_printf(arena, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-                                 b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
-                                 b[14], b[15]));
+    char text[37];
+    random_uuid(text);
+    return slice_of(arena_printf(arena, "%s", text));
 }
 
 // A new table has an identity and a place, whether its maker says so or not.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names of namespaces and tables, and the places where tables lie.
 #include "core/base/json.h"
+#include "core/sys/random.h"
 #include "lake/catalog/embedded/state.h"
-#include "lake/iceberg/commit.h"
 
 enum { NAME_BYTES_MAX = 512, SPACE_BYTES_MAX = 2048 };
 
@@ -152,7 +152,7 @@ bool embedded_location(void *state, TableName name, Arena *arena, Slice *locatio
         text.size = plain;
     }
     if (!same || used) {
-        uint32_t id = (uint32_t)snapshot_id_new();
+        uint32_t id = (uint32_t)random_number();
         buf_printf(&text, "-%08" PRIx32, id);
     }
     *location = arena_slice(arena, buf_slice(&text));
