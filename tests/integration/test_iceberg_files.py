@@ -5,6 +5,7 @@ PyIceberg writes. tests/tools/iceberg_files_probe.c is leat's half."""
 import datetime
 import decimal
 import json
+import os
 import pathlib
 import struct
 import subprocess
@@ -34,11 +35,12 @@ SPECS = {
 }
 
 
-def probe(*arguments):
+def probe(*arguments, **env):
     for build in ("build/debug", "build/asan", "build/clang", "build"):
         program = ROOT / build / "leat_iceberg_files_probe"
         if program.exists():
-            done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+            argv, env = [program, *map(str, arguments)], {**os.environ, **env}
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=120, env=env)
             assert done.returncode == 0, done.stderr
             return [json.loads(line) for line in done.stdout.split("\n") if line]
     pytest.fail("leat_iceberg_files_probe is not built")
@@ -198,6 +200,24 @@ def test_row_ids(written):
     assert max(seen) < metadata["next-row-id"]
     for snapshot in metadata["snapshots"]:
         assert snapshot["first-row-id"] + snapshot["added-rows"] <= metadata["next-row-id"]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_tables_on_s3(tmp_path, bucket, version):
+    """The same on S3, where every request is counted: a writer reads nothing that it wrote itself."""
+    env = {**bucket.server.env(), "AWS_ENDPOINT_URL_S3": bucket.server.endpoint}
+    env["LEAT_PROBE_STAGING"] = str(tmp_path / "staging")
+    [table] = probe("write", f"s3://{bucket.name}/wh", version, "[]", **env)
+    properties = {
+        "s3.endpoint": bucket.server.endpoint,
+        "s3.access-key-id": env["AWS_ACCESS_KEY_ID"],
+        "s3.secret-access-key": env["AWS_SECRET_ACCESS_KEY"],
+        "s3.region": env["AWS_REGION"],
+    }
+    found = StaticTable.from_metadata(table["metadata"], properties).scan(selected_fields=("id",)).to_arrow()
+    assert sorted(found.column("id").to_pylist()) == sorted(table["ids"])
+    assert table["gets"] == 0 and table["puts"] > 20
+    assert list((tmp_path / "staging").rglob("*")) == []
 
 
 @pytest.mark.parametrize("version", ["1", "2"])

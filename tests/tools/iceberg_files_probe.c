@@ -2,7 +2,8 @@
 // Iceberg tables for the judges (tests/integration/test_iceberg_files.py):
 //     leat_iceberg_files_probe write FOLDER VERSION SPEC   a table in FOLDER/t; SPEC: JSON of the partition fields
 //     leat_iceberg_files_probe read METADATA               what leat reads of a table: a line of JSON a live file
-// `write` prints {"metadata": path, "ids": [live rows]}. An error goes to stderr; exit status 1.
+// `write` prints {"metadata": path, "ids": [live rows], "puts": …, "gets": …} (requests of a store that counts them).
+// An error goes to stderr; exit status 1.
 #include "core/base/decimal.h"
 #include "core/base/json.h"
 #include "lake/iceberg/commit.h"
@@ -163,7 +164,8 @@ static void write_metadata(Probe *probe, const TableMetadata *metadata) {
     table_metadata_write(metadata, &json);
     Slice uri = location(probe, arena_printf(arena, "metadata/%05d-probe.metadata.json", probe->number++));
     put_file(probe, uri, &json);
-    probe->metadata_file = arena_text(arena, slice_from(uri, 7));
+    bool local = uri.data[0] == 'f'; // file:///…
+    probe->metadata_file = arena_text(arena, local ? slice_from(uri, 7) : uri);
     if (probe->table == NULL) {
         NEED(table_open(probe->io, buf_slice(&json), uri, &probe->table, err));
     } else {
@@ -326,7 +328,7 @@ static void append(Probe *probe, int from, int to, size_t merge) {
 }
 
 static void open_probe(Probe *probe, const char *folder) {
-    LakeIoContext context = {.warehouse = folder, .owner = "probe"};
+    LakeIoContext context = {.warehouse = folder, .owner = "probe", .staging_directory = getenv("LEAT_PROBE_STAGING")};
     NEED(lake_io_open(&context, &probe->io, err));
 }
 
@@ -363,7 +365,10 @@ static void write_table(const char *folder, const char *version, const char *spe
         }
         positions_free(probe.files[i].deleted);
     }
-    printf("%.*s]}\n", SLICE_ARG(buf_slice(&out)));
+    StoreUsage usage;
+    lake_io_usage(probe.io, &usage);
+    printf("%.*s],\"puts\":%" PRIu64 ",\"gets\":%" PRIu64 "}\n", SLICE_ARG(buf_slice(&out)), usage.put,
+           usage.get + usage.head + usage.list);
     table_close(probe.table);
     lake_io_close(probe.io);
 }
