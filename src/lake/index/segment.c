@@ -21,8 +21,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
-enum { FIND_GROUP = 48, READ_AHEAD = 2 << 20 };
+enum {
+    FIND_GROUP = 48,       // keys whose misses of the cache overlap
+    FIND_GROUP_COLD = 512, // and whose reads of the disk
+    COLD_GROUPS = 8,       // so often one looks whether it is read at all
+    COLD_FAULTS = COLD_GROUPS * FIND_GROUP / 16,
+    COLD_CALLS = 8, // so long it is taken to be
+    READ_AHEAD = 2 << 20,
+};
 
 void key_segment_path(char path[PATH_MAX], const char *directory, uint64_t number) {
     snprintf(path, PATH_MAX, "%s/%016" PRIx64 ".seg", directory, number);
@@ -33,7 +41,8 @@ void key_segment_path(char path[PATH_MAX], const char *directory, uint64_t numbe
 static bool shape_valid(const SegmentShape *shape) {
     return shape->bucket_bits >= 1 && shape->bucket_bits <= 32 && shape->filter_words <= SEGMENT_FILTER_WORDS_MAX &&
            shape->file_bits >= 1 && shape->file_bits <= 25 && shape->row_bits <= 32 && shape->file_base < 1 << 24 &&
-           shape->counts.entries <= SEGMENT_ENTRIES_MAX && shape->counts.gone <= shape->counts.entries;
+           shape->file_max < 1 << 24 && shape->counts.entries <= SEGMENT_ENTRIES_MAX &&
+           shape->counts.gone <= shape->counts.entries;
 }
 
 static bool header_read(const uint8_t *bytes, Segment *segment, uint32_t *crcs_crc) {
@@ -271,30 +280,67 @@ static bool bucket_find(Segment *segment, const Candidate *candidate, Err *err) 
     return true;
 }
 
+// Asks for the page, once for each run of keys on it.
+static void ask_page(const Segment *segment, const uint8_t *at, uint64_t *last) {
+    uint64_t page = (uint64_t)(at - segment->map) / SEGMENT_BLOCK_BYTES;
+    if (page != *last) {
+        (void)madvise((void *)(uintptr_t)(segment->map + page * SEGMENT_BLOCK_BYTES), SEGMENT_BLOCK_BYTES,
+                      MADV_WILLNEED);
+        *last = page;
+    }
+}
+
+static long major_faults(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_majflt : 0;
+}
+
+// One group of the list, [from, until). Cold: its pages are asked for before the first of them is waited for.
+static bool group_find(Segment *segment, Probe *probes, const uint32_t *pending, size_t from, size_t until, Err *err) {
+    Candidate candidates[FIND_GROUP_COLD];
+    size_t candidate_count = 0;
+    uint64_t last = UINT64_MAX;
+    bool cold = segment->cold > 0;
+    for (size_t i = from; cold && i < until; i++) {
+        ask_page(segment, record_of(segment, probes[pending[i]].high >> segment->rest_bits), &last);
+    }
+    for (size_t i = from; i < until; i++) {
+        bool maybe = false;
+        Candidate *candidate = &candidates[candidate_count];
+        TRY(bucket_look(segment, &probes[pending[i]], candidate, &maybe, err));
+        if (maybe && cold) {
+            ask_page(segment, segment->body + (candidate->guess * segment->entry_bits >> 3), &last);
+        }
+        candidate_count += maybe;
+    }
+    for (size_t i = 0; i < candidate_count; i++) {
+        TRY(bucket_find(segment, &candidates[i], err));
+    }
+    return true;
+}
+
 bool key_segment_find(Segment *segment, Probe *probes, uint32_t *pending, size_t *pending_count, Err *err) {
-    size_t count = *pending_count, kept = 0;
-    uint32_t rest_bits = segment->rest_bits;
-    for (size_t start = 0; start < count; start += FIND_GROUP) {
-        size_t end = MIN(start + FIND_GROUP, count), ahead = MIN(end + FIND_GROUP, count);
-        for (size_t i = start == 0 ? 0 : end; i < ahead; i++) {
-            __builtin_prefetch(record_of(segment, probes[pending[i]].high >> rest_bits));
+    size_t count = *pending_count, kept = 0, ahead = 0, groups = 0;
+    long faults = major_faults();
+    for (size_t start = 0; start < count; groups++) {
+        size_t end = MIN(start + (segment->cold > 0 ? FIND_GROUP_COLD : FIND_GROUP), count);
+        for (size_t to = MIN(end + FIND_GROUP, count); segment->cold == 0 && ahead < to; ahead++) {
+            __builtin_prefetch(record_of(segment, probes[pending[ahead]].high >> segment->rest_bits));
         }
-        Candidate candidates[FIND_GROUP];
-        size_t candidate_count = 0;
-        for (size_t i = start; i < end; i++) {
-            bool maybe = false;
-            TRY(bucket_look(segment, &probes[pending[i]], &candidates[candidate_count], &maybe, err));
-            candidate_count += maybe;
-        }
-        for (size_t i = 0; i < candidate_count; i++) {
-            TRY(bucket_find(segment, &candidates[i], err));
-        }
+        TRY(group_find(segment, probes, pending, start, end, err));
         for (size_t i = start; i < end; i++) {
             uint32_t which = pending[i];
             pending[kept] = which;
             kept += !probes[which].found;
         }
+        start = end;
+        if (segment->cold == 0 && groups % COLD_GROUPS == COLD_GROUPS - 1) {
+            long now = major_faults();
+            segment->cold = now - faults > COLD_FAULTS ? COLD_CALLS : 0;
+            faults = now;
+        }
     }
+    segment->cold -= segment->cold > 0;
     *pending_count = kept;
     return true;
 }

@@ -39,6 +39,7 @@ typedef struct Segment {
     uint32_t entry_bits; // in all
     uint64_t blocks;
     uint8_t *checked; // a bit a block
+    uint32_t cold;    // in so many more calls its pages are taken to be on the disk only
     bool durable;     // stands in CURRENT
     bool busy;        // a merge reads it
 } Segment;

@@ -109,6 +109,8 @@ static void round_trip(uint32_t count, bool exact, uint32_t file_first, uint32_t
     CHECK_INT(segment->shape.counts.entries, count);
     CHECK_INT(segment->shape.counts.stale, 3);
     check_all(segment, entries, count);
+    segment->cold = 3;
+    check_all(segment, entries, count);
     key_segment_close(segment);
     free(entries);
 }
