@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Iceberg REST catalog, judged by PyIceberg and DuckDB, by its protocol's rules, under kill -9 and ill will."""
 
+import base64
 import concurrent.futures
 import json
 import pathlib
@@ -552,6 +553,10 @@ def test_tokens_and_roles(new_catalog, tmp_path):
     with pytest.raises(pyiceberg.exceptions.ForbiddenError):
         reader.create_namespace("t")
     form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for pair, status in ((b"r:reading", 200), (b"r:writing", 401)):  # as DuckDB shows it
+        basic = {**form, "Authorization": "Basic " + base64.b64encode(pair).decode()}
+        answer = catalog.ask("POST", "/oauth/tokens", "grant_type=client_credentials&scope=PRINCIPAL_ROLE:ALL", basic)
+        assert answer.status == status and (status != 200 or answer.json()["access_token"] == "reading"), answer
     for body, status, error in (
         ("grant_type=client_credentials&client_id=r&client_secret=writing", 401, "invalid_client"),
         ("grant_type=client_credentials&client_id=r", 400, "invalid_request"),

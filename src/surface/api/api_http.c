@@ -10,6 +10,7 @@ ApiRequest api_http_request(const HttpServerRequest *request) {
     return (ApiRequest){.method = request->method,
                         .content_type = header_or_none(request, "Content-Type"),
                         .accept = header_or_none(request, "Accept"),
+                        .authorization = header_or_none(request, "Authorization"),
                         .if_none_match = header_or_none(request, "If-None-Match"),
                         .idempotency_key = header_or_none(request, "Idempotency-Key"),
                         .arena = request->arena};

@@ -61,6 +61,10 @@ void catalog_token(void *context, const ApiRequest *request, ApiAnswer *answer) 
     }
     Slice name = exchange ? (Slice){0} : api_query(&form, "client_id");
     Slice secret = api_query(&form, exchange ? "subject_token" : "client_secret");
+    const char *header = request->authorization != NULL ? request->authorization : "";
+    if (secret.size == 0 && !exchange && !security_shown(header, request->arena, &name, &secret)) {
+        secret = (Slice){0};
+    }
     if (secret.size == 0) {
         refuse(answer, 400, "invalid_request", exchange ? "subject_token is missing" : "client_secret is missing");
         return;

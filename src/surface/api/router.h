@@ -29,8 +29,9 @@ typedef struct ApiRequest {
     Slice body;
     const char *actor; // who asks: the token's name, "anonymous" without tokens
     ApiRole role;
-    Arena *arena;       // lives as long as the request
-    const char *accept; // "" = none; so are the two below, or NULL
+    Arena *arena;              // lives as long as the request
+    const char *accept;        // "" = none; so are the three below, or NULL
+    const char *authorization; // for /v1/oauth/tokens: everybody else has actor and role
     const char *if_none_match;
     const char *idempotency_key;
 } ApiRequest;

@@ -294,8 +294,7 @@ static bool base64(Slice text, Arena *arena, Slice *bytes) {
     return true;
 }
 
-// The token that the header shows, and the name where it says one.
-static bool parse_authorization(const char *header, Arena *arena, Slice *name, Slice *token) {
+bool security_shown(const char *header, Arena *arena, Slice *name, Slice *token) {
     Slice line = slice_of(header), scheme = word(&line), shown = word(&line);
     *name = (Slice){0};
     if (shown.size == 0 || shown.size > SHOWN_BYTES_MAX || word(&line).size > 0) {
@@ -328,7 +327,7 @@ bool security_check(Security *security, const char *authorization, Arena *arena,
         look_again(security);
     }
     Slice name, token;
-    if (authorization == NULL || !parse_authorization(authorization, arena, &name, &token)) {
+    if (authorization == NULL || !security_shown(authorization, arena, &name, &token)) {
         return false;
     }
     pthread_rwlock_rdlock(&security->lock);

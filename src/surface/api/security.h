@@ -28,6 +28,8 @@ bool security_has_tokens(const Security *security);
 // the arena. Takes as long for every wrong token.
 CHECKED bool security_check(Security *security, const char *authorization, Arena *arena, const char **actor,
                             ApiRole *role);
+// The token that an Authorization header shows, and the name where it says one. False: it has another form.
+CHECKED bool security_shown(const char *header, Arena *arena, Slice *name, Slice *token);
 // ERR_OPTION when it would be open to a network without tokens and nobody has said that this is meant.
 CHECKED bool security_may_listen(const Security *security, const HttpAddress *address, bool insecure, Err *err);
 const char *security_role_name(ApiRole role);
