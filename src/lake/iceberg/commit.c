@@ -264,11 +264,9 @@ static void stand_for(Making *making, const Rewrite *rewrite, size_t at) {
     }
 }
 
-static Rewrite *rewrite_new(Making *making, size_t sources, size_t removed) {
+static Rewrite *rewrite_new(Making *making, size_t sources) {
     Rewrite *rewrite = ARENA_NEW(&making->state->arena, Rewrite);
     rewrite->sources = ARENA_ARRAY(&making->state->arena, Slice, sources);
-    rewrite->partitions = ARENA_ARRAY(&making->state->arena, Slice, removed);
-    rewrite->removed_at = ARENA_ARRAY(&making->state->arena, size_t, removed);
     return rewrite;
 }
 
@@ -297,13 +295,18 @@ static bool copy_entries(Making *making, const ManifestFile *manifest, const Map
     size_t count = 0;
     ManifestRead how = {.live = true, .metrics = true};
     TRY(table_entries(making->table, manifest, how, &arena, &entries, &count, err));
+    if (wanted->count > 0) {
+        size_t most = MIN(count, making->work->removed_count);
+        rewrite->partitions = ARENA_ARRAY(&making->state->arena, Slice, most);
+        rewrite->removed_at = ARENA_ARRAY(&making->state->arena, size_t, most);
+    }
     for (size_t i = 0; i < count; i++) {
         ManifestEntry *entry = &entries[i];
         const void *found = wanted->count > 0 ? map_find(wanted, removal_key(&entry->file, &arena)) : NULL;
         entry->status = ENTRY_EXISTING;
         if (found != NULL) {
             size_t at = (size_t)((const DataFile *)found - making->work->removed);
-            if (making->found[at] || rewrite->removed_files == making->work->removed_count) {
+            if (making->found[at]) {
                 return FAIL(err, ERR_VALUE, "%.*s is in the table twice", (int)MIN(entry->file.path.size, 300),
                             (const char *)entry->file.path.data);
             }
@@ -322,7 +325,7 @@ static bool copy_entries(Making *making, const ManifestFile *manifest, const Map
 static bool rewrite_manifest(Making *making, size_t at, const Map *wanted, Err *err) {
     const ManifestFile *manifest = &making->list->manifests[at];
     ManifestOut out = {.making = making, .spec_id = manifest->spec_id, .deletes = manifest->deletes, .whole = true};
-    Rewrite *rewrite = rewrite_new(making, 1, making->work->removed_count);
+    Rewrite *rewrite = rewrite_new(making, 1);
     rewrite->sources[rewrite->source_count++] = arena_slice(&making->state->arena, manifest->path);
     bool ok = copy_entries(making, manifest, wanted, rewrite, &out, err);
     ok = ok && (rewrite->removed_files == 0 || out_end(&out, err));
@@ -442,7 +445,7 @@ static bool merge_some(Making *making, const size_t *at, size_t count, Err *err)
     static const Map NOTHING = {0};
     const ManifestFile *first = &making->list->manifests[at[0]];
     ManifestOut out = {.making = making, .spec_id = first->spec_id, .deletes = first->deletes, .whole = true};
-    Rewrite *rewrite = rewrite_new(making, count, 0);
+    Rewrite *rewrite = rewrite_new(making, count);
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++) {
         const ManifestFile *manifest = &making->list->manifests[at[i]];

@@ -25,8 +25,8 @@ typedef struct Place {
 struct LakeIo {
     Arena run;
     LakeIoContext context;
-    const char *warehouse; // URI
-    bool local;            // the warehouse is
+    const char *warehouse; // URI; "" = not known
+    bool known, local;     // whether files are on this machine, as the warehouse is or the first file was
     Place places[PLACES_MAX];
     size_t place_count;
 };
@@ -115,13 +115,23 @@ static bool place_open(LakeIo *io, const char *root, bool local, Place **place, 
     };
     Store *store = NULL;
     TRY(store_open(local ? &LOCAL_STORE : &S3_STORE, &context, &store, err));
+    if (io->place_count == 0 && !store_sweep(store, NULL, 0, err)) {
+        store_close(store);
+        return err_frame(err, __FILE__, __LINE__);
+    }
     *place = &io->places[io->place_count++];
     **place = (Place){.root = arena_printf(&io->run, "%s", root), .local = local, .store = store};
     return true;
 }
 
-// The folder above the file's own, so that what is staged there lies beside data/ and metadata/.
+// The table's folder, where data/ and metadata/ are; else the one above the file's own.
 static Slice write_root(Slice path) {
+    for (size_t i = path.size; i-- > 0;) {
+        Slice rest = slice_from(path, i);
+        if (begins(rest, "/data/") || begins(rest, "/metadata/")) {
+            return (Slice){path.data, i};
+        }
+    }
     for (int i = 0; i < 2; i++) {
         while (path.size > 0 && path.data[--path.size] != '/') {}
     }
@@ -139,12 +149,17 @@ static bool find(LakeIo *io, Slice uri, Find how, Arena *scratch, Place **place,
     if (!local && !begins(normal, "s3://")) {
         return foreign(uri, "a scheme that leat does not know", err);
     }
+    if (!io->known) {
+        io->known = true;
+        io->local = local;
+    }
     if (local && !io->local) { // metadata may come from anybody: they do not make us open files of this machine
         return foreign(uri, "a file of this machine, in a table whose warehouse is not here", err);
     }
     if (local) {
-        Slice path = slice_from(normal, 7), home = slice_from(slice_of(io->warehouse), 7);
-        bool inside = path.size > home.size && memcmp(path.data, home.data, home.size) == 0;
+        Slice path = slice_from(normal, 7), home = slice_of(io->warehouse);
+        home = home.size > 7 ? slice_from(home, 7) : home;
+        bool inside = home.size > 0 && path.size > home.size && memcmp(path.data, home.data, home.size) == 0;
         inside = inside && path.data[home.size] == '/';
         root = inside ? home : how.write ? write_root(path) : (Slice){path.data, 0};
         rest = slice_from(path, root.size + 1);
@@ -189,8 +204,13 @@ static const char *warehouse_uri(const char *text, Arena *arena, Err *err) {
 }
 
 static bool open_warehouse(LakeIo *io, Err *err) {
+    io->warehouse = "";
+    if (io->context.warehouse == NULL) {
+        return true;
+    }
     io->warehouse = warehouse_uri(io->context.warehouse, &io->run, err);
     TRY(io->warehouse != NULL);
+    io->known = true;
     io->local = strncmp(io->warehouse, "file:", 5) == 0;
     const char *root = io->warehouse + 7;
     if (!io->local) {
@@ -198,8 +218,7 @@ static bool open_warehouse(LakeIo *io, Err *err) {
         root = arena_text(&io->run, (Slice){(const uint8_t *)io->warehouse, 5 + bucket});
     }
     Place *place = NULL;
-    TRY(place_open(io, root, io->local, &place, err));
-    return store_sweep(place->store, NULL, 0, err);
+    return place_open(io, root, io->local, &place, err);
 }
 
 bool lake_io_open(const LakeIoContext *context, LakeIo **io, Err *err) {

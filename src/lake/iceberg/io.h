@@ -14,7 +14,7 @@ typedef struct LakeIo LakeIo;     // one thread at a time
 typedef struct LakeFile LakeFile; // being written
 
 typedef struct LakeIoContext {
-    const char *warehouse;         // "s3://bucket/prefix", a path: where new files go mostly
+    const char *warehouse;         // "s3://bucket/prefix", a path: where new files go mostly; NULL = the catalog knows
     const char *owner;             // as StoreContext has it. Nobody else's at the same time: what an earlier one
                                    // of that name left staged is dropped when this one opens
     const char *staging_directory; // likewise; for S3, and not shared with another store
@@ -22,11 +22,12 @@ typedef struct LakeIoContext {
     const _Atomic bool *stop;
 } LakeIoContext;
 
-// What the context points to stays. ERR_OPTION: no such place for a warehouse. In a warehouse on S3, files of this
-// machine are refused (ERR_VALUE): metadata may come from others.
+// What the context points to stays. ERR_OPTION: no such place for a warehouse. In a warehouse on S3 (without a
+// warehouse: once the first file was there), files of this machine are refused (ERR_VALUE): metadata may come from
+// others.
 CHECKED bool lake_io_open(const LakeIoContext *context, LakeIo **io, Err *err);
 void lake_io_close(LakeIo *io);
-// The warehouse as a URI without a slash at its end: "file:///srv/lake", "s3://bucket/prefix".
+// The warehouse as a URI without a slash at its end: "file:///srv/lake", "s3://bucket/prefix"; empty = not known.
 Slice lake_io_warehouse(const LakeIo *io);
 // s3, s3a and s3n are one; doubled slashes are one; file:/x is file:///x. For comparing. In the arena.
 Slice lake_uri_normal(Slice uri, Arena *arena);

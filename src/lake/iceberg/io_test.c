@@ -109,13 +109,29 @@ TEST(lake_files_beside_the_warehouse) {
     CHECK_OK(lake_io_put(io, under("other/t/metadata/y"), SLICE("2"), true, err));
     CHECK_OK(lake_io_get(io, under("other/t/metadata/x"), &arena, &bytes, err));
     CHECK_TEXT(bytes, "1");
+    CHECK_OK(lake_io_put(io, under("other/t/data/p=1/q=2/z"), SLICE("3"), true, err));
     CHECK_INT(io->place_count, 3); // the warehouse, other/t, the root to read
+    CHECK_OK(lake_io_remove(io, under("other/t/data/p=1/q=2/z"), err));
     DEFER(buf_release) Buf out = {0};
     CHECK_OK(lake_io_list(io, under("other"), count_files, &out, err));
     CHECK_TEXT(buf_slice(&out), "other/t/metadata/x 1\nother/t/metadata/y 1\n");
     CHECK_OK(lake_io_remove(io, under("other/t/metadata/x"), err));
     CHECK_OK(lake_io_remove(io, under("other/t/metadata/y"), err));
     CHECK_FAILS(lake_io_get(io, under("other/t/metadata/x"), &arena, &bytes, err), ERR_NOT_FOUND);
+    close_local(io);
+}
+
+TEST(lake_files_without_a_warehouse) {
+    LakeIo *io = open_local(), *other = NULL;
+    Slice bytes = {0};
+    CHECK_OK(lake_io_open(&(LakeIoContext){.owner = "other"}, &other, err));
+    CHECK_TEXT(lake_io_warehouse(other), "");
+    CHECK_OK(lake_io_put(other, under("wh/t/metadata/x"), SLICE("1"), true, err));
+    CHECK_OK(lake_io_get(other, under("wh/t/metadata/x"), &arena, &bytes, err));
+    CHECK_TEXT(bytes, "1");
+    other->local = false; // as if the first file had been in a bucket
+    CHECK_FAILS(lake_io_get(other, under("wh/t/metadata/x"), &arena, &bytes, err), ERR_VALUE);
+    lake_io_close(other);
     close_local(io);
 }
 
