@@ -19,7 +19,7 @@ typedef struct ChangeList {
 } ChangeList;
 
 static inline void *change_list_at(const ChangeList *list, size_t i) {
-    return list->items + i * list->size;
+    return list->items != NULL ? list->items + i * list->size : NULL; // an empty list may have no place
 }
 
 ChangeList change_list_of(const void *items, size_t count, size_t size);

@@ -5,6 +5,7 @@
 
 #include "core/base/json.h"
 #include "core/base/map.h"
+#include "lake/iceberg/partition.h"
 #include "lake/iceberg/parts.h"
 
 #include <sys/random.h>
@@ -344,6 +345,32 @@ static const JsonMember MEMBERS[] = {
 
 static const SortOrder UNSORTED = {0};
 
+static void uuid_put(const uint8_t bytes[16], char text[37]) {
+    for (size_t i = 0, at = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            text[at++] = '-';
+        }
+        text[at++] = "0123456789abcdef"[bytes[i] >> 4];
+        text[at++] = "0123456789abcdef"[bytes[i] & 15];
+    }
+    text[36] = '\0';
+}
+
+// Tables of version 1 may have no UUID: it is made of the location, so that each reader of the file gets the same one.
+static Slice uuid_of_location(Arena *arena, Slice location) {
+    uint8_t bytes[16];
+    for (uint32_t i = 0; i < 4; i++) {
+        Slice text = slice_of(arena_printf(arena, "%.*s %" PRIu32, SLICE_ARG(location), i));
+        int32_t hash = iceberg_hash_bytes(text);
+        memcpy(bytes + (size_t)i * 4, &hash, sizeof(hash));
+    }
+    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x80);
+    bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
+    char *uuid = arena_alloc(arena, 37);
+    uuid_put(bytes, uuid);
+    return slice_of(uuid);
+}
+
 // What version 1 does not have is made as Java makes it.
 static bool first_version(JsonIn *in, MetadataIn *metadata, Err *err) {
     TableMetadata *table = &metadata->table;
@@ -383,6 +410,9 @@ static bool first_version(JsonIn *in, MetadataIn *metadata, Err *err) {
         }
     }
     table->last_sequence_number = 0;
+    if (table->uuid.size == 0) {
+        table->uuid = uuid_of_location(in->arena, table->location);
+    }
     return true;
 }
 
@@ -618,14 +648,7 @@ void table_uuid_new(char text[37]) {
     ASSERT(getrandom(bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes));
     bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
     bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
-    for (size_t i = 0, at = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            text[at++] = '-';
-        }
-        text[at++] = "0123456789abcdef"[bytes[i] >> 4];
-        text[at++] = "0123456789abcdef"[bytes[i] & 15];
-    }
-    text[36] = '\0';
+    uuid_put(bytes, text);
 }
 
 // The number in ".../00007-UUID.metadata.json" or ".../v7.metadata.json"; -1 = there is none.

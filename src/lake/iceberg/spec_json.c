@@ -61,11 +61,14 @@ bool partition_field_in(JsonIn *in, JsonToken first, void *target, Err *err) {
     return true;
 }
 
-static bool spec_names_unique(const JsonIn *in, const PartitionField *fields, size_t count, Err *err) {
+static bool fields_go_together(const JsonIn *in, const PartitionField *fields, size_t count, Err *err) {
     if (count > 1000) {
         return json_in_fail(in, err, "has %zu fields: more than 1000", count);
     }
     for (size_t i = 0; i < count; i++) {
+        if ((fields[i].field_id == 0) != (fields[0].field_id == 0)) {
+            return json_in_fail(in, err, "some fields have a field-id, others have none");
+        }
         for (size_t j = 0; j < i; j++) {
             if (slice_equal(fields[i].name, fields[j].name)) {
                 return json_in_fail(in, err, "two fields have the name %.*s",
@@ -84,7 +87,7 @@ static bool spec_fields_in(JsonIn *in, JsonToken first, void *target, Err *err) 
     void *items = NULL;
     TRY(json_in_list(in, first, partition_field_in, sizeof(PartitionField), &items, &spec->field_count, err));
     spec->fields = items;
-    return spec_names_unique(in, spec->fields, spec->field_count, err);
+    return fields_go_together(in, spec->fields, spec->field_count, err);
 }
 
 bool partition_spec_in(JsonIn *in, JsonToken first, void *target, Err *err) {
