@@ -62,6 +62,26 @@ uint64_t
 parquet_writer_estimate(const ParquetWriter *writer); // bytes of the open row group and the footer once written
 void parquet_writer_close(ParquetWriter *writer);
 
+// What a finished file says of its leaf columns, in the order of the shape.
+typedef struct ParquetColumnSummary {
+    const Shape *shape;     // of the leaf; its id is the column's, but for what is `repeated`
+    uint32_t physical_size; // bytes of a value of fixed size; 0 = byte arrays
+    bool repeated;          // in a LIST or MAP
+    uint64_t size;          // bytes on disk
+    uint64_t values;        // nulls included
+    uint64_t nulls;
+    bool bounded; // min and max are there: PLAIN, byte arrays without their length and cut to some 64 bytes
+    Slice min, max;
+} ParquetColumnSummary;
+typedef struct ParquetSummary {
+    const ParquetColumnSummary *columns;
+    size_t column_count;
+    const int64_t *group_offsets; // where the row groups begin
+    size_t group_count;
+} ParquetSummary;
+// After parquet_writer_finish; lives in the arena and as long as the shape.
+CHECKED bool parquet_writer_summary(const ParquetWriter *writer, Arena *arena, ParquetSummary *summary, Err *err);
+
 // --- reading ---------------------------------------------------------------------------------------------------
 
 // All that leat writes, and what other writers make of the same shapes: every encoding, both page versions, checksums
@@ -83,6 +103,11 @@ const Shape *parquet_reader_shape(const ParquetReader *reader);
 uint64_t parquet_reader_rows(const ParquetReader *reader);
 // The next record: one value a field, good until the next call. *values = NULL at the end.
 CHECKED bool parquet_reader_next(ParquetReader *reader, const Value **values, Err *err);
+// From now on only the columns with these field ids are read; the values of others are NULL. Any number of times.
+CHECKED bool parquet_reader_select(ParquetReader *reader, const int32_t *ids, size_t count, Err *err);
+// The next record is number `row` of the file, counted from 0; parquet_reader_next gives NULL from the last one on.
+// Pages that hold nothing of what is wanted are passed over, where the file has an offset index.
+CHECKED bool parquet_reader_seek(ParquetReader *reader, uint64_t row, Err *err);
 void parquet_reader_close(ParquetReader *reader);
 
 #endif

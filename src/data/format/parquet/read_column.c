@@ -19,7 +19,7 @@ typedef struct Page {
 void column_init(ColumnReader *column, const Leaf *leaf, const ParquetFile *file, uint32_t columns) {
     *column = (ColumnReader){.leaf = leaf, .file = file};
     size_t share = READ_AHEAD_ALL / MAX(columns, 1);
-    column->ahead = MIN(MAX(share, 64 * KIB), 1 * MIB);
+    column->ahead = column->ahead_max = MIN(MAX(share, 64 * KIB), 1 * MIB);
     arena_init(&column->header, "page header", 0);
 }
 
@@ -76,7 +76,8 @@ static bool find_codec(int32_t codec, Codec *found, Err *err) {
 
 static bool chunk_place(ColumnReader *column, const ColumnMeta *meta, Err *err) {
     int64_t start = meta->data_page_offset;
-    column->offset = column->end = 0;
+    column->offset = column->start = column->end = 0;
+    column->has_dictionary = false;
     if (meta->value_count == 0) {
         return true; // pyarrow gives a row group without rows no place
     }
@@ -88,7 +89,8 @@ static bool chunk_place(ColumnReader *column, const ColumnMeta *meta, Err *err) 
         return FAIL(err, ERR_VALUE, "its pages lie at %" PRId64 ", %" PRId64 " bytes, outside the file", start,
                     meta->size_on_disk);
     }
-    column->offset = (uint64_t)start;
+    column->offset = column->start = (uint64_t)start;
+    column->has_dictionary = start < meta->data_page_offset;
     column->end = (uint64_t)start + (uint64_t)meta->size_on_disk;
     return true;
 }
@@ -105,7 +107,7 @@ static bool chunk_open(ColumnReader *column, const ColumnChunk *chunk, Err *err)
         return FAIL(err, ERR_VALUE, "%" PRId64 " values of type %s, where the schema has %s", meta->value_count,
                     physical_type_name(meta->type), physical_type_name((int32_t)column->leaf->form.type));
     }
-    column->left = meta->value_count;
+    column->left = column->entries = meta->value_count;
     TRY(find_codec(meta->codec, &column->codec, err));
     return chunk_place(column, meta, err);
 }
@@ -114,6 +116,7 @@ bool column_open(ColumnReader *column, const ColumnChunk *chunk, uint32_t group,
     column->group = group;
     column->page = 0;
     column->page_left = 0;
+    column->ahead = column->ahead_max;
     column->at = column->count = 0;
     column->cell_at = column->cell_count = column->cells_left = 0;
     column->dictionary.there = false;
@@ -422,5 +425,47 @@ bool column_take(ColumnReader *column, const Cell **cell, Err *err) {
         column->cells_left -= column->cell_count;
     }
     *cell = &column->cells[column->cell_at++];
+    return true;
+}
+
+// --- passing over ----------------------------------------------------------------------------------------------
+
+bool column_skip(ColumnReader *column, uint64_t rows, Err *err) {
+    const Cell *cell = NULL;
+    bool more = true;
+    for (uint64_t i = 0; i < rows; i++) {
+        TRY(column_fill(column, &more, err));
+        do {
+            if (!more) {
+                FAIL(err, ERR_VALUE, "the chunk has fewer values than the row group has rows");
+                return column_err(column, err);
+            }
+            TRY(column_take(column, &cell, err));
+            if (column->leaf->repetition_max == 0) {
+                break;
+            }
+            TRY(column_fill(column, &more, err));
+        } while (more && column_repetition(column) != 0);
+    }
+    return true;
+}
+
+bool column_jump(ColumnReader *column, const PageLocation *page, Err *err) {
+    if (column->has_dictionary && !column->dictionary.there && !next_page(column, err)) {
+        return column_err(column, err);
+    }
+    if (page->first_row < 0 || page->first_row > column->entries || page->size_on_disk < 0 ||
+        (uint64_t)page->offset < column->start || (uint64_t)page->offset > column->end) {
+        FAIL(err, ERR_VALUE, "the offset index says that row %" PRId64 " lies at %" PRId64, page->first_row,
+             page->offset);
+        return column_err(column, err);
+    }
+    buf_reset(&column->window);
+    column->window_at = 0;
+    column->offset = (uint64_t)page->offset;
+    column->ahead = MIN(column->ahead, MAX((size_t)page->size_on_disk, (size_t)(4 * KIB)));
+    column->left = column->entries - page->first_row;
+    column->page_left = 0;
+    column->at = column->count = column->cell_at = column->cell_count = column->cells_left = 0;
     return true;
 }

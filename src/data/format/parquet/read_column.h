@@ -20,11 +20,15 @@ typedef struct ColumnReader {
     Codec codec;
     uint64_t offset;  // in the file, of what the window does not yet have
     uint64_t end;     // of the chunk
+    uint64_t start;   // of the chunk
     size_t ahead;     // bytes to read at once
+    size_t ahead_max;
     Buf window;       // read from the file
     size_t window_at; // taken from it
     Arena header;     // of the page's header
     int64_t left;     // entries of the chunk in pages not yet begun
+    int64_t entries;  // of the chunk
+    bool has_dictionary;
     uint32_t page;    // number of the next page
 
     Buf dictionary_body;
@@ -49,6 +53,14 @@ void column_release(ColumnReader *column);
 CHECKED bool column_open(ColumnReader *column, const ColumnChunk *chunk, uint32_t group, Err *err);
 // Makes the next entry available; false without an error in *more when the chunk has ended.
 CHECKED bool column_fill(ColumnReader *column, bool *more, Err *err);
+// Passes over the entries of `rows` rows.
+CHECKED bool column_skip(ColumnReader *column, uint64_t rows, Err *err);
+// Of a column that is in no list, where an entry is a row: goes to a page, of which the offset index says where it lies
+// and which row of the chunk is its first.
+CHECKED bool column_jump(ColumnReader *column, const PageLocation *page, Err *err);
+static inline uint64_t column_row(const ColumnReader *column) { // likewise: of the next entry, in the chunk
+    return (uint64_t)(column->entries - column->left) - column->page_left - (column->count - column->at);
+}
 // Puts the place before an error's message; returns false.
 bool column_err(const ColumnReader *column, Err *err);
 

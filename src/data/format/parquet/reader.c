@@ -19,11 +19,18 @@ struct ParquetReader {
     FileHead head;
     ReadSchema schema;
     ColumnReader *columns; // one a leaf
+    bool *wanted;          // one a field of the root: others are not read
     ThriftReader groups;   // what is left of the list of row groups
+    Slice group_list;      // all of it
     uint32_t group_count, group;
     Arena group_arena;
-    uint64_t group_rows; // left in the group
-    uint64_t rows;       // given so far
+    const ColumnChunk *chunks; // of the group
+    OffsetIndex **indexes;     // likewise, one a leaf; NULL = not loaded
+    uint64_t group_begin;      // rows before it
+    uint64_t group_size;       // its rows
+    uint64_t group_rows;       // left in the group
+    bool sought;               // not all of it was read from its begin
+    uint64_t rows;             // given so far; the number of the next one
     Arena record;
     Buf stack; // of Value: items of lists whose end is not yet known
     Value *row;
@@ -181,6 +188,25 @@ static bool read_node(ParquetReader *reader, const Node *node, uint32_t repetiti
 
 // --- row groups ------------------------------------------------------------------------------------------------
 
+static bool leaf_wanted(const ParquetReader *reader, uint32_t leaf) {
+    const Node *root = &reader->schema.root;
+    for (uint32_t i = 0; i < root->child_count; i++) {
+        const Node *child = &root->children[i];
+        if (leaf >= child->leaf && leaf < child->leaf + child->leaf_count) {
+            return reader->wanted[i];
+        }
+    }
+    return false;
+}
+
+static bool columns_open(ParquetReader *reader, Err *err) {
+    for (uint32_t i = 0; i < reader->schema.leaf_count; i++) {
+        TRY(!leaf_wanted(reader, i) || column_open(&reader->columns[i], &reader->chunks[i], reader->group - 1, err));
+    }
+    reader->group_rows = reader->group_size;
+    return true;
+}
+
 static bool next_group(ParquetReader *reader, Err *err) {
     RowGroup group;
     arena_reset(&reader->group_arena);
@@ -192,18 +218,22 @@ static bool next_group(ParquetReader *reader, Err *err) {
         return FAIL(err, ERR_VALUE, "row group %u has %u columns and %" PRId64 " rows; the schema has %u columns",
                     reader->group, group.columns.count, group.row_count, reader->schema.leaf_count);
     }
-    for (uint32_t i = 0; i < group.columns.count; i++) {
-        TRY(column_open(&reader->columns[i], &group.columns.at[i], reader->group, err));
-    }
+    reader->chunks = group.columns.at;
+    reader->indexes = ARENA_ARRAY(&reader->group_arena, OffsetIndex *, group.columns.count);
     reader->group++;
-    reader->group_rows = (uint64_t)group.row_count;
-    return true;
+    reader->group_begin += reader->group_size;
+    reader->group_size = (uint64_t)group.row_count;
+    reader->sought = false;
+    return columns_open(reader, err);
 }
 
 // Every column has come to its end with the group's last row.
 static bool end_group(ParquetReader *reader, Err *err) {
-    for (uint32_t i = 0; i < reader->schema.leaf_count && reader->group > 0; i++) {
+    for (uint32_t i = 0; i < reader->schema.leaf_count && reader->group > 0 && !reader->sought; i++) {
         bool more = false;
+        if (!leaf_wanted(reader, i)) {
+            continue;
+        }
         TRY(column_fill(&reader->columns[i], &more, err));
         if (more) {
             FAIL(err, ERR_VALUE, "the chunk has more values than the row group has rows");
@@ -232,12 +262,127 @@ bool parquet_reader_next(ParquetReader *reader, const Value **values, Err *err) 
     }
     const Node *root = &reader->schema.root;
     for (uint32_t i = 0; i < root->child_count; i++) {
-        TRY(read_node(reader, &root->children[i], 0, &reader->row[i], err));
+        TRY(!reader->wanted[i] || read_node(reader, &root->children[i], 0, &reader->row[i], err));
     }
     reader->group_rows--;
     reader->rows++;
     *values = reader->row;
     return true;
+}
+
+// --- any row ---------------------------------------------------------------------------------------------------
+
+static bool groups_begin(ParquetReader *reader, Err *err) {
+    reader->groups = thrift_reader_of(reader->group_list, &reader->group_arena, GROUP_MEMORY_MAX);
+    reader->group = 0;
+    reader->group_begin = reader->group_size = reader->group_rows = 0;
+    if (!thrift_read_list(&reader->groups, &reader->group_count, err)) {
+        return err_prefix(err, "the footer's row groups");
+    }
+    return true;
+}
+
+// NULL: the file has none, or it cannot be read, which costs time alone.
+static const OffsetIndex *offset_index(ParquetReader *reader, uint32_t leaf) {
+    const ColumnChunk *chunk = &reader->chunks[leaf];
+    uint32_t both = THRIFT_HAS(COLUMN_CHUNK_OFFSET_INDEX_OFFSET) | THRIFT_HAS(COLUMN_CHUNK_OFFSET_INDEX_LENGTH);
+    bool there = (chunk->has & both) == both && chunk->offset_index_offset >= 4 && chunk->offset_index_length > 0 &&
+                 (uint64_t)chunk->offset_index_offset < reader->file.size &&
+                 (uint64_t)chunk->offset_index_length <= reader->file.size - (uint64_t)chunk->offset_index_offset;
+    if (reader->indexes[leaf] != NULL || !there) {
+        return reader->indexes[leaf];
+    }
+    Err ignored[1] = {{0}};
+    Buf bytes;
+    buf_init(&bytes, 0);
+    OffsetIndex *index = ARENA_NEW(&reader->group_arena, OffsetIndex);
+    size_t size = (size_t)chunk->offset_index_length;
+    if (reader->file.read(reader->file.context, (uint64_t)chunk->offset_index_offset, size, &bytes, ignored)) {
+        ThriftReader thrift = thrift_reader_of(buf_slice(&bytes), &reader->group_arena, GROUP_MEMORY_MAX);
+        reader->indexes[leaf] = thrift_read(&thrift, &OFFSET_INDEX_TYPE, index, ignored) ? index : NULL;
+    }
+    buf_release(&bytes);
+    return reader->indexes[leaf];
+}
+
+// The last page that begins at or before the row; NULL when that is not behind the column's place.
+static const PageLocation *page_of_row(const OffsetIndex *index, const ColumnReader *column, uint64_t row) {
+    const PageLocation *found = NULL;
+    uint32_t low = 0, high = index->pages.count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (index->pages.at[middle].first_row <= (int64_t)row) {
+            found = &index->pages.at[middle];
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return found != NULL && found->first_row > (int64_t)column_row(column) ? found : NULL;
+}
+
+static bool column_seek(ParquetReader *reader, uint32_t leaf, uint64_t at, uint64_t row, Err *err) {
+    ColumnReader *column = &reader->columns[leaf];
+    if (column->leaf->repetition_max > 0) {
+        return column_skip(column, row - at, err);
+    }
+    const OffsetIndex *index = row > at ? offset_index(reader, leaf) : NULL;
+    const PageLocation *page = index != NULL ? page_of_row(index, column, row) : NULL;
+    TRY(page == NULL || column_jump(column, page, err));
+    uint64_t now = column_row(column);
+    if (now > row) {
+        FAIL(err, ERR_VALUE, "the chunk has fewer values than the row group has rows");
+        return column_err(column, err);
+    }
+    return column_skip(column, row - now, err);
+}
+
+bool parquet_reader_seek(ParquetReader *reader, uint64_t row, Err *err) {
+    uint64_t total = (uint64_t)reader->head.row_count;
+    row = MIN(row, total);
+    if (row < reader->group_begin) {
+        TRY(groups_begin(reader, err));
+    }
+    while (row >= reader->group_begin + reader->group_size && reader->group < reader->group_count) {
+        TRY(next_group(reader, err));
+    }
+    reader->rows = row;
+    reader->sought = true;
+    if (row >= reader->group_begin + reader->group_size) {
+        reader->group_rows = 0;
+        return true;
+    }
+    uint64_t wanted = row - reader->group_begin, at = reader->group_size - reader->group_rows;
+    if (wanted < at) {
+        TRY(columns_open(reader, err));
+        at = 0;
+    }
+    for (uint32_t i = 0; i < reader->schema.leaf_count; i++) {
+        TRY(!leaf_wanted(reader, i) || column_seek(reader, i, at, wanted, err));
+    }
+    reader->group_rows = reader->group_size - wanted;
+    return true;
+}
+
+bool parquet_reader_select(ParquetReader *reader, const int32_t *ids, size_t count, Err *err) {
+    bool same = true;
+    for (uint32_t i = 0; i < reader->schema.shape.field_count; i++) {
+        bool wanted = false;
+        for (size_t j = 0; j < count; j++) {
+            wanted |= reader->schema.shape.fields[i].shape.id == ids[j];
+        }
+        same &= reader->wanted[i] == wanted;
+        reader->wanted[i] = wanted;
+        reader->row[i] = (Value){.kind = VALUE_NULL};
+    }
+    if (same) {
+        return true;
+    }
+    uint64_t row = reader->rows; // columns that were not read stand elsewhere
+    if (reader->group > 0) {
+        TRY(columns_open(reader, err));
+    }
+    return row == reader->group_begin || parquet_reader_seek(reader, row, err);
 }
 
 // --- the footer ------------------------------------------------------------------------------------------------
@@ -281,10 +426,8 @@ static bool read_footer(ParquetReader *reader, Err *err) {
     if (head->row_count < 0) {
         return FAIL(err, ERR_VALUE, "the footer says %" PRId64 " rows", head->row_count);
     }
-    reader->groups = thrift_reader_of(head->row_groups, &reader->group_arena, GROUP_MEMORY_MAX);
-    if (!thrift_read_list(&reader->groups, &reader->group_count, err)) {
-        return err_prefix(err, "the footer's row groups");
-    }
+    reader->group_list = head->row_groups;
+    TRY(groups_begin(reader, err));
     return read_schema(&reader->run, head->schema.at, head->schema.count, &reader->schema, err);
 }
 
@@ -308,6 +451,8 @@ bool parquet_reader_open(const ParquetFile *file, ParquetReader **opened, Err *e
         column_init(&reader->columns[i], &reader->schema.leaves[i], &reader->file, count);
     }
     reader->row = ARENA_ARRAY(&reader->run, Value, reader->schema.root.child_count);
+    reader->wanted = ARENA_ARRAY(&reader->run, bool, reader->schema.root.child_count);
+    memset(reader->wanted, true, reader->schema.root.child_count * sizeof(bool));
     *opened = reader;
     return true;
 }

@@ -446,3 +446,7 @@ bool parquet_writer_finish(ParquetWriter *writer, Err *err) {
     TRY(done);
     return out_check(writer, err);
 }
+
+bool parquet_writer_summary(const ParquetWriter *writer, Arena *arena, ParquetSummary *summary, Err *err) {
+    return writer_summary(writer->tree, buf_slice(&writer->groups), writer->group_count, arena, summary, err);
+}

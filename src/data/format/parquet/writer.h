@@ -12,6 +12,10 @@ CHECKED bool writer_open(const Tree *tree, const ParquetWriterOptions *options, 
 // ERR_OPTION: Parquet has no such codec, or that no such level.
 CHECKED bool writer_codec_check(Codec codec, int level, Err *err);
 
+// Of row groups that are encoded one behind another.
+CHECKED bool writer_summary(const Tree *tree, Slice groups, uint32_t group_count, Arena *arena, ParquetSummary *summary,
+                            Err *err);
+
 // Takes a record's values apart into the leaves, one row. Adds to *staged about the bytes they take there. When it
 // fails some leaves have the row, or a part of it: leaf_cut.
 CHECKED bool shred_record(const Tree *tree, Leaf *leaves, const Value *values, size_t *staged, Err *err);
