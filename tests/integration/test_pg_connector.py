@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from leat import BINARY
+from postgres import drop_slot
 from wait import wait_until
 
 PROBE = BINARY.parent / "leat_source_probe"
@@ -329,7 +330,8 @@ def test_what_an_administrator_made_is_used_and_left_alone(db, connector):
     assert sorted(ids(events), key=lambda x: x[1])[:2] == [("r", "1"), ("r", "2")]
     assert publication(db, "by_hand") == before
     c.stop()
-    db.execute("SELECT pg_drop_replication_slot('by_hand')")
+    with db.connect() as connection:  # its walsender may end a moment later
+        wait_until(lambda: drop_slot(connection, "by_hand"), "the slot is free")
     db.execute("SELECT pg_create_logical_replication_slot('by_hand', 'test_decoding')")
     connector("bad", slot_name="by_hand", publication_name="by_hand",
               publication_autocreate_mode="disabled").fails("test_decoding", "slot.name")  # fmt: skip
