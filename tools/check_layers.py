@@ -59,6 +59,9 @@ DRIVER_EXCEPTIONS = {
     ("surface/api", "lake/catalog/embedded"),  # what the REST catalog serves
     ("surface/cli", "storage/store/s3"),  # leat catalog serve: options of its warehouse
     ("flow/sink/iceberg", "data/format/parquet"),
+    ("flow/sink/iceberg", "storage/store/local"),  # tells a place by its URL
+    ("flow/sink/iceberg", "storage/store/s3"),
+    ("flow/sink/iceberg", "lake/catalog/embedded"),  # chooses the catalog by the URL
     ("flow/pipeline", "flow/source/postgres"),  # reads a source URL to name and to save a pipeline
     ("flow/source/generator", "flow/source/postgres"),  # writes its shop into a PostgreSQL
     ("flow/sink/objects", "storage/store/local"),  # chooses the store by the URL

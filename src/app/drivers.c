@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/drivers.h"
 
+#include "flow/sink/iceberg/iceberg.h"
 #include "flow/sink/objects/objects.h"
 #include "flow/source/postgres/postgres.h"
 
 static const SourceDriver *const SOURCES[] = {&POSTGRES_SOURCE, NULL};
-static const SinkDriver *const SINKS[] = {&OBJECTS_SINK, NULL};
+static const SinkDriver *const SINKS[] = {&ICEBERG_SINK, &OBJECTS_SINK, NULL};
 
 const PipelineDrivers DRIVERS = {SOURCES, SINKS};

@@ -51,7 +51,8 @@ def test_help_is_everywhere(leat):
     for command in re.findall(r"^  ((?:[a-z]+ )+) ", overview, re.M):
         words = command.split()
         if words[0] not in ("leat", "help"):
-            words = words[:2] if words[0] in ("backup", "connector", "journal", "schema", "topic") else words[:1]
+            pairs = ("backup", "catalog", "connector", "journal", "schema", "topic")
+            words = words[:2] if words[0] in pairs else words[:1]
             assert f"leat {' '.join(words)}" in leat.run(*words, "--help").stdout
             assert leat.run("help", *words).stdout == leat.run(*words, "--help").stdout
     assert "memory.limit" in leat.run("help", "options").stdout
@@ -65,7 +66,8 @@ def test_help_is_everywhere(leat):
     [
         (["snyc"], "snyc", "leat sync"),
         (["sync", "postgres://h/d"], "needs SOURCE SINK", "--help"),
-        (["sync", "postgres://h/d", "/tmp/x"], "no format", "json"),
+        (["sync", "postgres://h/d", "/tmp/x"], "no format", "iceberg,json"),
+        (["sync", "postgres://h/d", "/tmp/x", "--format", "iceberg", "--set", "layout=leat"], "layout", "options"),
         (["sync", "postgres://h/d", "/tmp/x", "--format", "xml"], "xml", "json"),
         (["sync", "postgres://h/d", "/tmp/x", "--format", "json", "--folow"], "--folow", "--follow"),
         (["sync", "postgres://h/d", "/tmp/x", "--format", "json", "--follow", "--snapshot-only"], "exclude", ""),

@@ -141,64 +141,85 @@ size_t pipeline_sink_options_bytes(const SinkDriver *sink) {
     return bytes + 64; // fields that have no row
 }
 
-static bool drivers_find(PipelineConfig *config, const PipelineDrivers *drivers, Err *err) {
+static bool knows_format(const SinkDriver *sink, const char *format) {
+    size_t size = strlen(format);
+    for (const char *at = option_find(sink->options, "format")->choices; at[0] != '\0' && size > 0;) {
+        size_t word = strcspn(at, ",");
+        if (word == size && memcmp(at, format, size) == 0) {
+            return true;
+        }
+        at += word + (at[word] == ',');
+    }
+    return false;
+}
+
+static bool no_sink(const PipelineConfig *config, const PipelineDrivers *drivers, const char *format, Err *err) {
+    DEFER(buf_release) Buf formats = {0};
+    for (size_t i = 0; drivers->sinks[i] != NULL; i++) {
+        if (drivers->sinks[i]->accepts(config->sink_url)) {
+            buf_printf(&formats, "%s%s", formats.size > 0 ? "," : "",
+                       option_find(drivers->sinks[i]->options, "format")->choices);
+        }
+    }
+    if (formats.size == 0) {
+        FAIL(err, ERR_OPTION, "there is no sink for \"%.200s\"", config->sink_url);
+        return err_hint(err, "give a directory, a file:// URL, s3://bucket/prefix or iceberg+https://CATALOG");
+    }
+    if (format[0] == '\0') {
+        FAIL(err, ERR_OPTION, "no format is given");
+    } else {
+        FAIL(err, ERR_OPTION, "there is no format \"%.60s\" for this place", format);
+    }
+    return err_hint(err, "choose one with --format; there are: %.*s", SLICE_ARG(buf_slice(&formats)));
+}
+
+// Who writes to a place is decided by the form that is wanted there.
+static bool drivers_find(PipelineConfig *config, const PipelineDrivers *drivers, const char *format, Err *err) {
     for (size_t i = 0; drivers->sources[i] != NULL && config->source == NULL; i++) {
         config->source = drivers->sources[i]->accepts(config->source_url) ? drivers->sources[i] : NULL;
     }
     for (size_t i = 0; drivers->sinks[i] != NULL && config->sink == NULL; i++) {
-        config->sink = drivers->sinks[i]->accepts(config->sink_url) ? drivers->sinks[i] : NULL;
+        bool takes = drivers->sinks[i]->accepts(config->sink_url) && knows_format(drivers->sinks[i], format);
+        config->sink = takes ? drivers->sinks[i] : NULL;
     }
     if (config->source == NULL) { // the URL may hold a password: do not repeat it
         FAIL(err, ERR_OPTION, "the source is not understood");
         return err_hint(err, "write postgres://user@host:port/database, or keywords as libpq takes them");
     }
-    if (config->sink == NULL) {
-        FAIL(err, ERR_OPTION, "there is no sink for \"%.200s\"", config->sink_url);
-        return err_hint(err, "give a directory, a file:// URL or s3://bucket/prefix");
-    }
-    return true;
+    return config->sink != NULL || no_sink(config, drivers, format, err);
 }
 
 bool pipeline_config_init(PipelineConfig *config, const char *data_directory, const char *name, const char *source_url,
-                          const char *sink_url, const PipelineDrivers *drivers, Arena *arena, Err *err) {
+                          const char *sink_url, const char *format, const PipelineDrivers *drivers, Arena *arena,
+                          Err *err) {
     TRY(name_check(name, err));
     *config = (PipelineConfig){
         .name = arena_printf(arena, "%s", name),
         .directory = arena_printf(arena, "%s/pipelines/%s", data_directory, name),
+        .data_directory = arena_printf(arena, "%s", data_directory),
         .source_url = arena_printf(arena, "%s", source_url),
         .sink_url = arena_printf(arena, "%s", sink_url),
-        .format = "",
+        .format = arena_printf(arena, "%s", format),
     };
-    TRY(drivers_find(config, drivers, err));
+    TRY(drivers_find(config, drivers, format, err));
     config->sink_options = arena_alloc(arena, pipeline_sink_options_bytes(config->sink));
     option_defaults(&PIPELINE_OPTIONS, &config->options);
     option_defaults(config->sink->options, config->sink_options);
-    return true;
+    return option_set(config->sink->options, config->sink_options, "format", format, arena, err);
 }
 
 bool pipeline_config_set(PipelineConfig *config, const char *name, const char *value, Arena *arena, Err *err) {
-    if (strcmp(name, "format") == 0) {
-        return pipeline_config_format(config, value, arena, err);
-    }
     if (option_find(config->sink->options, name) != NULL) {
-        return option_set(config->sink->options, config->sink_options, name, value, arena, err);
+        TRY(option_set(config->sink->options, config->sink_options, name, value, arena, err));
+        if (strcmp(name, "format") == 0) {
+            config->format = arena_printf(arena, "%s", value);
+        }
+        return true;
     }
     if (!option_set(&PIPELINE_OPTIONS, &config->options, name, value, arena, err)) {
         return err_hint(err, "leat help options lists every option");
     }
     return true;
-}
-
-bool pipeline_config_format(PipelineConfig *config, const char *format, Arena *arena, Err *err) {
-    const OptionTable *table = config->sink->options;
-    const OptionSpec *spec = option_find(table, "format");
-    ASSERT(spec != NULL);
-    if (format[0] == '\0') {
-        FAIL(err, ERR_OPTION, "no format is given");
-        return err_hint(err, "choose one with --format; there are: %s", spec->choices);
-    }
-    config->format = arena_printf(arena, "%s", format);
-    return option_set(table, config->sink_options, "format", format, arena, err);
 }
 
 static void each(const OptionTable *table, const void *options,

@@ -15,14 +15,14 @@
 
 enum { CONFIG_FORMAT = 1 };
 
-// A new one with every default: name, directory, drivers and options. ERR_OPTION for a bad name, source or sink.
+// A new one with every default: name, directory, drivers and options. The format decides between the sinks that a place
+// can have. ERR_OPTION for a bad name, source, sink or format.
 CHECKED bool pipeline_config_init(PipelineConfig *config, const char *data_directory, const char *name,
-                                  const char *source_url, const char *sink_url, const PipelineDrivers *drivers,
-                                  Arena *arena, Err *err);
+                                  const char *source_url, const char *sink_url, const char *format,
+                                  const PipelineDrivers *drivers, Arena *arena, Err *err);
 size_t pipeline_sink_options_bytes(const SinkDriver *sink); // of its option struct
 // An option of the pipeline or of its sink, by name. An unknown one: ERR_OPTION.
 CHECKED bool pipeline_config_set(PipelineConfig *config, const char *name, const char *value, Arena *arena, Err *err);
-CHECKED bool pipeline_config_format(PipelineConfig *config, const char *format, Arena *arena, Err *err);
 bool pipeline_exists(const char *data_directory, const char *name, Arena *arena);
 // The names of all pipelines, in order.
 CHECKED bool pipeline_list(const char *data_directory, Arena *arena, const char ***names, size_t *count, Err *err);

@@ -60,8 +60,7 @@ static bool config_in(PipelineConfig *config, const json_t *root, const char *pa
     TRY(text_of(json_object_get(root, "source"), path, "url", &source_url, err));
     TRY(text_of(json_object_get(root, "sink"), path, "url", &sink_url, err));
     TRY(text_of(root, path, "format", &format, err));
-    TRY(pipeline_config_init(config, data_directory, name, source_url, sink_url, drivers, arena, err));
-    if (!pipeline_config_format(config, format, arena, err)) {
+    if (!pipeline_config_init(config, data_directory, name, source_url, sink_url, format, drivers, arena, err)) {
         return err_prefix(err, "%s", path);
     }
     return options_in(config, json_object_get(root, "options"), path, arena, err);

@@ -56,9 +56,9 @@ TEST(config_comes_back_as_it_was_saved) {
     begin();
     Err err[1] = {{0}};
     PipelineConfig config, again;
-    CHECK_OK(pipeline_config_init(&config, directory, "shop_lake", "postgres://ann:geheim@h/shop", "/lake",
+    CHECK_OK(pipeline_config_init(&config, directory, "shop_lake", "postgres://ann:geheim@h/shop", "/lake", "json",
                                   &TEST_DRIVERS, &scratch, err));
-    CHECK_OK(pipeline_config_format(&config, "avro", &scratch, err));
+    CHECK_OK(pipeline_config_set(&config, "format", "avro", &scratch, err));
     CHECK_OK(pipeline_config_set(&config, "tables", "public.*,\"Odd.Name\"", &scratch, err));
     CHECK_OK(pipeline_config_set(&config, "file.rotate.interval", "5s", &scratch, err));
     CHECK_OK(pipeline_config_set(&config, "token", "in clear", &scratch, err));
@@ -83,8 +83,9 @@ TEST(config_keeps_a_secret_that_is_a_reference) {
     begin();
     Err err[1] = {{0}};
     PipelineConfig config, again;
-    CHECK_OK(pipeline_config_init(&config, directory, "p", "postgres://a@h/s", "/l", &TEST_DRIVERS, &scratch, err));
-    CHECK_OK(pipeline_config_format(&config, "json", &scratch, err));
+    CHECK_OK(
+        pipeline_config_init(&config, directory, "p", "postgres://a@h/s", "/l", "json", &TEST_DRIVERS, &scratch, err));
+    CHECK_OK(pipeline_config_set(&config, "format", "json", &scratch, err));
     CHECK_OK(pipeline_config_set(&config, "token", "${env:TOKEN}", &scratch, err));
     CHECK_OK(pipeline_config_save(&config, err));
     CHECK_OK(pipeline_config_load(directory, "p", &TEST_DRIVERS, &scratch, &again, err));
@@ -97,16 +98,20 @@ TEST(config_refuses_what_it_cannot_be) {
     Err err[1] = {{0}};
     PipelineConfig c;
     const char *pg = "postgres://a@h/s";
-    CHECK_FAILS(pipeline_config_init(&c, directory, "Shop", pg, "/l", &TEST_DRIVERS, &scratch, err), ERR_OPTION);
-    CHECK_FAILS(pipeline_config_init(&c, directory, "../x", pg, "/l", &TEST_DRIVERS, &scratch, err), ERR_OPTION);
-    CHECK_FAILS(pipeline_config_init(&c, directory, "p", "mysql://x", "/l", &TEST_DRIVERS, &scratch, err), ERR_OPTION);
-    CHECK_FAILS(pipeline_config_init(&c, directory, "p", pg, "s3://x", &TEST_DRIVERS, &scratch, err), ERR_OPTION);
-    CHECK_OK(pipeline_config_init(&c, directory, "p", pg, "/l", &TEST_DRIVERS, &scratch, err));
+    CHECK_FAILS(pipeline_config_init(&c, directory, "Shop", pg, "/l", "json", &TEST_DRIVERS, &scratch, err),
+                ERR_OPTION);
+    CHECK_FAILS(pipeline_config_init(&c, directory, "../x", pg, "/l", "json", &TEST_DRIVERS, &scratch, err),
+                ERR_OPTION);
+    CHECK_FAILS(pipeline_config_init(&c, directory, "p", "mysql://x", "/l", "json", &TEST_DRIVERS, &scratch, err),
+                ERR_OPTION);
+    CHECK_FAILS(pipeline_config_init(&c, directory, "p", pg, "s3://x", "json", &TEST_DRIVERS, &scratch, err),
+                ERR_OPTION);
+    CHECK_OK(pipeline_config_init(&c, directory, "p", pg, "/l", "json", &TEST_DRIVERS, &scratch, err));
     CHECK_FAILS(pipeline_config_set(&c, "no.such", "1", &scratch, err), ERR_OPTION);
     CHECK_FAILS(pipeline_config_set(&c, "memory.limit", "1KiB", &scratch, err), ERR_OPTION);
-    CHECK_FAILS(pipeline_config_format(&c, "", &scratch, err), ERR_OPTION);
-    CHECK_FAILS(pipeline_config_format(&c, "xml", &scratch, err), ERR_OPTION);
-    CHECK_OK(pipeline_config_format(&c, "json", &scratch, err));
+    CHECK_FAILS(pipeline_config_set(&c, "format", "", &scratch, err), ERR_OPTION);
+    CHECK_FAILS(pipeline_config_set(&c, "format", "xml", &scratch, err), ERR_OPTION);
+    CHECK_OK(pipeline_config_set(&c, "format", "json", &scratch, err));
     end();
 }
 

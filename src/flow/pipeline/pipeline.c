@@ -143,6 +143,7 @@ void pipeline_sink_context(const PipelineConfig *config, char state_directory[PA
                              .pipeline = config->name,
                              .url = config->sink_url,
                              .state_directory = state_directory,
+                             .data_directory = config->data_directory,
                              .options = config->sink_options,
                              .memory_bytes_max = (size_t)config->options.memory_limit / SINK_PART,
                              .complete = strcmp(config->options.ack_policy, "sink") == 0};

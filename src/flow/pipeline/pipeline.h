@@ -44,7 +44,8 @@ typedef struct PipelineDrivers {
 } PipelineDrivers;
 
 typedef struct PipelineConfig {
-    const char *name;      // [a-z0-9_], 1 to 40
+    const char *name; // [a-z0-9_], 1 to 40
+    const char *data_directory;
     const char *directory; // DATA/pipelines/NAME
     const char *source_url;
     const char *sink_url;

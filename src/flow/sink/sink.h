@@ -32,6 +32,7 @@ typedef struct SinkContext {
     const char *database;        // of the source; NULL = unknown
     const char *url;             // as the user gave it: a path or URL
     const char *state_directory; // pipelines/NAME/sinks/SINK, exists, ours alone
+    const char *data_directory;  // all of leat's; NULL for a probe
     const void *options;         // the driver's option struct, filled by its table
     size_t memory_bytes_max;     // all buffers of the sink together
     // Several sinks share: what this one may have by now, below memory_bytes_max; NULL = all of it.

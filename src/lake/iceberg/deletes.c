@@ -168,6 +168,12 @@ size_t positions_next(const Positions *positions, uint64_t *from, uint64_t *out,
     return count;
 }
 
+uint64_t positions_last(const Positions *positions) {
+    ASSERT(positions->count > 0);
+    const Part *part = &positions->parts[positions->part_count - 1];
+    return (uint64_t)part->high << 32 | roaring_bitmap_maximum(part->bitmap);
+}
+
 size_t positions_memory(const Positions *positions) {
     size_t size = sizeof(*positions) + positions->memory.capacity;
     for (size_t i = 0; i < positions->part_count; i++) {

@@ -21,6 +21,7 @@ Positions *positions_copy(const Positions *positions);
 // In rising order, a few at a time: appends up to `max` positions at or above *from, and moves *from behind them; 0 at
 // the end.
 size_t positions_next(const Positions *positions, uint64_t *from, uint64_t *out, size_t max);
+uint64_t positions_last(const Positions *positions); // the greatest; not of an empty one
 size_t positions_memory(const Positions *positions);
 
 // --- Puffin ----------------------------------------------------------------------------------------------------

@@ -6,8 +6,12 @@
 static const Flag SYNC_FLAGS[] = {
     {"tables", "PATTERN,…", "tables", "tables to carry: orders, sales.*; default all"},
     {"exclude", "PATTERN,…", "exclude", "tables to leave out"},
-    {"format", "FORMAT", NULL, "of the files: parquet, avro, json or bytes"},
-    {"envelope", "FORM", "envelope", "flat, the row and what happened to it, or debezium; default flat"},
+    {"format", "FORMAT", NULL, "iceberg tables, or files: parquet, avro, json or bytes"},
+    {"mode", "MODE", "mode", "iceberg: upsert, the rows as they are, or append, every change; default upsert"},
+    {"partition-by", "SPEC", "partition.by", "iceberg: day(created_at), or orders=day(created_at);items=bucket(16,id)"},
+    {"rename", "NAME=NAME,…", "rename", "iceberg: other names for tables: public.orders=sales.orders"},
+    {"freshness", "TIME", "freshness", "iceberg: how long a change may wait; default 1s, on object stores 60s"},
+    {"envelope", "FORM", "envelope", "files: flat, the row and what happened to it, or debezium; default flat"},
     {"name", "NAME", NULL, "of the pipeline; default from database and directory"},
     {"follow", NULL, NULL, "go on until SIGINT or SIGTERM"},
     {"snapshot-only", NULL, NULL, "read the tables once, leave nothing on the source"},
@@ -187,7 +191,7 @@ static const Flag HELP_FLAGS[] = {
 
 #define FLAGS(table) (table), ARRAY_LEN(table)
 const Command COMMANDS[] = {
-    {"sync", "SOURCE SINK", 2, 2, "Carry a database's rows and changes into files, exactly once", SYNC_DETAILS,
+    {"sync", "SOURCE SINK", 2, 2, "Carry rows and changes into a lake or files, exactly once", SYNC_DETAILS,
      FLAGS(SYNC_FLAGS), true, sync_command},
     {"server", "", 0, 0, "Run many connectors as a service, with the REST APIs of Kafka Connect and its registry",
      SERVER_DETAILS, FLAGS(SERVER_FLAGS), false, server_command},

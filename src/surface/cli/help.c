@@ -31,8 +31,8 @@ void help_print(const Command *command) {
 }
 
 static void commands_text(Buf *out) {
-    buf_text(out, "leat carries PostgreSQL changes into files, exactly once.\n\n"
-                  "  leat sync postgres://user@host/database DIRECTORY --format json\n\nCommands:\n");
+    buf_text(out, "leat carries PostgreSQL changes into Iceberg tables and files, exactly once.\n\n"
+                  "  leat sync postgres://user@host/database DIRECTORY --format iceberg\n\nCommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         char left[80];
         snprintf(left, sizeof(left), "%s %s", COMMANDS[i].name, COMMANDS[i].arguments);

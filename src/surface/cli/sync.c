@@ -56,7 +56,9 @@ static bool config_begin(const Cli *cli, PipelineConfig *config, Err *err) {
         name = pipeline_default_name(cli->arena, source_url, sink_url);
     }
     if (!pipeline_exists(data_directory, name, cli->arena)) {
-        return pipeline_config_init(config, data_directory, name, source_url, sink_url, cli->drivers, cli->arena, err);
+        const char *format = cli_has(cli, "format") ? cli_value(cli, "format") : "";
+        return pipeline_config_init(config, data_directory, name, source_url, sink_url, format, cli->drivers,
+                                    cli->arena, err);
     }
     TRY(pipeline_config_load(data_directory, name, cli->drivers, cli->arena, config, err));
     TRY(same_pipeline(cli, config, source_url, sink_url, err));
@@ -83,8 +85,7 @@ static bool config_options(const Cli *cli, PipelineConfig *config, Err *err) {
         FAIL(err, ERR_OPTION, "the slot of pipeline %s cannot change: its position is in the slot", config->name);
         return err_hint(err, "give another --name, or remove it first: leat delete %s", config->name);
     }
-    const char *format = cli_has(cli, "format") ? cli_value(cli, "format") : config->format;
-    return pipeline_config_format(config, format, cli->arena, err);
+    return !cli_has(cli, "format") || pipeline_config_set(config, "format", cli_value(cli, "format"), cli->arena, err);
 }
 
 static void option_line(void *context, const OptionSpec *spec, const char *value) {

@@ -18,10 +18,10 @@ typedef struct ColumnReader {
     const ParquetFile *file;
     uint32_t group; // for errors
     Codec codec;
-    uint64_t offset;  // in the file, of what the window does not yet have
-    uint64_t end;     // of the chunk
-    uint64_t start;   // of the chunk
-    size_t ahead;     // bytes to read at once
+    uint64_t offset; // in the file, of what the window does not yet have
+    uint64_t end;    // of the chunk
+    uint64_t start;  // of the chunk
+    size_t ahead;    // bytes to read at once
     size_t ahead_max;
     Buf window;       // read from the file
     size_t window_at; // taken from it
@@ -29,7 +29,7 @@ typedef struct ColumnReader {
     int64_t left;     // entries of the chunk in pages not yet begun
     int64_t entries;  // of the chunk
     bool has_dictionary;
-    uint32_t page;    // number of the next page
+    uint32_t page; // number of the next page
 
     Buf dictionary_body;
     Dictionary dictionary;

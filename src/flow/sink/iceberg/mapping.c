@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/sink/iceberg/mapping.h"
+
+enum { VERSIONS_MAX = 1000 };
+
+typedef struct Maker {
+    Arena *arena;
+    const Schema *source;
+    const TableSchema *current;
+    const MappingOptions *options;
+    ShapeField *fields; // of the table to be
+    int32_t *from;
+    uint32_t field_count;
+    int32_t last_id;
+    bool changed;
+} Maker;
+
+// --- names -----------------------------------------------------------------------------------------------------
+
+static bool same_letters(Slice a, Slice b) {
+    return a.size == b.size && strncasecmp((const char *)a.data, (const char *)b.data, a.size) == 0;
+}
+
+// Columns of metadata that readers show under these names.
+static bool reserved(Slice name) {
+    static const char *const NAMES[] = {
+        "_file", "_pos", "_deleted", "_spec_id", "_partition", "_row_id", "_last_updated_sequence_number"};
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+        if (same_letters(name, slice_of(NAMES[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Half of the readers do not tell upper from lower case.
+static bool taken(const Shape *record, uint32_t below, Slice name) {
+    for (uint32_t i = 0; i < below; i++) {
+        if (same_letters(record->fields[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The name of the source's column `at` in the table: its own, unless that is reserved or, but for case, one before it.
+static Slice column_name(const Maker *maker, const Shape *record, uint32_t at) {
+    Slice name = record->fields[at].name;
+    if (reserved(name)) {
+        name = slice_of(arena_printf(maker->arena, "_%.*s", SLICE_ARG(name)));
+    }
+    if (!taken(record, at, name)) {
+        return name;
+    }
+    for (int i = 2; i < VERSIONS_MAX; i++) {
+        Slice other = slice_of(arena_printf(maker->arena, "%.*s_%d", SLICE_ARG(name), i));
+        if (!taken(record, record->field_count, other)) {
+            return other;
+        }
+    }
+    return name;
+}
+
+// --- types -----------------------------------------------------------------------------------------------------
+
+// Equal but for ids, names of records, notes and what is optional.
+static bool type_same(const Shape *a, const Shape *b) {
+    if (a->kind != b->kind || a->precision != b->precision || a->scale != b->scale ||
+        a->field_count != b->field_count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->field_count; i++) {
+        if (!slice_equal(a->fields[i].name, b->fields[i].name) ||
+            !type_same(&a->fields[i].shape, &b->fields[i].shape)) {
+            return false;
+        }
+    }
+    return a->element == NULL || b->element == NULL || type_same(a->element, b->element);
+}
+
+// A shape for the table: without what is Avro's, and with new ids.
+static Shape table_shape(Maker *maker, const Shape *from, bool required) {
+    Shape shape = shape_number(maker->arena, from, &maker->last_id);
+    shape.notes = NULL;
+    shape.note_count = 0;
+    shape.optional = !required;
+    return shape;
+}
+
+static int32_t field_find(const Maker *maker, Slice name) {
+    for (uint32_t i = 0; i < maker->field_count; i++) {
+        if (slice_equal(maker->fields[i].name, name)) {
+            return (int32_t)i;
+        }
+    }
+    return -1;
+}
+
+static void field_add(Maker *maker, Slice name, const Shape *shape, bool required, int32_t from) {
+    maker->last_id++;
+    int32_t id = maker->last_id;
+    Shape made = table_shape(maker, shape, required);
+    made.id = id;
+    maker->fields[maker->field_count] = (ShapeField){.name = arena_slice(maker->arena, name), .shape = made};
+    maker->from[maker->field_count++] = from;
+    maker->changed = true;
+}
+
+// The column's old type cannot become the new one.
+static bool field_beside(Maker *maker, Slice name, const ShapeField *was, const Shape *shape, int32_t from, Err *err) {
+    if (!maker->options->suffix || !was->shape.optional) {
+        FAIL(err, ERR_TABLE, "table %.*s.%.*s, column %.*s: its type in the lake (%s) cannot become %s",
+             SLICE_ARG(maker->source->space), SLICE_ARG(maker->source->table), SLICE_ARG(name),
+             shape_kind_name(was->shape.kind), shape_kind_name(shape->kind));
+        return err_hint(err,
+                        "let it be a column of its own (type.change=suffix; not for columns of the key), or give the "
+                        "table a new name by rename");
+    }
+    for (int i = 2; i < VERSIONS_MAX; i++) {
+        Slice other = slice_of(arena_printf(maker->arena, "%.*s__v%d", SLICE_ARG(name), i));
+        int32_t at = field_find(maker, other);
+        if (at < 0) {
+            field_add(maker, other, shape, false, from);
+            return true;
+        }
+        if (type_same(&maker->fields[at].shape, shape)) {
+            maker->from[at] = from;
+            return true;
+        }
+    }
+    return FAIL(err, ERR_TABLE, "column %.*s has changed its type too often", SLICE_ARG(name));
+}
+
+static bool field_put(Maker *maker, Slice name, const Shape *shape, bool required, int32_t from, Err *err) {
+    int32_t at = field_find(maker, name);
+    if (at < 0) {
+        // A required column cannot be added to a table that has rows.
+        field_add(maker, name, shape, required && maker->current == NULL, from);
+        return true;
+    }
+    ShapeField *was = &maker->fields[at];
+    if (type_same(&was->shape, shape)) {
+        maker->from[at] = from;
+        return true;
+    }
+    if (!iceberg_promotes(&was->shape, shape, maker->options->format_version)) {
+        return field_beside(maker, name, was, shape, from, err);
+    }
+    Shape wider = *shape;
+    wider.id = was->shape.id;
+    wider.optional = was->shape.optional;
+    wider.notes = NULL;
+    wider.note_count = 0;
+    was->shape = wider;
+    maker->from[at] = from;
+    maker->changed = true;
+    return true;
+}
+
+// --- keys ------------------------------------------------------------------------------------------------------
+
+static bool kind_exact(ShapeKind kind) {
+    return kind == SHAPE_INT32 || kind == SHAPE_INT64 || kind == SHAPE_DATE || kind == SHAPE_TIME ||
+           kind == SHAPE_TIMESTAMP || kind == SHAPE_TIMESTAMPTZ;
+}
+
+// Floats make no identifier fields; the index takes them all the same.
+static bool identifies(const Shape *shape) {
+    return !shape->optional && shape->kind != SHAPE_FLOAT32 && shape->kind != SHAPE_FLOAT64;
+}
+
+static void keys_make(Maker *maker, Mapping *mapping) {
+    const Shape *key = mapping->plan->key, *record = mapping->plan->value;
+    if (key == NULL || maker->options->append) {
+        return;
+    }
+    int32_t *fields = ARENA_ARRAY(maker->arena, int32_t, key->field_count);
+    int32_t *ids = ARENA_ARRAY(maker->arena, int32_t, key->field_count);
+    bool all = true;
+    for (uint32_t i = 0; i < key->field_count; i++) {
+        int32_t flat = shape_find(record, key->fields[i].name);
+        for (uint32_t j = 0; j < maker->field_count; j++) {
+            if (maker->from[j] == flat) {
+                fields[i] = (int32_t)j;
+            }
+        }
+        const Shape *shape = &maker->fields[fields[i]].shape;
+        ids[i] = shape->id;
+        all &= identifies(shape);
+    }
+    mapping->key = fields;
+    mapping->key_count = key->field_count;
+    mapping->exact_keys = key->field_count == 1 && kind_exact(maker->fields[fields[0]].shape.kind);
+    if (all) {
+        mapping->schema.identifier_ids = ids;
+        mapping->schema.identifier_count = key->field_count;
+    }
+}
+
+static bool identifiers_equal(const TableSchema *a, const TableSchema *b) {
+    return a->identifier_count == b->identifier_count &&
+           (a->identifier_count == 0 ||
+            memcmp(a->identifier_ids, b->identifier_ids, a->identifier_count * sizeof(int32_t)) == 0);
+}
+
+// --- all -------------------------------------------------------------------------------------------------------
+
+static void begin(Maker *maker, uint32_t more) {
+    Shape shape = {0}; // a copy: the table's metadata goes with the next commit
+    if (maker->current != NULL) {
+        shape = shape_copy(maker->arena, maker->current->shape);
+    }
+    uint32_t count = shape.field_count;
+    maker->fields = ARENA_ARRAY(maker->arena, ShapeField, count + more);
+    maker->from = ARENA_ARRAY(maker->arena, int32_t, count + more);
+    for (uint32_t i = 0; i < count; i++) {
+        maker->fields[i] = shape.fields[i];
+        maker->from[i] = -1;
+    }
+    maker->field_count = count;
+}
+
+static bool columns_make(Maker *maker, const Mapping *mapping, Err *err) {
+    const Shape *record = mapping->plan->value;
+    for (uint32_t i = 0; i < maker->source->column_count; i++) {
+        bool key = (maker->source->columns[i].flags & COLUMN_KEY) != 0 && mapping->plan->key != NULL;
+        bool required = key && !maker->options->append;
+        TRY(field_put(maker, column_name(maker, record, i), &record->fields[i].shape, required, (int32_t)i, err));
+    }
+    for (uint32_t i = maker->source->column_count; maker->options->append && i < record->field_count; i++) {
+        TRY(field_put(maker, record->fields[i].name, &record->fields[i].shape, false, (int32_t)i, err));
+    }
+    return true;
+}
+
+static void finish(Maker *maker, Mapping *mapping) {
+    Shape *shape = ARENA_NEW(maker->arena, Shape);
+    *shape = (Shape){.kind = SHAPE_STRUCT, .fields = maker->fields, .field_count = maker->field_count};
+    mapping->schema = (TableSchema){.id = maker->current != NULL ? maker->current->id : 0, .shape = shape};
+    mapping->from = maker->from;
+    mapping->column_count = maker->source->column_count;
+    mapping->last_column_id = maker->last_id;
+    mapping->straight = true;
+    for (uint32_t i = 0; i < maker->field_count; i++) {
+        mapping->straight &= maker->from[i] == (int32_t)i;
+    }
+    keys_make(maker, mapping);
+    mapping->changed = maker->changed || maker->current == NULL || !identifiers_equal(maker->current, &mapping->schema);
+}
+
+bool mapping_make(Arena *arena, const Schema *source, const TableSchema *current, int32_t last_column_id,
+                  const MappingOptions *options, Mapping *mapping, Err *err) {
+    Schema *copy = ARENA_NEW(arena, Schema);
+    *copy = schema_copy(arena, source);
+    Maker maker = {.arena = arena, .source = copy, .current = current, .options = options, .last_id = last_column_id};
+    *mapping = (Mapping){0};
+    TRY(FLAT_ENVELOPE.compile(arena, copy, &options->envelope, &mapping->plan, err));
+    begin(&maker, mapping->plan->value->field_count);
+    TRY(columns_make(&maker, mapping, err));
+    finish(&maker, mapping);
+    return true;
+}

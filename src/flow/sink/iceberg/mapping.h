@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// A source's schema and a table's: which column goes where, and how the table must change first.
+//
+// Columns find each other by name. A new one is added (optional), one that the source has no more stays and is NULL, a
+// type that the table's may become in place is promoted; any other change is a new column beside the old one
+// (name__v2). Rows are made by the flat envelope: the one table of types is data/format/flat.c.
+#ifndef LEAT_FLOW_SINK_ICEBERG_MAPPING_H
+#define LEAT_FLOW_SINK_ICEBERG_MAPPING_H
+
+#include "data/format/flat.h"
+#include "lake/iceberg/metadata.h"
+
+typedef struct MappingOptions {
+    bool append; // every change is a row: with leat's own columns
+    bool suffix; // else ERR_TABLE, where a type cannot become another
+    int32_t format_version;
+    EnvelopeOptions envelope;
+} MappingOptions;
+
+typedef struct Mapping {
+    RecordPlan *plan;   // makes the flat record
+    TableSchema schema; // of the table, as it must be; its id is that of the given one where nothing changes
+    bool changed;       // it differs from the given one
+    int32_t last_column_id;
+    const int32_t *from; // one a field of the table: place in the flat record, -1 = NULL
+    bool straight;       // from[i] = i for all, so the record itself can be written
+    size_t column_count; // of the source: leat's own fields of the flat record follow
+    const int32_t *key;  // fields of the table that make the key, in the key's order
+    size_t key_count;    // 0: rows cannot be found again
+    bool exact_keys;     // see lake/index
+} Mapping;
+
+enum { FLAT_UNCHANGED = 5 }; // place of __unchanged behind the columns (data/format/flat.h)
+
+// `current` NULL: the table is new. Lives in the arena; the source's schema is copied. ERR_TABLE names table and
+// column.
+CHECKED bool mapping_make(Arena *arena, const Schema *source, const TableSchema *current, int32_t last_column_id,
+                          const MappingOptions *options, Mapping *mapping, Err *err);
+
+#endif

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LEAT_FLOW_SINK_ICEBERG_OPTIONS_H
+#define LEAT_FLOW_SINK_ICEBERG_OPTIONS_H
+
+#include "core/config/option.h"
+#include "storage/store/s3/s3.h"
+
+// The options of the lake, as the table ICEBERG_OPTIONS fills them.
+typedef struct LakeOptions {
+    const char *format;       // "iceberg"
+    const char *mode;         // upsert | append
+    int64_t format_version;   // 2 | 3
+    int64_t freshness_ms;     // 0 = by the place: 1 s on local disk, 60 s on object stores
+    const char *namespace;    // "" = the source's schema
+    const char *rename;       // "public.orders=sales,…"
+    const char *partition_by; // "day(created_at)" or "orders=day(created_at);items=bucket(16,id)"
+    const char *catalog;      // "" = the embedded one
+    const char *inexact;      // null | fail | text
+    const char *type_change;  // suffix | fail
+    int64_t target_file_bytes;
+    int64_t compression_level;
+    S3Options s3;
+} LakeOptions;
+
+extern const OptionTable ICEBERG_OPTIONS;
+
+// What a table shall be called: the namespace and the name that it would like to have.
+typedef struct LakeName {
+    Slice space, table;
+} LakeName;
+// ERR_OPTION: `rename` is not understood.
+CHECKED bool lake_name(const LakeOptions *options, Slice space, Slice table, Arena *arena, LakeName *name, Err *err);
+// The text of its partition spec; "" = none.
+const char *lake_partition_text(const LakeOptions *options, Slice space, Slice table, Arena *arena);
+
+#endif

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table's files and its key index, as they are when it is opened: taken from disk where they are of the table's
+// newest snapshot, else made again from the table.
+#ifndef LEAT_FLOW_SINK_ICEBERG_REBUILD_H
+#define LEAT_FLOW_SINK_ICEBERG_REBUILD_H
+
+#include "flow/sink/iceberg/table.h"
+
+CHECKED bool index_prepare(LakeTable *table, Err *err);
+// The mark and the list of files that go with the table as it is now.
+CHECKED bool index_save(LakeTable *table, bool lazy, Err *err);
+void data_file_free(LakeDataFile *data);
+// The mapping of the source's schema to the table, whose schema is changed first where it must be.
+CHECKED bool lake_table_mapping(LakeTable *table, const Schema *schema, Err *err);
+
+#endif

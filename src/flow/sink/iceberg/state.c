@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/sink/iceberg/state.h"
+
+#include "core/base/digest.h"
+#include "core/sys/file.h"
+
+// "leat lake 1\n", u64 log, u64 epoch, u32 CRC-32C of all before: little-endian
+#define MAGIC "leat lake 1\n"
+enum { MAGIC_BYTES = sizeof(MAGIC) - 1, STATE_BYTES = MAGIC_BYTES + 20 };
+
+static bool decode(Slice bytes, const char *path, LakeState *state, Err *err) {
+    if (bytes.size >= MAGIC_BYTES && memcmp(bytes.data, MAGIC, 10) == 0 && bytes.data[10] > '1') {
+        FAIL(err, ERR_FORMAT_NEWER, "%s: written by a newer leat", path);
+        return err_hint(err, "use the leat that wrote it, or a newer one");
+    }
+    if (bytes.size != STATE_BYTES || memcmp(bytes.data, MAGIC, MAGIC_BYTES) != 0 ||
+        load_u32le(bytes.data + STATE_BYTES - 4) != digest_crc32c(0, (Slice){bytes.data, STATE_BYTES - 4})) {
+        FAIL(err, ERR_STATE_CORRUPT, "%s is damaged", path);
+        return err_hint(err, "remove it: the sink then reads the journal from its beginning and passes over what the "
+                             "tables have");
+    }
+    state->log = load_u64le(bytes.data + MAGIC_BYTES);
+    state->epoch = load_u64le(bytes.data + MAGIC_BYTES + 8);
+    return true;
+}
+
+bool lake_state_load(const char *directory, LakeState *state, bool *found, Err *err) {
+    Arena scratch[1];
+    arena_init(scratch, "scratch", 0);
+    const char *path = arena_printf(scratch, "%s/state", directory);
+    *state = (LakeState){0};
+    *found = file_exists(path);
+    Slice bytes;
+    bool ok = !*found || (file_read_all(path, 4096, scratch, &bytes, err) && decode(bytes, path, state, err));
+    arena_release(scratch);
+    return ok;
+}
+
+bool lake_state_save(const char *directory, const LakeState *state, Err *err) {
+    DEFER(buf_release) Buf bytes = {0};
+    buf_text(&bytes, MAGIC);
+    buf_u64le(&bytes, state->log);
+    buf_u64le(&bytes, state->epoch);
+    buf_u32le(&bytes, digest_crc32c(0, buf_slice(&bytes)));
+    Arena scratch[1];
+    arena_init(scratch, "scratch", 0);
+    bool ok = file_replace(arena_printf(scratch, "%s/state", directory), buf_slice(&bytes), err);
+    arena_release(scratch);
+    return ok;
+}

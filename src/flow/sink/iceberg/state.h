@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sink's state file: where in the journal all that is below is in the tables.
+#ifndef LEAT_FLOW_SINK_ICEBERG_STATE_H
+#define LEAT_FLOW_SINK_ICEBERG_STATE_H
+
+#include "core/base/arena.h"
+#include "storage/journal/journal.h"
+
+typedef struct LakeState {
+    LogPosition log;
+    uint64_t epoch;
+} LakeState;
+
+// Zero where there is none. ERR_STATE_CORRUPT, ERR_FORMAT_NEWER.
+CHECKED bool lake_state_load(const char *directory, LakeState *state, bool *found, Err *err);
+CHECKED bool lake_state_save(const char *directory, const LakeState *state, Err *err);
+
+#endif

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// One table of the lake while it is written: rows go into data files that are open, keys into the index, and what they
+// replace into sets of deleted rows, until a commit takes all of it.
+#ifndef LEAT_FLOW_SINK_ICEBERG_TABLE_H
+#define LEAT_FLOW_SINK_ICEBERG_TABLE_H
+
+#include "core/base/map.h"
+#include "flow/sink/iceberg/mapping.h"
+#include "flow/sink/iceberg/options.h"
+#include "lake/catalog/catalog.h"
+#include "lake/iceberg/commit.h"
+#include "lake/iceberg/deletes.h"
+#include "lake/index/index.h"
+#include "storage/journal/journal.h"
+
+// What the tables of a sink share.
+typedef struct Lake {
+    const LakeOptions *options;
+    const char *pipeline;
+    const char *state_directory;
+    size_t memory_bytes_max;
+    LakeIo *io;
+    Catalog *catalog;
+    Arena *scratch; // reset after each event
+    bool append;
+    uint64_t epoch;
+    // Counted:
+    uint64_t files, bytes, events;
+} Lake;
+
+// A data file that is live, or will be with the next commit.
+typedef struct LakeDataFile {
+    uint32_t number; // in the index
+    DataFile file;   // path, spec, partition, records, size; metrics only until it is committed
+    int64_t deleted; // rows, with those of the next commit
+    Positions *rows; // deleted ones: v3 all of them, v2 those of the next commit; NULL = none
+    bool fresh;      // the next commit adds it
+    bool changed;    // the next commit deletes rows of it
+    bool gone;       // the next commit takes it away; a fresh one never was
+    bool vector;     // v3: the table has a deletion vector of it
+    LakeFile *bytes; // fresh: written, not yet durable; NULL = it is
+} LakeDataFile;
+
+typedef struct LakeWriter LakeWriter; // of one partition's open data file (writer.c)
+
+typedef struct PendingKeys { // not yet told to the index
+    Buf hashes;              // KeyHash
+    Buf now, was;            // KeyPlace
+    size_t count;
+    bool load; // they are new, all of them
+} PendingKeys;
+
+typedef struct ToastReader { // of the file that was read last (toast.c)
+    ParquetReader *reader;
+    ParquetFile bytes;
+    uint32_t file;
+} ToastReader;
+
+typedef struct LakeTable {
+    Lake *lake;
+    Slice topic;
+    Slice source_space, source_table;
+    TableName name;
+    Table *table;
+    KeyIndex *index; // NULL: append, or no key
+    Arena run[1];    // as long as the table
+    Arena batch[1];  // until the next commit is done
+    Arena shape[1];  // of the mapping
+    Mapping mapping;
+    const Schema *schema; // that the mapping is of
+    Value *row;           // one a field of the table
+    uint64_t committed;   // events below are in the table
+    uint64_t next;        // behind the last event taken
+    Map files;            // by number: LakeDataFile
+    Map by_path;
+    uint32_t next_file;
+    Map writers;      // by partition: LakeWriter
+    LakeWriter *only; // of an unpartitioned table
+    Buf written;      // LakeFile *: delete files of the next commit, not yet durable
+    PendingKeys pending;
+    bool append;         // every change is a row
+    bool empty;          // nothing was ever in it: keys of a first snapshot are new
+    bool touched;        // the next commit has something of it
+    bool truncated;      // …and takes away all files of before
+    KeyPlace last_place; // of the row whose key is being changed: where its unchanged values are
+    ToastReader toast;
+    uint64_t rows_added, rows_deleted; // of the next commit
+} LakeTable;
+
+// Finds or makes the table in the catalog, its index, and where it stands. ERR_EXISTS: it is there and not ours.
+CHECKED bool lake_table_open(Lake *lake, Slice topic, const Schema *schema, LakeTable **table, Err *err);
+void lake_table_close(LakeTable *table);
+// An event of the table's topic. ERR_VALUE, ERR_TABLE name its place.
+CHECKED bool lake_table_take(LakeTable *table, const JournalEntry *entry, Err *err);
+size_t lake_table_held(const LakeTable *table); // memory
+// Moves what open files hold to the disk.
+CHECKED bool lake_table_spill(LakeTable *table, Err *err);
+
+// Keys are in the index, open files have ended.
+CHECKED bool lake_table_settle(LakeTable *table, Err *err);
+
+// --- commits ---------------------------------------------------------------------------------------------------
+
+typedef struct LakeCut { // what a commit says of where it stands
+    Slice position;      // of the source, as bytes
+    uint64_t epoch, log; // of the journal
+    uint64_t cut_ms;
+} LakeCut;
+
+// Ends the open files and writes delete files; gives the work of a snapshot. *none: nothing came of it.
+CHECKED bool lake_table_prepare(LakeTable *table, const LakeCut *cut, SnapshotWork *work, bool *none, Err *err);
+// The commit stands (NULL: nothing was to be committed): what was pending is the table's.
+CHECKED bool lake_table_done(LakeTable *table, const CatalogCommit *commit, Err *err);
+
+#endif

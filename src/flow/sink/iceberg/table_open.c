@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finding a table in the catalog, or making it; its files and its index.
+#include "core/base/log.h"
+#include "core/sys/clock.h"
+#include "flow/sink/iceberg/rebuild.h"
+#include "flow/sink/iceberg/writer.h"
+#include "lake/iceberg/partition.h"
+
+enum { NAMES_TRIED = 100 };
+
+// --- what is there ---------------------------------------------------------------------------------------------
+
+static MappingOptions mapping_options(const LakeTable *table, int32_t format_version) {
+    const Lake *lake = table->lake;
+    const LakeOptions *options = lake->options;
+    return (MappingOptions){.append = table->append,
+                            .suffix = strcmp(options->type_change, "suffix") == 0,
+                            .format_version = format_version,
+                            .envelope = {.connector = slice_of(lake->pipeline),
+                                         .fail_on_inexact = strcmp(options->inexact, "fail") == 0,
+                                         .exact_text = strcmp(options->inexact, "text") == 0}};
+}
+
+// Ours: of this pipeline and this table of the source.
+typedef enum Ownership { OWN_OURS, OWN_SIBLING, OWN_FOREIGN } Ownership;
+
+static Ownership ownership(const LakeTable *table, const TableMetadata *metadata, const char *source) {
+    bool pipeline = slice_is(table_property(metadata, "leat.pipeline"), table->lake->pipeline);
+    bool same = slice_is(table_property(metadata, "leat.source-table"), source);
+    return pipeline && same ? OWN_OURS : pipeline ? OWN_SIBLING : OWN_FOREIGN;
+}
+
+static bool foreign(const LakeTable *table, Err *err) {
+    FAIL(err, ERR_EXISTS, "table %.*s.%.*s is in the catalog already, and not one that pipeline %s has made",
+         SLICE_ARG(table->name.space), SLICE_ARG(table->name.table), table->lake->pipeline);
+    return err_hint(err, "give it another name (rename=%.*s=NAME) or its own namespace (namespace=…)",
+                    SLICE_ARG(table->source_table));
+}
+
+// Tables that differ in case only, or in what a name cannot hold, would have one name: the later one gets a number.
+static bool table_find(LakeTable *table, const char *source, Arena *scratch, CatalogTable *found, bool *exists,
+                       Err *err) {
+    Slice wanted = table->name.table;
+    for (int i = 1; i <= NAMES_TRIED; i++) {
+        if (i > 1) {
+            table->name.table = slice_of(arena_printf(table->run, "%.*s_%d", SLICE_ARG(wanted), i));
+        }
+        *exists = catalog_load(table->lake->catalog, table->name, scratch, found, err);
+        if (!*exists) {
+            if (err->code != ERR_NOT_FOUND) {
+                return err_frame(err, __FILE__, __LINE__);
+            }
+            err_clear(err);
+            return true;
+        }
+        TableMetadata metadata;
+        TRY(table_metadata_parse(found->metadata_json, scratch, &metadata, err));
+        Ownership own = ownership(table, &metadata, source);
+        if (own == OWN_OURS) {
+            return true;
+        }
+        if (own == OWN_FOREIGN) {
+            return foreign(table, err);
+        }
+    }
+    return FAIL(err, ERR_EXISTS, "there are too many tables named like %.*s", SLICE_ARG(wanted));
+}
+
+// --- making it -------------------------------------------------------------------------------------------------
+
+static bool spec_make(const LakeTable *table, const TableSchema *schema, Arena *scratch, PartitionSpec *spec,
+                      Err *err) {
+    const char *text = lake_partition_text(table->lake->options, table->source_space, table->source_table, scratch);
+    *spec = (PartitionSpec){0};
+    int32_t last = ICEBERG_PARTITION_ID_FIRST - 1;
+    if (text[0] != '\0' && !partition_spec_of_text(text, schema, &last, scratch, spec, err)) {
+        return err_prefix(err, "partition.by, table %.*s", SLICE_ARG(table->source_table));
+    }
+    return true;
+}
+
+// Rows that cannot be found again cannot be changed in place: such a table takes its changes as they come.
+static bool mode_choose(LakeTable *table, const Schema *schema, Arena *scratch, Mapping *mapping, Err *err) {
+    int32_t version = (int32_t)table->lake->options->format_version;
+    table->append = table->lake->append;
+    MappingOptions how = mapping_options(table, version);
+    TRY(mapping_make(scratch, schema, NULL, 0, &how, mapping, err));
+    if (table->append || mapping->key_count > 0 || schema->identity != IDENTITY_FULL) {
+        return true;
+    }
+    log_warn(LOG_SINK, "a table without a key gets every change as a row", LOG_SLICE("table", table->name.table));
+    table->append = true;
+    how = mapping_options(table, version);
+    return mapping_make(scratch, schema, NULL, 0, &how, mapping, err);
+}
+
+static bool table_create(LakeTable *table, const Schema *schema, const char *source, Arena *scratch, Err *err) {
+    const LakeOptions *options = table->lake->options;
+    Mapping mapping;
+    PartitionSpec spec;
+    TRY(mode_choose(table, schema, scratch, &mapping, err));
+    TRY(spec_make(table, &mapping.schema, scratch, &spec, err));
+    char uuid[37];
+    table_uuid_new(uuid);
+    Property properties[] = {
+        {SLICE("leat.pipeline"), slice_of(table->lake->pipeline)},
+        {SLICE("leat.source-table"), slice_of(source)},
+        {SLICE("leat.mode"), slice_of(table->append ? "append" : "upsert")},
+        {SLICE("write.parquet.compression-codec"), SLICE("zstd")},
+        {SLICE("write.delete.mode"), SLICE("merge-on-read")},
+        {SLICE("write.update.mode"), SLICE("merge-on-read")},
+        {SLICE("write.merge.mode"), SLICE("merge-on-read")},
+        {SLICE("write.metadata.delete-after-commit.enabled"), SLICE("true")},
+        {SLICE("write.metadata.previous-versions-max"), SLICE("50")},
+    };
+    TableUpdate updates[] = {
+        {.action = UPDATE_ASSIGN_UUID, .text = slice_of(uuid)},
+        {.action = UPDATE_UPGRADE_FORMAT_VERSION, .id = (int32_t)options->format_version},
+        {.action = UPDATE_ADD_SCHEMA, .schema = mapping.schema},
+        {.action = UPDATE_SET_CURRENT_SCHEMA, .id = -1},
+        {.action = UPDATE_ADD_SPEC, .spec = spec},
+        {.action = UPDATE_SET_DEFAULT_SPEC, .id = -1},
+        {.action = UPDATE_ADD_SORT_ORDER},
+        {.action = UPDATE_SET_DEFAULT_SORT_ORDER, .id = -1},
+        {.action = UPDATE_SET_PROPERTIES, .properties = properties, .count = ARRAY_LEN(properties)},
+    };
+    TableRequirement create = {.kind = REQUIRE_CREATE};
+    CatalogCommit commit = {.name = table->name, .change = {&create, 1, updates, ARRAY_LEN(updates)}};
+    TRY(catalog_ensure_space(table->lake->catalog, table->name.space, err));
+    return catalog_commit(table->lake->catalog, &commit, 1, -1, scratch, err);
+}
+
+// --- where it stands -------------------------------------------------------------------------------------------
+
+static uint64_t number_of(Slice text) {
+    uint64_t number = 0;
+    for (size_t i = 0; i < text.size && text.data[i] >= '0' && text.data[i] <= '9'; i++) {
+        number = number * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    return number;
+}
+
+// The newest snapshot in the table's line that says so; where all of ours have been expired, the property.
+static uint64_t committed_offset(const LakeTable *table) {
+    const TableMetadata *metadata = table_metadata(table->table);
+    const Snapshot *snapshot = table_snapshot_current(metadata);
+    while (snapshot != NULL) {
+        Slice pipeline = snapshot_summary(snapshot, "leat.pipeline");
+        Slice offset = snapshot_summary(snapshot, "leat.offset");
+        if (slice_is(pipeline, table->lake->pipeline) && offset.data != NULL) {
+            return number_of(offset);
+        }
+        snapshot = snapshot->parent_id >= 0 ? table_snapshot_find(metadata, snapshot->parent_id) : NULL;
+    }
+    return number_of(table_property(metadata, "leat.offset"));
+}
+
+static bool table_state(LakeTable *table, Err *err) {
+    table->committed = table->next = committed_offset(table);
+    table->empty = table_snapshot_current(table_metadata(table->table)) == NULL;
+    return table->mapping.key_count == 0 || index_prepare(table, err);
+}
+
+static bool mapping_now(LakeTable *table, const Schema *schema, Err *err) {
+    const TableMetadata *metadata = table_metadata(table->table);
+    MappingOptions how = mapping_options(table, metadata->format_version);
+    arena_reset(table->shape);
+    table->schema = NULL;
+    return mapping_make(table->shape, schema, table_schema_current(metadata), metadata->last_column_id, &how,
+                        &table->mapping, err);
+}
+
+// Columns that the table lacks are added at once, before any row has them: a table with a column more is no other
+// state.
+static bool schema_commit(LakeTable *table, Arena *scratch, Err *err) {
+    const TableMetadata *metadata = table_metadata(table->table);
+    TableUpdate updates[] = {{.action = UPDATE_ADD_SCHEMA, .schema = table->mapping.schema},
+                             {.action = UPDATE_SET_CURRENT_SCHEMA, .id = -1}};
+    TableRequirement requirements[] = {{.kind = REQUIRE_UUID, .text = metadata->uuid},
+                                       {.kind = REQUIRE_LAST_FIELD_ID, .id = metadata->last_column_id},
+                                       {.kind = REQUIRE_CURRENT_SCHEMA, .id = metadata->current_schema_id}};
+    CatalogCommit commit = {.name = table->name,
+                            .change = {requirements, ARRAY_LEN(requirements), updates, ARRAY_LEN(updates)}};
+    TRY(catalog_commit(table->lake->catalog, &commit, 1, -1, scratch, err));
+    CatalogTable found;
+    TRY(catalog_load(table->lake->catalog, table->name, scratch, &found, err));
+    return table_refresh(table->table, found.metadata_json, found.metadata_file, err);
+}
+
+bool lake_table_mapping(LakeTable *table, const Schema *schema, Err *err) {
+    Arena scratch[1];
+    arena_init(scratch, "scratch", 0);
+    bool ok = mapping_now(table, schema, err);
+    if (ok && table->mapping.changed) {
+        ok = schema_commit(table, scratch, err) && mapping_now(table, schema, err);
+    }
+    arena_release(scratch);
+    TRY(ok);
+    ASSERT(!table->mapping.changed);
+    table->row = ARENA_ARRAY(table->shape, Value, table->mapping.schema.shape->field_count);
+    table->schema = schema;
+    return true;
+}
+
+static bool table_load(LakeTable *table, const Schema *schema, Arena *scratch, Err *err) {
+    const char *source =
+        arena_printf(scratch, "%.*s.%.*s", SLICE_ARG(table->source_space), SLICE_ARG(table->source_table));
+    CatalogTable found;
+    bool exists = false;
+    TRY(table_find(table, source, scratch, &found, &exists, err));
+    if (!exists) {
+        TRY(table_create(table, schema, source, scratch, err));
+        TRY(catalog_load(table->lake->catalog, table->name, scratch, &found, err));
+    }
+    TRY(table_open(table->lake->io, found.metadata_json, found.metadata_file, &table->table, err));
+    table->append = slice_is(table_property(table_metadata(table->table), "leat.mode"), "append");
+    TRY(lake_table_mapping(table, schema, err));
+    return table_state(table, err);
+}
+
+bool lake_table_open(Lake *lake, Slice topic, const Schema *schema, LakeTable **opened, Err *err) {
+    LakeTable *table = calloc(1, sizeof(*table));
+    ASSERT(table != NULL);
+    arena_init_small(table->run, "run", 1024);
+    arena_init_small(table->batch, "batch", 1024);
+    arena_init_small(table->shape, "shape", 4096);
+    table->lake = lake;
+    table->topic = arena_slice(table->run, topic);
+    table->source_space = arena_slice(table->run, schema->space);
+    table->source_table = arena_slice(table->run, schema->table);
+    Arena scratch[1];
+    arena_init(scratch, "scratch", 0);
+    LakeName name;
+    bool ok = lake_name(lake->options, schema->space, schema->table, table->run, &name, err);
+    table->name = (TableName){name.space, name.table};
+    ok = ok && table_load(table, schema, scratch, err);
+    arena_release(scratch);
+    if (!ok) {
+        lake_table_close(table);
+        return err_prefix(err, "table %.*s.%.*s", SLICE_ARG(schema->space), SLICE_ARG(schema->table));
+    }
+    *opened = table;
+    return true;
+}
+
+void lake_table_close(LakeTable *table) {
+    writers_abort(table);
+    buf_release(&table->written);
+    for (MapEntry *e = NULL; (e = map_next(&table->files, e)) != NULL;) {
+        data_file_free(e->value);
+    }
+    map_release(&table->files);
+    map_release(&table->by_path);
+    map_release(&table->writers);
+    buf_release(&table->pending.hashes);
+    buf_release(&table->pending.now);
+    buf_release(&table->pending.was);
+    if (table->index != NULL) {
+        index_close(table->index);
+    }
+    if (table->table != NULL) {
+        table_close(table->table);
+    }
+    arena_release(table->run);
+    arena_release(table->batch);
+    arena_release(table->shape);
+    free(table);
+}
