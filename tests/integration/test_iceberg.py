@@ -10,6 +10,7 @@ import pytest
 from pyiceberg.table import StaticTable
 
 ARGS = ["--set", "freshness=100ms"]
+DROP_SLOTS = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()"
 
 
 @pytest.fixture
@@ -224,4 +225,36 @@ def test_on_s3(lake, db, versitygw):
     lake.sync(db, *args, env=env)
     db.execute("UPDATE t SET v = 'b' WHERE id % 3 = 0; DELETE FROM t WHERE id % 7 = 0")
     lake.sync(db, *args, env=env)
+    check_table(lake, db, "t", ["id", "v"])
+
+
+def test_a_lost_data_directory_is_found_out(lake, db):
+    """Offsets of another journal say nothing of what the tables have."""
+    db.execute("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1)")
+    lake.sync(db, *ARGS)
+    shutil.rmtree(lake.data / "pipelines")
+    db.execute(DROP_SLOTS)
+    db.execute("UPDATE t SET v = 2")
+    again = lake.sync(db, *ARGS, check=False)
+    assert again.returncode != 0 and "data directory is another one or was lost" in again.stderr
+    assert [row["v"] for row in rows(lake, "t")] == [1]
+
+
+def test_an_older_copy_goes_on_above_what_the_tables_have(lake, db):
+    db.execute("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 0), (2, 0)")
+    lake.sync(db, *ARGS)
+    shutil.copytree(lake.data / "pipelines", lake.directory / "copy")
+    for n in range(1, 4):
+        db.execute(f"UPDATE t SET v = {n}")
+        lake.sync(db, *ARGS)
+    shutil.rmtree(lake.data / "pipelines")
+    shutil.copytree(lake.directory / "copy", lake.data / "pipelines")
+    refused = lake.sync(db, *ARGS, check=False)
+    assert refused.returncode == 2 and "resync" in refused.stderr  # the slot is ahead of it: a gap
+    lake.run("resync", lake.pipeline, "--tables", "*")
+    db.execute("UPDATE t SET v = 9 WHERE id = 1; DELETE FROM t WHERE id = 2")
+    lake.sync(db, *ARGS)
+    check_table(lake, db, "t", ["id", "v"])
+    db.execute("INSERT INTO t VALUES (3, 3)")
+    lake.sync(db, *ARGS)
     check_table(lake, db, "t", ["id", "v"])

@@ -5,6 +5,7 @@
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
 #include "core/sys/file.h"
+#include "core/sys/random.h"
 #include "flow/sink/iceberg/rebuild.h"
 #include "flow/sink/iceberg/state.h"
 #include "flow/sink/iceberg/table.h"
@@ -25,7 +26,7 @@ typedef struct IcebergSink {
     Map tables;            // by topic: LakeTable
     LogPosition cut;       // behind the last one taken
     LogPosition committed; // all below is in the tables
-    LogPosition saved;     // …and says so the state file
+    LakeState state;       // as it is on disk
     LakeCut last;          // the last cut
     uint8_t position[POSITION_BYTES_MAX];
     bool open_group; // events since the last cut
@@ -62,6 +63,12 @@ static const char *catalog_url(const SinkContext *context, const LakeOptions *op
     }
     return options->catalog[0] != '\0' ? options->catalog
                                        : arena_printf(arena, "%s/catalog.db", context->data_directory);
+}
+
+// False: nothing was ever written there, as the embedded catalog is not even made.
+static bool places_exist(IcebergSink *sink, const SinkContext *context) {
+    const char *url = catalog_url(context, &sink->options, sink->run);
+    return catalog_for(url) != &EMBEDDED_CATALOG || file_exists(url);
 }
 
 static bool places_open(IcebergSink *sink, const SinkContext *context, Err *err) {
@@ -117,39 +124,42 @@ static int64_t interval_us(const LakeOptions *options, const char *url) {
     return (options->freshness_ms > 0 ? options->freshness_ms : local ? 1000 : 60 * 1000) * 1000;
 }
 
-static bool iceberg_start_open(IcebergSink *sink, const SinkContext *context, Err *err) {
-    LakeState state;
-    bool found = false;
+static IcebergSink *sink_new(const SinkContext *context) {
+    IcebergSink *sink = calloc(1, sizeof(*sink));
+    ASSERT(sink != NULL);
+    arena_init(sink->run, "run", 0);
+    arena_init(sink->scratch, "scratch", 0);
     sink->options = *(const LakeOptions *)context->options;
     sink->state_directory = arena_printf(sink->run, "%s", context->state_directory);
     sink->interval_us = interval_us(&sink->options, context->url);
     sink->lake = (Lake){.options = &sink->options,
                         .pipeline = arena_printf(sink->run, "%s", context->pipeline),
+                        .owner = sink->state.owner,
                         .state_directory = sink->state_directory,
                         .memory_bytes_max = context->memory_bytes_max,
                         .scratch = sink->scratch,
                         .append = strcmp(sink->options.mode, "append") == 0};
-    TRY(lake_state_load(sink->state_directory, &state, &found, err));
-    sink->cut = sink->committed = sink->saved = state.log;
-    return places_open(sink, context, err);
+    return sink;
+}
+
+static bool state_open(IcebergSink *sink, Err *err) {
+    bool found = false;
+    TRY(lake_state_load(sink->state_directory, &sink->state, &found, err));
+    if (!found) { // the owner is durable before a table has it
+        snprintf(sink->state.owner, sizeof(sink->state.owner), "%016" PRIx64, random_number());
+        TRY(lake_state_save(sink->state_directory, &sink->state, err));
+    }
+    sink->cut = sink->committed = sink->state.log;
+    return true;
 }
 
 static bool iceberg_open(const SinkContext *context, void **state, Err *err) {
-    IcebergSink *sink = calloc(1, sizeof(*sink));
-    ASSERT(sink != NULL);
-    arena_init(sink->run, "run", 0);
-    arena_init(sink->scratch, "scratch", 0);
-    if (!iceberg_start_open(sink, context, err)) {
+    IcebergSink *sink = sink_new(context);
+    if (!state_open(sink, err) || !places_open(sink, context, err)) {
         iceberg_close(sink);
         return err_frame(err, __FILE__, __LINE__);
     }
     *state = sink;
-    return true;
-}
-
-// The truth stands in the tables: there is nothing to compare.
-static bool iceberg_checkpoint(const SinkContext *context, Arena *arena, SinkCheckpoint *checkpoint, Err *err) {
-    *checkpoint = (SinkCheckpoint){0};
     return true;
 }
 
@@ -158,15 +168,15 @@ static LogPosition iceberg_start(void *state) {
 }
 
 static LogPosition iceberg_pin(void *state) {
-    return ((const IcebergSink *)state)->saved;
+    return ((const IcebergSink *)state)->state.log;
 }
 
 // --- commits ---------------------------------------------------------------------------------------------------
 
 static bool state_save(IcebergSink *sink, Err *err) {
-    LakeState state = {.log = sink->committed, .epoch = sink->last.epoch};
-    TRY(lake_state_save(sink->state_directory, &state, err));
-    sink->saved = sink->committed;
+    sink->state.log = sink->committed;
+    sink->state.epoch = sink->last.epoch;
+    TRY(lake_state_save(sink->state_directory, &sink->state, err));
     sink->saved_us = clock_monotonic_us();
     return true;
 }
@@ -310,6 +320,9 @@ static bool cut_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
                            .epoch = entry->epoch,
                            .log = entry->next,
                            .cut_ms = entry->cut_ms};
+    if (sink->last.epoch != sink->state.epoch) { // before any table has a commit of it
+        TRY(state_save(sink, err));
+    }
     if (sink->dirty) {
         return wait_us(sink) > 0 || commit(sink, err);
     }
@@ -359,7 +372,7 @@ static bool indexes_save(IcebergSink *sink, Err *err) {
 }
 
 static bool flush(IcebergSink *sink, Err *err) {
-    TRY((!sink->dirty && sink->saved == sink->cut) || commit(sink, err));
+    TRY((!sink->dirty && sink->state.log == sink->cut) || commit(sink, err));
     return indexes_save(sink, err);
 }
 
@@ -409,45 +422,91 @@ static bool iceberg_offsets(const SinkContext *context, Arena *arena, SinkOffset
     return true;
 }
 
-// Takes away the tables that this pipeline has made, with their files.
-static bool table_purge(IcebergSink *sink, TableName name, Err *err) {
-    CatalogTable found;
-    TableMetadata metadata;
-    TRY(catalog_load(sink->lake.catalog, name, sink->scratch, &found, err));
-    TRY(table_metadata_parse(found.metadata_json, sink->scratch, &metadata, err));
-    if (!slice_is(table_property(&metadata, "leat.pipeline"), sink->lake.pipeline)) {
-        return true;
+// The tables that this pipeline has made.
+static bool own_tables(IcebergSink *sink,
+                       bool (*visit)(IcebergSink *sink, TableName name, const TableMetadata *metadata, void *context,
+                                     Err *err),
+                       void *context, Err *err) {
+    const CatalogDriver *driver = catalog_driver(sink->lake.catalog);
+    void *catalog = catalog_state(sink->lake.catalog);
+    Slice *spaces, *tables;
+    size_t space_count, count;
+    TRY(driver->spaces(catalog, (Slice){0}, sink->run, &spaces, &space_count, err));
+    for (size_t i = 0; i < space_count; i++) {
+        TRY(driver->tables(catalog, spaces[i], sink->run, &tables, &count, err));
+        for (size_t j = 0; j < count; j++) {
+            TableName name = {spaces[i], tables[j]};
+            CatalogTable found;
+            TableMetadata metadata;
+            arena_reset(sink->scratch);
+            TRY(catalog_load(sink->lake.catalog, name, sink->scratch, &found, err));
+            TRY(table_metadata_parse(found.metadata_json, sink->scratch, &metadata, err));
+            bool ours = slice_is(table_property(&metadata, "leat.pipeline"), sink->lake.pipeline);
+            TRY(!ours || visit(sink, name, &metadata, context, err));
+        }
     }
+    return true;
+}
+
+static bool purge_visit(IcebergSink *sink, TableName name, const TableMetadata *metadata, void *context, Err *err) {
     const CatalogDriver *driver = catalog_driver(sink->lake.catalog);
     return driver->drop(catalog_state(sink->lake.catalog), name, true, err);
 }
 
-static bool tables_purge(IcebergSink *sink, Err *err) {
-    const CatalogDriver *driver = catalog_driver(sink->lake.catalog);
-    void *catalog = catalog_state(sink->lake.catalog);
-    Slice *spaces;
-    size_t space_count;
-    TRY(driver->spaces(catalog, (Slice){0}, sink->run, &spaces, &space_count, err));
-    for (size_t i = 0; i < space_count; i++) {
-        Slice *tables;
-        size_t count;
-        TRY(driver->tables(catalog, spaces[i], sink->run, &tables, &count, err));
-        for (size_t j = 0; j < count; j++) {
-            TRY(table_purge(sink, (TableName){spaces[i], tables[j]}, err));
-            arena_reset(sink->scratch);
-        }
+typedef struct Floors {
+    Arena *arena;
+    Buf floors; // JournalFloor
+    uint64_t epoch;
+} Floors;
+
+static bool floor_visit(IcebergSink *sink, TableName name, const TableMetadata *metadata, void *context, Err *err) {
+    Floors *floors = context;
+    Slice owner = table_property(metadata, "leat.owner"), topic = table_property(metadata, "leat.topic");
+    if (!slice_is(owner, sink->state.owner) || topic.size == 0) {
+        return true; // said when the table is opened
     }
+    JournalFloor floor = {arena_slice(floors->arena, topic), lake_number(table_property(metadata, "leat.offset"))};
+    buf_bytes(&floors->floors, &floor, sizeof(floor));
+    floors->epoch = MAX(floors->epoch, lake_number(table_property(metadata, "leat.epoch")));
     return true;
+}
+
+// An older copy of a data directory would give offsets out again that the tables have.
+static bool checkpoint_make(IcebergSink *sink, const SinkContext *context, Arena *arena, SinkCheckpoint *checkpoint,
+                            Err *err) {
+    bool found = false;
+    TRY(lake_state_load(sink->state_directory, &sink->state, &found, err));
+    if (!found || !places_exist(sink, context)) {
+        return true;
+    }
+    TRY(places_open(sink, context, err));
+    Floors floors = {.arena = arena};
+    bool ok = own_tables(sink, floor_visit, &floors, err);
+    Slice all = arena_slice(arena, buf_slice(&floors.floors));
+    buf_release(&floors.floors);
+    *checkpoint = (SinkCheckpoint){.ahead = floors.epoch > sink->state.epoch,
+                                   .epoch = floors.epoch,
+                                   .floors = (const JournalFloor *)(const void *)all.data,
+                                   .floor_count = all.size / sizeof(JournalFloor)};
+    return ok;
+}
+
+static bool iceberg_checkpoint(const SinkContext *context, Arena *arena, SinkCheckpoint *checkpoint, Err *err) {
+    *checkpoint = (SinkCheckpoint){0};
+    IcebergSink *sink = sink_new(context);
+    bool ok = checkpoint_make(sink, context, arena, checkpoint, err);
+    iceberg_close(sink);
+    return ok || err_frame(err, __FILE__, __LINE__);
 }
 
 static bool iceberg_remove(const SinkContext *context, bool purge_data, Err *err) {
     if (!purge_data) {
         return true; // the tables stay, and the catalog knows them
     }
-    void *state = NULL;
-    TRY(iceberg_open(context, &state, err));
-    bool ok = tables_purge(state, err);
-    iceberg_close(state);
+    IcebergSink *sink = sink_new(context);
+    bool ok =
+        !places_exist(sink, context) || (places_open(sink, context, err) && own_tables(sink, purge_visit, NULL, err));
+    iceberg_close(sink);
     return ok || err_frame(err, __FILE__, __LINE__);
 }
 

@@ -6,9 +6,14 @@
 #include "core/base/arena.h"
 #include "storage/journal/journal.h"
 
+enum { LAKE_OWNER_BYTES = 16 };
+
 typedef struct LakeState {
     LogPosition log;
-    uint64_t epoch;
+    uint64_t epoch; // of the journal: no table has a commit of a later one, unless this is an older copy
+    // Whose tables these are: a random name of this state, which each table has as a property. A data directory that
+    // was lost does not come back as another one of the same name.
+    char owner[LAKE_OWNER_BYTES + 1];
 } LakeState;
 
 // Zero where there is none. ERR_STATE_CORRUPT, ERR_FORMAT_NEWER.

@@ -17,6 +17,7 @@
 typedef struct Lake {
     const LakeOptions *options;
     const char *pipeline;
+    const char *owner; // see state.h
     const char *state_directory;
     size_t memory_bytes_max;
     LakeIo *io;
@@ -62,10 +63,11 @@ typedef struct LakeTable {
     Slice source_space, source_table;
     TableName name;
     Table *table;
-    KeyIndex *index; // NULL: append, or no key
-    Arena run[1];    // as long as the table
-    Arena batch[1];  // until the next commit is done
-    Arena shape[1];  // of the mapping
+    KeyIndex *index;  // NULL: append, or no key
+    int64_t index_us; // when it was last made durable
+    Arena run[1];     // as long as the table
+    Arena batch[1];   // until the next commit is done
+    Arena shape[1];   // of the mapping
     Mapping mapping;
     const Schema *schema; // that the mapping is of
     Value *row;           // one a field of the table
@@ -86,6 +88,8 @@ typedef struct LakeTable {
     ToastReader toast;
     uint64_t rows_added, rows_deleted; // of the next commit
 } LakeTable;
+
+uint64_t lake_number(Slice text); // digits; 0 where there are none
 
 // Finds or makes the table in the catalog, its index, and where it stands. ERR_EXISTS: it is there and not ours.
 CHECKED bool lake_table_open(Lake *lake, Slice topic, const Schema *schema, LakeTable **table, Err *err);

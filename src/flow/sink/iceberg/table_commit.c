@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a commit takes of a table: files that come, files that go, rows that are deleted in those that stay.
+#include "core/sys/clock.h"
 #include "data/event/event_codec.h"
 #include "flow/sink/iceberg/rebuild.h"
 #include "flow/sink/iceberg/toast.h"
 #include "flow/sink/iceberg/writer.h"
+
+#define INDEX_SAVE_US (INT64_C(60) * 1000000)
 
 typedef struct FileList {
     Arena *arena;
@@ -336,7 +339,11 @@ bool lake_table_done(LakeTable *table, const CatalogCommit *commit, Err *err) {
         map_release(&table->by_path);
         table->files = table->by_path = (Map){0};
     }
-    bool ok = index_save(table, true, err);
+    // On the disk now and then: what is younger is made again from the table after a crash.
+    int64_t now_us = clock_monotonic_us();
+    bool lazy = now_us - table->index_us < INDEX_SAVE_US;
+    table->index_us = lazy ? table->index_us : now_us;
+    bool ok = index_save(table, lazy, err);
     arena_reset(table->batch);
     return ok || err_frame(err, __FILE__, __LINE__);
 }

@@ -37,6 +37,16 @@ static bool foreign(const LakeTable *table, Err *err) {
                     SLICE_ARG(table->source_table));
 }
 
+// What the table has is counted by offsets of a journal that this data directory does not have.
+static bool lost(const LakeTable *table, Err *err) {
+    FAIL(err, ERR_EXISTS,
+         "table %.*s.%.*s was written by a pipeline %s whose data directory is another one or was lost",
+         SLICE_ARG(table->name.space), SLICE_ARG(table->name.table), table->lake->pipeline);
+    return err_hint(err,
+                    "use that data directory or a backup of it; or begin anew: drop the table in the catalog, or give "
+                    "this pipeline another --name and namespace");
+}
+
 // Tables that differ in case only, or in what a name cannot hold, would have one name: the later one gets a number.
 static bool table_find(LakeTable *table, const char *source, Arena *scratch, CatalogTable *found, bool *exists,
                        Err *err) {
@@ -57,7 +67,7 @@ static bool table_find(LakeTable *table, const char *source, Arena *scratch, Cat
         TRY(table_metadata_parse(found->metadata_json, scratch, &metadata, err));
         Ownership own = ownership(table, &metadata, source);
         if (own == OWN_OURS) {
-            return true;
+            return slice_is(table_property(&metadata, "leat.owner"), table->lake->owner) || lost(table, err);
         }
         if (own == OWN_FOREIGN) {
             return foreign(table, err);
@@ -105,6 +115,8 @@ static bool table_create(LakeTable *table, const Schema *schema, const char *sou
     Property properties[] = {
         {SLICE("leat.pipeline"), slice_of(table->lake->pipeline)},
         {SLICE("leat.source-table"), slice_of(source)},
+        {SLICE("leat.owner"), slice_of(table->lake->owner)},
+        {SLICE("leat.topic"), table->topic},
         {SLICE("leat.mode"), slice_of(table->append ? "append" : "upsert")},
         {SLICE("write.parquet.compression-codec"), SLICE("zstd")},
         {SLICE("write.delete.mode"), SLICE("merge-on-read")},
@@ -132,7 +144,7 @@ static bool table_create(LakeTable *table, const Schema *schema, const char *sou
 
 // --- where it stands -------------------------------------------------------------------------------------------
 
-static uint64_t number_of(Slice text) {
+uint64_t lake_number(Slice text) {
     uint64_t number = 0;
     for (size_t i = 0; i < text.size && text.data[i] >= '0' && text.data[i] <= '9'; i++) {
         number = number * 10 + (uint64_t)(text.data[i] - '0');
@@ -148,11 +160,11 @@ static uint64_t committed_offset(const LakeTable *table) {
         Slice pipeline = snapshot_summary(snapshot, "leat.pipeline");
         Slice offset = snapshot_summary(snapshot, "leat.offset");
         if (slice_is(pipeline, table->lake->pipeline) && offset.data != NULL) {
-            return number_of(offset);
+            return lake_number(offset);
         }
         snapshot = snapshot->parent_id >= 0 ? table_snapshot_find(metadata, snapshot->parent_id) : NULL;
     }
-    return number_of(table_property(metadata, "leat.offset"));
+    return lake_number(table_property(metadata, "leat.offset"));
 }
 
 static bool table_state(LakeTable *table, Err *err) {
