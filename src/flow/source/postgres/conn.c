@@ -60,6 +60,8 @@ static const StateRule STATE_RULES[] = {
     {"58P01", "WAL segment", ERR_SLOT_LOST, "the slot's WAL is gone: the tables must be read again"},
     {"42704", "replication slot", ERR_SLOT_LOST, "the slot was dropped: the tables must be read again"},
     {"42704", "snapshot", ERR_SOURCE_CLOSED, NULL},
+    {"42704", "is not part of the publication", ERR_SOURCE_CLOSED,
+     "a table was dropped or renamed at this moment: leat looks again"},
     {"42704", "publication", ERR_SOURCE_SETUP, "create the publication again"},
     {"42710", NULL, ERR_EXISTS, NULL},
     {"42P01", NULL, ERR_TABLE, NULL},

@@ -59,6 +59,7 @@ TEST(statements_are_classified_by_sqlstate) {
     check_state("58P01", "requested WAL segment 000000010000000000000001 has already been removed", ERR_SLOT_LOST);
     check_state("42704", "replication slot \"x\" does not exist", ERR_SLOT_LOST);
     check_state("42704", "publication \"x\" does not exist", ERR_SOURCE_SETUP);
+    check_state("42704", "relation \"t\" is not part of the publication", ERR_SOURCE_CLOSED);
     check_state("53400", "all replication slots are in use", ERR_SOURCE_SETUP);
     check_state("42501", "permission denied for table x", ERR_SOURCE_PERMISSION);
     check_state("57P01", "terminating connection due to administrator command", ERR_SOURCE_CLOSED);
