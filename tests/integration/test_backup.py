@@ -26,7 +26,7 @@ def contents(directory):
     return {
         path.relative_to(directory): path.read_bytes()
         for path in directory.rglob("*")
-        if path.is_file() and not path.name.endswith("lock")
+        if path.is_file() and not path.name.endswith(("lock", "status.json"))  # these are of the running process
     }
 
 
