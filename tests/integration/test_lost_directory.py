@@ -5,6 +5,7 @@ enough to go on from (ack.policy=sink), or at least never to write other rows un
 import os
 import random
 import shutil
+import signal
 import threading
 import time
 
@@ -136,7 +137,9 @@ def die_publishing(leat, db, args, point, change):
     before = mark.stat().st_ino
     process = leat.follow(db, *args, crash_point=point)
     process.until(lambda: mark.stat().st_ino != before, "the target follows")
+    process.signal(signal.SIGSTOP)  # a copy of one moment
     shutil.copytree(leat.data, leat.directory / "copy")
+    process.signal(signal.SIGCONT)
     db.execute(change)
     assert process.wait() == -9
     shutil.rmtree(leat.data)
