@@ -6,6 +6,7 @@
 // An error goes to stderr; exit status 1.
 #include "core/base/decimal.h"
 #include "core/base/json.h"
+#include "core/sys/random.h"
 #include "lake/iceberg/commit.h"
 #include "lake/iceberg/deletes.h"
 #include "lake/iceberg/partition.h"
@@ -339,7 +340,7 @@ static void write_table(const char *folder, const char *version, const char *spe
     NEED(partition_spec_parse(slice_of(spec), arena, &probe.spec, err));
     probe.spec.id = 0;
     char uuid[37];
-    table_uuid_new(uuid);
+    random_uuid(uuid);
     TableMetadata metadata;
     Slice place = location(&probe, "x");
     place.size -= 2;

@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/base/bytes.h"
 
+Slice slice_trim(Slice slice, const char *blanks) {
+    size_t count = strlen(blanks);
+    while (slice.size > 0 && memchr(blanks, slice.data[0], count) != NULL) {
+        slice = slice_from(slice, 1);
+    }
+    while (slice.size > 0 && memchr(blanks, slice.data[slice.size - 1], count) != NULL) {
+        slice.size--;
+    }
+    return slice;
+}
+
 uint64_t read_varint_slow(Reader *reader) {
     const uint8_t *at = reader->at;
     size_t most = MIN(reader_left(reader), (size_t)10);

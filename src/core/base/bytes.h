@@ -39,6 +39,10 @@ static inline Slice slice_from(Slice slice, size_t offset) {
     return (Slice){slice.data + offset, slice.size - offset};
 }
 
+// Without the bytes of `blanks` at both ends.
+Slice slice_trim(Slice slice, const char *blanks);
+#define SLICE_BLANKS " \t\n\v\f\r" // as isspace has them
+
 static inline uint16_t load_u16be(const uint8_t *p) {
     uint16_t v;
     memcpy(&v, p, sizeof(v));

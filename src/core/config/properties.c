@@ -4,8 +4,6 @@
 #include "core/base/json.h"
 #include "core/base/map.h"
 
-#include <ctype.h>
-
 enum { PROPERTY_NAME_MAX = 1024 };
 
 const Property *properties_find(const Properties *properties, Slice name) {
@@ -60,17 +58,6 @@ Properties properties_under(Arena *arena, const Properties *properties, Slice pr
     return under;
 }
 
-static Slice trimmed(Slice text) {
-    while (text.size > 0 && isspace(text.data[0])) {
-        text.data++;
-        text.size--;
-    }
-    while (text.size > 0 && isspace(text.data[text.size - 1])) {
-        text.size--;
-    }
-    return text;
-}
-
 Slice *properties_list(Arena *arena, Slice value, size_t *count) {
     size_t most = 1;
     for (size_t i = 0; i < value.size; i++) {
@@ -80,7 +67,7 @@ Slice *properties_list(Arena *arena, Slice value, size_t *count) {
     *count = 0;
     for (size_t from = 0, i = 0; value.size > 0 && i <= value.size; i++) {
         if (i == value.size || value.data[i] == ',') {
-            Slice item = trimmed((Slice){value.data + from, i - from});
+            Slice item = slice_trim((Slice){value.data + from, i - from}, SLICE_BLANKS);
             if (item.size > 0) {
                 items[(*count)++] = item;
             }

@@ -94,6 +94,20 @@ static bool upgrade(Database *database, const DatabaseOptions *options, Err *err
     return true;
 }
 
+// SQLite does not wait (its busy handler is not called) while another process switches the same new file to WAL:
+// both would wait for each other. So the switch is asked for again until the time of any other lock is over.
+static bool use_wal(Database *database, Err *err) {
+    enum { STEP_MS = 5 };
+    int code = SQLITE_BUSY;
+    for (int waited = 0; waited < BUSY_MS && (code & 0xff) == SQLITE_BUSY; waited += STEP_MS) {
+        code = sqlite3_exec(database->handle, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
+        if ((code & 0xff) == SQLITE_BUSY) {
+            sqlite3_sleep(STEP_MS);
+        }
+    }
+    return code == SQLITE_OK ? true : failed(database, code, err);
+}
+
 bool database_open(const char *path, const DatabaseOptions *options, Database **opened, Err *err) {
     Database *database = calloc(1, sizeof(*database));
     if (database == NULL) {
@@ -108,9 +122,9 @@ bool database_open(const char *path, const DatabaseOptions *options, Database **
         sqlite3_extended_result_codes(database->handle, 1);
         sqlite3_busy_timeout(database->handle, BUSY_MS);
     }
-    good = good &&
+    good = good && use_wal(database, err) &&
            database_run(database,
-                        "PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-2048; "
+                        "PRAGMA foreign_keys=ON; PRAGMA cache_size=-2048; "
                         "PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=4194304",
                         err) &&
            database_run(database, options->durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err) &&

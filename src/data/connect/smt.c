@@ -186,22 +186,12 @@ bool smt_required(const Smt *smt, const char *name, Slice *text, Err *err) {
     return text->data != NULL || smt_option_failed(smt, name, err, "it must be given, and it is not");
 }
 
-static Slice trimmed(Slice text) {
-    while (text.size > 0 && isspace(text.data[0])) {
-        text = slice_from(text, 1);
-    }
-    while (text.size > 0 && isspace(text.data[text.size - 1])) {
-        text.size--;
-    }
-    return text;
-}
-
 static bool same_word(Slice text, Slice word) {
     return text.size == word.size && strncasecmp((const char *)text.data, (const char *)word.data, word.size) == 0;
 }
 
 bool smt_choice(const Smt *smt, const char *name, const char *otherwise, const char *choices, int *choice, Err *err) {
-    Slice text = trimmed(smt_text(smt, name, otherwise));
+    Slice text = slice_trim(smt_text(smt, name, otherwise), SLICE_BLANKS);
     size_t count = 0;
     Slice *words = properties_list(smt->arena, slice_of(choices), &count);
     for (size_t i = 0; i < count; i++) {

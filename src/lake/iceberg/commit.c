@@ -5,9 +5,8 @@
 #include "lake/iceberg/commit.h"
 
 #include "core/sys/clock.h"
+#include "core/sys/random.h"
 #include "lake/iceberg/table_parts.h"
-
-#include <sys/random.h>
 
 typedef struct Making {
     Table *table;
@@ -28,10 +27,9 @@ typedef struct Making {
 } Making;
 
 int64_t snapshot_id_new(void) {
-    uint64_t random = 0;
+    uint64_t random;
     do {
-        ASSERT(getrandom(&random, sizeof(random), 0) == (ssize_t)sizeof(random));
-        random &= INT64_MAX;
+        random = random_number() & INT64_MAX;
     } while (random == 0);
     return (int64_t)random;
 }
@@ -65,7 +63,7 @@ static Work *work_of(Table *table, int64_t snapshot_id) {
         work_release(work);
         work->snapshot_id = snapshot_id;
         arena_init(&work->arena, "snapshot", 0);
-        table_uuid_new(work->uuid);
+        random_uuid(work->uuid);
     }
     work->used = ++table->clock;
     return work;

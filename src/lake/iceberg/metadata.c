@@ -5,10 +5,9 @@
 
 #include "core/base/json.h"
 #include "core/base/map.h"
+#include "core/sys/random.h"
 #include "lake/iceberg/partition.h"
 #include "lake/iceberg/parts.h"
-
-#include <sys/random.h>
 
 // --- looking up ------------------------------------------------------------------------------------------------
 
@@ -643,14 +642,6 @@ bool table_metadata_new(int32_t format_version, Slice uuid, Slice location, cons
     return true;
 }
 
-void table_uuid_new(char text[37]) {
-    uint8_t bytes[16];
-    ASSERT(getrandom(bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes));
-    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
-    bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
-    uuid_put(bytes, text);
-}
-
 // The number in ".../00007-UUID.metadata.json" or ".../v7.metadata.json"; -1 = there is none.
 static int64_t file_version(Slice file) {
     size_t at = file.size;
@@ -667,7 +658,7 @@ static int64_t file_version(Slice file) {
 
 Slice table_metadata_next_file(const TableMetadata *metadata, Slice previous, Arena *arena) {
     char uuid[37];
-    table_uuid_new(uuid);
+    random_uuid(uuid);
     Slice folder = location_without_slash(table_property(metadata, "write.metadata.path"));
     bool own = folder.size > 0;
     if (!own) {

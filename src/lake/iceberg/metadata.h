@@ -162,7 +162,6 @@ void table_metadata_write(const TableMetadata *metadata, Buf *out);
 CHECKED bool table_metadata_new(int32_t format_version, Slice uuid, Slice location, const TableSchema *schema,
                                 const PartitionSpec *spec, const SortOrder *order, const Property *properties,
                                 size_t property_count, int64_t now_ms, Arena *arena, TableMetadata *metadata, Err *err);
-void table_uuid_new(char text[37]); // a random one, version 4
 // ".../metadata/00007-UUID.metadata.json" of the next version after `previous` (empty: the first). In the table's
 // location, or where its property write.metadata.path says.
 Slice table_metadata_next_file(const TableMetadata *metadata, Slice previous, Arena *arena);

@@ -2,6 +2,7 @@
 // Values as single bytes (Iceberg specification, Appendix D, "Binary single-value serialization"), and bounds of them.
 #include "core/base/calendar.h"
 #include "core/base/decimal.h"
+#include "core/base/utf8.h"
 #include "lake/iceberg/partition.h"
 #include "lake/iceberg/parts.h"
 
@@ -238,7 +239,7 @@ static Slice first_units(const Shape *shape, Slice bound) {
     }
     size_t points = 0;
     for (size_t i = 0; i < bound.size; i++) {
-        points += (bound.data[i] & 0xc0) != 0x80;
+        points += !utf8_continues(bound.data[i]);
         if (points > BOUND_UNITS_MAX) {
             return (Slice){bound.data, i};
         }
@@ -257,32 +258,14 @@ bool bound_cut_lower(const Shape *shape, Slice *bound, Arena *arena) {
     return true;
 }
 
-// The code point at the end of a text, and how many bytes it has.
-static uint32_t last_point(Slice text, size_t *size) {
-    static const uint8_t MASKS[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-    size_t from = text.size - 1;
-    while (from > 0 && text.size - from < 4 && (text.data[from] & 0xc0) == 0x80) {
-        from--;
+// As utf8_raise, of bytes.
+static size_t bytes_raise(uint8_t *bytes, size_t size) {
+    while (size > 0 && bytes[size - 1] == 0xff) {
+        size--;
     }
-    *size = text.size - from;
-    uint32_t point = text.data[from] & MASKS[*size];
-    for (size_t i = from + 1; i < text.size; i++) {
-        point = point << 6 | (text.data[i] & 0x3f);
+    if (size > 0) {
+        bytes[size - 1]++;
     }
-    return point;
-}
-
-static size_t put_point(uint8_t *to, uint32_t point) {
-    if (point < 0x80) {
-        to[0] = (uint8_t)point;
-        return 1;
-    }
-    size_t size = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
-    static const uint8_t HEADS[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    for (size_t i = size - 1; i > 0; i--, point >>= 6) {
-        to[i] = (uint8_t)(0x80 | (point & 0x3f));
-    }
-    to[0] = (uint8_t)(HEADS[size] | point);
     return size;
 }
 
@@ -292,23 +275,11 @@ bool bound_cut_upper(const Shape *shape, Slice *bound, Arena *arena) {
         *bound = arena_slice(arena, cut);
         return true;
     }
-    uint8_t *raised = arena_alloc(arena, cut.size + 4);
+    uint8_t *raised = arena_alloc(arena, cut.size + 1);
     memcpy(raised, cut.data, cut.size);
-    while (cut.size > 0) { // the last unit that can be raised, and none behind it
-        size_t size = 1;
-        uint32_t unit = shape->kind == SHAPE_STRING ? last_point(cut, &size) : cut.data[cut.size - 1];
-        uint32_t limit = shape->kind == SHAPE_STRING ? 0x10ffff : 0xff;
-        cut.size -= size;
-        if (unit < limit) {
-            unit = shape->kind == SHAPE_STRING && unit == 0xd7ff ? 0xe000 : unit + 1; // surrogates are no characters
-            if (shape->kind == SHAPE_STRING) {
-                size = put_point(raised + cut.size, unit);
-            } else {
-                raised[cut.size] = (uint8_t)unit;
-            }
-            *bound = (Slice){raised, cut.size + size};
-            return true;
-        }
+    size_t size = shape->kind == SHAPE_STRING ? utf8_raise(raised, cut.size) : bytes_raise(raised, cut.size);
+    if (size > 0) {
+        *bound = (Slice){raised, size};
     }
-    return false;
+    return size > 0;
 }

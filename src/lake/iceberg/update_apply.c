@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Updates applied to a table's metadata. A change costs what the table and itself are large, whatever it does: see
 // change_list.h.
+#include "core/sys/random.h"
 #include "lake/iceberg/change_list.h"
 #include "lake/iceberg/parts.h"
 #include "lake/iceberg/update.h"
@@ -762,7 +763,7 @@ bool table_metadata_apply(const TableMetadata *base, Slice base_file, const Tabl
     log_file(&draft, base, base_file, dropped, dropped_count);
     if (draft.table.uuid.size == 0) {
         char uuid[37];
-        table_uuid_new(uuid);
+        random_uuid(uuid);
         draft.table.uuid = arena_slice(arena, slice_of(uuid));
     }
     draft.table.last_updated_ms = draft.now_ms;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/format/parquet/bounds.h"
 
+#include "core/base/utf8.h"
+
 // --- numbers ---------------------------------------------------------------------------------------------------
 
 static void bounds_set(Bounds *bounds, const void *min, const void *max, size_t size) {
@@ -145,56 +147,10 @@ static void bytes_range_of(BytesRange *range, const uint8_t *values, const uint3
     }
 }
 
-static bool continues(uint8_t byte) {
-    return (byte & 0xC0) == 0x80;
-}
-
-// The start of the code point that ends before `end`.
-static size_t code_point_start(const uint8_t *bytes, size_t end) {
-    size_t start = end - 1;
-    while (start > 0 && end - start < 4 && continues(bytes[start])) {
-        start--;
-    }
-    return start;
-}
-
-static uint32_t code_point_of(const uint8_t *at, size_t size) {
-    static const uint8_t MASKS[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
-    uint32_t point = at[0] & MASKS[size];
-    for (size_t i = 1; i < size; i++) {
-        point = point << 6 | (at[i] & 0x3F);
-    }
-    return point;
-}
-
-static size_t code_point_put(uint8_t *at, uint32_t point) {
-    if (point < 0x80) {
-        at[0] = (uint8_t)point;
-        return 1;
-    }
-    size_t size = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
-    static const uint8_t HEADS[] = {0, 0, 0xC0, 0xE0, 0xF0};
-    for (size_t i = size - 1; i > 0; i--, point >>= 6) {
-        at[i] = (uint8_t)(0x80 | (point & 0x3F));
-    }
-    at[0] = (uint8_t)(HEADS[size] | point);
-    return size;
-}
-
-// The next greater text that is not longer but for its last code point; false when there is none.
 static bool text_raise(Bound *bound) {
-    size_t size = bound->size;
-    while (size > 0) {
-        size_t start = code_point_start(bound->bytes, size);
-        uint32_t point = code_point_of(bound->bytes + start, size - start);
-        if (point < 0x10FFFF) {
-            point = point == 0xD7FF ? 0xE000 : point + 1;
-            bound->size = (uint8_t)(start + code_point_put(bound->bytes + start, point));
-            return true;
-        }
-        size = start;
-    }
-    return false;
+    size_t size = utf8_raise(bound->bytes, bound->size);
+    bound->size = size > 0 ? (uint8_t)size : bound->size;
+    return size > 0;
 }
 
 static bool bytes_raise(Bound *bound) {
@@ -211,8 +167,8 @@ static bool bytes_raise(Bound *bound) {
 static void bound_cut(Bound *bound, BoundsOrder order, Slice value) {
     size_t size = MIN(value.size, (size_t)BOUND_BYTES_CUT);
     bound->exact = size == value.size;
-    if (!bound->exact && order == BOUNDS_TEXT && continues(value.data[size])) {
-        size = code_point_start(value.data, size);
+    if (!bound->exact && order == BOUNDS_TEXT && utf8_continues(value.data[size])) {
+        size = utf8_start(value.data, size);
     }
     bound->size = (uint8_t)size;
     if (size > 0) {

@@ -106,16 +106,6 @@ static LeafRow leaf_row(const Shape *shape) {
     return row;
 }
 
-static Slice trimmed(Slice text) {
-    while (text.size > 0 && text.data[0] == ' ') {
-        text = slice_from(text, 1);
-    }
-    while (text.size > 0 && text.data[text.size - 1] == ' ') {
-        text.size--;
-    }
-    return text;
-}
-
 static bool bloom_wanted(const Compiler *compiler) {
     if (compiler->bloom_columns == NULL) {
         return false;
@@ -131,7 +121,7 @@ static bool bloom_wanted(const Compiler *compiler) {
         const uint8_t *comma = memchr(left.data, ',', left.size);
         Slice name = {left.data, comma != NULL ? (size_t)(comma - left.data) : left.size};
         left = slice_from(left, MIN(name.size + 1, left.size));
-        name = trimmed(name);
+        name = slice_trim(name, " ");
         wanted = slice_is(name, "*") || slice_equal(name, compiler->path[0]) || slice_equal(name, buf_slice(&path));
     }
     buf_release(&path);

@@ -36,22 +36,12 @@ const OptionTable ICEBERG_OPTIONS = {.name = "Iceberg sink", .specs = SPECS, .co
 
 // --- names -----------------------------------------------------------------------------------------------------
 
-static Slice trimmed(Slice text) {
-    while (text.size > 0 && text.data[0] == ' ') {
-        text = slice_from(text, 1);
-    }
-    while (text.size > 0 && text.data[text.size - 1] == ' ') {
-        text.size--;
-    }
-    return text;
-}
-
 // The part up to `mark`, which is taken away from the rest. Without it all is taken.
 static Slice cut(Slice *rest, char mark) {
     const uint8_t *at = rest->size > 0 ? memchr(rest->data, mark, rest->size) : NULL;
     Slice part = at != NULL ? (Slice){rest->data, (size_t)(at - rest->data)} : *rest;
     *rest = at != NULL ? slice_from(*rest, part.size + 1) : (Slice){part.data + part.size, 0};
-    return trimmed(part);
+    return slice_trim(part, " ");
 }
 
 // "orders" or "public.orders".

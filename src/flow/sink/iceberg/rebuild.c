@@ -7,8 +7,6 @@
 
 #include <limits.h>
 
-enum { BATCH_KEYS = 65536 };
-
 void data_file_free(LakeDataFile *data) {
     positions_free(data->rows);
     free(data);
@@ -203,23 +201,6 @@ static bool deletes_load(Loading *loading, bool vectors_only, Err *err) {
 
 // --- keys ------------------------------------------------------------------------------------------------------
 
-static bool keys_flush(LakeTable *table, Err *err) {
-    PendingKeys *keys = &table->pending;
-    size_t count = keys->hashes.size / sizeof(KeyHash);
-    bool ok = index_load(table->index, (const KeyHash *)(const void *)keys->hashes.data,
-                         (const KeyPlace *)(const void *)keys->now.data, count, err);
-    buf_reset(&keys->hashes);
-    buf_reset(&keys->now);
-    return ok;
-}
-
-static bool keys_add(LakeTable *table, KeyHash hash, KeyPlace place, Err *err) {
-    PendingKeys *keys = &table->pending;
-    buf_bytes(&keys->hashes, &hash, sizeof(hash));
-    buf_bytes(&keys->now, &place, sizeof(place));
-    return keys->hashes.size < BATCH_KEYS * sizeof(KeyHash) || keys_flush(table, err);
-}
-
 static bool file_keys(LakeTable *table, const LakeDataFile *data, ParquetReader *reader, Err *err) {
     const Mapping *mapping = &table->mapping;
     const Shape *shape = parquet_reader_shape(reader);
@@ -247,8 +228,8 @@ static bool file_keys(LakeTable *table, const LakeDataFile *data, ParquetReader 
         for (size_t i = 0; i < mapping->key_count; i++) {
             key[i] = values[places[i]];
         }
-        TRY(keys_add(table, key_hash(key, mapping->key_count, mapping->exact_keys), (KeyPlace){data->number, row},
-                     err));
+        KeyHash hash = key_hash(key, mapping->key_count, mapping->exact_keys);
+        TRY(pending_add(table, hash, (KeyPlace){data->number, row}, true, err));
     }
 }
 
@@ -264,7 +245,7 @@ static bool keys_load(LakeTable *table, Err *err) {
             return err_prefix(err, "%.*s", SLICE_ARG(data->file.path));
         }
     }
-    return keys_flush(table, err);
+    return pending_drain(table, err);
 }
 
 // --- all -------------------------------------------------------------------------------------------------------

@@ -30,8 +30,7 @@ static void pending_reset(PendingKeys *pending) {
     pending->count = 0;
 }
 
-// Tells the index; what the keys' rows replaced is deleted.
-static bool pending_drain(LakeTable *table, Err *err) {
+bool pending_drain(LakeTable *table, Err *err) {
     PendingKeys *pending = &table->pending;
     size_t count = pending->count;
     const KeyHash *hashes = (const KeyHash *)(const void *)pending->hashes.data;
@@ -54,8 +53,7 @@ static bool pending_drain(LakeTable *table, Err *err) {
     return true;
 }
 
-// `load`: the key is new for sure, as those of a table's first snapshot are.
-static bool pending_add(LakeTable *table, KeyHash hash, KeyPlace now, bool load, Err *err) {
+bool pending_add(LakeTable *table, KeyHash hash, KeyPlace now, bool load, Err *err) {
     PendingKeys *pending = &table->pending;
     if (pending->count == PENDING_MAX || (pending->count > 0 && pending->load != load)) {
         TRY(pending_drain(table, err));

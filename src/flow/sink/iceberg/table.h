@@ -89,6 +89,10 @@ typedef struct LakeTable {
     uint64_t rows_added, rows_deleted; // of the next commit
 } LakeTable;
 
+// Keys on their way into the index. `load`: the key is new for sure, as those of a table's first snapshot are.
+CHECKED bool pending_add(LakeTable *table, KeyHash hash, KeyPlace now, bool load, Err *err);
+// Tells the index; what the keys' rows replaced is deleted.
+CHECKED bool pending_drain(LakeTable *table, Err *err);
 uint64_t lake_number(Slice text); // digits; 0 where there are none
 
 // Finds or makes the table in the catalog, its index, and where it stands. ERR_EXISTS: it is there and not ours.

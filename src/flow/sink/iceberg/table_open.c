@@ -2,6 +2,7 @@
 // Finding a table in the catalog, or making it; its files and its index.
 #include "core/base/log.h"
 #include "core/sys/clock.h"
+#include "core/sys/random.h"
 #include "flow/sink/iceberg/rebuild.h"
 #include "flow/sink/iceberg/writer.h"
 #include "lake/iceberg/partition.h"
@@ -111,7 +112,7 @@ static bool table_create(LakeTable *table, const Schema *schema, const char *sou
     TRY(mode_choose(table, schema, scratch, &mapping, err));
     TRY(spec_make(table, &mapping.schema, scratch, &spec, err));
     char uuid[37];
-    table_uuid_new(uuid);
+    random_uuid(uuid);
     Property properties[] = {
         {SLICE("leat.pipeline"), slice_of(table->lake->pipeline)},
         {SLICE("leat.source-table"), slice_of(source)},
