@@ -51,3 +51,30 @@ void sink_stats(Sink *sink, SinkStats *stats) {
     *stats = (SinkStats){0};
     sink->driver->stats(sink->state, stats);
 }
+
+// --- comparisons -----------------------------------------------------------------------------------------------
+
+static bool compares(const Sink *sink, Err *err) {
+    return sink->driver->hold != NULL ||
+           FAIL(err, ERR_OPTION, "the %s sink cannot be compared with its source", sink->driver->name);
+}
+
+bool sink_hold(Sink *sink, Err *err) {
+    return compares(sink, err) && sink->driver->hold(sink->state, err);
+}
+
+bool sink_commit_at(Sink *sink, const Position *at, const char *tag, bool *done, Err *err) {
+    *done = false;
+    return compares(sink, err) && sink->driver->commit_at(sink->state, at, tag, done, err);
+}
+
+bool sink_release(Sink *sink, const char *tag, Err *err) {
+    return sink->driver->hold == NULL || sink->driver->release(sink->state, tag, err);
+}
+
+bool sink_repair(Sink *sink, const char *corrections, SinkRepair *repair, Err *err) {
+    *repair = (SinkRepair){0};
+    return (sink->driver->repair != NULL ||
+            FAIL(err, ERR_OPTION, "the %s sink cannot be repaired", sink->driver->name)) &&
+           sink->driver->repair(sink->state, corrections, repair, err);
+}

@@ -85,6 +85,12 @@ typedef struct SinkOffset {
     uint64_t committed; // records below are published
 } SinkOffset;
 
+// What came of corrections.
+typedef struct SinkRepair {
+    uint64_t put, removed; // rows
+    uint64_t passed_over;  // corrections of rows that a later change has already rewritten
+} SinkRepair;
+
 typedef struct SinkDriver {
     const char *name;
     const OptionTable *options;
@@ -121,6 +127,23 @@ typedef struct SinkDriver {
     bool (*offsets)(const SinkContext *context, Arena *arena, SinkOffset **offsets, size_t *count, Err *err);
     // Removes the state that `open` made; with `purge_data` also everything published. For `leat delete`.
     bool (*remove)(const SinkContext *context, bool purge_data, Err *err);
+
+    // For comparisons (flow/pipeline/hold.h); all NULL where a sink has none. Called between two entries, by the thread
+    // that calls take.
+    //
+    // From here on nothing is committed, whatever is taken and however much time passes, until commit_at is done. Again
+    // after the sink was opened anew.
+    bool (*hold)(void *state, Err *err);
+    // All that is of the source's moment `at` was taken, and nothing of what comes after it: commits just that, also in
+    // the middle of a group, and marks each table's snapshot with `tag`, so that it stays. *done false: that takes a
+    // cut; asked again behind the next one. Called again with the same tag after a crash or failure: does what is
+    // missing.
+    bool (*commit_at)(void *state, const Position *at, const char *tag, bool *done, Err *err);
+    // The hold ends if there is one still, the tag goes (NULL: there is none). Both may be gone already.
+    bool (*release)(void *state, const char *tag, Err *err);
+    // Applies the corrections of that file (flow/verify), in one commit: each only where the row is still what it was
+    // at the tag.
+    bool (*repair)(void *state, const char *corrections, SinkRepair *repair, Err *err);
 } SinkDriver;
 
 CHECKED bool sink_open(const SinkDriver *driver, const SinkContext *context, Sink **sink, Err *err);
@@ -131,5 +154,10 @@ CHECKED bool sink_flush(Sink *sink, Err *err);
 CHECKED bool sink_tick(Sink *sink, int64_t *next_ms, Err *err);
 LogPosition sink_pin(Sink *sink);
 void sink_stats(Sink *sink, SinkStats *stats);
+// ERR_OPTION where the driver cannot.
+CHECKED bool sink_hold(Sink *sink, Err *err);
+CHECKED bool sink_commit_at(Sink *sink, const Position *at, const char *tag, bool *done, Err *err);
+CHECKED bool sink_release(Sink *sink, const char *tag, Err *err);
+CHECKED bool sink_repair(Sink *sink, const char *corrections, SinkRepair *repair, Err *err);
 
 #endif

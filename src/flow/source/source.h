@@ -10,6 +10,7 @@
 
 #include "core/base/err.h"
 #include "core/config/properties.h"
+#include "core/sys/throttle.h"
 #include "data/connect/program.h"
 #include "storage/journal/journal.h"
 
@@ -102,6 +103,46 @@ typedef struct SourcePlan {
     int64_t bytes;
 } SourcePlan;
 
+// --- comparing: what a source held at one moment, read beside a run ---------------------------------------------
+
+// A moment of the source: all that it had committed before, nothing of what came after.
+typedef struct SourceMoment {
+    uint64_t commit_lsn; // events whose commit_lsn is below are of it
+    Position position;   // a cut that has it (SourceDriver.reached) has all of them before it
+    int64_t taken_us;    // microseconds since 1970
+} SourceMoment;
+
+typedef struct SourceCompareOptions {
+    const char *replica_url; // a physical standby to read from, NULL = the source itself
+    int timeout_ms;          // for the moment to be had: open transactions are in the way
+    const volatile bool *stop;
+} SourceCompareOptions;
+
+// A table as it was at the moment.
+typedef struct SourceCompareTable {
+    Slice topic; // that its events have in the journal
+    Slice name;  // schema.table, for people
+    double rows; // expected; -1 = unknown
+    int64_t bytes;
+    bool readable; // else `reason` says why it cannot be compared
+    const char *reason;
+} SourceCompareTable;
+
+// What to read of a table.
+typedef struct SourceCompare {
+    // Only these rows: `ordinal`s of events that an earlier reading of the same comparison gave. NULL = all.
+    const uint64_t *rows;
+    size_t row_count;
+    // All rows, divided: this is part `part` of `parts` (0 and 1 are the whole).
+    uint32_t part, parts;
+    uint32_t sample;    // only about one row in so many (by pages); 0 = all
+    Throttle *throttle; // of the bytes read; NULL = as fast as it goes
+} SourceCompare;
+
+// OP_READ, as a snapshot gives them. `ordinal` is the row's place in the comparison: see SourceCompare.rows. The schema
+// lives until compare_close; both sides' values are those of one decoder. False ends the reading with `err`.
+typedef bool (*SourceCompareRow)(void *context, const Schema *schema, const Event *event, Err *err);
+
 typedef struct SourceDriver {
     const char *name;
     bool (*accepts)(const char *url);
@@ -125,6 +166,22 @@ typedef struct SourceDriver {
                           Err *err);
     // Likewise: forgets where it stood, so that the next run begins as the first one did (snapshot.mode).
     bool (*offsets_reset)(const SourceContext *context, Err *err);
+
+    // Comparisons; NULL where a source has none. The context needs pipeline, url, tables and exclude.
+    //
+    // Takes a moment and holds it until compare_close. ERR_SOURCE_SETUP names who is in the way.
+    bool (*compare_open)(const SourceContext *context, const SourceCompareOptions *options, void **state,
+                         SourceMoment *moment, Err *err);
+    // The tables that the pipeline captures, in the arena, in the order of their names.
+    bool (*compare_tables)(void *state, Arena *arena, SourceCompareTable **tables, size_t *count, Err *err);
+    // Any number of threads may read at once, each call over a connection of its own.
+    bool (*compare_table)(void *state, Slice topic, const SourceCompare *what, SourceCompareRow row, void *context,
+                          Err *err);
+    // Makes a source that is idle write a little, so that whoever reads its changes gets past the moment.
+    bool (*compare_nudge)(void *state, Err *err);
+    void (*compare_close)(void *state);
+    // True when everything of the moment lies before a cut at `cut`.
+    bool (*reached)(const Position *cut, const SourceMoment *moment);
 } SourceDriver;
 
 #endif
