@@ -4,18 +4,15 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
-#include "core/sys/file.h"
 #include "core/sys/random.h"
+#include "flow/sink/iceberg/places.h"
 #include "flow/sink/iceberg/rebuild.h"
 #include "flow/sink/iceberg/state.h"
 #include "flow/sink/iceberg/table.h"
-#include "lake/catalog/embedded/embedded.h"
 #include "storage/store/local/local.h"
 
 #define STATE_SAVE_US (5 * 1000000) // while nothing is committed: how long the pin may lag behind
 #define PATIENCE_MS   (60 * 1000)   // with a catalog that is away, before the pump says so and tries again
-
-static const CatalogDriver *const CATALOGS[] = {&EMBEDDED_CATALOG, NULL};
 
 typedef struct IcebergSink {
     LakeOptions options;
@@ -40,15 +37,6 @@ typedef struct IcebergSink {
 
 // --- places ----------------------------------------------------------------------------------------------------
 
-static const CatalogDriver *catalog_for(const char *url) {
-    for (size_t i = 0; CATALOGS[i] != NULL; i++) {
-        if (CATALOGS[i]->accepts(url)) {
-            return CATALOGS[i];
-        }
-    }
-    return NULL;
-}
-
 static bool is_catalog_url(const char *url) {
     return strncmp(url, "iceberg+", strlen("iceberg+")) == 0;
 }
@@ -57,35 +45,23 @@ static bool iceberg_accepts(const char *url) {
     return is_catalog_url(url) || LOCAL_STORE.accepts(url) || S3_STORE.accepts(url);
 }
 
-static const char *catalog_url(const SinkContext *context, const LakeOptions *options, Arena *arena) {
-    if (is_catalog_url(context->url)) {
-        return context->url;
-    }
-    return options->catalog[0] != '\0' ? options->catalog
-                                       : arena_printf(arena, "%s/catalog.db", context->data_directory);
+static LakePlaces places_of(const IcebergSink *sink, const SinkContext *context, Arena *arena) {
+    return (LakePlaces){.url = context->url,
+                        .catalog = sink->options.catalog,
+                        .data_directory = context->data_directory,
+                        .owner = context->pipeline,
+                        .staging_directory = arena_printf(arena, "%s/staging", context->state_directory),
+                        .s3 = &sink->options.s3};
 }
 
-// False: nothing was ever written there, as the embedded catalog is not even made.
 static bool places_exist(IcebergSink *sink, const SinkContext *context) {
-    const char *url = catalog_url(context, &sink->options, sink->run);
-    return catalog_for(url) != &EMBEDDED_CATALOG || file_exists(url);
+    LakePlaces places = places_of(sink, context, sink->run);
+    return lake_places_exist(&places);
 }
 
 static bool places_open(IcebergSink *sink, const SinkContext *context, Err *err) {
-    bool rest = is_catalog_url(context->url);
-    const char *url = catalog_url(context, &sink->options, sink->run);
-    const CatalogDriver *driver = catalog_for(url);
-    if (driver == NULL) {
-        FAIL(err, ERR_OPTION, "there is no catalog for \"%.200s\"", url);
-        return err_hint(err, "give iceberg+https://HOST/…?warehouse=NAME, or leave catalog empty");
-    }
-    LakeIoContext io = {.warehouse = rest ? NULL : context->url,
-                        .owner = context->pipeline,
-                        .staging_directory = arena_printf(sink->run, "%s/staging", context->state_directory),
-                        .s3_options = &sink->options.s3};
-    TRY(lake_io_open(&io, &sink->lake.io, err));
-    CatalogContext catalog = {.url = url, .warehouse = io.warehouse, .io = sink->lake.io};
-    return catalog_open(driver, &catalog, &sink->lake.catalog, err);
+    LakePlaces places = places_of(sink, context, sink->run);
+    return lake_places_open(&places, sink->run, &sink->lake.io, &sink->lake.catalog, err);
 }
 
 static bool iceberg_probe(const SinkContext *context, Err *err) {
@@ -190,6 +166,20 @@ typedef struct Touched {
     Property offset[2];
 } Touched;
 
+// Says of each snapshot which one is written last by a catalog that writes table by table: where that one is missing,
+// the commit never was (lake/catalog/rebuild.h).
+static void last_note(Touched *touched, const Touched *last, Arena *arena) {
+    SnapshotWork *work = &touched->work;
+    Property *summary = ARENA_ARRAY(arena, Property, work->summary_count + 1);
+    memcpy(summary, work->summary, work->summary_count * sizeof(Property));
+    summary[work->summary_count] =
+        (Property){SLICE("leat.commit-last"),
+                   slice_of(arena_printf(arena, "%.*s/%" PRId64, SLICE_ARG(table_metadata(last->table->table)->uuid),
+                                         last->work.snapshot_id))};
+    work->summary = summary;
+    work->summary_count++;
+}
+
 // The snapshot, and beside it the offset as a property, which outlives it.
 static bool commit_make(IcebergSink *sink, Touched *touched, CatalogCommit *commit, Arena *arena, Err *err) {
     LakeTable *table = touched->table;
@@ -235,6 +225,9 @@ static bool tables_commit(IcebergSink *sink, Arena *arena, Err *err) {
     CRASH_POINT("lake.files_written");
     CatalogCommit *commits = ARENA_ARRAY(arena, CatalogCommit, count);
     for (size_t i = 0; i < count; i++) {
+        if (count > 1) {
+            last_note(&touched[i], &touched[count - 1], arena);
+        }
         TRY(commit_make(sink, &touched[i], &commits[i], arena, err));
     }
     CRASH_POINT("lake.manifests_written");

@@ -116,6 +116,8 @@ static bool table_create(LakeTable *table, const Schema *schema, const char *sou
     Property properties[] = {
         {SLICE("leat.pipeline"), slice_of(table->lake->pipeline)},
         {SLICE("leat.source-table"), slice_of(source)},
+        {SLICE("leat.namespace"), table->name.space}, // its name stands nowhere else in the warehouse
+        {SLICE("leat.table"), table->name.table},
         {SLICE("leat.owner"), slice_of(table->lake->owner)},
         {SLICE("leat.topic"), table->topic},
         {SLICE("leat.mode"), slice_of(table->append ? "append" : "upsert")},

@@ -190,6 +190,7 @@ static bool write_all(Embedded *embedded, Step *steps, size_t count, Err *err) {
             return err_frame(err, __FILE__, __LINE__);
         }
         steps[i].written = true;
+        CRASH_POINT("catalog.file_written");
     }
     CRASH_POINT("catalog.files_written");
     return true;
