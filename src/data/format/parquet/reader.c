@@ -364,15 +364,11 @@ bool parquet_reader_seek(ParquetReader *reader, uint64_t row, Err *err) {
     return true;
 }
 
-bool parquet_reader_select(ParquetReader *reader, const int32_t *ids, size_t count, Err *err) {
+bool parquet_reader_choose(ParquetReader *reader, const bool *wanted, Err *err) {
     bool same = true;
     for (uint32_t i = 0; i < reader->schema.shape.field_count; i++) {
-        bool wanted = false;
-        for (size_t j = 0; j < count; j++) {
-            wanted |= reader->schema.shape.fields[i].shape.id == ids[j];
-        }
-        same &= reader->wanted[i] == wanted;
-        reader->wanted[i] = wanted;
+        same &= reader->wanted[i] == wanted[i];
+        reader->wanted[i] = wanted[i];
         reader->row[i] = (Value){.kind = VALUE_NULL};
     }
     if (same) {
@@ -383,6 +379,17 @@ bool parquet_reader_select(ParquetReader *reader, const int32_t *ids, size_t cou
         TRY(columns_open(reader, err));
     }
     return row == reader->group_begin || parquet_reader_seek(reader, row, err);
+}
+
+bool parquet_reader_select(ParquetReader *reader, const int32_t *ids, size_t count, Err *err) {
+    const Shape *shape = &reader->schema.shape;
+    bool *wanted = ARENA_ARRAY(&reader->record, bool, shape->field_count);
+    for (uint32_t i = 0; i < shape->field_count; i++) {
+        for (size_t j = 0; j < count; j++) {
+            wanted[i] |= shape->fields[i].shape.id == ids[j];
+        }
+    }
+    return parquet_reader_choose(reader, wanted, err);
 }
 
 // --- the footer ------------------------------------------------------------------------------------------------
