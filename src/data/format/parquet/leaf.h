@@ -15,6 +15,7 @@ typedef struct LeafOptions {
     Codec codec;
     int level;
     size_t page_bytes;
+    size_t large_page_bytes; // SIZE_MAX = none
     uint32_t page_rows;
     size_t dictionary_bytes_max;
     bool byte_stream_split;
@@ -53,7 +54,7 @@ typedef struct LeafPage {
     bool empty; // nulls only
 } LeafPage;
 
-enum { ENCODING_COUNT = 10, LEAF_BYTES_MAX = INT32_MAX / 2 };
+enum { ENCODING_COUNT = 10, LEAF_BYTES_MAX = INT32_MAX / 2, LEAF_LARGE_BYTES = 256 };
 
 // How values are staged, by what needs no look at the shape.
 typedef enum LeafRoad {
@@ -174,8 +175,13 @@ CHECKED bool leaf_columns(Leaf *leaf, const ParquetColumn *column, size_t first,
 
 // --- pages (leaf_page.c) ---------------------------------------------------------------------------------------
 
+// Byte arrays that are large on average: pages of them are small, so that one can be read without many others.
+static inline bool leaf_is_large(const Leaf *leaf) {
+    return leaf->spec->value_size == 0 && leaf->values.size >= leaf->value_count * LEAF_LARGE_BYTES;
+}
 static inline bool leaf_page_is_due(const Leaf *leaf, const LeafOptions *options) {
-    return leaf->row_count >= leaf->row_count_max || leaf->values.size + leaf->levels.size >= options->page_bytes;
+    return leaf->row_count >= leaf->row_count_max || leaf->values.size + leaf->levels.size >= options->page_bytes ||
+           (leaf->values.size >= options->large_page_bytes && leaf_is_large(leaf));
 }
 // Ends the open page; `last` of the chunk: the dictionary need not pay for more.
 CHECKED bool leaf_end_page(Leaf *leaf, const LeafOptions *options, Workbench *bench, bool last, Err *err);

@@ -27,6 +27,7 @@ typedef struct ParquetWriterOptions {
                                  // of done row groups counts as well, but takes no more than half of it away
     uint64_t group_rows_max;     // 0 = 1 Mi
     size_t page_bytes;           // before encoding; 0 = 1 MiB
+    size_t large_page_bytes;     // likewise, of byte arrays of 256 bytes and more on average; 0 = page_bytes
     uint32_t page_rows;          // 0 = 20,000
     size_t dictionary_bytes_max; // of a column chunk; 0 = 1 MiB, an eighth of group_bytes_max at most
     bool byte_stream_split;
@@ -110,6 +111,11 @@ CHECKED bool parquet_reader_choose(ParquetReader *reader, const bool *wanted, Er
 // The next record is number `row` of the file, counted from 0; parquet_reader_next gives NULL from the last one on.
 // Pages that hold nothing of what is wanted are passed over, where the file has an offset index.
 CHECKED bool parquet_reader_seek(ParquetReader *reader, uint64_t row, Err *err);
+// Where the pages lie that parquet_reader_seek will read for these rows, in ascending order, and the selected columns:
+// for who wants to fetch them together. Of columns in lists, and where the file has no offset index, nothing is said.
+// Afterwards the reader stands anywhere: seek.
+CHECKED bool parquet_reader_plan(ParquetReader *reader, const uint64_t *rows, size_t count,
+                                 void (*visit)(void *context, uint64_t offset, size_t size), void *context, Err *err);
 void parquet_reader_close(ParquetReader *reader);
 
 #endif

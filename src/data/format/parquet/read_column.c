@@ -463,7 +463,7 @@ bool column_jump(ColumnReader *column, const PageLocation *page, Err *err) {
     buf_reset(&column->window);
     column->window_at = 0;
     column->offset = (uint64_t)page->offset;
-    column->ahead = MIN(column->ahead, MAX((size_t)page->size_on_disk, (size_t)(4 * KIB)));
+    column->ahead = MIN(column->ahead_max, MAX((size_t)page->size_on_disk, (size_t)(4 * KIB)));
     column->left = column->entries - page->first_row;
     column->page_left = 0;
     column->at = column->count = column->cell_at = column->cell_count = column->cells_left = 0;

@@ -337,15 +337,21 @@ static bool column_seek(ParquetReader *reader, uint32_t leaf, uint64_t at, uint6
     return column_skip(column, row - now, err);
 }
 
-bool parquet_reader_seek(ParquetReader *reader, uint64_t row, Err *err) {
-    uint64_t total = (uint64_t)reader->head.row_count;
-    row = MIN(row, total);
+// The row's group is the open one; the last where there is no such row.
+static bool group_enter(ParquetReader *reader, uint64_t row, Err *err) {
     if (row < reader->group_begin) {
         TRY(groups_begin(reader, err));
     }
     while (row >= reader->group_begin + reader->group_size && reader->group < reader->group_count) {
         TRY(next_group(reader, err));
     }
+    return true;
+}
+
+bool parquet_reader_seek(ParquetReader *reader, uint64_t row, Err *err) {
+    uint64_t total = (uint64_t)reader->head.row_count;
+    row = MIN(row, total);
+    TRY(group_enter(reader, row, err));
     reader->rows = row;
     reader->sought = true;
     if (row >= reader->group_begin + reader->group_size) {
@@ -361,6 +367,50 @@ bool parquet_reader_seek(ParquetReader *reader, uint64_t row, Err *err) {
         TRY(!leaf_wanted(reader, i) || column_seek(reader, i, at, wanted, err));
     }
     reader->group_rows = reader->group_size - wanted;
+    return true;
+}
+
+// The column's pages that hold one of the rows of its group, and the dictionary.
+static void column_plan(ParquetReader *reader, uint32_t leaf, const uint64_t *rows, size_t count,
+                        void (*visit)(void *context, uint64_t offset, size_t size), void *context) {
+    const ColumnReader *column = &reader->columns[leaf];
+    const OffsetIndex *index = column->leaf->repetition_max == 0 ? offset_index(reader, leaf) : NULL;
+    if (index == NULL || index->pages.count == 0) {
+        return;
+    }
+    const PageLocation *pages = index->pages.at;
+    if (column->has_dictionary && pages[0].offset > 0 && (uint64_t)pages[0].offset > column->start) {
+        visit(context, column->start, (size_t)((uint64_t)pages[0].offset - column->start));
+    }
+    uint32_t page = 0, visited = UINT32_MAX;
+    for (size_t i = 0; i < count; i++) {
+        int64_t row = (int64_t)(rows[i] - reader->group_begin);
+        while (page + 1 < index->pages.count && pages[page + 1].first_row <= row) {
+            page++;
+        }
+        if (page != visited && pages[page].offset > 0 && pages[page].size_on_disk > 0) {
+            visit(context, (uint64_t)pages[page].offset, (size_t)pages[page].size_on_disk);
+        }
+        visited = page;
+    }
+}
+
+bool parquet_reader_plan(ParquetReader *reader, const uint64_t *rows, size_t count,
+                         void (*visit)(void *context, uint64_t offset, size_t size), void *context, Err *err) {
+    for (size_t i = 0; i < count;) {
+        TRY(group_enter(reader, rows[i], err));
+        uint64_t end = reader->group_begin + reader->group_size;
+        size_t in = 0;
+        while (i + in < count && rows[i + in] < end) {
+            in++;
+        }
+        for (uint32_t leaf = 0; leaf < reader->schema.leaf_count && in > 0; leaf++) {
+            if (leaf_wanted(reader, leaf)) {
+                column_plan(reader, leaf, rows + i, in, visit, context);
+            }
+        }
+        i = in > 0 ? i + in : count; // behind the last row
+    }
     return true;
 }
 

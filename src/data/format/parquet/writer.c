@@ -70,6 +70,7 @@ bool writer_open(const Tree *tree, const ParquetWriterOptions *options, Buf *out
         .codec = options->codec,
         .level = options->level,
         .page_bytes = options->page_bytes != 0 ? options->page_bytes : MIB,
+        .large_page_bytes = options->large_page_bytes != 0 ? options->large_page_bytes : SIZE_MAX,
         .page_rows = options->page_rows != 0 ? options->page_rows : 20000,
         .dictionary_bytes_max = options->dictionary_bytes_max,
         .byte_stream_split = options->byte_stream_split,
@@ -156,8 +157,10 @@ static void writer_look_next(ParquetWriter *writer) {
         const Leaf *leaf = &writer->leaves[i];
         rows = MIN(rows, leaf->row_count_max - leaf->row_count);
         if (leaf->spec->value_size == 0 || leaf->spec->max_repetition > 0) {
-            size_t room = writer->options.page_bytes - leaf->values.size - leaf->levels.size;
-            staged = MIN(staged, MAX(room, writer->options.page_bytes / 64));
+            size_t page = leaf_is_large(leaf) ? MIN(writer->options.page_bytes, writer->options.large_page_bytes)
+                                              : writer->options.page_bytes;
+            size_t room = page - MIN(page, leaf->values.size + leaf->levels.size);
+            staged = MIN(staged, MAX(room, page / 64));
         }
     }
     writer->rows_next = writer->group_rows + rows;

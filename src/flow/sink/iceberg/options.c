@@ -28,6 +28,9 @@ static const OptionSpec SPECS[] = {
      "aside."},
     {"file.target.bytes", OPTION_BYTES, 0, AT(target_file_bytes), "128MiB", 1 * MIB, INT64_C(4) << 30, NULL,
      "A data file ends at this size."},
+    {"file.large.page.bytes", OPTION_BYTES, 0, AT(large_page_bytes), "64KiB", 4 * KIB, 1 * MIB, NULL,
+     "A page ends at this size where values have 256 bytes and more: single ones are read again when an UPDATE did not "
+     "change them."},
     {"file.compression.level", OPTION_INT, 0, AT(compression_level), "1", 1, 19, NULL, "Of zstd."},
     S3_OPTION_SPECS(LakeOptions, s3),
 };

@@ -18,6 +18,7 @@ typedef struct LakeOptions {
     const char *inexact;      // null | fail | text
     const char *type_change;  // suffix | fail
     int64_t target_file_bytes;
+    int64_t large_page_bytes; // of columns of large values
     int64_t compression_level;
     S3Options s3;
 } LakeOptions;

@@ -102,14 +102,18 @@ static bool has_unchanged(const LakeTable *table, const Record *record) {
     return record->value[table->mapping.column_count + FLAT_UNCHANGED].kind != VALUE_NULL;
 }
 
-// Where the row is whose values did not travel: under its key, or under the one that it had before.
-static bool unchanged_fill(LakeTable *table, const Event *event, KeyHash hash, Err *err) {
-    KeyPlace place = table->last_place;
-    TRY(pending_drain(table, err));
-    if (event->op != OP_CREATE) {
-        TRY(index_find(table->index, &hash, &place, 1, err));
+// Values that did not travel are those of the row under its key, or under the one that it had before.
+static bool unchanged_wait(LakeTable *table, const Event *event, KeyHash hash, Err *err) {
+    const Mapping *mapping = &table->mapping;
+    for (uint32_t i = 0; i < mapping->schema.shape->field_count; i++) {
+        int32_t column = mapping->from[i];
+        if (column >= 0 && (size_t)column < mapping->column_count && event->after[column].kind == VALUE_UNCHANGED) {
+            table->row[i].kind = VALUE_UNCHANGED;
+        }
     }
-    return toast_fill(table, event->after, place, err);
+    KeyPlace place = event->op == OP_CREATE ? table->last_place : KEY_NOWHERE;
+    table->last_place = KEY_NOWHERE;
+    return toast_wait(table, hash, place, TOAST_MUST_BE_THERE, err);
 }
 
 static bool upsert_row(LakeTable *table, const Event *event, const Record *record, Err *err) {
@@ -121,9 +125,10 @@ static bool upsert_row(LakeTable *table, const Event *event, const Record *recor
         return key_missing(table, "a row was changed, and it has no key by which it could be found", err);
     }
     row_fill(table, record);
-    if (UNLIKELY(has_unchanged(table, record))) {
-        TRY(unchanged_fill(table, event, hash, err));
+    if (UNLIKELY(keyed && has_unchanged(table, record))) {
+        return unchanged_wait(table, event, hash, err);
     }
+    toast_supersede(table, hash);
     KeyPlace place;
     TRY(writers_put(table, &place, err));
     table->last_place = KEY_NOWHERE;
@@ -134,7 +139,11 @@ static bool delete_row(LakeTable *table, const Event *event, const Record *recor
     KeyHash hash;
     TRY(record_key(table, record, &hash, err));
     if (LIKELY((event->flags & EVENT_KEY_CHANGE) == 0)) {
+        toast_supersede(table, hash);
         return pending_add(table, hash, KEY_NOWHERE, false, err);
+    }
+    if (toast_waits(table, hash)) {
+        TRY(toast_settle(table, err));
     }
     TRY(pending_drain(table, err)); // the CREATE that follows may need what stands there
     TRY(index_find(table->index, &hash, &table->last_place, 1, err));
@@ -145,7 +154,7 @@ static bool delete_row(LakeTable *table, const Event *event, const Record *recor
 static void truncate_rows(LakeTable *table) {
     pending_reset(&table->pending);
     writers_abort(table);
-    toast_forget(table);
+    toast_clear(table);
     for (MapEntry *e = NULL; (e = map_next(&table->files, e)) != NULL;) {
         LakeDataFile *data = e->value;
         data->gone = true;
@@ -179,9 +188,9 @@ static bool event_take(LakeTable *table, const Event *event, const Record *recor
 
 // Rows of the schema before stay in their files, which end here.
 static bool reshape(LakeTable *table, const Schema *schema, Err *err) {
-    TRY(pending_drain(table, err));
-    toast_forget(table);
-    return writers_finish(table, err) && lake_table_mapping(table, schema, err);
+    TRY(lake_table_settle(table, err));
+    toast_clear(table);
+    return lake_table_mapping(table, schema, err);
 }
 
 bool lake_table_take(LakeTable *table, const JournalEntry *entry, Err *err) {
@@ -204,7 +213,7 @@ bool lake_table_take(LakeTable *table, const JournalEntry *entry, Err *err) {
 
 size_t lake_table_held(const LakeTable *table) {
     return writers_held(table) + table->pending.hashes.capacity + table->pending.now.capacity +
-           table->pending.was.capacity + table->batch->used;
+           table->pending.was.capacity + table->batch->used + toast_held(table);
 }
 
 bool lake_table_spill(LakeTable *table, Err *err) {
@@ -212,5 +221,5 @@ bool lake_table_spill(LakeTable *table, Err *err) {
 }
 
 bool lake_table_settle(LakeTable *table, Err *err) {
-    return pending_drain(table, err) && writers_finish(table, err);
+    return toast_settle(table, err) && pending_drain(table, err) && writers_finish(table, err);
 }

@@ -51,11 +51,17 @@ typedef struct PendingKeys { // not yet told to the index
     bool load; // they are new, all of them
 } PendingKeys;
 
-typedef struct ToastReader { // of the file that was read last (toast.c)
-    ParquetReader *reader;
-    ParquetFile bytes;
-    uint32_t file;
-} ToastReader;
+typedef struct ToastRow ToastRow;
+typedef struct ToastKept {
+    Arena arena;
+    Map by_place; // by file and row: values, one a field of the table
+} ToastKept;
+typedef struct Toast { // rows that wait for values (toast.h)
+    Buf rows;          // ToastRow *, in the order in which they came
+    Map by_key;
+    Arena waiting;     // as long as there are rows
+    ToastKept kept[2]; // values that were read: younger, older
+} Toast;
 
 typedef struct LakeTable {
     Lake *lake;
@@ -85,7 +91,7 @@ typedef struct LakeTable {
     bool touched;        // the next commit has something of it
     bool truncated;      // …and takes away all files of before
     KeyPlace last_place; // of the row whose key is being changed: where its unchanged values are
-    ToastReader toast;
+    Toast toast;
     uint64_t rows_added, rows_deleted; // of the next commit
 } LakeTable;
 

@@ -3,7 +3,6 @@
 #include "core/sys/clock.h"
 #include "data/event/event_codec.h"
 #include "flow/sink/iceberg/rebuild.h"
-#include "flow/sink/iceberg/toast.h"
 #include "flow/sink/iceberg/writer.h"
 
 #define INDEX_SAVE_US (INT64_C(60) * 1000000)
@@ -326,7 +325,6 @@ bool lake_table_done(LakeTable *table, const CatalogCommit *commit, Err *err) {
         TRY(table_refresh(table->table, commit->after.metadata_json, commit->after.metadata_file, err));
         table->committed = table->next;
     }
-    toast_forget(table);
     files_settle(table);
     table->touched = table->truncated = false;
     table->rows_added = table->rows_deleted = 0;

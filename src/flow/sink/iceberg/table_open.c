@@ -4,6 +4,7 @@
 #include "core/sys/clock.h"
 #include "core/sys/random.h"
 #include "flow/sink/iceberg/rebuild.h"
+#include "flow/sink/iceberg/toast.h"
 #include "flow/sink/iceberg/writer.h"
 #include "lake/iceberg/partition.h"
 
@@ -260,6 +261,7 @@ bool lake_table_open(Lake *lake, Slice topic, const Schema *schema, LakeTable **
 
 void lake_table_close(LakeTable *table) {
     writers_abort(table);
+    toast_release(table);
     buf_release(&table->written);
     for (MapEntry *e = NULL; (e = map_next(&table->files, e)) != NULL;) {
         data_file_free(e->value);

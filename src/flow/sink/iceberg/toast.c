@@ -1,81 +1,366 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/sink/iceberg/toast.h"
 
+#include "flow/sink/iceberg/toast_file.h"
 #include "flow/sink/iceberg/writer.h"
 
-// A row of a file that is still being written cannot be read: the open files end here, and are made durable.
-static bool file_readable(LakeTable *table, const LakeDataFile *data, Err *err) {
+enum { ROWS_MAX = 16384, KEY_BYTES = 12 };
+
+#define WAITING_BYTES_MAX (4 * MIB)
+#define KEPT_BYTES_MAX    (8 * MIB) // twice, of a table
+
+// --- waiting ---------------------------------------------------------------------------------------------------
+
+struct ToastRow {
+    KeyHash hash;
+    KeyPlace place; // of what it lacks; KEY_NOWHERE = under its key
+    bool dropped;
+    bool may_be_missing;
+    Value *values; // one a field of the table; VALUE_UNCHANGED = not known
+    // While it is settled:
+    LakeDataFile *data;
+    const Value *kept;
+};
+
+typedef struct Key {
+    uint8_t bytes[KEY_BYTES];
+} Key;
+
+static Slice key_bytes(KeyHash hash, Key *key) {
+    memcpy(key->bytes, &hash.high, sizeof(hash.high));
+    memcpy(key->bytes + sizeof(hash.high), &hash.low, sizeof(hash.low));
+    return (Slice){key->bytes, KEY_BYTES};
+}
+
+static size_t row_count(const Toast *toast) {
+    return toast->rows.size / sizeof(ToastRow *);
+}
+
+static ToastRow **rows_of(const Toast *toast) {
+    return (ToastRow **)(void *)toast->rows.data;
+}
+
+static ToastRow *row_find(const LakeTable *table, KeyHash hash) {
+    Key key;
+    return table->toast.rows.size > 0 ? map_find(&table->toast.by_key, key_bytes(hash, &key)) : NULL;
+}
+
+bool toast_waits(const LakeTable *table, KeyHash hash) {
+    const ToastRow *row = row_find(table, hash);
+    return row != NULL && !row->dropped;
+}
+
+void toast_supersede(LakeTable *table, KeyHash hash) {
+    ToastRow *row = row_find(table, hash);
+    if (row != NULL) {
+        row->dropped = true;
+    }
+}
+
+static size_t field_count(const LakeTable *table) {
+    return table->mapping.schema.shape->field_count;
+}
+
+static void row_put(LakeTable *table, ToastRow *row) {
+    Toast *toast = &table->toast;
+    for (size_t i = 0; i < field_count(table); i++) {
+        if (table->row[i].kind != VALUE_UNCHANGED) {
+            row->values[i] = value_copy(&toast->waiting, &table->row[i]);
+        }
+    }
+}
+
+bool toast_wait(LakeTable *table, KeyHash hash, KeyPlace place, ToastMissing missing, Err *err) {
+    Toast *toast = &table->toast;
+    ToastRow *row = row_find(table, hash);
+    if (row != NULL && !row->dropped && key_place_none(place)) {
+        row_put(table, row); // what it knows, and what the one before knew
+        row->may_be_missing &= missing == TOAST_MAY_BE_MISSING;
+        return toast->waiting.used < WAITING_BYTES_MAX || toast_settle(table, err);
+    }
+    if (row_count(toast) == 0) {
+        arena_init_small(&toast->waiting, "waiting rows", 64 * KIB);
+    }
+    if (row != NULL) {
+        row->dropped = true;
+    }
+    row = ARENA_NEW(&toast->waiting, ToastRow);
+    *row = (ToastRow){.hash = hash,
+                      .place = place,
+                      .may_be_missing = missing == TOAST_MAY_BE_MISSING,
+                      .values = ARENA_ARRAY(&toast->waiting, Value, field_count(table))};
+    for (size_t i = 0; i < field_count(table); i++) {
+        row->values[i].kind = VALUE_UNCHANGED;
+    }
+    row_put(table, row);
+    Key key;
+    buf_bytes(&toast->rows, &row, sizeof(row)); // NOLINT(bugprone-sizeof-expression)
+    map_put(&toast->by_key, key_bytes(hash, &key), row);
+    table->touched = true;
+    bool full = row_count(toast) >= ROWS_MAX || toast->waiting.used >= WAITING_BYTES_MAX;
+    return !full || toast_settle(table, err);
+}
+
+static void waiting_clear(Toast *toast) {
+    if (row_count(toast) > 0) {
+        arena_release(&toast->waiting);
+    }
+    buf_reset(&toast->rows);
+    map_release(&toast->by_key);
+    toast->by_key = (Map){0};
+}
+
+// --- what is kept ----------------------------------------------------------------------------------------------
+
+static uint64_t place_number(KeyPlace place) {
+    return (uint64_t)place.file << 32 | place.row;
+}
+
+static void generation_clear(ToastKept *kept) {
+    map_release(&kept->by_place);
+    if (kept->arena.used > 0) {
+        arena_release(&kept->arena);
+    }
+    *kept = (ToastKept){0};
+}
+
+// The older half goes. Not while a value of it is in use.
+static void kept_turn(Toast *toast) {
+    if (toast->kept[0].arena.used < KEPT_BYTES_MAX / 2) {
+        return;
+    }
+    generation_clear(&toast->kept[1]);
+    toast->kept[1] = toast->kept[0];
+    toast->kept[0] = (ToastKept){0};
+}
+
+static const Value *kept_find(const Toast *toast, KeyPlace place) {
+    const Value *values = map_find_u64(&toast->kept[0].by_place, place_number(place));
+    return values != NULL ? values : map_find_u64(&toast->kept[1].by_place, place_number(place));
+}
+
+// The values that the row had lacked, under its new place.
+static void kept_put(LakeTable *table, const ToastRow *row, KeyPlace place) {
+    ToastKept *kept = &table->toast.kept[0];
+    if (kept->arena.used == 0) {
+        arena_init(&kept->arena, "kept values", 0);
+    }
+    Value *values = ARENA_ARRAY(&kept->arena, Value, field_count(table));
+    for (size_t i = 0; i < field_count(table); i++) {
+        bool lacked = row->values[i].kind == VALUE_UNCHANGED;
+        values[i] = lacked ? value_copy(&kept->arena, &table->row[i]) : (Value){.kind = VALUE_UNCHANGED};
+    }
+    map_put_u64(&kept->by_place, place_number(place), values);
+}
+
+static bool covers(const LakeTable *table, const ToastRow *row, const Value *kept) {
+    for (size_t i = 0; kept != NULL && i < field_count(table); i++) {
+        if (row->values[i].kind == VALUE_UNCHANGED && kept[i].kind == VALUE_UNCHANGED) {
+            return false;
+        }
+    }
+    return kept != NULL;
+}
+
+// --- settling --------------------------------------------------------------------------------------------------
+
+static bool places_find(LakeTable *table, ToastRow **rows, size_t count, Err *err) {
+    KeyHash *hashes = ARENA_ARRAY(&table->toast.waiting, KeyHash, count);
+    KeyPlace *places = ARENA_ARRAY(&table->toast.waiting, KeyPlace, count);
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = rows[i]->hash;
+    }
+    TRY(index_find(table->index, hashes, places, count, err));
+    for (size_t i = 0; i < count; i++) {
+        rows[i]->place = key_place_none(rows[i]->place) ? places[i] : rows[i]->place;
+        rows[i]->data = key_place_none(rows[i]->place) ? NULL : map_find_u64(&table->files, rows[i]->place.file);
+    }
+    return true;
+}
+
+static bool missing_fail(const LakeTable *table, Err *err) {
+    FAIL(err, ERR_VALUE,
+         "table %.*s.%.*s: a value that did not change was not sent, and the lake does not have its row",
+         SLICE_ARG(table->source_space), SLICE_ARG(table->source_table));
+    return err_hint(err, "read the table again: leat resync; or ALTER TABLE … REPLICA IDENTITY FULL");
+}
+
+// Those that are to be written: not superseded, and with a row that has what they lack.
+static bool rows_choose(LakeTable *table, ToastRow **rows, size_t *count, Err *err) {
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++) {
+        if (rows[i]->data == NULL && !rows[i]->may_be_missing) {
+            return missing_fail(table, err);
+        }
+        if (rows[i]->data != NULL) {
+            rows[kept++] = rows[i];
+        }
+    }
+    *count = kept;
+    return true;
+}
+
+static int by_place(const void *a, const void *b) {
+    uint64_t x = place_number((*(ToastRow *const *)a)->place), y = place_number((*(ToastRow *const *)b)->place);
+    return (x > y) - (x < y);
+}
+
+// A row of a file that is still being written cannot be read: such a file ends here, and is made durable.
+static bool file_readable(LakeTable *table, LakeDataFile *data, Err *err) {
     if (!data->fresh) {
         return true;
     }
-    TRY(writers_finish(table, err));
+    if (data->file.size == 0) {
+        TRY(writers_finish(table, err));
+    }
     if (data->bytes != NULL) {
         LakeFile *file = data->bytes;
-        ((LakeDataFile *)map_find_u64(&table->files, data->number))->bytes = NULL;
+        data->bytes = NULL;
         TRY(lake_files_finish(&file, 1, err));
     }
     return true;
 }
 
-void toast_forget(LakeTable *table) {
-    parquet_reader_close(table->toast.reader);
-    table->toast = (ToastReader){0};
-}
-
-// The columns by their ids in this file; the reader stays open for the next row of it.
-static bool reader_open(LakeTable *table, const LakeDataFile *data, Err *err) {
-    if (table->toast.reader != NULL && table->toast.file == data->number) {
-        return true;
+static bool files_readable(LakeTable *table, ToastRow **rows, size_t count, Err *err) {
+    for (size_t i = 0; i < count; i++) {
+        const Value *kept = kept_find(&table->toast, rows[i]->place);
+        if (covers(table, rows[i], kept)) {
+            continue;
+        }
+        TRY(file_readable(table, rows[i]->data, err));
     }
-    toast_forget(table);
-    TRY(file_readable(table, data, err));
-    table->toast.bytes = lake_io_parquet(table->lake->io, data->file.path, (uint64_t)data->file.size, table->batch);
-    TRY(parquet_reader_open(&table->toast.bytes, &table->toast.reader, err));
-    table->toast.file = data->number;
     return true;
 }
 
-static int32_t field_in(const Shape *shape, int32_t id) {
-    for (uint32_t i = 0; i < shape->field_count; i++) {
-        if (shape->fields[i].shape.id == id) {
-            return (int32_t)i;
-        }
-    }
-    return -1;
+static bool row_write(LakeTable *table, const ToastRow *row, Err *err) {
+    KeyPlace place;
+    TRY(writers_put(table, &place, err));
+    kept_put(table, row, place);
+    return pending_add(table, row->hash, place, false, err);
 }
 
-bool toast_fill(LakeTable *table, const Value *after, KeyPlace place, Err *err) {
-    const Mapping *mapping = &table->mapping;
-    const LakeDataFile *data = key_place_none(place) ? NULL : map_find_u64(&table->files, place.file);
-    if (data == NULL) {
-        FAIL(err, ERR_VALUE, "a value that did not change was not sent, and the lake does not have its row");
-        return err_hint(err, "read the table again: leat resync; or ALTER TABLE … REPLICA IDENTITY FULL");
+static bool row_from_kept(LakeTable *table, const ToastRow *row, const Value *kept, Err *err) {
+    for (size_t i = 0; i < field_count(table); i++) {
+        table->row[i] = row->values[i].kind == VALUE_UNCHANGED ? kept[i] : row->values[i];
     }
-    TRY(reader_open(table, data, err));
-    const Shape *there = parquet_reader_shape(table->toast.reader);
-    const Shape *here = mapping->schema.shape;
-    int32_t *ids = ARENA_ARRAY(table->lake->scratch, int32_t, here->field_count);
-    size_t count = 0;
-    for (uint32_t i = 0; i < here->field_count; i++) {
-        int32_t column = mapping->from[i];
-        bool wanted = column >= 0 && (size_t)column < mapping->column_count && after[column].kind == VALUE_UNCHANGED;
-        if (wanted) {
-            ids[count++] = here->fields[i].shape.id;
-        }
-    }
+    return row_write(table, row, err);
+}
+
+static bool row_from_file(LakeTable *table, const ToastRow *row, ToastFile *file, const int32_t *there, Err *err) {
     const Value *values = NULL;
-    TRY(parquet_reader_select(table->toast.reader, ids, count, err));
-    TRY(parquet_reader_seek(table->toast.reader, place.row, err));
-    TRY(parquet_reader_next(table->toast.reader, &values, err));
-    if (values == NULL) {
-        return FAIL(err, ERR_STATE_CORRUPT, "%.*s has no row %u", SLICE_ARG(data->file.path), place.row);
-    }
-    for (uint32_t i = 0; i < here->field_count; i++) {
-        int32_t column = mapping->from[i];
-        if (column >= 0 && (size_t)column < mapping->column_count && after[column].kind == VALUE_UNCHANGED) {
-            int32_t at = field_in(there, here->fields[i].shape.id);
-            table->row[i] = at >= 0 ? values[at] : (Value){.kind = VALUE_NULL};
+    TRY(toast_file_row(file, row->place.row, &values, err));
+    for (size_t i = 0; i < field_count(table); i++) {
+        table->row[i] = row->values[i];
+        if (row->values[i].kind == VALUE_UNCHANGED) {
+            table->row[i] = there[i] >= 0 ? values[there[i]] : (Value){.kind = VALUE_NULL};
         }
     }
+    return row_write(table, row, err);
+}
+
+// Which fields of the table any of the rows lacks, and where the file has them.
+static size_t fields_wanted(const LakeTable *table, ToastRow **rows, size_t count, const Shape *shape, int32_t *ids,
+                            int32_t *there) {
+    const Shape *here = table->mapping.schema.shape;
+    size_t wanted = 0;
+    for (uint32_t i = 0; i < here->field_count; i++) {
+        bool any = false;
+        for (size_t j = 0; j < count && !any; j++) {
+            any = rows[j]->values[i].kind == VALUE_UNCHANGED;
+        }
+        there[i] = -1;
+        for (uint32_t j = 0; any && j < shape->field_count; j++) {
+            there[i] = shape->fields[j].shape.id == here->fields[i].shape.id ? (int32_t)j : there[i];
+        }
+        if (there[i] >= 0) {
+            ids[wanted++] = here->fields[i].shape.id;
+        }
+    }
+    return wanted;
+}
+
+// Rows of one file, in its order.
+static bool rows_read(LakeTable *table, ToastFile *file, ToastRow **rows, size_t count, Err *err) {
+    Arena *arena = &table->toast.waiting;
+    uint64_t *numbers = ARENA_ARRAY(arena, uint64_t, count);
+    int32_t *ids = ARENA_ARRAY(arena, int32_t, field_count(table));
+    int32_t *there = ARENA_ARRAY(arena, int32_t, field_count(table));
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = rows[i]->place.row;
+    }
+    size_t wanted = fields_wanted(table, rows, count, toast_file_shape(file), ids, there);
+    TRY(toast_file_plan(file, ids, wanted, numbers, count, err));
+    for (size_t i = 0; i < count; i++) {
+        kept_turn(&table->toast);
+        TRY(row_from_file(table, rows[i], file, there, err));
+    }
     return true;
+}
+
+static bool rows_settle(LakeTable *table, ToastRow **rows, size_t count, Err *err) {
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++) { // those of which all is kept
+        kept_turn(&table->toast);
+        const Value *kept = kept_find(&table->toast, rows[i]->place);
+        if (covers(table, rows[i], kept)) {
+            TRY(row_from_kept(table, rows[i], kept, err));
+        } else {
+            rows[left++] = rows[i];
+        }
+    }
+    for (size_t i = 0; i < left;) {
+        LakeDataFile *data = rows[i]->data;
+        size_t in = 0;
+        while (i + in < left && rows[i + in]->data == data) {
+            in++;
+        }
+        ToastFile *file = NULL;
+        TRY(file_readable(table, data, err)); // what was kept may have gone meanwhile
+        TRY(toast_file_open(table->lake->io, data->file.path, (uint64_t)data->file.size, &file, err));
+        bool ok = rows_read(table, file, rows + i, in, err);
+        toast_file_close(file);
+        if (!ok) {
+            return err_prefix(err, "%.*s", SLICE_ARG(data->file.path));
+        }
+        i += in;
+    }
+    return true;
+}
+
+bool toast_settle(LakeTable *table, Err *err) {
+    Toast *toast = &table->toast;
+    ToastRow **rows = rows_of(toast);
+    size_t count = 0;
+    for (size_t i = 0; i < row_count(toast); i++) {
+        if (!rows[i]->dropped) {
+            rows[count++] = rows[i];
+        }
+    }
+    bool ok = count == 0 || (pending_drain(table, err) && places_find(table, rows, count, err) &&
+                             rows_choose(table, rows, &count, err));
+    if (ok && count > 0) {
+        qsort(rows, count, sizeof(ToastRow *), by_place); // NOLINT(bugprone-sizeof-expression)
+        ok = files_readable(table, rows, count, err) && rows_settle(table, rows, count, err);
+    }
+    waiting_clear(toast);
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
+// --- life ------------------------------------------------------------------------------------------------------
+
+void toast_clear(LakeTable *table) {
+    waiting_clear(&table->toast);
+    generation_clear(&table->toast.kept[0]);
+    generation_clear(&table->toast.kept[1]);
+}
+
+void toast_release(LakeTable *table) {
+    toast_clear(table);
+    buf_release(&table->toast.rows);
+}
+
+size_t toast_held(const LakeTable *table) {
+    const Toast *toast = &table->toast;
+    size_t waiting = row_count(toast) > 0 ? toast->waiting.used : 0;
+    return waiting + toast->kept[0].arena.used + toast->kept[1].arena.used + toast->rows.capacity;
 }

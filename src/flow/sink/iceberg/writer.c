@@ -75,6 +75,7 @@ static bool writer_open_file(LakeTable *table, LakeWriter *writer, const Value *
     TRY(lake_file_open(table->lake->io, data->file.path, &writer->file, err));
     ParquetWriterOptions options = {.codec = CODEC_ZSTD,
                                     .level = (int)table->lake->options->compression_level,
+                                    .large_page_bytes = (size_t)table->lake->options->large_page_bytes,
                                     .group_bytes_max = MAX(table->lake->memory_bytes_max / 4, (size_t)MIB)};
     writer->shape = table->mapping.schema.shape;
     return parquet_writer_open(writer->shape, &options, &writer->out, &writer->parquet, err);
