@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`leat server` under test: on free ports, with a data directory of its own, killed with all its processes."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -63,7 +64,8 @@ class Process:
         return alive(self.pid)
 
     def kill(self, number=signal.SIGKILL):
-        os.kill(self.pid, number)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+            os.kill(self.pid, number)
 
     def memory(self):
         """{"Pss": bytes, "Rss": bytes, …}"""
@@ -266,6 +268,11 @@ class Server:
 
     def front(self):
         return next((process for process in self.processes() if process.role == "front"), None)
+
+    def other_front(self, pid):
+        """The front, when it is another one than that."""
+        front = self.front()
+        return front if front is not None and front.pid != pid else None
 
     def workers(self):
         """{connector: process}"""

@@ -159,16 +159,17 @@ def supervisor_killed(server, pg, more):
 
 
 def front_killed(server, pg, more):
-    before = server.front().pid
-    server.front().kill()
-    server.until(lambda: server.front() is not None and server.front().pid != before, "another front")
+    before = server.until(server.front, "a front")  # the one before may just have been killed
+    before.kill()
+    server.until(lambda: server.other_front(before.pid), "another front")
 
 
 def workers_killed(server, pg, more):
     for names in (["source"], ["sink"], ["source", "sink"]):
         for name in names:
-            if name in server.workers():
-                server.workers()[name].kill()
+            worker = server.workers().get(name)
+            if worker is not None:
+                worker.kill()
         more(5)
 
 
