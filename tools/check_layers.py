@@ -36,15 +36,17 @@ ROOMS = {
     "lake/catalog": STORAGE + ["core/database", "lake/iceberg"],
     "flow/source": STORAGE,
     "flow/sink": STORAGE + LAKE,
-    "flow/pipeline": STORAGE + LAKE + ["flow/source", "flow/sink"],
+    "flow/verify": STORAGE + ["flow/source", "flow/sink"],
+    "flow/pipeline": STORAGE + LAKE + ["flow/source", "flow/sink", "flow/verify"],
     "engine/ipc": CORE,
-    "engine/worker": STORAGE + ["engine/ipc", "flow/source", "flow/sink", "flow/pipeline"],
+    "engine/worker": STORAGE + ["engine/ipc", "flow/source", "flow/sink", "flow/verify", "flow/pipeline"],
     "engine/state": CORE + ["core/database"],
     "engine/control": CORE + ["engine/ipc", "engine/state"],
     "surface/api": STORAGE + LAKE + ["core/database", "engine/ipc", "engine/state"],
     "surface/cli": STORAGE
     + LAKE
-    + ["flow/source", "flow/sink", "flow/pipeline", "engine/ipc", "engine/control", "engine/state", "surface/api"],
+    + ["flow/source", "flow/sink", "flow/verify", "flow/pipeline", "engine/ipc", "engine/control", "engine/state"]
+    + ["surface/api"],
     "app": STORAGE
     + LAKE
     + ["flow/source", "flow/sink", "flow/pipeline", "engine/ipc", "engine/worker", "engine/state", "engine/control"]

@@ -91,6 +91,21 @@ typedef struct SinkRepair {
     uint64_t passed_over;  // corrections of rows that a later change has already rewritten
 } SinkRepair;
 
+// A table of the target as it stood at a tag, to be compared with the source's.
+typedef struct SinkCompareTable {
+    const Shape *record; // a STRUCT: the columns that both sides have, in the target's types
+    const int32_t *key;  // fields of it
+    size_t key_count;    // 0 = none: a row may be there any number of times
+    uint64_t rows;       // about so many
+    void *state;         // the driver's
+} SinkCompareTable;
+
+typedef struct SinkCompareRow {
+    const Value *values; // one a field of the record
+    Slice file;          // where it stands, for corrections
+    uint64_t position;
+} SinkCompareRow;
+
 typedef struct SinkDriver {
     const char *name;
     const OptionTable *options;
@@ -141,9 +156,26 @@ typedef struct SinkDriver {
     bool (*commit_at)(void *state, const Position *at, const char *tag, bool *done, Err *err);
     // The hold ends if there is one still, the tag goes (NULL: there is none). Both may be gone already.
     bool (*release)(void *state, const char *tag, Err *err);
-    // Applies the corrections of that file (flow/verify), in one commit: each only where the row is still what it was
-    // at the tag.
+    // Applies the corrections of that file (flow/sink/corrections.h), in one commit: each only where the row is still
+    // what it was at the tag, whose hold has not been released. Called behind a cut, so that no transaction is torn.
     bool (*repair)(void *state, const char *corrections, SinkRepair *repair, Err *err);
+    // The target as it was at a tag, read by any process beside the one that writes; one thread at a time, but that
+    // compare_map and compare_rows may run side by side.
+    bool (*compare_open)(const SinkContext *context, const char *tag, void **compare, Err *err);
+    // The table of that topic; lives as long as `arena`, which compare_close needs no more. `schema` is that of the
+    // source's rows; NULL: it has none. ERR_NOT_FOUND: there is no such table; ERR_TABLE: it cannot be compared.
+    bool (*compare_table)(void *compare, Slice topic, const Schema *schema, Arena *arena, SinkCompareTable *table,
+                          Err *err);
+    // A source's row as the sink would write it: one value a field of the record, good until `scratch` is reset or the
+    // next call. *inexact: so many values became NULL because the target's type cannot hold them; `lost` (one a field)
+    // is raised where that was.
+    bool (*compare_map)(const SinkCompareTable *table, Arena *scratch, const Event *event, const Value **values,
+                        uint64_t *lost, uint64_t *inexact, Err *err);
+    // All rows, any number of times. False from `row` stops with its error.
+    bool (*compare_rows)(const SinkCompareTable *table, bool (*row)(void *context, const SinkCompareRow *row, Err *err),
+                         void *context, Err *err);
+    void (*compare_table_close)(SinkCompareTable *table);
+    void (*compare_close)(void *compare);
 } SinkDriver;
 
 CHECKED bool sink_open(const SinkDriver *driver, const SinkContext *context, Sink **sink, Err *err);
