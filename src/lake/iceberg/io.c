@@ -328,6 +328,15 @@ bool lake_io_remove(LakeIo *io, Slice uri, Err *err) {
     return store_remove(place->store, name, err);
 }
 
+bool lake_io_modified(LakeIo *io, Slice uri, int64_t *ms, Err *err) {
+    DEFER(arena_release) Arena scratch;
+    arena_init(&scratch, "scratch", 0);
+    Place *place = NULL;
+    const char *name = NULL;
+    TRY(find(io, uri, (Find){0}, &scratch, &place, &name, err));
+    return store_modified(place->store, name, ms, err);
+}
+
 typedef struct Listing {
     const Place *place;
     Buf uri;

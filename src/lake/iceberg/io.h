@@ -50,6 +50,8 @@ void lake_file_abort(LakeFile *file);
 CHECKED bool lake_io_remove(LakeIo *io, Slice uri, Err *err); // absent is fine
 CHECKED bool lake_io_list(LakeIo *io, Slice prefix_uri, bool (*visit)(void *context, Slice uri, uint64_t size),
                           void *context, Err *err);
+// When it was last written, ms since 1970 by the store's clock. ERR_NOT_FOUND.
+CHECKED bool lake_io_modified(LakeIo *io, Slice uri, int64_t *ms, Err *err);
 void lake_io_usage(LakeIo *io, StoreUsage *usage);
 
 #endif

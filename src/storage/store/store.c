@@ -88,6 +88,10 @@ bool store_list(Store *store, const char *prefix, bool (*visit)(void *context, c
     return store->driver->list(store->state, prefix, visit, context, err);
 }
 
+bool store_modified(Store *store, const char *name, int64_t *ms, Err *err) {
+    return store->driver->modified(store->state, name, ms, err);
+}
+
 bool store_get(Store *store, const char *name, Arena *arena, Slice *bytes, char tag[STORE_TAG_BYTES_MAX], Err *err) {
     char unwanted[STORE_TAG_BYTES_MAX];
     return store->driver->get(store->state, name, arena, bytes, tag != NULL ? tag : unwanted, err);

@@ -78,6 +78,8 @@ typedef struct StoreDriver {
     // Names below a prefix, in order. `visit` returns false to stop.
     bool (*list)(void *state, const char *prefix, bool (*visit)(void *context, const char *name, uint64_t size),
                  void *context, Err *err);
+    // When it was last written, ms since 1970 by the store's clock, within a second. ERR_NOT_FOUND when absent.
+    bool (*modified)(void *state, const char *name, int64_t *ms, Err *err);
     // ERR_NOT_FOUND when absent. `tag` names this version of the bytes, for `put`.
     bool (*get)(void *state, const char *name, Arena *arena, Slice *bytes, char tag[STORE_TAG_BYTES_MAX], Err *err);
     // Appends `size` bytes from `offset` on; fewer when the end comes first. ERR_NOT_FOUND when absent.
@@ -104,6 +106,7 @@ CHECKED bool store_publish_all(Store *store, const StoreItem *items, size_t coun
 CHECKED bool store_stage_drop(Store *store, const char *token, Err *err);
 CHECKED bool store_list(Store *store, const char *prefix, bool (*visit)(void *context, const char *name, uint64_t size),
                         void *context, Err *err);
+CHECKED bool store_modified(Store *store, const char *name, int64_t *ms, Err *err);
 // `tag` may be NULL in both.
 CHECKED bool store_get(Store *store, const char *name, Arena *arena, Slice *bytes, char tag[STORE_TAG_BYTES_MAX],
                        Err *err);

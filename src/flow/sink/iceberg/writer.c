@@ -2,7 +2,7 @@
 #include "flow/sink/iceberg/writer.h"
 
 #include "data/event/event_codec.h"
-#include "flow/sink/iceberg/metrics.h"
+#include "lake/iceberg/metrics.h"
 #include "lake/iceberg/partition.h"
 
 #define DRAIN_BYTES (1 * MIB)

@@ -78,6 +78,10 @@ static bool fault_list(void *state, const char *prefix, bool (*visit)(void *cont
     FAULT("list", LOCAL_STORE.list(state, prefix, visit, context, err));
 }
 
+static bool fault_modified(void *state, const char *name, int64_t *ms, Err *err) {
+    FAULT("modified", LOCAL_STORE.modified(state, name, ms, err));
+}
+
 static bool fault_get(void *state, const char *name, Arena *arena, Slice *bytes, char tag[STORE_TAG_BYTES_MAX],
                       Err *err) {
     FAULT("get", LOCAL_STORE.get(state, name, arena, bytes, tag, err));
@@ -113,6 +117,7 @@ const StoreDriver FAULT_STORE = {
     .publish = fault_publish,
     .stage_drop = fault_stage_drop,
     .list = fault_list,
+    .modified = fault_modified,
     .get = fault_get,
     .read = fault_read,
     .put = fault_put,

@@ -478,6 +478,17 @@ static bool local_put(void *state, const char *name, Slice bytes, const char *if
 }
 
 // Folders that become empty go too.
+static bool local_modified(void *state, const char *name, int64_t *ms, Err *err) {
+    char path[PATH_MAX];
+    struct stat status;
+    TRY(name_path(state, name, path, err));
+    if (stat(path, &status) != 0) {
+        return FAIL_ERRNO(err, "look at %s", path);
+    }
+    *ms = (int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
+    return true;
+}
+
 static bool local_remove(void *state, const char *name, Err *err) {
     const Local *local = state;
     char path[PATH_MAX];
@@ -518,6 +529,7 @@ const StoreDriver LOCAL_STORE = {
     .get = local_get,
     .read = local_read,
     .put = local_put,
+    .modified = local_modified,
     .remove = local_remove,
     .sweep = local_sweep,
 };

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define GET_BYTES_MAX GIB
 
@@ -312,6 +313,28 @@ static bool s3_read(void *state, const char *name, uint64_t offset, size_t size,
     return ok || err_frame(err, __FILE__, __LINE__);
 }
 
+// "Wed, 21 Oct 2015 07:28:00 GMT": of all forms that HTTP has, the one that services send.
+static bool http_date(Slice text, int64_t *ms) {
+    char date[64];
+    struct tm at = {0};
+    snprintf(date, sizeof(date), "%.*s", SLICE_ARG(text));
+    const char *end = strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &at);
+    *ms = end != NULL ? (int64_t)timegm(&at) * 1000 : 0;
+    return end != NULL && *end == '\0';
+}
+
+static bool s3_modified(void *state, const char *name, int64_t *ms, Err *err) {
+    S3 *s3 = state;
+    DEFER(arena_release) Arena scratch;
+    arena_init(&scratch, "scratch", 0);
+    S3Call head = s3_call(S3_HEAD, NULL, "");
+    bool ok = s3_key(s3, name, &scratch, &head.key, err) && s3_send(s3, &head, err) &&
+              (http_date(http_header(&head.answer, "last-modified"), ms) ||
+               FAIL(err, ERR_NET_PROTOCOL, "HEAD s3://%s/%s: there is no date in its answer", s3->target.bucket, name));
+    s3_call_release(&head);
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
 // --- small objects written whole -------------------------------------------------------------------------------
 
 // The condition did not hold: because of somebody else, or because an earlier try was carried out and its answer lost?
@@ -423,6 +446,7 @@ const StoreDriver S3_STORE = {
     .publish_all = publish_all,
     .stage_drop = s3_stage_drop,
     .list = list_names,
+    .modified = s3_modified,
     .get = s3_get,
     .read = s3_read,
     .put = s3_put,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "flow/sink/iceberg/metrics.h"
+#include "lake/iceberg/metrics.h"
 
 #include "lake/iceberg/partition.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a manifest says of the columns of a Parquet file that was just written.
-#ifndef LEAT_FLOW_SINK_ICEBERG_METRICS_H
-#define LEAT_FLOW_SINK_ICEBERG_METRICS_H
+#ifndef LEAT_LAKE_ICEBERG_METRICS_H
+#define LEAT_LAKE_ICEBERG_METRICS_H
 
 #include "data/format/parquet/parquet.h"
 #include "lake/iceberg/manifest.h"
