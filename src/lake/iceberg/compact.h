@@ -80,5 +80,8 @@ void deletes_plan(const DataFile *files, size_t count, size_t files_min, Arena *
 CHECKED bool deletes_merge(LakeIo *io, const TableMetadata *table, const DataFile *const *files, size_t count,
                            bool (*live)(void *context, Slice path), void *context, Arena *arena, DataFile **made,
                            size_t *made_count, Err *err);
+// What a manifest says of a file of such positions; the vectors are sorted by data file. In the arena, and what the
+// vectors' names point to.
+void delete_file_metrics(Arena *arena, const PuffinVector *vectors, size_t count, DataFile *file);
 
 #endif
