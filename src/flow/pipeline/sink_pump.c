@@ -94,7 +94,7 @@ static bool progress(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err
     cuts_publish(pump, pin);
     pthread_mutex_unlock(&pump->mutex);
     if (moved) {
-        trouble_set(pump, "");
+        trouble_set(pump, stats.trouble);
         TRY(journal_pin(pump->spec.journal, pump->spec.pin, pin, err));
         pump->pinned = pin;
         pump->has_pin = true;
@@ -111,7 +111,9 @@ static bool idle(SinkPump *pump, Sink *sink, JournalReader *reader, bool last_lo
         return progress(pump, sink, reader, err);
     }
     TRY(sink_tick(sink, &next_ms, err));
-    trouble_set(pump, "");
+    SinkStats stats;
+    sink_stats(sink, &stats);
+    trouble_set(pump, stats.trouble);
     TRY(progress(pump, sink, reader, err));
     journal_reader_wait(reader, next_ms < 0 ? WAIT_MS_MAX : (int)MIN(next_ms, WAIT_MS_MAX));
     if (!pump->finishing) {

@@ -59,6 +59,7 @@ typedef struct SinkStats {
     uint64_t files;        // published since open
     uint64_t published_ms; // wall clock of the last publication, 0 = none yet
     StoreUsage requests;   // asked of the store since open
+    char trouble[400];     // what it passes over, and the remedy; empty = nothing
 } SinkStats;
 
 // A topic whose records are to be taken from another offset on: what is wanted, and what came of it.

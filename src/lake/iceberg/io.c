@@ -272,13 +272,32 @@ void lake_io_usage(LakeIo *io, StoreUsage *usage) {
 
 // --- whole files -----------------------------------------------------------------------------------------------
 
-bool lake_io_get(LakeIo *io, Slice uri, Arena *arena, Slice *bytes, Err *err) {
+bool lake_io_get_tagged(LakeIo *io, Slice uri, Arena *arena, Slice *bytes, char tag[STORE_TAG_BYTES_MAX], Err *err) {
     DEFER(arena_release) Arena scratch;
     arena_init(&scratch, "scratch", 0);
     Place *place = NULL;
     const char *name = NULL;
     TRY(find(io, uri, (Find){0}, &scratch, &place, &name, err));
-    return store_get(place->store, name, arena, bytes, NULL, err);
+    return store_get(place->store, name, arena, bytes, tag, err);
+}
+
+bool lake_io_get(LakeIo *io, Slice uri, Arena *arena, Slice *bytes, Err *err) {
+    return lake_io_get_tagged(io, uri, arena, bytes, NULL, err);
+}
+
+bool lake_io_replace(LakeIo *io, Slice uri, Slice bytes, char tag[STORE_TAG_BYTES_MAX], Err *err) {
+    DEFER(arena_release) Arena scratch;
+    arena_init(&scratch, "scratch", 0);
+    Place *place = NULL;
+    const char *name = NULL;
+    TRY(find(io, uri, (Find){.write = true}, &scratch, &place, &name, err));
+    char before[STORE_TAG_BYTES_MAX];
+    memcpy(before, tag, sizeof(before));
+    if (!store_put(place->store, name, bytes, before, tag, err)) {
+        memcpy(tag, before, sizeof(before));
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    return true;
 }
 
 bool lake_io_read(LakeIo *io, Slice uri, uint64_t offset, size_t size, Buf *out, Err *err) {

@@ -39,6 +39,11 @@ ParquetFile lake_io_parquet(LakeIo *io, Slice uri, uint64_t size, Arena *arena);
 
 // A small file at once. ERR_CHANGED: one of that name is there already (`only_new`).
 CHECKED bool lake_io_put(LakeIo *io, Slice uri, Slice bytes, bool only_new, Err *err);
+// Small files that change, each time on the condition that nobody else has: with their tag, as store_get and store_put
+// have it ("" = there must be none). ERR_NOT_FOUND; ERR_CHANGED.
+CHECKED bool lake_io_get_tagged(LakeIo *io, Slice uri, Arena *arena, Slice *bytes, char tag[STORE_TAG_BYTES_MAX],
+                                Err *err);
+CHECKED bool lake_io_replace(LakeIo *io, Slice uri, Slice bytes, char tag[STORE_TAG_BYTES_MAX], Err *err);
 // A large one piece by piece (up to 512 KiB stay in memory). Ends with finish or abort; finish releases all of them,
 // also on an error, when some may be there and others not. Finished ones become visible, and durable, at once.
 // ERR_EXISTS, ERR_CHANGED: there is a file of that name.

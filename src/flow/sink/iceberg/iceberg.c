@@ -5,6 +5,8 @@
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
 #include "core/sys/random.h"
+#include "flow/sink/iceberg/aside.h"
+#include "flow/sink/iceberg/memory.h"
 #include "flow/sink/iceberg/places.h"
 #include "flow/sink/iceberg/rebuild.h"
 #include "flow/sink/iceberg/state.h"
@@ -23,7 +25,12 @@ typedef struct IcebergSink {
     Map tables;            // by topic: LakeTable
     LogPosition cut;       // behind the last one taken
     LogPosition committed; // all below is in the tables
+    LogPosition pin;       // …and with ack.policy=sink, remembered in the target
     LakeState state;       // as it is on disk
+    LakeMemory memory;     // as it is in the target
+    bool complete;         // it is kept as of each commit
+    JournalReader *reader; // that gave the last cut
+    Map aside;             // by topic: tables whose events are passed over (aside.h)
     LakeCut last;          // the last cut
     uint8_t position[POSITION_BYTES_MAX];
     bool open_group; // events since the last cut
@@ -59,6 +66,16 @@ static bool places_exist(IcebergSink *sink, const SinkContext *context) {
     return lake_places_exist(&places);
 }
 
+// The files alone, where there is no catalog yet.
+static bool files_open(IcebergSink *sink, const SinkContext *context, Err *err) {
+    LakePlaces places = places_of(sink, context, sink->run);
+    LakeIoContext io = {.warehouse = is_catalog_url(context->url) ? NULL : context->url,
+                        .owner = places.owner,
+                        .staging_directory = places.staging_directory,
+                        .s3_options = places.s3};
+    return lake_io_open(&io, &sink->lake.io, err);
+}
+
 static bool places_open(IcebergSink *sink, const SinkContext *context, Err *err) {
     LakePlaces places = places_of(sink, context, sink->run);
     return lake_places_open(&places, sink->run, &sink->lake.io, &sink->lake.catalog, err);
@@ -84,6 +101,8 @@ static void iceberg_close(void *state) {
         lake_table_close(e->value);
     }
     map_release(&sink->tables);
+    aside_release(&sink->aside);
+    memory_close(&sink->memory);
     if (sink->lake.catalog != NULL) {
         catalog_close(sink->lake.catalog);
     }
@@ -108,6 +127,7 @@ static IcebergSink *sink_new(const SinkContext *context) {
     sink->options = *(const LakeOptions *)context->options;
     sink->state_directory = arena_printf(sink->run, "%s", context->state_directory);
     sink->interval_us = interval_us(&sink->options, context->url);
+    sink->complete = context->complete;
     sink->lake = (Lake){.options = &sink->options,
                         .pipeline = arena_printf(sink->run, "%s", context->pipeline),
                         .owner = sink->state.owner,
@@ -118,20 +138,59 @@ static IcebergSink *sink_new(const SinkContext *context) {
     return sink;
 }
 
+static bool note_visit(void *context, TableName name, const CatalogTable *found, const TableMetadata *metadata,
+                       Err *err) {
+    memory_note(context, name, found->metadata_file);
+    return true;
+}
+
+// The owner is durable before a table has it. Tables of another one are taken over only where that is asked for.
+static bool state_new(IcebergSink *sink, Err *err) {
+    bool adopts = sink->options.adopt[0] != '\0';
+    if (sink->memory.found && !adopts) {
+        return memory_lost(&sink->memory, err);
+    }
+    sink->state = (LakeState){0};
+    snprintf(sink->state.owner, sizeof(sink->state.owner), "%016" PRIx64, random_number());
+    TRY(lake_state_save(sink->state_directory, &sink->state, err));
+    return memory_put(&sink->memory, &sink->state, (Slice){0}, err);
+}
+
+// The journal was made from what is remembered: the tables are taken to the same cut.
+static bool state_restore(IcebergSink *sink, Err *err) {
+    const Remembered *last = &sink->memory.last;
+    TRY(memory_restore(&sink->memory, err));
+    CRASH_POINT("lake.restored");
+    sink->state = (LakeState){.sequence = last->sequence, .epoch = last->epoch};
+    memcpy(sink->state.owner, last->owner, sizeof(sink->state.owner));
+    return lake_state_save(sink->state_directory, &sink->state, err);
+}
+
 static bool state_open(IcebergSink *sink, Err *err) {
     bool found = false;
+    TRY(memory_open(&sink->memory, &sink->lake, err));
     TRY(lake_state_load(sink->state_directory, &sink->state, &found, err));
-    if (!found) { // the owner is durable before a table has it
-        snprintf(sink->state.owner, sizeof(sink->state.owner), "%016" PRIx64, random_number());
-        TRY(lake_state_save(sink->state_directory, &sink->state, err));
+    const Remembered *last = &sink->memory.last;
+    bool whole = sink->complete && last->state.size > 0;
+    if (!found) {
+        TRY(whole ? state_restore(sink, err) : state_new(sink, err));
+    } else if (sink->memory.found && strcmp(last->owner, sink->state.owner) != 0) {
+        return memory_lost(&sink->memory, err);
+    } else if (!sink->memory.found) {
+        TRY(memory_put(&sink->memory, &sink->state, (Slice){0}, err));
     }
-    sink->cut = sink->committed = sink->state.log;
+    if (sink->complete && !whole) { // from now on
+        TRY(lake_own_tables(&sink->lake, note_visit, &sink->memory, err));
+    }
+    // What is not remembered yet is read again, and passed over: the journal begins below it.
+    bool behind = whole && last->sequence < sink->state.sequence;
+    sink->cut = sink->committed = sink->pin = behind ? 0 : sink->state.log;
     return true;
 }
 
 static bool iceberg_open(const SinkContext *context, void **state, Err *err) {
     IcebergSink *sink = sink_new(context);
-    if (!state_open(sink, err) || !places_open(sink, context, err)) {
+    if (!places_open(sink, context, err) || !state_open(sink, err)) {
         iceberg_close(sink);
         return err_frame(err, __FILE__, __LINE__);
     }
@@ -144,15 +203,30 @@ static LogPosition iceberg_start(void *state) {
 }
 
 static LogPosition iceberg_pin(void *state) {
-    return ((const IcebergSink *)state)->state.log;
+    return ((const IcebergSink *)state)->pin;
 }
 
 // --- commits ---------------------------------------------------------------------------------------------------
 
 static bool state_save(IcebergSink *sink, Err *err) {
     sink->state.log = sink->committed;
+    sink->state.sequence = sink->last.log == sink->committed ? sink->last.sequence : sink->state.sequence;
     sink->state.epoch = sink->last.epoch;
-    TRY(lake_state_save(sink->state_directory, &sink->state, err));
+    return lake_state_save(sink->state_directory, &sink->state, err);
+}
+
+// All below the last cut is in the tables, and that is told.
+static bool state_advance(IcebergSink *sink, Err *err) {
+    sink->committed = sink->cut;
+    TRY(state_save(sink, err));
+    CRASH_POINT("lake.state_saved");
+    if (sink->complete && sink->reader != NULL) {
+        DEFER(buf_release) Buf journal = {0};
+        journal_reader_state(sink->reader, &journal);
+        TRY(memory_put(&sink->memory, &sink->state, buf_slice(&journal), err));
+        CRASH_POINT("lake.remembered");
+    }
+    sink->pin = sink->committed;
     sink->saved_us = clock_monotonic_us();
     return true;
 }
@@ -163,7 +237,8 @@ typedef struct Touched {
     SnapshotMade made;
     TableUpdate updates[3];
     TableRequirement requirements[2];
-    Property offset[2];
+    Property offset[4];
+    bool rows; // else only the offset moves
 } Touched;
 
 // Says of each snapshot which one is written last by a catalog that writes table by table: where that one is missing,
@@ -180,17 +255,41 @@ static void last_note(Touched *touched, const Touched *last, Arena *arena) {
     work->summary_count++;
 }
 
+static size_t properties_make(IcebergSink *sink, Touched *touched, int64_t snapshot_id, Arena *arena) {
+    LakeTable *table = touched->table;
+    size_t count = 0;
+    touched->offset[count++] = (Property){SLICE("leat.offset"), slice_of(arena_printf(arena, "%" PRIu64, table->next))};
+    touched->offset[count++] =
+        (Property){SLICE("leat.epoch"), slice_of(arena_printf(arena, "%" PRIu64, sink->last.epoch))};
+    touched->offset[count++] =
+        (Property){SLICE("leat.offset-snapshot"), slice_of(arena_printf(arena, "%" PRId64, snapshot_id))};
+    memory_note(&sink->memory, table->name, table_metadata_file(table->table));
+    if (lake_io_warehouse(sink->lake.io).size == 0) {
+        touched->offset[count++] = (Property){SLICE("leat.memory"), sink->memory.uri};
+    }
+    return count;
+}
+
 // The snapshot, and beside it the offset as a property, which outlives it.
 static bool commit_make(IcebergSink *sink, Touched *touched, CatalogCommit *commit, Arena *arena, Err *err) {
     LakeTable *table = touched->table;
-    TRY(table_make_snapshot(table->table, &touched->work, arena, &touched->made, err));
-    touched->updates[0] = touched->made.updates[0];
-    touched->updates[1] = touched->made.updates[1];
-    touched->offset[0] = (Property){SLICE("leat.offset"), slice_of(arena_printf(arena, "%" PRIu64, table->next))};
-    touched->offset[1] = (Property){SLICE("leat.epoch"), slice_of(arena_printf(arena, "%" PRIu64, sink->last.epoch))};
-    touched->updates[2] = (TableUpdate){.action = UPDATE_SET_PROPERTIES, .properties = touched->offset, .count = 2};
-    memcpy(touched->requirements, touched->made.requirements, sizeof(touched->requirements));
-    *commit = (CatalogCommit){.name = table->name, .change = {touched->requirements, 2, touched->updates, 3}};
+    const TableMetadata *metadata = table_metadata(table->table);
+    size_t updates = 0, requirements = 1;
+    int64_t snapshot_id = metadata->current_snapshot_id;
+    touched->requirements[0] = (TableRequirement){.kind = REQUIRE_UUID, .text = metadata->uuid};
+    if (touched->rows) {
+        TRY(table_make_snapshot(table->table, &touched->work, arena, &touched->made, err));
+        touched->updates[updates++] = touched->made.updates[0];
+        touched->updates[updates++] = touched->made.updates[1];
+        memcpy(touched->requirements, touched->made.requirements, sizeof(touched->requirements));
+        requirements = ARRAY_LEN(touched->made.requirements);
+        snapshot_id = touched->made.snapshot.id;
+    }
+    size_t count = properties_make(sink, touched, snapshot_id, arena);
+    touched->updates[updates++] =
+        (TableUpdate){.action = UPDATE_SET_PROPERTIES, .properties = touched->offset, .count = count};
+    *commit = (CatalogCommit){.name = table->name,
+                              .change = {touched->requirements, requirements, touched->updates, updates}};
     return true;
 }
 
@@ -201,7 +300,8 @@ static bool tables_touch(IcebergSink *sink, Touched *touched, size_t *count, Err
         Touched *next = &touched[*count];
         next->table = table;
         TRY(lake_table_prepare(table, &sink->last, &next->work, &none, err));
-        if (none) {
+        next->rows = !none;
+        if (none && table->next == table->committed) {
             TRY(lake_table_done(table, NULL, err));
         } else {
             (*count)++;
@@ -224,9 +324,13 @@ static bool tables_commit(IcebergSink *sink, Arena *arena, Err *err) {
     }
     CRASH_POINT("lake.files_written");
     CatalogCommit *commits = ARENA_ARRAY(arena, CatalogCommit, count);
+    size_t last = count - 1;
+    while (last > 0 && !touched[last].rows) {
+        last--;
+    }
     for (size_t i = 0; i < count; i++) {
-        if (count > 1) {
-            last_note(&touched[i], &touched[count - 1], arena);
+        if (last > 0 && touched[i].rows) {
+            last_note(&touched[i], &touched[last], arena);
         }
         TRY(commit_make(sink, &touched[i], &commits[i], arena, err));
     }
@@ -236,6 +340,7 @@ static bool tables_commit(IcebergSink *sink, Arena *arena, Err *err) {
     for (size_t i = 0; i < count; i++) {
         TRY(after_load(sink, &commits[i], arena, err));
         TRY(lake_table_done(touched[i].table, &commits[i], err));
+        memory_note(&sink->memory, touched[i].table->name, commits[i].after.metadata_file);
     }
     sink->published_ms = (uint64_t)(clock_wall_us() / 1000);
     return true;
@@ -248,25 +353,26 @@ static bool commit(IcebergSink *sink, Err *err) {
     arena_init(arena, "batch", 0);
     bool ok = !sink->dirty || tables_commit(sink, arena, err);
     arena_release(arena);
-    if (!ok && err->code == ERR_CHANGED) {
+    if (!ok && (err->code == ERR_CHANGED || err->code == ERR_NOT_FOUND)) {
         err->code = ERR_NET_BUSY; // transient: the sink is opened again
     }
     TRY(ok);
     sink->dirty = false;
-    sink->committed = sink->cut;
-    TRY(state_save(sink, err));
-    CRASH_POINT("lake.state_saved");
+    TRY(state_advance(sink, err));
     sink->commit_us = clock_monotonic_us() - began_us;
     return true;
 }
 
 // --- taking ----------------------------------------------------------------------------------------------------
 
+// NULL: it was set aside.
 static bool table_of(IcebergSink *sink, const JournalEntry *entry, LakeTable **table, Err *err) {
     *table = map_find(&sink->tables, entry->topic->name);
     if (UNLIKELY(*table == NULL)) {
-        TRY(lake_table_open(&sink->lake, entry->topic->name, entry->schema, table, err));
-        map_put(&sink->tables, entry->topic->name, *table);
+        TRY(aside_table_open(&sink->lake, &sink->aside, entry, table, err));
+        if (*table != NULL) {
+            map_put(&sink->tables, entry->topic->name, *table);
+        }
     }
     return true;
 }
@@ -287,7 +393,7 @@ static bool memory_mind(IcebergSink *sink, Err *err) {
 static bool event_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
     LakeTable *table;
     TRY(table_of(sink, entry, &table, err));
-    if (entry->offset < table->committed) {
+    if (table == NULL || entry->offset < table->committed) {
         return true;
     }
     if (!sink->dirty) {
@@ -306,12 +412,14 @@ static int64_t wait_us(const IcebergSink *sink) {
 
 static bool cut_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
     sink->cut = entry->next;
+    sink->reader = entry->reader;
     sink->open_group = false;
     Slice position = position_slice(entry->position);
     memcpy(sink->position, position.data, position.size);
     sink->last = (LakeCut){.position = {sink->position, position.size},
                            .epoch = entry->epoch,
                            .log = entry->next,
+                           .sequence = entry->cut_sequence,
                            .cut_ms = entry->cut_ms};
     if (sink->last.epoch != sink->state.epoch) { // before any table has a commit of it
         TRY(state_save(sink, err));
@@ -319,9 +427,9 @@ static bool cut_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
     if (sink->dirty) {
         return wait_us(sink) > 0 || commit(sink, err);
     }
-    sink->committed = sink->cut;
-    bool late = clock_monotonic_us() - sink->saved_us > STATE_SAVE_US;
-    return !late || state_save(sink, err);
+    int64_t wait = sink->complete ? MAX(STATE_SAVE_US, sink->interval_us) : STATE_SAVE_US;
+    bool late = clock_monotonic_us() - sink->saved_us > wait;
+    return !late || state_advance(sink, err);
 }
 
 static bool settled(IcebergSink *sink, bool ok, Err *err) {
@@ -365,7 +473,7 @@ static bool indexes_save(IcebergSink *sink, Err *err) {
 }
 
 static bool flush(IcebergSink *sink, Err *err) {
-    TRY((!sink->dirty && sink->state.log == sink->cut) || commit(sink, err));
+    TRY((!sink->dirty && sink->pin == sink->cut) || commit(sink, err));
     return indexes_save(sink, err);
 }
 
@@ -399,6 +507,7 @@ static void iceberg_stats(void *state, SinkStats *stats) {
                          .bytes = sink->lake.bytes,
                          .files = sink->lake.files,
                          .published_ms = sink->published_ms};
+    aside_say(&sink->aside, stats->trouble, sizeof(stats->trouble));
     lake_io_usage(sink->lake.io, &stats->requests);
 }
 
@@ -415,47 +524,24 @@ static bool iceberg_offsets(const SinkContext *context, Arena *arena, SinkOffset
     return true;
 }
 
-// The tables that this pipeline has made.
-static bool own_tables(IcebergSink *sink,
-                       bool (*visit)(IcebergSink *sink, TableName name, const TableMetadata *metadata, void *context,
-                                     Err *err),
-                       void *context, Err *err) {
-    const CatalogDriver *driver = catalog_driver(sink->lake.catalog);
-    void *catalog = catalog_state(sink->lake.catalog);
-    Slice *spaces, *tables;
-    size_t space_count, count;
-    TRY(driver->spaces(catalog, (Slice){0}, sink->run, &spaces, &space_count, err));
-    for (size_t i = 0; i < space_count; i++) {
-        TRY(driver->tables(catalog, spaces[i], sink->run, &tables, &count, err));
-        for (size_t j = 0; j < count; j++) {
-            TableName name = {spaces[i], tables[j]};
-            CatalogTable found;
-            TableMetadata metadata;
-            arena_reset(sink->scratch);
-            TRY(catalog_load(sink->lake.catalog, name, sink->scratch, &found, err));
-            TRY(table_metadata_parse(found.metadata_json, sink->scratch, &metadata, err));
-            bool ours = slice_is(table_property(&metadata, "leat.pipeline"), sink->lake.pipeline);
-            TRY(!ours || visit(sink, name, &metadata, context, err));
-        }
-    }
-    return true;
-}
-
-static bool purge_visit(IcebergSink *sink, TableName name, const TableMetadata *metadata, void *context, Err *err) {
-    const CatalogDriver *driver = catalog_driver(sink->lake.catalog);
-    return driver->drop(catalog_state(sink->lake.catalog), name, true, err);
+static bool purge_visit(void *context, TableName name, const CatalogTable *found, const TableMetadata *metadata,
+                        Err *err) {
+    IcebergSink *sink = context;
+    return catalog_driver(sink->lake.catalog)->drop(catalog_state(sink->lake.catalog), name, true, err);
 }
 
 typedef struct Floors {
+    const char *owner;
     Arena *arena;
     Buf floors; // JournalFloor
     uint64_t epoch;
 } Floors;
 
-static bool floor_visit(IcebergSink *sink, TableName name, const TableMetadata *metadata, void *context, Err *err) {
+static bool floor_visit(void *context, TableName name, const CatalogTable *found, const TableMetadata *metadata,
+                        Err *err) {
     Floors *floors = context;
     Slice owner = table_property(metadata, "leat.owner"), topic = table_property(metadata, "leat.topic");
-    if (!slice_is(owner, sink->state.owner) || topic.size == 0) {
+    if (!slice_is(owner, floors->owner) || topic.size == 0) {
         return true; // said when the table is opened
     }
     JournalFloor floor = {arena_slice(floors->arena, topic), lake_number(table_property(metadata, "leat.offset"))};
@@ -465,16 +551,9 @@ static bool floor_visit(IcebergSink *sink, TableName name, const TableMetadata *
 }
 
 // An older copy of a data directory would give offsets out again that the tables have.
-static bool checkpoint_make(IcebergSink *sink, const SinkContext *context, Arena *arena, SinkCheckpoint *checkpoint,
-                            Err *err) {
-    bool found = false;
-    TRY(lake_state_load(sink->state_directory, &sink->state, &found, err));
-    if (!found || !places_exist(sink, context)) {
-        return true;
-    }
-    TRY(places_open(sink, context, err));
-    Floors floors = {.arena = arena};
-    bool ok = own_tables(sink, floor_visit, &floors, err);
+static bool checkpoint_floors(IcebergSink *sink, Arena *arena, SinkCheckpoint *checkpoint, Err *err) {
+    Floors floors = {.owner = sink->state.owner, .arena = arena};
+    bool ok = lake_own_tables(&sink->lake, floor_visit, &floors, err);
     Slice all = arena_slice(arena, buf_slice(&floors.floors));
     buf_release(&floors.floors);
     *checkpoint = (SinkCheckpoint){.ahead = floors.epoch > sink->state.epoch,
@@ -482,6 +561,25 @@ static bool checkpoint_make(IcebergSink *sink, const SinkContext *context, Arena
                                    .floors = (const JournalFloor *)(const void *)all.data,
                                    .floor_count = all.size / sizeof(JournalFloor)};
     return ok;
+}
+
+static bool checkpoint_make(IcebergSink *sink, const SinkContext *context, Arena *arena, SinkCheckpoint *checkpoint,
+                            Err *err) {
+    bool found = false, known = places_exist(sink, context);
+    TRY(lake_state_load(sink->state_directory, &sink->state, &found, err));
+    TRY(known ? places_open(sink, context, err) : files_open(sink, context, err));
+    TRY(memory_open(&sink->memory, &sink->lake, err));
+    const Remembered *last = &sink->memory.last;
+    bool same = found && strcmp(sink->state.owner, last->owner) == 0;
+    if (sink->memory.found && sink->complete && last->state.size > 0 &&
+        (!same || last->sequence > sink->state.sequence)) {
+        *checkpoint = (SinkCheckpoint){.ahead = true, .epoch = last->epoch, .state = arena_slice(arena, last->state)};
+        return true;
+    }
+    if (sink->memory.found && !same && sink->options.adopt[0] == '\0') {
+        return memory_lost(&sink->memory, err);
+    }
+    return !found || !known || checkpoint_floors(sink, arena, checkpoint, err);
 }
 
 static bool iceberg_checkpoint(const SinkContext *context, Arena *arena, SinkCheckpoint *checkpoint, Err *err) {
@@ -492,13 +590,22 @@ static bool iceberg_checkpoint(const SinkContext *context, Arena *arena, SinkChe
     return ok || err_frame(err, __FILE__, __LINE__);
 }
 
-static bool iceberg_remove(const SinkContext *context, bool purge_data, Err *err) {
-    if (!purge_data) {
-        return true; // the tables stay, and the catalog knows them
+// Without `purge_data` the tables stay, and the catalog knows them.
+static bool remove_all(IcebergSink *sink, const SinkContext *context, bool purge_data, Err *err) {
+    bool found = false;
+    TRY(lake_state_load(sink->state_directory, &sink->state, &found, err));
+    if (!places_exist(sink, context)) {
+        return true;
     }
+    TRY(places_open(sink, context, err));
+    TRY(memory_open(&sink->memory, &sink->lake, err));
+    TRY(memory_remove(&sink->memory, err));
+    return !purge_data || lake_own_tables(&sink->lake, purge_visit, sink, err);
+}
+
+static bool iceberg_remove(const SinkContext *context, bool purge_data, Err *err) {
     IcebergSink *sink = sink_new(context);
-    bool ok =
-        !places_exist(sink, context) || (places_open(sink, context, err) && own_tables(sink, purge_visit, NULL, err));
+    bool ok = remove_all(sink, context, purge_data, err);
     iceberg_close(sink);
     return ok || err_frame(err, __FILE__, __LINE__);
 }

@@ -21,6 +21,9 @@ static const OptionSpec SPECS[] = {
      "Partitions of new tables: day(created_at), or per table: orders=day(created_at);items=bucket(16,id)."},
     {"catalog", OPTION_TEXT, 0, AT(catalog), "", 0, 0, NULL,
      "Where tables are kept: empty = the data directory's own catalog.db."},
+    {"adopt", OPTION_LIST, 0, AT(adopt), "", 0, 0, NULL,
+     "Tables of the catalog that are there already and are taken over: sales.orders,items, or * for all that have the "
+     "names of this pipeline's tables."},
     {"inexact.values", OPTION_CHOICE, 0, AT(inexact), "null", 0, 0, "null,fail,text",
      "A value that its column's type cannot hold (NaN, infinity) is NULL or an error; text: such columns are text."},
     {"type.change", OPTION_CHOICE, 0, AT(type_change), "suffix", 0, 0, "suffix,fail",
@@ -88,6 +91,17 @@ bool lake_name(const LakeOptions *options, Slice space, Slice table, Arena *aren
     name->space = arena_slice(arena, to_space);
     name->table = renamed ? arena_slice(arena, to_table) : safe(arena, to_table);
     return true;
+}
+
+bool lake_adopts(const LakeOptions *options, Slice space, Slice table) {
+    Slice rest = slice_of(options->adopt);
+    while (rest.size > 0) {
+        Slice name = cut(&rest, ',');
+        if (slice_is(name, "*") || names_table(name, space, table)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const char *lake_partition_text(const LakeOptions *options, Slice space, Slice table, Arena *arena) {

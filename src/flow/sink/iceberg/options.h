@@ -15,6 +15,7 @@ typedef struct LakeOptions {
     const char *rename;       // "public.orders=sales,…"
     const char *partition_by; // "day(created_at)" or "orders=day(created_at);items=bucket(16,id)"
     const char *catalog;      // "" = the embedded one
+    const char *adopt;        // "*", or "sales.orders,…": tables of others that are taken over
     const char *inexact;      // null | fail | text
     const char *type_change;  // suffix | fail
     int64_t target_file_bytes;
@@ -31,6 +32,8 @@ typedef struct LakeName {
 } LakeName;
 // ERR_OPTION: `rename` is not understood.
 CHECKED bool lake_name(const LakeOptions *options, Slice space, Slice table, Arena *arena, LakeName *name, Err *err);
+// May a table of that name be taken over?
+bool lake_adopts(const LakeOptions *options, Slice space, Slice table);
 // The text of its partition spec; "" = none.
 const char *lake_partition_text(const LakeOptions *options, Slice space, Slice table, Arena *arena);
 

@@ -10,7 +10,8 @@ enum { LAKE_OWNER_BYTES = 16 };
 
 typedef struct LakeState {
     LogPosition log;
-    uint64_t epoch; // of the journal: no table has a commit of a later one, unless this is an older copy
+    uint64_t sequence; // of the cut that ends there; 0 = not known
+    uint64_t epoch;    // of the journal: no table has a commit of a later one, unless this is an older copy
     // Whose tables these are: a random name of this state, which each table has as a property. A data directory that
     // was lost does not come back as another one of the same name.
     char owner[LAKE_OWNER_BYTES + 1];

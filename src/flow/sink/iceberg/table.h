@@ -101,8 +101,9 @@ CHECKED bool pending_add(LakeTable *table, KeyHash hash, KeyPlace now, bool load
 CHECKED bool pending_drain(LakeTable *table, Err *err);
 uint64_t lake_number(Slice text); // digits; 0 where there are none
 
-// Finds or makes the table in the catalog, its index, and where it stands. ERR_EXISTS: it is there and not ours.
-CHECKED bool lake_table_open(Lake *lake, Slice topic, const Schema *schema, LakeTable **table, Err *err);
+// Finds or makes the table in the catalog, its index, and where it stands. Not there, and not to be made: NULL.
+// ERR_EXISTS: it is there and not ours.
+CHECKED bool lake_table_open(Lake *lake, Slice topic, const Schema *schema, bool create, LakeTable **table, Err *err);
 void lake_table_close(LakeTable *table);
 // An event of the table's topic. ERR_VALUE, ERR_TABLE name its place.
 CHECKED bool lake_table_take(LakeTable *table, const JournalEntry *entry, Err *err);
@@ -118,6 +119,7 @@ CHECKED bool lake_table_settle(LakeTable *table, Err *err);
 typedef struct LakeCut { // what a commit says of where it stands
     Slice position;      // of the source, as bytes
     uint64_t epoch, log; // of the journal
+    uint64_t sequence;
     uint64_t cut_ms;
 } LakeCut;
 

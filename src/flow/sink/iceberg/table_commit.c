@@ -244,6 +244,7 @@ static const Property *summary_make(const LakeTable *table, const LakeCut *cut, 
         {SLICE("leat.topic"), table->topic},
         {SLICE("leat.offset"), slice_of(arena_printf(arena, "%" PRIu64, table->next))},
         {SLICE("leat.epoch"), slice_of(arena_printf(arena, "%" PRIu64, cut->epoch))},
+        {SLICE("leat.cut"), slice_of(arena_printf(arena, "%" PRIu64, cut->sequence))},
         {SLICE("leat.position"), arena_slice(arena, buf_slice(&hex))},
         {SLICE("leat.cut-ms"), slice_of(arena_printf(arena, "%" PRIu64, cut->cut_ms))},
     };

@@ -156,6 +156,14 @@ uint64_t lake_number(Slice text) {
     return number;
 }
 
+// The property, if it was set since with no rows of its own.
+static uint64_t offset_beside(const TableMetadata *metadata, const Snapshot *snapshot, uint64_t offset) {
+    char id[24];
+    snprintf(id, sizeof(id), "%" PRId64, snapshot->id);
+    bool its = slice_is(table_property(metadata, "leat.offset-snapshot"), id);
+    return its ? MAX(offset, lake_number(table_property(metadata, "leat.offset"))) : offset;
+}
+
 // The newest snapshot in the table's line that says so; where all of ours have been expired, the property.
 static uint64_t committed_offset(const LakeTable *table) {
     const TableMetadata *metadata = table_metadata(table->table);
@@ -164,7 +172,7 @@ static uint64_t committed_offset(const LakeTable *table) {
         Slice pipeline = snapshot_summary(snapshot, "leat.pipeline");
         Slice offset = snapshot_summary(snapshot, "leat.offset");
         if (slice_is(pipeline, table->lake->pipeline) && offset.data != NULL) {
-            return lake_number(offset);
+            return offset_beside(metadata, snapshot, lake_number(offset));
         }
         snapshot = snapshot->parent_id >= 0 ? table_snapshot_find(metadata, snapshot->parent_id) : NULL;
     }
@@ -218,12 +226,15 @@ bool lake_table_mapping(LakeTable *table, const Schema *schema, Err *err) {
     return true;
 }
 
-static bool table_load(LakeTable *table, const Schema *schema, Arena *scratch, Err *err) {
+static bool table_load(LakeTable *table, const Schema *schema, bool create, Arena *scratch, Err *err) {
     const char *source =
         arena_printf(scratch, "%.*s.%.*s", SLICE_ARG(table->source_space), SLICE_ARG(table->source_table));
     CatalogTable found;
     bool exists = false;
     TRY(table_find(table, source, scratch, &found, &exists, err));
+    if (!exists && !create) {
+        return true;
+    }
     if (!exists) {
         TRY(table_create(table, schema, source, scratch, err));
         TRY(catalog_load(table->lake->catalog, table->name, scratch, &found, err));
@@ -234,7 +245,8 @@ static bool table_load(LakeTable *table, const Schema *schema, Arena *scratch, E
     return table_state(table, err);
 }
 
-bool lake_table_open(Lake *lake, Slice topic, const Schema *schema, LakeTable **opened, Err *err) {
+bool lake_table_open(Lake *lake, Slice topic, const Schema *schema, bool create, LakeTable **opened, Err *err) {
+    *opened = NULL;
     LakeTable *table = calloc(1, sizeof(*table));
     ASSERT(table != NULL);
     arena_init_small(table->run, "run", 1024);
@@ -249,11 +261,15 @@ bool lake_table_open(Lake *lake, Slice topic, const Schema *schema, LakeTable **
     LakeName name;
     bool ok = lake_name(lake->options, schema->space, schema->table, table->run, &name, err);
     table->name = (TableName){name.space, name.table};
-    ok = ok && table_load(table, schema, scratch, err);
+    ok = ok && table_load(table, schema, create, scratch, err);
     arena_release(scratch);
     if (!ok) {
         lake_table_close(table);
         return err_prefix(err, "table %.*s.%.*s", SLICE_ARG(schema->space), SLICE_ARG(schema->table));
+    }
+    if (table->table == NULL) {
+        lake_table_close(table);
+        return true;
     }
     *opened = table;
     return true;

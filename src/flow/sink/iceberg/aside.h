@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tables that are set aside. Events of a topic follow each other without a gap, so the first one that is new to a table
+// tells whether something is missing in it: it was dropped in the catalog or replaced by another, went back to an older
+// snapshot, or the catalog is an older copy. Such a table's events are passed over, the others go on, and it is said
+// until somebody has the table read again (leat resync), which begins with a TRUNCATE: from there on all is whole.
+#ifndef LEAT_FLOW_SINK_ICEBERG_ASIDE_H
+#define LEAT_FLOW_SINK_ICEBERG_ASIDE_H
+
+#include "flow/sink/iceberg/table.h"
+
+// The table of an event's topic, which no one has opened yet. NULL: it is, or is now, set aside.
+CHECKED bool aside_table_open(Lake *lake, Map *aside, const JournalEntry *entry, LakeTable **table, Err *err);
+// What is set aside, and the remedy; empty when nothing is.
+void aside_say(const Map *aside, char *text, size_t size);
+void aside_release(Map *aside);
+
+#endif

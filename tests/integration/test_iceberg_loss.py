@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lake when a data directory is lost, comes back as an older copy, or somebody takes a table away: what is in the
+target is enough to go on from (ack.policy=sink), or what is missing is said, and read again."""
+
+import shutil
+import sqlite3
+
+import pytest
+from test_iceberg import check_table, lake, metadata_file, rows  # noqa: F401
+from wait import wait_until
+
+FAST = ["--set", "freshness=100ms"]
+SINK = [*FAST, "--set", "ack.policy=sink"]
+SETUP = (
+    "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE u (id int PRIMARY KEY, v text);"
+    " INSERT INTO t SELECT i, 'v' || i FROM generate_series(1, 500) i; INSERT INTO u VALUES (1, 'a')"
+)
+CHANGE = (
+    "UPDATE t SET v = v || '{n}' WHERE id % 5 = {n} % 5; DELETE FROM t WHERE id = {n} + 100;"
+    " INSERT INTO t VALUES (1000 + {n}, 'new'); INSERT INTO u VALUES ({n} + 10, 'b')"
+)
+
+
+def change(db, n):
+    db.execute(CHANGE.replace("{n}", str(n)))
+
+
+def check(lake, db):  # noqa: F811
+    check_table(lake, db, "t", ["id", "v"])
+    check_table(lake, db, "u", ["id", "v"])
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_lost_again_and_again(lake, db, version):  # noqa: F811
+    args = [*SINK, "--set", f"format.version={version}"]
+    db.execute(SETUP)
+    lake.sync(db, *args)
+    before = metadata_file(lake, "t")
+    for n in range(1, 5):
+        change(db, n)
+        if n != 3:
+            lake.sync(db, *args)
+        shutil.rmtree(lake.data)
+        change(db, n + 50)
+        lake.sync(db, *args)
+        check(lake, db)
+    assert before.rsplit("/", 1)[0] == metadata_file(lake, "t").rsplit("/", 1)[0]  # the same table
+
+
+POINTS = ["lake.files_written", "lake.manifests_written", "lake.committed", "lake.state_saved", "lake.remembered"]
+RECOVERY = ["adopt.removed", "adopt.seeded", "lake.registered", "lake.restored"]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_lost_in_the_midst_of_a_commit(lake, db, point):  # noqa: F811
+    db.execute(SETUP)
+    lake.sync(db, *SINK)
+    for n in range(1, 3):
+        change(db, n)
+        assert lake.sync(db, *SINK, crash_point=point, check=False).returncode != 0
+        shutil.rmtree(lake.data)
+        change(db, n + 50)
+        for again in RECOVERY:
+            lake.sync(db, *SINK, crash_point=again, check=False)
+        lake.sync(db, *SINK)
+        check(lake, db)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_and_not_lost(lake, db, point):  # noqa: F811
+    """Tables a commit ahead of what is remembered: the data directory knows better."""
+    db.execute(SETUP)
+    for n in range(1, 4):
+        lake.sync_until_done(db, *SINK, crash_point=point)
+        change(db, n)
+    lake.sync(db, *SINK)
+    check(lake, db)
+    shutil.rmtree(lake.data)
+    change(db, 9)
+    lake.sync(db, *SINK)
+    check(lake, db)
+
+
+def test_lost_in_the_first_snapshot(lake, db):  # noqa: F811
+    """Rows of a snapshot that was never told as done are not those of the next one."""
+    db.execute(SETUP)
+    lake.sync(db, *SINK, crash_point="lake.committed", check=False)
+    shutil.rmtree(lake.data)
+    db.execute("DELETE FROM t WHERE id % 2 = 0; UPDATE t SET v = 'w'")
+    slots = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()"
+    again = lake.sync(db, *SINK, check=False)
+    if again.returncode != 0:  # nothing was ever remembered: begun anew, as is said
+        db.execute(slots)
+        lake.sync(db, *SINK, "--set", "adopt=*")
+    check(lake, db)
+
+
+def test_an_older_copy(lake, db):  # noqa: F811
+    db.execute(SETUP)
+    lake.sync(db, *SINK)
+    change(db, 1)
+    lake.sync(db, *SINK)
+    shutil.copytree(lake.data, lake.directory / "copy")
+    for n in range(2, 4):
+        change(db, n)
+        lake.sync(db, *SINK)
+    shutil.rmtree(lake.data)
+    (lake.directory / "copy").rename(lake.data)
+    change(db, 4)
+    lake.sync(db, *SINK)
+    check(lake, db)
+
+
+def test_the_policy_may_change(lake, db):  # noqa: F811
+    db.execute(SETUP)
+    lake.sync(db, *FAST)
+    change(db, 1)
+    lake.sync(db, *SINK)
+    change(db, 2)
+    shutil.rmtree(lake.data)
+    lake.sync(db, *SINK)
+    check(lake, db)
+
+
+def test_a_whole_data_directory_lost_with_the_journal_acknowledged(lake, db):  # noqa: F811
+    """Changes may have been in the journal alone: no going on as if nothing were missing."""
+    db.execute(SETUP)
+    lake.sync(db, *FAST)
+    shutil.rmtree(lake.data)
+    change(db, 1)
+    refused = lake.sync(db, *FAST, check=False)
+    assert refused.returncode == 2 and "was lost" in refused.stderr and "--adopt" in refused.stderr
+
+
+def test_two_that_write_the_same_tables(lake, new_leat, db):  # noqa: F811
+    db.execute(SETUP)
+    lake.sync(db, *FAST)
+    other = new_leat()
+    other.out, other.format = lake.out, "iceberg"
+    refused = other.sync(db, *FAST, check=False)
+    assert refused.returncode == 2 and "data directory is another one or was lost" in refused.stderr
+
+
+def test_a_deleted_pipeline_is_forgotten(lake, db):  # noqa: F811
+    db.execute(SETUP)
+    lake.sync(db, *SINK)
+    lake.run("delete", lake.pipeline, "--purge-data")
+    lake.sync(db, *SINK)
+    check(lake, db)
+
+
+def drop(lake, table):  # noqa: F811
+    with sqlite3.connect(f"{lake.data}/catalog.db") as catalog:
+        catalog.execute("DELETE FROM tables WHERE name = ?", (table,))
+
+
+def catalog_has(lake, table):  # noqa: F811
+    if not (lake.data / "catalog.db").exists():
+        return False
+    with sqlite3.connect(f"file:{lake.data}/catalog.db?mode=ro", uri=True) as catalog:
+        there = catalog.execute("SELECT 1 FROM sqlite_master WHERE name = 'tables'").fetchone()
+        return bool(there and catalog.execute("SELECT 1 FROM tables WHERE name = ?", (table,)).fetchone())
+
+
+def resync(lake, db, table):  # noqa: F811
+    lake.run("resync", lake.pipeline, "--tables", f"public.{table}")
+    lake.sync(db, *FAST)
+    check(lake, db)
+    change(db, 99)
+    lake.sync(db, *FAST)
+    check(lake, db)
+
+
+def test_a_table_dropped_between_runs(lake, db):  # noqa: F811
+    db.execute(SETUP)
+    lake.sync(db, *FAST)
+    drop(lake, "t")
+    change(db, 1)
+    said = lake.sync(db, *FAST)
+    assert "public.t is not in the catalog any more" in said.stderr and "leat resync" in said.stderr
+    check_table(lake, db, "u", ["id", "v"])  # the others go on
+    resync(lake, db, "t")
+
+
+def test_a_table_dropped_while_it_is_written(lake, db):  # noqa: F811
+    db.execute(SETUP)
+    process = lake.follow(db, *FAST)
+    process.until(lambda: catalog_has(lake, "t") and catalog_has(lake, "u"), "the tables are there", 60)
+    process.until(lambda: len(rows(lake, "t")) == 500 and len(rows(lake, "u")) == 1, "the snapshot is there", 60)
+    drop(lake, "t")
+    change(db, 1)
+    process.wait_log("public.t is not in the catalog any more", 60)
+    process.until(lambda: len(rows(lake, "u")) == 2, "the other table goes on", 60)
+    lake.run("resync", lake.pipeline, "--tables", "public.t")
+    process.until(lambda: catalog_has(lake, "t"), "the table is made anew", 60)
+    process.until(lambda: len(rows(lake, "t")) == 500, "and read", 60)
+    process.stop(timeout=60)
+    check(lake, db)
+
+
+def test_a_table_replaced_by_another(lake, db):  # noqa: F811
+    """One with our properties and without our history, as tools leave it that make tables anew."""
+    db.execute(SETUP)
+    lake.sync(db, *FAST)
+    first = metadata_file(lake, "t").rsplit("/", 1)[0]
+    (empty,) = (p for p in lake.out.rglob("00000-*.metadata.json") if str(p.parent) in first)
+    with sqlite3.connect(f"{lake.data}/catalog.db") as catalog:
+        catalog.execute("UPDATE tables SET metadata_file = ? WHERE name = 't'", (f"file://{empty}",))
+    change(db, 1)
+    said = lake.sync(db, *FAST)
+    assert "public.t is another one in the catalog" in said.stderr
+    resync(lake, db, "t")
+
+
+def test_an_older_catalog(lake, db):  # noqa: F811
+    db.execute(SETUP)
+    lake.sync(db, *FAST)
+    change(db, 1)
+    lake.sync(db, *FAST)
+    shutil.copy(lake.data / "catalog.db", lake.directory / "catalog.db")
+    change(db, 2)
+    lake.sync(db, *FAST)
+    for name in ("catalog.db-wal", "catalog.db-shm"):
+        (lake.data / name).unlink(missing_ok=True)
+    shutil.copy(lake.directory / "catalog.db", lake.data / "catalog.db")
+    change(db, 3)
+    said = lake.sync(db, *FAST)
+    assert "is older in the catalog than this pipeline has left it" in said.stderr
+    assert "leat catalog rebuild" in said.stderr
+    lake.run("resync", lake.pipeline, "--tables", "*")
+    lake.sync(db, *FAST)
+    check(lake, db)
+
+
+def test_a_commit_that_changes_nothing_leaves_no_gap(lake, db):  # noqa: F811
+    """Rows that came and went between two commits move the offset all the same."""
+    db.execute(SETUP)
+    lake.sync(db, *FAST)
+    db.execute("BEGIN; INSERT INTO t VALUES (7777, 'x'); DELETE FROM t WHERE id = 7777; COMMIT")
+    lake.sync(db, *FAST)
+    change(db, 1)
+    said = lake.sync(db, *FAST)
+    assert "passed over" not in said.stderr
+    check(lake, db)
