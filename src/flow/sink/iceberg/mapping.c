@@ -21,10 +21,11 @@ static bool same_letters(Slice a, Slice b) {
     return a.size == b.size && strncasecmp((const char *)a.data, (const char *)b.data, a.size) == 0;
 }
 
-// Columns of metadata that readers show under these names.
+// Columns of metadata that readers show under these names, and leat's own.
 static bool reserved(Slice name) {
     static const char *const NAMES[] = {
-        "_file", "_pos", "_deleted", "_spec_id", "_partition", "_row_id", "_last_updated_sequence_number"};
+        "_file",     "_pos",        "_deleted", "_spec_id", "_partition", "_row_id", "_last_updated_sequence_number",
+        "__deleted", "__deleted_at"};
     for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
         if (same_letters(name, slice_of(NAMES[i]))) {
             return true;
@@ -169,8 +170,30 @@ static bool identifies(const Shape *shape) {
     return !shape->optional && shape->kind != SHAPE_FLOAT32 && shape->kind != SHAPE_FLOAT64;
 }
 
+// A row without a key, of which the source tells all that there was.
+static bool whole_row(const Maker *maker, const Mapping *mapping) {
+    return maker->options->full_row && !maker->options->append && mapping->plan->key == NULL &&
+           maker->source->identity == IDENTITY_FULL;
+}
+
+// All columns that the source has.
+static void keys_whole(Maker *maker, Mapping *mapping) {
+    int32_t *fields = ARENA_ARRAY(maker->arena, int32_t, maker->field_count);
+    for (uint32_t i = 0; i < maker->field_count; i++) {
+        if (maker->from[i] >= 0 && (uint32_t)maker->from[i] < maker->source->column_count) {
+            fields[mapping->key_count++] = (int32_t)i;
+        }
+    }
+    mapping->key = fields;
+    mapping->full_row = mapping->key_count > 0;
+}
+
 static void keys_make(Maker *maker, Mapping *mapping) {
     const Shape *key = mapping->plan->key, *record = mapping->plan->value;
+    if (whole_row(maker, mapping)) {
+        keys_whole(maker, mapping);
+        return;
+    }
     if (key == NULL || maker->options->append) {
         return;
     }
@@ -230,6 +253,12 @@ static bool columns_make(Maker *maker, const Mapping *mapping, Err *err) {
     for (uint32_t i = maker->source->column_count; maker->options->append && i < record->field_count; i++) {
         TRY(field_put(maker, record->fields[i].name, &record->fields[i].shape, false, (int32_t)i, err));
     }
+    if (maker->options->soft && !maker->options->append && mapping->plan->key != NULL) {
+        static const Shape MARK = {.kind = SHAPE_BOOL}, WHEN = {.kind = SHAPE_TIMESTAMPTZ};
+        int32_t mark = (int32_t)maker->source->column_count + FLAT_DELETED;
+        TRY(field_put(maker, SLICE("__deleted"), &MARK, false, mark, err));
+        TRY(field_put(maker, SLICE("__deleted_at"), &WHEN, false, MAPPING_DELETED_AT, err));
+    }
     return true;
 }
 
@@ -241,8 +270,11 @@ static void finish(Maker *maker, Mapping *mapping) {
     mapping->column_count = maker->source->column_count;
     mapping->last_column_id = maker->last_id;
     mapping->straight = true;
+    mapping->deleted = -1;
     for (uint32_t i = 0; i < maker->field_count; i++) {
         mapping->straight &= maker->from[i] == (int32_t)i;
+        bool mark = !maker->options->append && maker->from[i] == (int32_t)maker->source->column_count + FLAT_DELETED;
+        mapping->deleted = mark ? (int32_t)i : mapping->deleted;
     }
     keys_make(maker, mapping);
     mapping->changed = maker->changed || maker->current == NULL || !identifiers_equal(maker->current, &mapping->schema);

@@ -9,10 +9,13 @@
 
 #include "data/format/flat.h"
 #include "lake/iceberg/metadata.h"
+#include "lake/index/index.h"
 
 typedef struct MappingOptions {
-    bool append; // every change is a row: with leat's own columns
-    bool suffix; // else ERR_TABLE, where a type cannot become another
+    bool append;   // every change is a row: with leat's own columns
+    bool soft;     // deleted rows stay, marked: two columns more
+    bool full_row; // a table with REPLICA IDENTITY FULL and no primary key: the whole row is its key
+    bool suffix;   // else ERR_TABLE, where a type cannot become another
     int32_t format_version;
     EnvelopeOptions envelope;
 } MappingOptions;
@@ -22,15 +25,24 @@ typedef struct Mapping {
     TableSchema schema; // of the table, as it must be; its id is that of the given one where nothing changes
     bool changed;       // it differs from the given one
     int32_t last_column_id;
-    const int32_t *from; // one a field of the table: place in the flat record, -1 = NULL
+    const int32_t *from; // one a field of the table: place in the flat record, -1 = NULL, or MAPPING_DELETED_AT
     bool straight;       // from[i] = i for all, so the record itself can be written
     size_t column_count; // of the source: leat's own fields of the flat record follow
     const int32_t *key;  // fields of the table that make the key, in the key's order
     size_t key_count;    // 0: rows cannot be found again
     bool exact_keys;     // see lake/index
+    bool full_row;       // the key is all columns that the source has; equal rows are kept as often as there are
+    int32_t deleted;     // field that is true of rows that are marked as deleted; -1 = none
 } Mapping;
 
-enum { FLAT_UNCHANGED = 5 }; // place of __unchanged behind the columns (data/format/flat.h)
+enum {
+    FLAT_DELETED = 4, // places of __deleted and __unchanged behind the columns (data/format/flat.h)
+    FLAT_UNCHANGED = 5,
+    MAPPING_DELETED_AT = -2, // in `from`: when the row was deleted
+};
+
+// Of a row, one value a field of mapping->key; without full_row none is NULL.
+KeyHash mapping_key_hash(const Mapping *mapping, const Value *key);
 
 // `current` NULL: the table is new. Lives in the arena; the source's schema is copied. ERR_TABLE names table and
 // column.

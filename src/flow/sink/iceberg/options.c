@@ -9,6 +9,11 @@ static const OptionSpec SPECS[] = {
     {"format", OPTION_CHOICE, 0, AT(format), "iceberg", 0, 0, "iceberg", "Iceberg tables."},
     {"mode", OPTION_CHOICE, 0, AT(mode), "upsert", 0, 0, "upsert,append",
      "Tables hold the rows as the source has them (upsert), or every change as a row of its own (append)."},
+    {"delete", OPTION_CHOICE, 0, AT(deletes), "hard", 0, 0, "hard,soft",
+     "Upsert: a deleted row goes, or stays (soft) with __deleted = true and the time in __deleted_at."},
+    {"key", OPTION_CHOICE, 0, AT(key), "identity", 0, 0, "identity,full-row",
+     "Upsert, of tables with REPLICA IDENTITY FULL and no primary key: every change is a row of its own (identity), or "
+     "the whole row is the key (full-row) and equal rows are kept as often as the source has them."},
     {"format.version", OPTION_INT, 0, AT(format_version), "2", 2, 3, NULL,
      "Of new tables: 2 (position deletes, read by every engine) or 3 (deletion vectors)."},
     {"freshness", OPTION_DURATION, 0, AT(freshness_ms), "0", 0, DAY_MS, NULL,

@@ -18,6 +18,8 @@ typedef struct LakeOptions {
     const char *adopt;        // "*", or "sales.orders,…": tables of others that are taken over
     const char *inexact;      // null | fail | text
     const char *type_change;  // suffix | fail
+    const char *deletes;      // hard | soft
+    const char *key;          // identity | full-row
     int64_t target_file_bytes;
     int64_t large_page_bytes; // of columns of large values
     int64_t compression_level;

@@ -212,7 +212,7 @@ static bool file_keys(LakeTable *table, const LakeDataFile *data, ParquetReader 
         for (uint32_t j = 0; j < shape->field_count; j++) {
             places[i] = shape->fields[j].shape.id == id ? (int32_t)j : places[i];
         }
-        if (places[i] < 0) {
+        if (places[i] < 0 && !mapping->full_row) {
             return FAIL(err, ERR_TABLE, "%.*s has no column of the key (field id %d)", SLICE_ARG(data->file.path), id);
         }
     }
@@ -226,9 +226,9 @@ static bool file_keys(LakeTable *table, const LakeDataFile *data, ParquetReader 
             continue;
         }
         for (size_t i = 0; i < mapping->key_count; i++) {
-            key[i] = values[places[i]];
+            key[i] = places[i] >= 0 ? values[places[i]] : (Value){.kind = VALUE_NULL};
         }
-        KeyHash hash = key_hash(key, mapping->key_count, mapping->exact_keys);
+        KeyHash hash = mapping_key_hash(mapping, key);
         TRY(pending_add(table, hash, (KeyPlace){data->number, row}, true, err));
     }
 }

@@ -9,6 +9,8 @@
 CHECKED bool index_prepare(LakeTable *table, Err *err);
 // The mark and the list of files that go with the table as it is now.
 CHECKED bool index_save(LakeTable *table, bool lazy, Err *err);
+// All keys anew, of an open table whose mapping has changed; what was settled before is taken in.
+CHECKED bool index_rekey(LakeTable *table, Err *err); // rekey.c
 void data_file_free(LakeDataFile *data);
 // The mapping of the source's schema to the table, whose schema is changed first where it must be.
 CHECKED bool lake_table_mapping(LakeTable *table, const Schema *schema, Err *err);

@@ -6,64 +6,7 @@
 #include "flow/sink/iceberg/toast.h"
 #include "flow/sink/iceberg/writer.h"
 
-enum { PENDING_MAX = 65536 };
-
-// --- keys ------------------------------------------------------------------------------------------------------
-
-static void row_deleted(LakeTable *table, KeyPlace place) {
-    LakeDataFile *data = map_find_u64(&table->files, place.file);
-    if (data == NULL) {
-        return; // of a file that a TRUNCATE has taken away
-    }
-    data->rows = data->rows != NULL ? data->rows : positions_new();
-    if (positions_add(data->rows, place.row)) {
-        data->deleted++;
-        data->changed = true;
-        table->touched = true;
-        table->rows_deleted++;
-    }
-}
-
-static void pending_reset(PendingKeys *pending) {
-    buf_reset(&pending->hashes);
-    buf_reset(&pending->now);
-    pending->count = 0;
-}
-
-bool pending_drain(LakeTable *table, Err *err) {
-    PendingKeys *pending = &table->pending;
-    size_t count = pending->count;
-    const KeyHash *hashes = (const KeyHash *)(const void *)pending->hashes.data;
-    const KeyPlace *now = (const KeyPlace *)(const void *)pending->now.data;
-    pending_reset(pending);
-    if (count == 0) {
-        return true;
-    }
-    if (pending->load) {
-        return index_load(table->index, hashes, now, count, err);
-    }
-    buf_reset(&pending->was);
-    KeyPlace *was = (KeyPlace *)(void *)buf_room(&pending->was, count * sizeof(KeyPlace));
-    TRY(index_exchange(table->index, hashes, now, was, count, err));
-    for (size_t i = 0; i < count; i++) {
-        if (!key_place_none(was[i])) {
-            row_deleted(table, was[i]);
-        }
-    }
-    return true;
-}
-
-bool pending_add(LakeTable *table, KeyHash hash, KeyPlace now, bool load, Err *err) {
-    PendingKeys *pending = &table->pending;
-    if (pending->count == PENDING_MAX || (pending->count > 0 && pending->load != load)) {
-        TRY(pending_drain(table, err));
-    }
-    pending->load = load;
-    pending->count++;
-    buf_bytes(&pending->hashes, &hash, sizeof(hash));
-    buf_bytes(&pending->now, &now, sizeof(now));
-    return true;
-}
+#define EPOCH_2000_US INT64_C(946684800000000)
 
 // --- rows ------------------------------------------------------------------------------------------------------
 
@@ -76,6 +19,14 @@ static bool record_key(const LakeTable *table, const Record *record, KeyHash *ha
     const Mapping *mapping = &table->mapping;
     if (mapping->key_count == 0) {
         return key_missing(table, "it has no key by which a row could be found again", err);
+    }
+    if (mapping->full_row) {
+        Value *key = ARENA_ARRAY(table->lake->scratch, Value, mapping->key_count);
+        for (size_t i = 0; i < mapping->key_count; i++) {
+            key[i] = record->value[mapping->from[mapping->key[i]]];
+        }
+        *hash = mapping_key_hash(mapping, key);
+        return true;
     }
     if (record->key == NULL) {
         return key_missing(table, "a value of its key cannot be held by the column's type", err);
@@ -95,6 +46,10 @@ static void row_fill(LakeTable *table, const Record *record) {
     for (uint32_t i = 0; i < count; i++) {
         int32_t from = mapping->from[i];
         table->row[i] = from >= 0 ? record->value[from] : (Value){.kind = VALUE_NULL};
+        if (from == MAPPING_DELETED_AT && record->event->op == OP_DELETE) {
+            int64_t since_2000 = record->event->source_us - EPOCH_2000_US;
+            table->row[i] = (Value){.kind = VALUE_TIMESTAMPTZ, .integer = since_2000};
+        }
     }
 }
 
@@ -116,6 +71,18 @@ static bool unchanged_wait(LakeTable *table, const Event *event, KeyHash hash, E
     return toast_wait(table, hash, place, TOAST_MUST_BE_THERE, err);
 }
 
+// The whole row is the key: the one before goes, whatever becomes of it.
+static bool before_take(LakeTable *table, const Event *event, Err *err) {
+    Event gone = *event;
+    Record record = {.event = &gone, .schema = table->schema, .topic = table->topic};
+    KeyHash hash;
+    gone.op = OP_DELETE;
+    gone.after = NULL;
+    TRY(FLAT_ENVELOPE.make(table->mapping.plan, table->lake->scratch, &gone, &record, err));
+    TRY(record_key(table, &record, &hash, err));
+    return pending_add(table, hash, KEY_NOWHERE, false, err);
+}
+
 static bool upsert_row(LakeTable *table, const Event *event, const Record *record, Err *err) {
     KeyHash hash = {0};
     bool keyed = table->mapping.key_count > 0;
@@ -135,10 +102,35 @@ static bool upsert_row(LakeTable *table, const Event *event, const Record *recor
     return !keyed || pending_add(table, hash, place, table->empty && event->op == OP_READ, err);
 }
 
+// The row stays, marked. Of a source that tells its key only, the rest is what the table has.
+static bool delete_mark(LakeTable *table, const Event *event, const Record *record, KeyHash hash, Err *err) {
+    const Mapping *mapping = &table->mapping;
+    row_fill(table, record);
+    if (record->schema->identity == IDENTITY_FULL) {
+        KeyPlace place;
+        toast_supersede(table, hash);
+        TRY(writers_put(table, &place, err));
+        return pending_add(table, hash, place, false, err);
+    }
+    for (uint32_t i = 0; i < mapping->schema.shape->field_count; i++) {
+        int32_t from = mapping->from[i];
+        bool key = from >= 0 && (size_t)from < mapping->column_count &&
+                   (record->schema->columns[from].flags & COLUMN_KEY) != 0;
+        if (!key && (from == -1 || (from >= 0 && (size_t)from < mapping->column_count))) {
+            table->row[i].kind = VALUE_UNCHANGED; // also of columns that the source has no more
+        }
+    }
+    return toast_wait(table, hash, KEY_NOWHERE, TOAST_MAY_BE_MISSING, err);
+}
+
 static bool delete_row(LakeTable *table, const Event *event, const Record *record, Err *err) {
     KeyHash hash;
     TRY(record_key(table, record, &hash, err));
+    bool soft = table->mapping.deleted >= 0;
     if (LIKELY((event->flags & EVENT_KEY_CHANGE) == 0)) {
+        if (soft) {
+            return delete_mark(table, event, record, hash, err);
+        }
         toast_supersede(table, hash);
         return pending_add(table, hash, KEY_NOWHERE, false, err);
     }
@@ -147,6 +139,9 @@ static bool delete_row(LakeTable *table, const Event *event, const Record *recor
     }
     TRY(pending_drain(table, err)); // the CREATE that follows may need what stands there
     TRY(index_find(table->index, &hash, &table->last_place, 1, err));
+    if (soft) {
+        return delete_mark(table, event, record, hash, err);
+    }
     return pending_add(table, hash, KEY_NOWHERE, false, err);
 }
 
@@ -186,11 +181,34 @@ static bool event_take(LakeTable *table, const Event *event, const Record *recor
     return FAIL(err, ERR_VALUE, "an event has the unknown operation %d", (int)event->op);
 }
 
+// Where the whole row is the key: columns that the source has no more are in the keys of the rows that are there.
+static bool key_shrinks(const LakeTable *table, const int32_t *ids, size_t count) {
+    const Mapping *mapping = &table->mapping;
+    for (size_t i = 0; i < count; i++) {
+        bool there = false;
+        for (size_t j = 0; j < mapping->key_count; j++) {
+            there |= mapping->schema.shape->fields[mapping->key[j]].shape.id == ids[i];
+        }
+        if (!there) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Rows of the schema before stay in their files, which end here.
 static bool reshape(LakeTable *table, const Schema *schema, Err *err) {
     TRY(lake_table_settle(table, err));
     toast_clear(table);
-    return lake_table_mapping(table, schema, err);
+    const Mapping *mapping = &table->mapping;
+    bool full_row = mapping->full_row;
+    size_t count = full_row ? mapping->key_count : 0;
+    int32_t *ids = ARENA_ARRAY(table->batch, int32_t, count);
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = mapping->schema.shape->fields[mapping->key[i]].shape.id;
+    }
+    TRY(lake_table_mapping(table, schema, err));
+    return !full_row || !key_shrinks(table, ids, count) || index_rekey(table, err);
 }
 
 bool lake_table_take(LakeTable *table, const JournalEntry *entry, Err *err) {
@@ -204,8 +222,10 @@ bool lake_table_take(LakeTable *table, const JournalEntry *entry, Err *err) {
     }
     Record record = {.event = event, .schema = entry->schema, .topic = table->topic, .offset = entry->offset};
     RecordPlan *plan = table->mapping.plan;
-    bool ok =
-        FLAT_ENVELOPE.make(plan, table->lake->scratch, event, &record, err) && event_take(table, event, &record, err);
+    bool before = table->mapping.full_row && event->op == OP_UPDATE && event->before != NULL;
+    bool ok = (!before || before_take(table, event, err)) &&
+              FLAT_ENVELOPE.make(plan, table->lake->scratch, event, &record, err) &&
+              event_take(table, event, &record, err);
     arena_reset(table->lake->scratch);
     table->lake->events++;
     return ok || err_frame(err, __FILE__, __LINE__);

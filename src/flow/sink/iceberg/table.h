@@ -97,6 +97,7 @@ typedef struct LakeTable {
 
 // Keys on their way into the index. `load`: the key is new for sure, as those of a table's first snapshot are.
 CHECKED bool pending_add(LakeTable *table, KeyHash hash, KeyPlace now, bool load, Err *err);
+void pending_reset(PendingKeys *pending);
 // Tells the index; what the keys' rows replaced is deleted.
 CHECKED bool pending_drain(LakeTable *table, Err *err);
 uint64_t lake_number(Slice text); // digits; 0 where there are none

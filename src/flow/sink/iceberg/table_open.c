@@ -16,6 +16,8 @@ static MappingOptions mapping_options(const LakeTable *table, int32_t format_ver
     const Lake *lake = table->lake;
     const LakeOptions *options = lake->options;
     return (MappingOptions){.append = table->append,
+                            .soft = strcmp(options->deletes, "soft") == 0,
+                            .full_row = strcmp(options->key, "full-row") == 0,
                             .suffix = strcmp(options->type_change, "suffix") == 0,
                             .format_version = format_version,
                             .envelope = {.connector = slice_of(lake->pipeline),

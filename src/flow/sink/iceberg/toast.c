@@ -205,29 +205,13 @@ static int by_place(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-// A row of a file that is still being written cannot be read: such a file ends here, and is made durable.
-static bool file_readable(LakeTable *table, LakeDataFile *data, Err *err) {
-    if (!data->fresh) {
-        return true;
-    }
-    if (data->file.size == 0) {
-        TRY(writers_finish(table, err));
-    }
-    if (data->bytes != NULL) {
-        LakeFile *file = data->bytes;
-        data->bytes = NULL;
-        TRY(lake_files_finish(&file, 1, err));
-    }
-    return true;
-}
-
 static bool files_readable(LakeTable *table, ToastRow **rows, size_t count, Err *err) {
     for (size_t i = 0; i < count; i++) {
         const Value *kept = kept_find(&table->toast, rows[i]->place);
         if (covers(table, rows[i], kept)) {
             continue;
         }
-        TRY(file_readable(table, rows[i]->data, err));
+        TRY(writers_readable(table, rows[i]->data, err));
     }
     return true;
 }
@@ -315,7 +299,7 @@ static bool rows_settle(LakeTable *table, ToastRow **rows, size_t count, Err *er
             in++;
         }
         ToastFile *file = NULL;
-        TRY(file_readable(table, data, err)); // what was kept may have gone meanwhile
+        TRY(writers_readable(table, data, err)); // what was kept may have gone meanwhile
         TRY(toast_file_open(table->lake->io, data->file.path, (uint64_t)data->file.size, &file, err));
         bool ok = rows_read(table, file, rows + i, in, err);
         toast_file_close(file);

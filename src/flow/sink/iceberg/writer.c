@@ -144,6 +144,21 @@ bool writers_finish(LakeTable *table, Err *err) {
     return ok || err_frame(err, __FILE__, __LINE__);
 }
 
+bool writers_readable(LakeTable *table, LakeDataFile *data, Err *err) {
+    if (!data->fresh) {
+        return true;
+    }
+    if (data->file.size == 0) {
+        TRY(writers_finish(table, err));
+    }
+    if (data->bytes != NULL) {
+        LakeFile *file = data->bytes;
+        data->bytes = NULL;
+        TRY(lake_files_finish(&file, 1, err));
+    }
+    return true;
+}
+
 void writers_abort(LakeTable *table) {
     if (table->only != NULL) {
         writer_free(table->only);

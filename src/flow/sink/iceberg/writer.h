@@ -9,6 +9,8 @@
 CHECKED bool writers_put(LakeTable *table, KeyPlace *place, Err *err);
 // Ends all open files: they are in table->files, fresh, with their bytes.
 CHECKED bool writers_finish(LakeTable *table, Err *err);
+// A row of a file that is still being written cannot be read: such a file ends here, and is made durable.
+CHECKED bool writers_readable(LakeTable *table, LakeDataFile *data, Err *err);
 CHECKED bool writers_spill(LakeTable *table, Err *err); // gives the memory of open row groups free
 void writers_abort(LakeTable *table);                   // and drops the bytes of what was finished
 size_t writers_held(const LakeTable *table);
