@@ -5,7 +5,7 @@
 //     V                                          O, in its sink's thread (sink_pump.c)
 //     HOLD   ───────────────────────────────►    SinkDriver.hold; takes no more entries      ──► "held"
 //     takes the moment at the source: above all that the sink has committed
-//     COMMIT, the moment, a tag  ───────────►    takes entries again, until the first that is not of the moment (an
+//     COMMIT, the moment         ───────────►    takes entries again, until the first that is not of the moment (an
 //                                                event above it, a cut that has it): there, between two entries,
 //                                                SinkDriver.commit_at, then goes on as ever   ──► "committed"
 //     compares
@@ -15,8 +15,8 @@
 // Files in DATA/pipelines/NAME/requests:
 //
 //     hold.lock         locked by V as long as it lives; O looks whether it is
-//     hold.json         what V asks: {"sequence":2,"do":"commit","instance":"…","tag":"…","limit":"…","position":"…"}
-//     hold.answer.json  what O says to it: {"sequence":2,"state":"committed","instance":"…","tables":[…]}
+//     hold.json         what V asks: {"id":"…","do":"commit","instance":"…","limit":"…","position":"…"}
+//     hold.answer.json  what O says to it: {"id":"…","state":"done","instance":"…","tables":[…]}
 //
 // V gone without a word: O sees the lock free, ends the hold and removes the files; so does the next O. O gone: the
 // next one has another `instance` and refuses what does not begin with HOLD ("lost"); V begins anew.
@@ -24,6 +24,8 @@
 #define LEAT_FLOW_PIPELINE_HOLD_H
 
 #include "flow/pipeline/pipeline.h"
+
+#define HOLD_TAG "leat-verify"
 
 // --- V's side (hold_ask.c) -------------------------------------------------------------------------------------
 
@@ -54,8 +56,7 @@ typedef struct HoldWait {
     void *context;
 } HoldWait;
 CHECKED bool hold_hold(Hold *hold, const HoldWait *wait, HoldAnswer *answer, Err *err);
-CHECKED bool hold_commit(Hold *hold, const SourceMoment *moment, const char *tag, const HoldWait *wait,
-                         HoldAnswer *answer, Err *err);
+CHECKED bool hold_commit(Hold *hold, const SourceMoment *moment, const HoldWait *wait, HoldAnswer *answer, Err *err);
 CHECKED bool hold_repair(Hold *hold, const char *corrections, const HoldWait *wait, HoldAnswer *answer, Err *err);
 // What O knows now: a table may turn out not to be whole after the commit.
 CHECKED bool hold_tables(Hold *hold, HoldAnswer *answer, Err *err);

@@ -28,6 +28,7 @@ typedef struct Runner {
     const PipelineRun *run;
     int lock;
     SinkPump *pump;
+    HoldServe *hold;
     int64_t status_at;
     bool adopted; // the target was asked what it remembers
     Arena requests;
@@ -72,6 +73,7 @@ static void reported(SourceHalf *half, bool last) {
         sink_pump_look(runner->pump, &look);
         runner->half.report.sink = look.stats;
         runner->half.report.sink_behind_bytes = look.behind_bytes;
+        hold_serve_tables(runner->hold, runner->half.report.tables, runner->half.report.table_count);
         snprintf(runner->sink_trouble, sizeof(runner->sink_trouble), "%s", look.trouble);
     }
     runner->half.report.sink_trouble = runner->sink_trouble[0] != '\0' ? runner->sink_trouble : NULL;
@@ -114,6 +116,10 @@ static void resync_taken(void *context) {
     Runner *runner = context;
     pipeline_resync_taken(runner->config);
     runner->resync = NULL;
+}
+
+static bool hurried(void *context) {
+    return hold_serve_hurried(((Runner *)context)->hold);
 }
 
 static void source_context(const PipelineConfig *config, SourceContext *context) {
@@ -206,7 +212,7 @@ static bool before_journal(SourceHalf *half, Err *err) {
 
 static bool pump_start(Runner *runner, Err *err) {
     const PipelineConfig *config = runner->config;
-    SinkPumpSpec spec = {.sink = config->sink, .pin = "main", .flush = true};
+    SinkPumpSpec spec = {.sink = config->sink, .pin = "main", .flush = true, .hold = runner->hold};
     char state_directory[PATH_MAX];
     pipeline_sink_context(config, state_directory, &spec.context);
     spec.journal = arena_printf(&runner->memory, "%s/journal", config->directory);
@@ -225,6 +231,7 @@ static bool begin(SourceHalf *half, SourceContext *context, Err *err) {
     context->published = published;
     context->resync_wanted = resync_wanted;
     context->resync_taken = resync_taken;
+    context->hurried = hurried;
     return true;
 }
 
@@ -281,6 +288,7 @@ bool pipeline_run(const PipelineConfig *config, const PipelineRun *run, Pipeline
                                .failed = sink_failed,
                                .reported = reported};
     source_half_init(&runner.half);
+    runner.hold = hold_serve_new(config->directory, config->source->reached);
     arena_init(&runner.requests, "run", 0);
     arena_init(&runner.memory, "run", 0);
     bool ok = runner_run(&runner, err);
@@ -289,6 +297,7 @@ bool pipeline_run(const PipelineConfig *config, const PipelineRun *run, Pipeline
     last->table_count = 0;
     last->sink_trouble = NULL;
     file_close(&runner.lock);
+    hold_serve_free(runner.hold);
     arena_release(&runner.requests);
     source_half_release(&runner.half);
     arena_release(&runner.memory);

@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#define HELD_US        20000 // between looks while entries are not taken
+#define TURN_ENTRIES   512   // and while they are
 #define READER_BYTES   (1 * MIB)
 #define WAIT_MS_MAX    500
 #define PACE_US        20000 // what becomes durable within it is taken in one go
@@ -106,6 +108,7 @@ static bool progress(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err
 static bool idle(SinkPump *pump, Sink *sink, JournalReader *reader, bool last_look, bool *done, Err *err) {
     int64_t next_ms = -1;
     if (last_look) {
+        TRY(pump->spec.hold == NULL || hold_serve_end(pump->spec.hold, sink, err));
         TRY(sink_flush(sink, err));
         *done = true;
         return progress(pump, sink, reader, err);
@@ -122,17 +125,50 @@ static bool idle(SinkPump *pump, Sink *sink, JournalReader *reader, bool last_lo
     return true;
 }
 
+// Does what a comparison asks. *held: no entries are to be taken now.
+static bool hold_turn(SinkPump *pump, Sink *sink, bool finishing, bool *held, Err *err) {
+    HoldServe *hold = pump->spec.hold;
+    *held = false;
+    if (hold == NULL) {
+        return true;
+    }
+    TRY(finishing ? hold_serve_end(hold, sink, err) : hold_serve_turn(hold, sink, err));
+    *held = hold_serve_state(hold) == HOLD_HELD;
+    if (*held) {
+        clock_sleep_us(HELD_US);
+    }
+    return true;
+}
+
+static bool entry_take(SinkPump *pump, Sink *sink, const JournalEntry *entry, Err *err) {
+    const SinkPumpSpec *spec = &pump->spec;
+    bool compared = spec->hold != NULL && hold_serve_state(spec->hold) != HOLD_NONE;
+    TRY(entry->kind != JOURNAL_CUT || spec->cut == NULL || spec->cut(spec->owner, err));
+    TRY(!compared || hold_serve_entry(spec->hold, sink, entry, err));
+    TRY(sink_take(sink, entry, err));
+    return !compared || entry->kind != JOURNAL_CUT || hold_serve_cut(spec->hold, sink, entry->position, err);
+}
+
 static bool entries_pump(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err) {
     const SinkPumpSpec *spec = &pump->spec;
     int64_t progress_at = 0;
-    for (bool done = false; !done;) {
+    uint32_t turn = 0;
+    for (bool done = false, held = false; !done;) {
         // Read before the look at the journal: what was durable when the run ended is then seen.
         bool finishing = pump->finishing;
         if (finishing && !spec->flush) {
+            TRY(hold_turn(pump, sink, true, &held, err));
             return true; // what is under way is read again by the next run
+        }
+        if (held || turn++ % TURN_ENTRIES == 0) {
+            TRY(hold_turn(pump, sink, finishing, &held, err));
+            if (held) {
+                continue;
+            }
         }
         JournalEntry entry;
         TRY(journal_reader_next(reader, &entry, err));
+        turn = entry.kind == JOURNAL_END ? 0 : turn;
         if (entry.kind == JOURNAL_END) {
             TRY(idle(pump, sink, reader, finishing, &done, err));
             continue;
@@ -140,8 +176,7 @@ static bool entries_pump(SinkPump *pump, Sink *sink, JournalReader *reader, Err 
         if (entry.kind == JOURNAL_EVENT && spec->wants != NULL && !spec->wants(spec->owner, &entry)) {
             continue;
         }
-        TRY(entry.kind != JOURNAL_CUT || spec->cut == NULL || spec->cut(spec->owner, err));
-        TRY(sink_take(sink, &entry, err));
+        TRY(entry_take(pump, sink, &entry, err));
         if (entry.kind == JOURNAL_CUT) {
             cut_keep(pump, &entry);
             int64_t now = clock_monotonic_us();
@@ -165,7 +200,8 @@ static bool attempt_open(SinkPump *pump, SinkContext *context, Err *err) {
         pump->reader = reader;
         pump->cut_count = 0;
         pthread_mutex_unlock(&pump->mutex);
-        ok = progress(pump, sink, reader, err) && entries_pump(pump, sink, reader, err);
+        ok = (pump->spec.hold == NULL || hold_serve_opened(pump->spec.hold, sink, err)) &&
+             progress(pump, sink, reader, err) && entries_pump(pump, sink, reader, err);
         pthread_mutex_lock(&pump->mutex);
         pump->reader = NULL;
         pthread_mutex_unlock(&pump->mutex);

@@ -4,7 +4,7 @@
 #ifndef LEAT_FLOW_PIPELINE_SINK_PUMP_H
 #define LEAT_FLOW_PIPELINE_SINK_PUMP_H
 
-#include "flow/pipeline/pipeline.h"
+#include "flow/pipeline/hold_serve.h"
 
 typedef struct SinkPump SinkPump;
 
@@ -20,6 +20,7 @@ typedef struct SinkPumpSpec {
     void (*end)(void *owner);                                   // after one that has begun, whatever came of it
     bool (*wants)(void *owner, const JournalEntry *entry);      // events that are not for the sink are left out
     bool (*cut)(void *owner, Err *err);                         // before a cut is given to the sink
+    HoldServe *hold;                                            // comparisons (hold.h)
     void *owner;
 } SinkPumpSpec;
 

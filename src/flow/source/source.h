@@ -82,6 +82,8 @@ typedef struct SourceContext {
     // made durable.
     const char *(*resync_wanted)(void *context);
     void (*resync_taken)(void *context);
+    // While true somebody waits for the position to move: cuts come soon, also when nothing changes. NULL = never.
+    bool (*hurried)(void *context);
     // About four times a second, and at the end. False: stop, the other half of the pipeline has failed.
     bool (*report)(void *context, const SourceReport *report);
     void *context;
@@ -120,8 +122,7 @@ typedef struct SourceCompareOptions {
 
 // A table as it was at the moment.
 typedef struct SourceCompareTable {
-    Slice topic; // that its events have in the journal
-    Slice name;  // schema.table, for people
+    Slice topic; // that its events have in the journal: schema.table
     double rows; // expected; -1 = unknown
     int64_t bytes;
     bool readable; // else `reason` says why it cannot be compared
@@ -177,8 +178,6 @@ typedef struct SourceDriver {
     // Any number of threads may read at once, each call over a connection of its own.
     bool (*compare_table)(void *state, Slice topic, const SourceCompare *what, SourceCompareRow row, void *context,
                           Err *err);
-    // Makes a source that is idle write a little, so that whoever reads its changes gets past the moment.
-    bool (*compare_nudge)(void *state, Err *err);
     void (*compare_close)(void *state);
     // True when everything of the moment lies before a cut at `cut`.
     bool (*reached)(const Position *cut, const SourceMoment *moment);

@@ -370,6 +370,27 @@ static bool objects_flush(void *state, Err *err) {
     return settled(sink, publish_due(sink, err) && publish_advance(sink, 0, err), err);
 }
 
+// Comparisons. Files are published at cuts, and may hold changes of after the moment: each row says which change it is
+// of, so readers pass those over. Nothing need be held back, and the commit of a moment is that all of it is published.
+static bool objects_hold(void *state, Err *err) {
+    return usable(state, err);
+}
+
+static bool objects_commit_at(void *state, const Position *at, const char *tag, bool *done, Err *err) {
+    const Objects *sink = state;
+    *done = false;
+    if (sink->group.count > 0) {
+        return true;
+    }
+    TRY(objects_flush(state, err));
+    *done = true;
+    return true;
+}
+
+static bool objects_release(void *state, const char *tag, Err *err) {
+    return true;
+}
+
 static bool objects_tick(void *state, int64_t *next_ms, Err *err) {
     Objects *sink = state;
     TRY(usable(sink, err));
@@ -550,4 +571,7 @@ const SinkDriver OBJECTS_SINK = {
     .reset = objects_reset,
     .offsets = objects_offsets,
     .remove = objects_remove,
+    .hold = objects_hold,
+    .commit_at = objects_commit_at,
+    .release = objects_release,
 };

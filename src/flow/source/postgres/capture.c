@@ -67,7 +67,7 @@ static char *text_new(Slice slice) {
 }
 
 // "space.name", told apart for any two tables: "a.b"."c" is a%2Eb.c, since a.b.c is "a"."b.c".
-static char *topic_new(Slice space, Slice name) {
+char *pg_capture_topic(Arena *arena, Slice space, Slice name) {
     Buf topic = {0};
     for (size_t i = 0; i < space.size; i++) {
         if (space.data[i] == '.' || space.data[i] == '%') {
@@ -78,7 +78,7 @@ static char *topic_new(Slice space, Slice name) {
     }
     buf_u8(&topic, '.');
     buf_put(&topic, name);
-    char *text = text_new(buf_slice(&topic));
+    char *text = arena != NULL ? arena_text(arena, buf_slice(&topic)) : text_new(buf_slice(&topic));
     buf_release(&topic);
     return text;
 }
@@ -89,7 +89,7 @@ static void table_name_set(PgCaptured *table, Slice space, Slice name) {
     free(table->topic);
     table->space = text_new(space);
     table->name = text_new(name);
-    table->topic = topic_new(space, name);
+    table->topic = pg_capture_topic(NULL, space, name);
     table->report.name = table->topic;
 }
 

@@ -97,6 +97,8 @@ CHECKED bool pg_capture_adopt(PgCapture *capture, const PgTable *table, PgLeaf *
 // Of a leaf's state record, for those who only look; STREAMING when it cannot be read.
 PgLeafState pg_leaf_record_state(Slice record);
 
+// A table's topic, in the arena (NULL: the caller frees it).
+char *pg_capture_topic(Arena *arena, Slice space, Slice name);
 bool pg_capture_identity(const PgTable *table);                       // are updates and deletes of it published?
 PgLeaf *pg_capture_find_leaf(const PgCapture *capture, uint32_t oid); // NULL = not captured
 // Moves a leaf to a state and puts that into the journal's next cut.

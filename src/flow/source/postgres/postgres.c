@@ -2,6 +2,7 @@
 #include "flow/source/postgres/postgres.h"
 
 #include "core/base/log.h"
+#include "flow/source/postgres/compare.h"
 #include "flow/source/postgres/connector_offsets.h"
 #include "flow/source/postgres/run.h"
 #include "flow/source/postgres/setup.h"
@@ -147,4 +148,9 @@ const SourceDriver POSTGRES_SOURCE = {
     .offsets_get = pg_offsets_get,
     .offsets_alter = pg_offsets_alter,
     .offsets_reset = pg_offsets_reset,
+    .compare_open = pg_compare_open,
+    .compare_tables = pg_compare_tables,
+    .compare_table = pg_compare_table,
+    .compare_close = pg_compare_close,
+    .reached = pg_compare_reached,
 };

@@ -194,12 +194,14 @@ static bool resync_poll(Run *run, Err *err) {
     return true;
 }
 
-// Nothing comes, and the goal is not reached: ask for the server's end; if even that lies behind (an unfinished record
-// at a page's end), make it write a little.
+// Nothing comes, and the goal is not reached, or somebody waits for the position to move: ask for the server's end; if
+// even that lies behind (an unfinished record at a page's end), make it write a little.
 static bool nudge(Run *run, Err *err) {
     PgStream *stream = &run->stream;
     int64_t now = clock_monotonic_us();
-    if (run->session.context->mode == SOURCE_FOLLOW || stream->boundary_lsn >= run->target_lsn ||
+    const SourceContext *context = run->session.context;
+    bool hurried = context->hurried != NULL && context->hurried(context->context);
+    if ((!hurried && (context->mode == SOURCE_FOLLOW || stream->boundary_lsn >= run->target_lsn)) ||
         !due(&run->nudge_at, now, NUDGE_US / 10)) {
         return true;
     }

@@ -458,6 +458,10 @@ static bool cut_is_due(const PgStream *stream, int64_t now) {
                journal_pending_bytes(stream->session->journal) > GATHER_CUT_BYTES;
     }
     uint64_t progress = stream->boundary_lsn - stream->cut_lsn;
+    const SourceContext *context = stream->session->context;
+    if (context->hurried != NULL && context->hurried(context->context)) {
+        return progress > 0;
+    }
     return progress > 0 && (now - stream->cut_at_us > IDLE_CUT_US || progress > IDLE_CUT_BYTES || stream->reply_wanted);
 }
 
