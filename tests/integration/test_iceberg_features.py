@@ -165,3 +165,27 @@ def test_the_whole_row_as_key(lake, db):  # noqa: F811
     db.execute("DELETE FROM w WHERE a IS NOT NULL")
     lake.sync(db, *args)
     assert len(rows(lake, "w")) == db.value("SELECT count(*) FROM w") > 0
+
+
+def field_ids(lake, table):  # noqa: F811
+    return {field.name: field.field_id for field in table_of(lake, table).schema().fields}
+
+
+def test_a_renamed_column_keeps_its_field(lake, db):  # noqa: F811
+    db.execute("CREATE TABLE t (id int PRIMARY KEY, a text, b int)")
+    db.execute("INSERT INTO t SELECT i, 'a' || i, i FROM generate_series(1, 9) i")
+    lake.sync(db, *ARGS)
+    before = field_ids(lake, "t")
+    db.execute("ALTER TABLE t RENAME a TO c; UPDATE t SET b = 0 WHERE id = 1")
+    lake.sync(db, *ARGS)
+    after = field_ids(lake, "t")
+    assert set(after) == {"id", "c", "b"} and after["c"] == before["a"]
+    check_table(lake, db, "t", ["id", "c", "b"])
+    db.execute("ALTER TABLE t RENAME b TO a; ALTER TABLE t DROP c; ALTER TABLE t ADD c text")
+    db.execute("UPDATE t SET c = 'x' WHERE id < 4")
+    lake.sync(db, *ARGS)
+    assert field_ids(lake, "t")["a"] == before["b"]
+    check_table(lake, db, "t", ["id", "a", "c"])
+    db.execute("ALTER TABLE t RENAME a TO tmp; ALTER TABLE t ADD a text DEFAULT 'd'; DELETE FROM t WHERE id = 5")
+    lake.sync(db, *ARGS)
+    check_table(lake, db, "t", ["id", "tmp", "a", "c"])

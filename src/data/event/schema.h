@@ -19,6 +19,9 @@ enum {
     COLUMN_KEY = 2,     // part of the key by which a row is found again (see Schema.identity)
     COLUMN_PRIMARY = 4, // part of the primary key
     COLUMN_GENERATED = 8,
+    // Above the flags: the source's own number of the column, which stays when it is renamed and never comes again
+    // (PostgreSQL: attnum); 0 = not known.
+    COLUMN_NUMBER_SHIFT = 16,
 };
 
 typedef struct Column {

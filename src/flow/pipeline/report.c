@@ -53,6 +53,9 @@ static void requests_json(Buf *buf, const PipelineReport *report) {
     if (usage->put + usage->multipart + usage->part + usage->get + usage->head + usage->list == 0) {
         return;
     }
+    if (report->sink.commits > 0) {
+        json_field_uint(buf, "sink_commits", report->sink.commits);
+    }
     json_key(buf, "sink_requests");
     buf_u8(buf, '{');
     json_field_uint(buf, "put", usage->put);

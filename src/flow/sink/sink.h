@@ -57,6 +57,7 @@ typedef struct SinkStats {
     uint64_t events;       // taken in since open, without those skipped
     uint64_t bytes;        // published since open
     uint64_t files;        // published since open
+    uint64_t commits;      // of a lake, since open, all tables together; 0 = it does not count them
     uint64_t published_ms; // wall clock of the last publication, 0 = none yet
     StoreUsage requests;   // asked of the store since open
     char trouble[400];     // what it passes over, and the remedy; empty = nothing

@@ -51,6 +51,15 @@ static const TableCheck CHECKS[] = {
      "ALTER TABLE %1 REPLICA IDENTITY FULL;   -- only if every row must be complete; costs WAL",
      TABLE_OF "''" FROM_OIDS "c.relkind = 'r' AND c.relreplident IN ('d', 'i') AND c.reltoastrelid <> 0"
               " AND pg_relation_size(c.reltoastrelid) > 64 * 1048576" ORDER},
+    {"toast_updates", FINDING_WARN,
+     "have out-of-line values and many updates: a lake in upsert mode reads such values from the row's old place when "
+     "an"
+     " update does not carry them",
+     "ALTER TABLE %1 REPLICA IDENTITY FULL;   -- spares these reads, costs WAL; %2 updates so far",
+     TABLE_OF "pg_stat_get_tuples_updated(c.oid)::text" FROM_OIDS
+              "c.relkind = 'r' AND c.relreplident IN ('d', 'i') AND c.reltoastrelid <> 0"
+              " AND pg_relation_size(c.reltoastrelid) > 1048576"
+              " AND pg_stat_get_tuples_updated(c.oid) > greatest(100000, c.reltuples / 10)" ORDER},
     {"unlogged", FINDING_WARN, "are unlogged: they can be read once, their changes are never seen",
      "ALTER TABLE %1 SET LOGGED;", TABLE_OF "''" FROM_OIDS "c.relpersistence = 'u'" ORDER},
 };

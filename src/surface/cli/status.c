@@ -148,6 +148,9 @@ static void requests_text(Buf *out, const StatusFile *file) {
     buf_text(out, "  requests  ");
     text_count(out, (double)file->sink_requests);
     buf_text(out, " by the last run");
+    if (file->sink_commits > 0) {
+        buf_printf(out, ", %.1f a commit", (double)file->sink_requests / (double)file->sink_commits);
+    }
     if (file->month_requests_usd >= 0) {
         buf_printf(out, "; at that rate about $%.2f a month, and $%.2f for keeping what a month adds (S3 list prices)",
                    file->month_requests_usd, file->month_storage_usd);

@@ -61,6 +61,7 @@ static void status_read(const json_t *root, Arena *arena, StatusFile *status) {
     status->journal_bytes = number(root, "journal_bytes", 0);
     status->sink_behind_bytes = number(root, "sink_behind_bytes", 0);
     status->sink_files = number(root, "sink_files", 0);
+    status->sink_commits = number(root, "sink_commits", 0);
     status->sink_bytes = number(root, "sink_bytes", 0);
     status->sink_published_ms = number(root, "sink_published_ms", 0);
     status->dead_letters = number(root, "dead_letters", 0);

@@ -13,8 +13,10 @@
 #include "flow/sink/iceberg/table.h"
 #include "storage/store/local/local.h"
 
-#define STATE_SAVE_US (5 * 1000000) // while nothing is committed: how long the pin may lag behind
-#define PATIENCE_MS   (60 * 1000)   // with a catalog that is away, before the pump says so and tries again
+#define STATE_SAVE_US      (5 * 1000000) // while nothing is committed: how long the pin may lag behind
+#define BEHIND             4             // times the wanted interval: commits are not so frequent then
+#define BEHIND_WAIT_US_MAX (60 * INT64_C(1000000))
+#define PATIENCE_MS        (60 * 1000) // with a catalog that is away, before the pump says so and tries again
 
 typedef struct IcebergSink {
     LakeOptions options;
@@ -36,6 +38,8 @@ typedef struct IcebergSink {
     bool open_group; // events since the last cut
     bool dirty;      // something since the last commit
     int64_t dirty_us, saved_us;
+    uint64_t commits;               // that had something
+    int64_t newest_us, behind_us;   // when the newest event happened; how long before it was taken, at the last cut
     int64_t interval_us, commit_us; // wanted between commits; what the last one took
     uint64_t published_ms;
     bool broken;
@@ -237,7 +241,7 @@ typedef struct Touched {
     SnapshotMade made;
     TableUpdate updates[3];
     TableRequirement requirements[2];
-    Property offset[4];
+    Property offset[5];
     bool rows; // else only the offset moves
 } Touched;
 
@@ -263,6 +267,9 @@ static size_t properties_make(IcebergSink *sink, Touched *touched, int64_t snaps
         (Property){SLICE("leat.epoch"), slice_of(arena_printf(arena, "%" PRIu64, sink->last.epoch))};
     touched->offset[count++] =
         (Property){SLICE("leat.offset-snapshot"), slice_of(arena_printf(arena, "%" PRId64, snapshot_id))};
+    if (!slice_equal(table->numbers, table_property(table_metadata(table->table), "leat.columns"))) {
+        touched->offset[count++] = (Property){SLICE("leat.columns"), table->numbers};
+    }
     memory_note(&sink->memory, table->name, table_metadata_file(table->table));
     if (lake_io_warehouse(sink->lake.io).size == 0) {
         touched->offset[count++] = (Property){SLICE("leat.memory"), sink->memory.uri};
@@ -337,6 +344,7 @@ static bool tables_commit(IcebergSink *sink, Arena *arena, Err *err) {
     CRASH_POINT("lake.manifests_written");
     TRY(catalog_commit(sink->lake.catalog, commits, count, PATIENCE_MS, arena, err));
     CRASH_POINT("lake.committed");
+    sink->commits++;
     for (size_t i = 0; i < count; i++) {
         TRY(after_load(sink, &commits[i], arena, err));
         TRY(lake_table_done(touched[i].table, &commits[i], err));
@@ -401,12 +409,17 @@ static bool event_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
         sink->dirty_us = clock_monotonic_us();
     }
     sink->open_group = true;
+    sink->newest_us = entry->event->source_us;
     TRY(lake_table_take(table, entry, err));
     return sink->lake.events % 1024 != 0 || memory_mind(sink, err);
 }
 
+// Far behind, what is fresh is not to be had: fewer, larger commits catch up sooner.
 static int64_t wait_us(const IcebergSink *sink) {
     int64_t interval = MAX(sink->interval_us, 2 * sink->commit_us); // a slow catalog is not asked without end
+    if (sink->behind_us > BEHIND * interval) {
+        interval = MAX(interval, MIN(sink->behind_us / BEHIND, BEHIND_WAIT_US_MAX));
+    }
     return sink->dirty_us + interval - clock_monotonic_us();
 }
 
@@ -425,6 +438,7 @@ static bool cut_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
         TRY(state_save(sink, err));
     }
     if (sink->dirty) {
+        sink->behind_us = clock_wall_us() - sink->newest_us;
         return wait_us(sink) > 0 || commit(sink, err);
     }
     int64_t wait = sink->complete ? MAX(STATE_SAVE_US, sink->interval_us) : STATE_SAVE_US;
@@ -493,6 +507,7 @@ static bool iceberg_tick(void *state, int64_t *next_ms, Err *err) {
     if (!sink->dirty || sink->open_group) {
         return true;
     }
+    sink->behind_us = 0; // there is nothing to catch up with
     int64_t wait = wait_us(sink);
     if (wait <= 0) {
         return settled(sink, commit(sink, err), err);
@@ -506,6 +521,7 @@ static void iceberg_stats(void *state, SinkStats *stats) {
     *stats = (SinkStats){.events = sink->lake.events,
                          .bytes = sink->lake.bytes,
                          .files = sink->lake.files,
+                         .commits = sink->commits,
                          .published_ms = sink->published_ms};
     aside_say(&sink->aside, stats->trouble, sizeof(stats->trouble));
     lake_io_usage(sink->lake.io, &stats->requests);

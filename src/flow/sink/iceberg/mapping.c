@@ -132,8 +132,61 @@ static bool field_beside(Maker *maker, Slice name, const ShapeField *was, const 
     return FAIL(err, ERR_TABLE, "column %.*s has changed its type too often", SLICE_ARG(name));
 }
 
+// "7=3,8=4": number of the source and field id.
+static int32_t number_next(Slice *rest, uint32_t *number) {
+    uint32_t parts[2] = {0};
+    size_t part = 0, i = 0;
+    for (; i < rest->size && rest->data[i] != ','; i++) {
+        uint8_t byte = rest->data[i];
+        if (byte == '=') {
+            part = 1;
+        } else if (byte >= '0' && byte <= '9') {
+            parts[part] = parts[part] * 10 + (uint32_t)(byte - '0');
+        }
+    }
+    *rest = slice_from(*rest, MIN(i + 1, rest->size));
+    *number = parts[0];
+    return (int32_t)parts[1];
+}
+
+static int32_t number_field(const Maker *maker, uint32_t wanted) { // -1: no field has that number
+    Slice rest = maker->options->numbers;
+    while (wanted != 0 && rest.size > 0) {
+        uint32_t number = 0;
+        int32_t id = number_next(&rest, &number);
+        for (uint32_t i = 0; number == wanted && i < maker->field_count; i++) {
+            if (maker->fields[i].shape.id == id) {
+                return (int32_t)i;
+            }
+        }
+    }
+    return -1;
+}
+
+// The field of the column under its former name. The source has that name no more, or gave it to a new column; where
+// both are columns of before it may as well be another table of that name, and names count.
+static int32_t field_renamed(const Maker *maker, int32_t from, const Shape *shape) {
+    const Schema *source = maker->source;
+    bool column = (uint32_t)from < source->column_count;
+    int32_t at = column ? number_field(maker, source->columns[from].flags >> COLUMN_NUMBER_SHIFT) : -1;
+    if (at < 0 || maker->from[at] >= 0 || !type_same(&maker->fields[at].shape, shape)) {
+        return -1;
+    }
+    int32_t other = schema_find_column(source, maker->fields[at].name);
+    bool new = other >= 0 && source->columns[other].flags >> COLUMN_NUMBER_SHIFT != 0 &&
+               number_field(maker, source->columns[other].flags >> COLUMN_NUMBER_SHIFT) < 0;
+    return other < 0 || new ? at : -1;
+}
+
 static bool field_put(Maker *maker, Slice name, const Shape *shape, bool required, int32_t from, Err *err) {
     int32_t at = field_find(maker, name);
+    if (at < 0 && from >= 0) {
+        at = field_renamed(maker, from, shape);
+        if (at >= 0) {
+            maker->fields[at].name = arena_slice(maker->arena, name);
+            maker->changed = true;
+        }
+    }
     if (at < 0) {
         // A required column cannot be added to a table that has rows.
         field_add(maker, name, shape, required && maker->current == NULL, from);
@@ -291,4 +344,22 @@ bool mapping_make(Arena *arena, const Schema *source, const TableSchema *current
     TRY(columns_make(&maker, mapping, err));
     finish(&maker, mapping);
     return true;
+}
+
+Slice mapping_numbers(const Mapping *mapping, const Schema *source, Slice before, Arena *arena) {
+    Buf text;
+    buf_init(&text, 0);
+    const Shape *shape = mapping->schema.shape;
+    bool all = true;
+    for (uint32_t i = 0; i < shape->field_count; i++) {
+        int32_t from = mapping->from[i];
+        if (from >= 0 && (uint32_t)from < source->column_count) {
+            uint32_t number = source->columns[from].flags >> COLUMN_NUMBER_SHIFT;
+            all &= number != 0;
+            buf_printf(&text, "%s%u=%d", text.size > 0 ? "," : "", number, shape->fields[i].shape.id);
+        }
+    }
+    Slice made = all ? arena_slice(arena, buf_slice(&text)) : before;
+    buf_release(&text);
+    return made;
 }

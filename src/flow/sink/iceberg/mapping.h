@@ -17,6 +17,7 @@ typedef struct MappingOptions {
     bool full_row; // a table with REPLICA IDENTITY FULL and no primary key: the whole row is its key
     bool suffix;   // else ERR_TABLE, where a type cannot become another
     int32_t format_version;
+    Slice numbers; // mapping_numbers of before; empty = none
     EnvelopeOptions envelope;
 } MappingOptions;
 
@@ -46,6 +47,9 @@ KeyHash mapping_key_hash(const Mapping *mapping, const Value *key);
 
 // `current` NULL: the table is new. Lives in the arena; the source's schema is copied. ERR_TABLE names table and
 // column.
+// Which number of the source (schema.h) each field has, as text for a property of the table: a column that was renamed
+// is found by it.
+Slice mapping_numbers(const Mapping *mapping, const Schema *source, Slice before, Arena *arena);
 CHECKED bool mapping_make(Arena *arena, const Schema *source, const TableSchema *current, int32_t last_column_id,
                           const MappingOptions *options, Mapping *mapping, Err *err);
 

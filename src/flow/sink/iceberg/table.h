@@ -76,6 +76,7 @@ typedef struct LakeTable {
     Arena shape[1];   // of the mapping
     Mapping mapping;
     const Schema *schema; // that the mapping is of
+    Slice numbers;        // mapping_numbers
     Value *row;           // one a field of the table
     uint64_t committed;   // events below are in the table
     uint64_t next;        // behind the last event taken

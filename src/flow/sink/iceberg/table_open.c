@@ -190,6 +190,7 @@ static bool table_state(LakeTable *table, Err *err) {
 static bool mapping_now(LakeTable *table, const Schema *schema, Err *err) {
     const TableMetadata *metadata = table_metadata(table->table);
     MappingOptions how = mapping_options(table, metadata->format_version);
+    how.numbers = table_property(metadata, "leat.columns");
     arena_reset(table->shape);
     table->schema = NULL;
     return mapping_make(table->shape, schema, table_schema_current(metadata), metadata->last_column_id, &how,
@@ -223,6 +224,8 @@ bool lake_table_mapping(LakeTable *table, const Schema *schema, Err *err) {
     arena_release(scratch);
     TRY(ok);
     ASSERT(!table->mapping.changed);
+    Slice before = table_property(table_metadata(table->table), "leat.columns");
+    table->numbers = mapping_numbers(&table->mapping, schema, before, table->shape);
     table->row = ARENA_ARRAY(table->shape, Value, table->mapping.schema.shape->field_count);
     table->schema = schema;
     return true;

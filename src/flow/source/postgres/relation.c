@@ -81,6 +81,27 @@ static void keys_set(PgRelation *relation, Column *columns, const PgTable *table
     }
 }
 
+// The columns' numbers, by which a rename is told from a drop: only where the catalog, which may be later than the
+// stream, has the very columns that the stream describes.
+static void numbers_set(PgRelation *relation, Column *columns, const PgTable *table) {
+    uint32_t next = 0;
+    for (uint32_t i = 0; table != NULL && i < table->column_count; i++) {
+        const PgColumn *known = &table->columns[i];
+        const PgRelationColumn *told = next < relation->field_count ? &relation->columns[next] : NULL;
+        bool same = told != NULL && slice_equal(told->name, known->name) && told->type_oid == known->type_oid;
+        if (!same && !known->generated) {
+            return;
+        }
+        next += same;
+    }
+    for (uint16_t i = 0; next == relation->field_count && i < relation->field_count; i++) {
+        const PgColumn *known = catalog_column(table, relation->columns[i].name);
+        if (known != NULL && known->attnum > 0) {
+            columns[relation->places[i]].flags |= (uint32_t)known->attnum << COLUMN_NUMBER_SHIFT;
+        }
+    }
+}
+
 bool pg_relation_build(PgRelation *relation, PgLeaf *leaf, uint32_t oid, uint8_t identity, Slice space, Slice name,
                        const PgRelationColumn *columns, uint16_t column_count, const PgTable *table,
                        const PgTable *root, PgTypes *types, PgConn *sql, Err *err) {
@@ -117,6 +138,7 @@ bool pg_relation_build(PgRelation *relation, PgLeaf *leaf, uint32_t oid, uint8_t
                                 .columns = shaped,
                                 .column_count = column_count};
     keys_set(relation, shaped, table);
+    numbers_set(relation, shaped, root != NULL ? root : table);
     return true;
 }
 
