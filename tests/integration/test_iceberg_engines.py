@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every kind of table that leat writes, read by every engine there is, compared by value with the source."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import types
+
+import leat as leat_module
+import pytest
+from catalog import CatalogServer
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+READ = ROOT / "tests/tools/engines/read.py"
+CACHE = ROOT / ".cache/engines"
+MARK = "\x1e"
+ENGINES = ["pyiceberg", "duckdb", "spark", "polars", "datafusion", "chdb"]
+INSTALLED = {"pyiceberg", "duckdb"}  # with the tests' own packages
+KINDS = ["kinds", "days", "buckets", "places", "evolved", "emptied", "gone"]
+VERSIONS = [2, 3]
+READ_BY = [(engine, version) for engine in ENGINES for version in VERSIONS if (engine, version) != ("chdb", 3)]
+
+sys.path.insert(0, str(READ.parent))
+from read import plain  # noqa: E402
+
+pytestmark = pytest.mark.xdist_group("engines")
+
+BEGIN = """
+CREATE TABLE kinds (id bigint PRIMARY KEY, b bool, s smallint, i int, r real, d double precision, n numeric(20,4),
+  small numeric(7,2), wide numeric(38,10), t text, by bytea, da date, ts timestamp, tz timestamptz, u uuid, a int[],
+  texts text[]);
+INSERT INTO kinds SELECT i, i % 2 = 0, i % 100, -i, i / 4.0, i * 1.25, i / 7.0, i / 3.0, i * 1e20 / 7, 'text ' || i,
+  decode(lpad(to_hex(i), 8, '0'), 'hex'), '2024-02-20'::date + i, '2024-02-28 23:00:00.000001'::timestamp
+  + i * interval '1 h', '1969-12-31 22:00Z'::timestamptz + i * interval '1 h 1 us', md5(i::text)::uuid,
+  CASE WHEN i % 5 = 0 THEN NULL WHEN i % 5 = 1 THEN '{}' ELSE ARRAY[i, NULL, -i] END, ARRAY['a' || i, 'ü']
+  FROM generate_series(1, 700) i;
+INSERT INTO kinds (id) VALUES (1000);
+CREATE TABLE days (id int PRIMARY KEY, at timestamp, v int);
+INSERT INTO days SELECT i, '1969-12-30'::timestamp + i * interval '5 h', 0 FROM generate_series(1, 60) i;
+CREATE TABLE buckets (id int, name text, v int, PRIMARY KEY (id, name));
+INSERT INTO buckets SELECT i, 'n' || i % 7, 0 FROM generate_series(1, 200) i;
+CREATE TABLE places (id int PRIMARY KEY, country text, v int);
+INSERT INTO places SELECT i, (ARRAY['de', 'fr', NULL, 'a b/c'])[1 + i % 4], 0 FROM generate_series(1, 80) i;
+CREATE TABLE evolved (id int PRIMARY KEY, a int, gone text, f real, amount numeric(8,2));
+INSERT INTO evolved SELECT i, i, 'g' || i, i / 2.0, i FROM generate_series(1, 50) i;
+CREATE TABLE emptied (id int PRIMARY KEY, v text); INSERT INTO emptied SELECT i, 'x' FROM generate_series(1, 30) i;
+CREATE TABLE gone (id int PRIMARY KEY, v text); INSERT INTO gone SELECT i, 'x' FROM generate_series(1, 30) i;
+"""
+CHANGES = [
+    """
+UPDATE kinds SET t = 'changed', n = -n, a = ARRAY[1] WHERE id % 3 = 0; DELETE FROM kinds WHERE id % 10 = 0;
+UPDATE days SET v = 1, at = at + interval '3 days' WHERE id % 2 = 0; DELETE FROM days WHERE id = 5;
+UPDATE buckets SET v = 2 WHERE id % 4 = 0; UPDATE buckets SET id = id + 1000 WHERE id % 9 = 0;
+UPDATE places SET country = 'it' WHERE id % 5 = 0; DELETE FROM places WHERE id < 4;
+ALTER TABLE evolved ADD more text; ALTER TABLE evolved DROP gone; UPDATE evolved SET more = 'm' WHERE id % 2 = 0;
+TRUNCATE emptied; INSERT INTO emptied VALUES (7, 'seven'); DELETE FROM gone;
+""",
+    """
+UPDATE kinds SET s = 1, d = 'NaN' WHERE id % 7 = 0; INSERT INTO kinds (id, t) VALUES (2000, 'late');
+ALTER TABLE evolved ALTER a TYPE bigint; ALTER TABLE evolved ALTER f TYPE double precision;
+ALTER TABLE evolved ALTER amount TYPE numeric(12,2); INSERT INTO evolved VALUES (51, 5000000000, 0.1, 1e9, 'n');
+UPDATE days SET v = 3 WHERE id % 5 = 0; DELETE FROM buckets WHERE v = 2; INSERT INTO gone VALUES (1, 'back');
+DELETE FROM gone;
+""",
+]
+PARTITIONS = "days=day(at);buckets=bucket(4, id), truncate(2, name);places=country"
+
+
+class Engine:
+    """An engine in a process of its own, asked again and again."""
+
+    def __init__(self, name, url, log):
+        self.log = log
+        self.process = subprocess.Popen(
+            [sys.executable, str(READ), name, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=log.open("w"), text=True,
+        )  # fmt: skip
+
+    def rows(self, table, location):
+        binary = "by" if table.endswith(".kinds") else None
+        self.process.stdin.write(json.dumps({"name": table, "location": location, "binary": binary}) + "\n")
+        self.process.stdin.flush()
+        for line in self.process.stdout:
+            if line.startswith(MARK):
+                answer = json.loads(line[1:])
+                assert "error" not in answer, answer["error"]
+                return answer["rows"]
+        raise AssertionError(f"the engine ended:\n{self.log.read_text()[-4000:]}")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(60)
+
+
+def fill(leat, db):
+    """Tables of version 2 and 3, upserted and as a log, after two rounds of changes."""
+    runs = []
+    for version in VERSIONS:
+        common = ["--set", "freshness=100ms", "--set", f"format.version={version}"]
+        runs.append([*common, "--name", f"v{version}", "--set", f"namespace=v{version}", "--set",
+                     f"partition.by={PARTITIONS}"])  # fmt: skip
+        runs.append([*common, "--name", f"log{version}", "--set", f"namespace=log{version}", "--set", "mode=append",
+                     "--tables", "public.emptied,public.places"])  # fmt: skip
+    for sql in (BEGIN, *CHANGES):
+        db.execute(sql)
+        for run in runs:
+            leat.run(*leat.sync_args(db, run))
+
+
+@pytest.fixture(scope="module")
+def lake(pg, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("engines")
+    leat = leat_module.Leat(directory)
+    leat.format = "iceberg"
+    db = pg.create_database()
+    fill(leat, db)
+    catalog = CatalogServer(directory / "catalog", warehouse=leat.out)
+    catalog.data = leat.data
+    catalog.start()
+    engines = {}
+
+    def ask(engine, table):
+        if engine not in engines:
+            engines[engine] = Engine(engine, catalog.url, directory / f"{engine}.log")
+        location = catalog.pyiceberg().load_table(table).metadata.location
+        return engines[engine].rows(table, location)
+
+    yield types.SimpleNamespace(leat=leat, db=db, ask=ask)
+    for engine in engines.values():
+        engine.close()
+    catalog.close()
+    db.drop()
+
+
+def needs(engine):
+    if engine not in INSTALLED and not (CACHE / "python").exists():
+        pytest.skip(f"{engine} could not be had")
+
+
+def ordered(rows):
+    for row in rows:
+        if row.get("u"):
+            row["u"] = row["u"].replace("-", "")  # for some engines a uuid is 16 bytes
+    return sorted(rows, key=lambda row: json.dumps(row, sort_keys=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("engine,version", READ_BY)
+def test_equal(lake, engine, version, kind):
+    needs(engine)
+    attributes = "attnum > 0 AND NOT attisdropped"
+    sql = f"SELECT attname::text FROM pg_attribute WHERE attrelid = '{kind}'::regclass AND {attributes}"
+    columns = [row[0] for row in lake.db.query(sql)]
+    rows = lake.db.query(f"SELECT {', '.join(columns)} FROM {kind}")
+    expected = [dict(zip(columns, map(plain, row))) for row in rows]
+    found = [{name: row[name] for name in columns} for row in lake.ask(engine, f"v{version}.{kind}")]
+    if engine == "chdb":  # its lists cannot be NULL
+        expected = [row | {"a": row["a"] or [], "texts": row["texts"] or []} if "a" in row and "texts" in row else row
+                    for row in expected]  # fmt: skip
+    assert ordered(found) == ordered(expected)
+
+
+@pytest.mark.parametrize("engine,version", READ_BY)
+def test_the_log_gives_the_table(lake, engine, version):
+    """Its newest row of each key, of those after the last truncate, is the table's."""
+    needs(engine)
+    newest = {}
+    order = lambda row: (int(row["__commit_lsn"]), int(row["__ordinal"]))  # noqa: E731
+    for row in sorted(lake.ask(engine, f"log{version}.places"), key=order):
+        newest[row["id"]] = row
+    found = [[row["id"], row["country"], row["v"]] for row in newest.values() if row["__op"] != "d"]
+    expected = [[plain(value) for value in row] for row in lake.db.query("SELECT id, country, v FROM places")]
+    assert sorted(found, key=str) == sorted(expected, key=str)
