@@ -169,10 +169,10 @@ typedef struct SinkDriver {
     bool (*compare_table)(void *compare, Slice topic, const Schema *schema, Arena *arena, SinkCompareTable *table,
                           Err *err);
     // A source's row as the sink would write it: one value a field of the record, good until `scratch` is reset or the
-    // next call. *inexact: so many values became NULL because the target's type cannot hold them; `lost` (one a field)
-    // is raised where that was.
-    bool (*compare_map)(const SinkCompareTable *table, Arena *scratch, const Event *event, const Value **values,
-                        uint64_t *lost, uint64_t *inexact, Err *err);
+    // next call. *inexact is raised by how many values became NULL because the target's type cannot hold them; `lost`
+    // (one a field) is raised where that was.
+    bool (*compare_map)(const SinkCompareTable *table, Arena *scratch, const Schema *schema, const Event *event,
+                        const Value **values, uint64_t *lost, uint64_t *inexact, Err *err);
     // All rows, any number of times. False from `row` stops with its error.
     bool (*compare_rows)(const SinkCompareTable *table, bool (*row)(void *context, const SinkCompareRow *row, Err *err),
                          void *context, Err *err);

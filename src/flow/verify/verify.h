@@ -43,8 +43,8 @@ typedef struct VerifyDifference {
     uint64_t count;      // rows of that kind: above 1 without a key, and where the sink has more than one
     uint64_t ordinal;    // of the source's row
     // For corrections:
-    const Value *after; // the source's row as its event has it
-    const Schema *schema;
+    const Value *after;   // the source's row as its event has it
+    const Schema *schema; // of `after`; without it of another row; NULL: the source has none
     const struct CorrectionPlace *places;
     size_t place_count;
 } VerifyDifference;
@@ -64,6 +64,7 @@ typedef struct VerifyResult {
     uint64_t *lost;                      // one a field
     const VerifyDifference *differences; // by kind as they were found
     size_t difference_count;             // at most differences_max
+    const Schema *schema;                // of the source's last row; NULL = it has none
     int64_t us;
 } VerifyResult;
 

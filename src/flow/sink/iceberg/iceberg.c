@@ -6,9 +6,11 @@
 #include "core/sys/crash.h"
 #include "core/sys/random.h"
 #include "flow/sink/iceberg/aside.h"
+#include "flow/sink/iceberg/compare.h"
 #include "flow/sink/iceberg/memory.h"
 #include "flow/sink/iceberg/places.h"
 #include "flow/sink/iceberg/rebuild.h"
+#include "flow/sink/iceberg/repair.h"
 #include "flow/sink/iceberg/state.h"
 #include "flow/sink/iceberg/table.h"
 #include "storage/store/local/local.h"
@@ -37,6 +39,7 @@ typedef struct IcebergSink {
     uint8_t position[POSITION_BYTES_MAX];
     bool open_group; // events since the last cut
     bool dirty;      // something since the last commit
+    bool held;       // nothing is committed until commit_at
     int64_t dirty_us, saved_us;
     uint64_t commits;               // that had something
     int64_t newest_us, behind_us;   // when the newest event happened; how long before it was taken, at the last cut
@@ -416,6 +419,9 @@ static bool event_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
 
 // Far behind, what is fresh is not to be had: fewer, larger commits catch up sooner.
 static int64_t wait_us(const IcebergSink *sink) {
+    if (sink->held) {
+        return INT64_C(1) << 40;
+    }
     int64_t interval = MAX(sink->interval_us, 2 * sink->commit_us); // a slow catalog is not asked without end
     if (sink->behind_us > BEHIND * interval) {
         interval = MAX(interval, MIN(sink->behind_us / BEHIND, BEHIND_WAIT_US_MAX));
@@ -525,6 +531,62 @@ static void iceberg_stats(void *state, SinkStats *stats) {
                          .published_ms = sink->published_ms};
     aside_say(&sink->aside, stats->trouble, sizeof(stats->trouble));
     lake_io_usage(sink->lake.io, &stats->requests);
+}
+
+// --- comparisons -----------------------------------------------------------------------------------------------
+
+static bool iceberg_hold(void *state, Err *err) {
+    IcebergSink *sink = state;
+    TRY(usable(sink, err));
+    sink->held = true;
+    return true;
+}
+
+// What was taken, also of a group whose cut is still to come: the tables know by their offsets what they have.
+static bool commit_taken(IcebergSink *sink, Err *err) {
+    if (sink->last.epoch == 0) { // no cut has come yet
+        sink->last.epoch = sink->state.epoch;
+    }
+    return !sink->dirty || commit(sink, err);
+}
+
+static bool commit_at(IcebergSink *sink, const char *tag, Err *err) {
+    TRY(commit_taken(sink, err));
+    CRASH_POINT("lake.committed_at");
+    TRY(lake_tag(&sink->lake, &sink->tables, tag, err));
+    lake_watch(&sink->lake, &sink->tables);
+    sink->held = false;
+    return true;
+}
+
+static bool iceberg_commit_at(void *state, const Position *at, const char *tag, bool *done, Err *err) {
+    IcebergSink *sink = state;
+    TRY(usable(sink, err));
+    *done = true;
+    return settled(sink, commit_at(sink, tag, err), err);
+}
+
+static bool iceberg_release(void *state, const char *tag, Err *err) {
+    IcebergSink *sink = state;
+    sink->held = false;
+    lake_unwatch(&sink->lake, &sink->tables);
+    TRY(usable(sink, err));
+    return tag == NULL || lake_untag(&sink->lake, &sink->tables, tag, err);
+}
+
+static bool repair(IcebergSink *sink, const char *corrections, SinkRepair *done, Err *err) {
+    TRY(lake_repair(&sink->lake, &sink->tables, corrections, done, err));
+    if (done->put + done->removed == 0) {
+        return true;
+    }
+    sink->dirty = true;
+    return sink->open_group || commit_taken(sink, err); // else with the group's commit
+}
+
+static bool iceberg_repair(void *state, const char *corrections, SinkRepair *done, Err *err) {
+    IcebergSink *sink = state;
+    TRY(usable(sink, err));
+    return settled(sink, repair(sink, corrections, done, err), err);
 }
 
 // --- without a run ---------------------------------------------------------------------------------------------
@@ -643,4 +705,14 @@ const SinkDriver ICEBERG_SINK = {
     .reset = iceberg_reset,
     .offsets = iceberg_offsets,
     .remove = iceberg_remove,
+    .hold = iceberg_hold,
+    .commit_at = iceberg_commit_at,
+    .release = iceberg_release,
+    .repair = iceberg_repair,
+    .compare_open = lake_compare_open,
+    .compare_table = lake_compare_table,
+    .compare_map = lake_compare_map,
+    .compare_rows = lake_compare_rows,
+    .compare_table_close = lake_compare_table_close,
+    .compare_close = lake_compare_close,
 };

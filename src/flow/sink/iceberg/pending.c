@@ -7,10 +7,11 @@
 #include "flow/sink/iceberg/table.h"
 
 #include "data/event/event_codec.h"
+#include "flow/sink/iceberg/repair.h"
 
 enum { PENDING_MAX = 65536, KEY_BYTES = 12 };
 
-static void row_deleted(LakeTable *table, KeyPlace place) {
+void lake_row_deleted(LakeTable *table, KeyPlace place) {
     LakeDataFile *data = map_find_u64(&table->files, place.file);
     if (data == NULL) {
         return; // of a file that a TRUNCATE has taken away
@@ -148,7 +149,7 @@ static bool rows_drain(LakeTable *table, const KeyHash *hashes, const KeyPlace *
         if (!key_place_none(now[i])) {
             bag_push(&bags, bag, now[i]);
         } else if (bag->count > 0) {
-            row_deleted(table, bag->places[--bag->count]);
+            lake_row_deleted(table, bag->places[--bag->count]);
         }
     }
     ok = ok && bags_save(table, &bags, err);
@@ -179,7 +180,7 @@ bool pending_drain(LakeTable *table, Err *err) {
     TRY(index_exchange(table->index, hashes, now, was, count, err));
     for (size_t i = 0; i < count; i++) {
         if (!key_place_none(was[i])) {
-            row_deleted(table, was[i]);
+            lake_row_deleted(table, was[i]);
         }
     }
     return true;
@@ -189,6 +190,9 @@ bool pending_add(LakeTable *table, KeyHash hash, KeyPlace now, bool load, Err *e
     PendingKeys *pending = &table->pending;
     if (pending->count == PENDING_MAX || (pending->count > 0 && pending->load != load)) {
         TRY(pending_drain(table, err));
+    }
+    if (UNLIKELY(table->lake->watched) && key_place_none(now)) {
+        watch_deleted(table, hash);
     }
     pending->load = load;
     pending->count++;

@@ -11,6 +11,8 @@ CHECKED bool index_prepare(LakeTable *table, Err *err);
 CHECKED bool index_save(LakeTable *table, bool lazy, Err *err);
 // All keys anew, of an open table whose mapping has changed; what was settled before is taken in.
 CHECKED bool index_rekey(LakeTable *table, Err *err); // rekey.c
+// Of its lake's options and whether it takes changes as rows.
+MappingOptions lake_mapping_options(const LakeTable *table, int32_t format_version);
 void data_file_free(LakeDataFile *data);
 // The mapping of the source's schema to the table, whose schema is changed first where it must be.
 CHECKED bool lake_table_mapping(LakeTable *table, const Schema *schema, Err *err);

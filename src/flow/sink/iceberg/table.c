@@ -3,6 +3,7 @@
 #include "flow/sink/iceberg/table.h"
 
 #include "flow/sink/iceberg/rebuild.h"
+#include "flow/sink/iceberg/repair.h"
 #include "flow/sink/iceberg/toast.h"
 #include "flow/sink/iceberg/writer.h"
 
@@ -156,6 +157,9 @@ static void truncate_rows(LakeTable *table) {
     }
     table->truncated = table->touched = true;
     table->rows_added = 0;
+    if (table->lake->watched) {
+        watch_truncated(table);
+    }
     if (table->index != NULL) {
         index_clear(table->index);
     }

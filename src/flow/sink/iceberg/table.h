@@ -24,6 +24,7 @@ typedef struct Lake {
     Catalog *catalog;
     Arena *scratch; // reset after each event
     bool append;
+    bool watched; // see repair.h
     uint64_t epoch;
     // Counted:
     uint64_t files, bytes, events;
@@ -94,11 +95,15 @@ typedef struct LakeTable {
     KeyPlace last_place; // of the row whose key is being changed: where its unchanged values are
     Toast toast;
     uint64_t rows_added, rows_deleted; // of the next commit
+    Map gone;                          // keys deleted since a tag (repair.h), by hash
+    bool gone_all;                     // …all of them may have been
+    bool borrowed;                     // `schema` is gone soon
 } LakeTable;
 
 // Keys on their way into the index. `load`: the key is new for sure, as those of a table's first snapshot are.
 CHECKED bool pending_add(LakeTable *table, KeyHash hash, KeyPlace now, bool load, Err *err);
 void pending_reset(PendingKeys *pending);
+void lake_row_deleted(LakeTable *table, KeyPlace place); // in the next commit
 // Tells the index; what the keys' rows replaced is deleted.
 CHECKED bool pending_drain(LakeTable *table, Err *err);
 uint64_t lake_number(Slice text); // digits; 0 where there are none

@@ -4,6 +4,7 @@
 #include "core/sys/clock.h"
 #include "core/sys/random.h"
 #include "flow/sink/iceberg/rebuild.h"
+#include "flow/sink/iceberg/repair.h"
 #include "flow/sink/iceberg/toast.h"
 #include "flow/sink/iceberg/writer.h"
 #include "lake/iceberg/partition.h"
@@ -12,7 +13,7 @@ enum { NAMES_TRIED = 100 };
 
 // --- what is there ---------------------------------------------------------------------------------------------
 
-static MappingOptions mapping_options(const LakeTable *table, int32_t format_version) {
+MappingOptions lake_mapping_options(const LakeTable *table, int32_t format_version) {
     const Lake *lake = table->lake;
     const LakeOptions *options = lake->options;
     return (MappingOptions){.append = table->append,
@@ -97,14 +98,14 @@ static bool spec_make(const LakeTable *table, const TableSchema *schema, Arena *
 static bool mode_choose(LakeTable *table, const Schema *schema, Arena *scratch, Mapping *mapping, Err *err) {
     int32_t version = (int32_t)table->lake->options->format_version;
     table->append = table->lake->append;
-    MappingOptions how = mapping_options(table, version);
+    MappingOptions how = lake_mapping_options(table, version);
     TRY(mapping_make(scratch, schema, NULL, 0, &how, mapping, err));
     if (table->append || mapping->key_count > 0 || schema->identity != IDENTITY_FULL) {
         return true;
     }
     log_warn(LOG_SINK, "a table without a key gets every change as a row", LOG_SLICE("table", table->name.table));
     table->append = true;
-    how = mapping_options(table, version);
+    how = lake_mapping_options(table, version);
     return mapping_make(scratch, schema, NULL, 0, &how, mapping, err);
 }
 
@@ -189,7 +190,7 @@ static bool table_state(LakeTable *table, Err *err) {
 
 static bool mapping_now(LakeTable *table, const Schema *schema, Err *err) {
     const TableMetadata *metadata = table_metadata(table->table);
-    MappingOptions how = mapping_options(table, metadata->format_version);
+    MappingOptions how = lake_mapping_options(table, metadata->format_version);
     how.numbers = table_property(metadata, "leat.columns");
     arena_reset(table->shape);
     table->schema = NULL;
@@ -290,6 +291,7 @@ void lake_table_close(LakeTable *table) {
     map_release(&table->files);
     map_release(&table->by_path);
     map_release(&table->writers);
+    watch_release(table);
     buf_release(&table->pending.hashes);
     buf_release(&table->pending.now);
     buf_release(&table->pending.was);
