@@ -107,7 +107,7 @@ static bool run(Rebuild *rebuild, Err *err) {
         return err_hint(err, "--dry-run shows what would be in the new one; --force keeps the old one as %s.before",
                         rebuild->catalog);
     }
-    TRY(dry_run || nobody_runs(cli, lake->places.data_directory, err));
+    TRY(dry_run || nobody_runs(cli, cli_data_directory(cli), err));
     TRY(cli_lake_io(cli, cli_sink_url(cli->arena, cli->arguments[0]), lake, err));
     TRY(catalog_find_tables(lake->io, lake_io_warehouse(lake->io), cli->arena, &rebuild->tables, &rebuild->count, err));
     for (size_t i = 0; i < rebuild->count; i++) {

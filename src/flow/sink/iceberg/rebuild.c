@@ -91,6 +91,10 @@ static void partition_copy(LakeTable *table, DataFile *file) {
     file->partition = file->partition_count > 0 ? values : NULL;
 }
 
+static bool has_vectors(const LakeTable *table) {
+    return table_metadata(table->table)->format_version >= 3;
+}
+
 static void data_file_add(Loading *loading, const DataFile *file) {
     LakeTable *table = loading->table;
     LakeDataFile *data = calloc(1, sizeof(*data));
@@ -104,7 +108,7 @@ static void data_file_add(Loading *loading, const DataFile *file) {
     const KnownFile *known = loading->known != NULL ? map_find(loading->known, file->path) : NULL;
     loading->complete &= known != NULL;
     data->number = known != NULL ? known->number : table->next_file++;
-    data->deleted = known != NULL ? known->deleted : 0;
+    data->deleted = known != NULL && !has_vectors(table) ? known->deleted : 0; // else counted by deletes_load
     map_put_u64(&table->files, data->number, data);
     map_put(&table->by_path, data->file.path, data);
 }
@@ -288,7 +292,8 @@ static bool adopt(LakeTable *table, bool *adopted, Err *err) {
     Loading loading = {
         .table = table, .known = &known, .complete = files_decode(index_files(table->index), scratch, &known)};
     table->next_file = mark->next_file;
-    bool ok = files_load(&loading, err) && (!loading.complete || deletes_load(&loading, true, err));
+    // Version 3 may have position delete files of before its upgrade: the next vector of a file stands for them, too.
+    bool ok = files_load(&loading, err) && (!loading.complete || deletes_load(&loading, !has_vectors(table), err));
     *adopted = loading.complete;
     buf_release(&loading.deletes);
     map_release(&known);
