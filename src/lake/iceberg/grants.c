@@ -10,10 +10,10 @@
 typedef struct Account {
     struct Account *next;
     LakeGrants *grants;
-    Arena keep;       // of what never changes
+    Arena keep;                  // of what never changes
     Buf access, secret, session; // with a NUL behind each
     int64_t expires_us;
-    Buf name; // who is asked about for new keys: the newest grant's
+    Buf name;                                   // who is asked about for new keys: the newest grant's
     const char *endpoint, *region, *path_style; // as they were given
     S3Options options;
     size_t users; // prefixes

@@ -17,7 +17,7 @@ enum {
 
 typedef struct Place {
     struct Place *next;
-    const char *root; // "s3://bucket"; "/srv/wh", "" for the root of the file system
+    const char *root;    // "s3://bucket"; "/srv/wh", "" for the root of the file system
     const S3Options *s3; // what the catalog has given for it; NULL = the user's own
     bool local;
     Store *store;
@@ -108,7 +108,9 @@ static bool place_open(LakeIo *io, const char *root, const S3Options *s3, bool l
         .url = local && root[0] == '\0' ? "/" : root,
         .owner = io->context.owner,
         .staging_directory = io->context.staging_directory,
-        .options = local ? NULL : s3 != NULL ? s3 : io->context.s3_options,
+        .options = local        ? NULL
+                   : s3 != NULL ? s3
+                                : io->context.s3_options,
         .stop = io->context.stop,
     };
     Store *store = NULL;
