@@ -65,6 +65,7 @@ DRIVER_EXCEPTIONS = {
     ("flow/sink/iceberg", "storage/store/local"),  # tells a place by its URL
     ("flow/sink/iceberg", "storage/store/s3"),
     ("flow/sink/iceberg", "lake/catalog/embedded"),  # chooses the catalog by the URL
+    ("flow/sink/iceberg", "lake/catalog/rest"),
     ("flow/pipeline", "flow/source/postgres"),  # reads a source URL to name and to save a pipeline
     ("flow/source/generator", "flow/source/postgres"),  # writes its shop into a PostgreSQL
     ("flow/sink/objects", "storage/store/local"),  # chooses the store by the URL

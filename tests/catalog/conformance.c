@@ -251,8 +251,8 @@ TEST(catalog_tables_are_made_once) {
 
 TEST(catalog_odd_names) {
     begin("odd");
-    static const char *const NAMES[] = {"..a",         "with blank", "Täble", "CASE", "case", "a.b.c",
-                                        "a+b?c=d&e#f", "a/b",        "100%"};
+    static const char *const NAMES[] = {"..a",   "with blank",  "Täble", "CASE", "case",
+                                        "a.b.c", "a+b?c=d&e#f", "a/b",   "100%"};
     CatalogTable table;
     size_t named_count = ARRAY_LEN(NAMES) - (getenv("LEAT_CATALOG_PLAIN") != NULL ? 2 : 0);
     for (size_t i = 0; i < named_count; i++) {

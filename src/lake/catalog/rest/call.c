@@ -65,7 +65,8 @@ static bool send_once(Remote *remote, const RemoteAsk *ask, bool refused, Arena 
                            .header_count = count,
                            .body = ask->body,
                            .file = -1,
-                           .answer_bytes_max = ANSWER_BYTES_MAX};
+                           .answer_bytes_max = ANSWER_BYTES_MAX,
+                           .once = ask->once};
     TRY(remote_auth_put(remote, refused, &request, arena, err));
     return http_send(remote->http, &request, &remote->answer, err);
 }

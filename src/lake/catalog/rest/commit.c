@@ -186,7 +186,8 @@ static bool send(Remote *remote, const Sending *sending, Arena *arena, bool *aga
     RemoteAnswer answer;
     *again = false;
     TRY(write_all(remote, sending, &path, &body, err));
-    RemoteAsk ask = {.method = "POST", .path = arena_text(arena, buf_slice(&path)), .body = buf_slice(&body)};
+    RemoteAsk ask = {
+        .method = "POST", .path = arena_text(arena, buf_slice(&path)), .body = buf_slice(&body), .once = true};
     for (int conflicts = 1;; conflicts++) {
         ask.key = key_for(remote, ask.body);
         if (!remote_ask(remote, &ask, arena, &answer, err)) {

@@ -50,6 +50,7 @@ typedef struct RemoteAsk {
     Slice body;       // JSON; empty = none
     const char *key;  // Idempotency-Key; NULL = none
     bool delegate;    // the answer may have keys of the storage
+    bool once;        // not even on a connection that the catalog has just closed
     bool top;         // behind /v1/: no prefix
 } RemoteAsk;
 
