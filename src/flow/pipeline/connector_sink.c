@@ -38,6 +38,7 @@ struct Join {
     Arena arena; // of an attempt
     Properties config;
     TopicChoice topics;
+    SinkContext target; // its rules
     Wire *wire;
     SinkRecordMaker *maker;
     Map wanted;                  // topic id -> the join, or the worker: it is not
@@ -76,6 +77,7 @@ static bool begin(void *owner, SinkContext *context, Err *err) {
     TRY(connector_resolve(&join->arena, worker->run->config, &join->config, err));
     TRY(topic_choice_make(&join->arena, &join->config, &join->topics, err));
     TRY(sink_target(&join->arena, worker->driver, &join->config, context, err));
+    join->target.rules = context->rules;
     TRY(wire_open(join->place.directory, &join->wire, err));
     TRY(sink_records_new(&join->arena, worker->run->name, &join->config, join->wire, worker->letters, &join->maker,
                          err));
@@ -104,6 +106,7 @@ static void end(void *owner) {
     sink_records_release(join->maker);
     wire_close(join->wire);
     topic_choice_release(&join->topics);
+    sink_target_release(&join->target);
     map_release(&join->wanted);
     join->maker = NULL;
     join->wire = NULL;
@@ -163,6 +166,7 @@ static bool join_start(SinkWorker *worker, const SinkPlace *place, Err *err) {
     join->spec.context = (SinkContext){.name = place->pin,
                                        .pipeline = place->pipeline,
                                        .state_directory = place->state_directory,
+                                       .data_directory = worker->run->data_directory,
                                        .memory_share = &worker->share};
     TRY(from_keep(join, err));
     TRY(sink_pump_pin(&join->spec, err));
@@ -397,6 +401,7 @@ static bool prepare(SinkWorker *worker, Err *err) {
     TRY(connector_options(&worker->arena, &config, &worker->options, err));
     TRY(topic_choice_make(&worker->arena, &config, &worker->topics, err));
     TRY(sink_target(&worker->arena, worker->driver, &config, &context, err));
+    sink_target_release(&context);
     const char *reset = properties_text(&worker->arena, &config, "consumer.override.auto.offset.reset", "earliest");
     worker->latest = strcmp(reset, "latest") == 0;
     worker->share = (size_t)worker->options.memory_limit / MEMORY_PART;

@@ -35,8 +35,9 @@ CHECKED bool sink_places(Arena *arena, const char *data_directory, Slice sink,
 
 // The driver for the connector's class.
 CHECKED bool sink_driver_find(const ConnectorRun *run, const SinkDriver **driver, Err *err);
-// Options and URL of a resolved configuration.
+// Options, URL and rules of a resolved configuration.
 CHECKED bool sink_target(Arena *arena, const SinkDriver *driver, const Properties *config, SinkContext *context,
                          Err *err);
+void sink_target_release(SinkContext *context);
 
 #endif

@@ -23,6 +23,12 @@ typedef struct Call {
     bool *taken; // of request->offsets: a topic that there is
 } Call;
 
+// The key that a failed probe is told of.
+static const char *probe_key(const SinkDriver *driver, const Err *err) {
+    bool lake = strcmp(driver->name, "iceberg") == 0;
+    return lake ? "iceberg.catalog.warehouse" : err->code == ERR_OPTION ? "format.class" : "s3.bucket.name";
+}
+
 static bool validate(const ConnectorRun *run, const ConnectorRequest *request, Arena *arena, Buf *out, Err *err) {
     Properties config;
     const SinkDriver *driver = NULL;
@@ -37,10 +43,11 @@ static bool validate(const ConnectorRun *run, const ConnectorRequest *request, A
             connector_error_json(out, "topics", err);
         }
         if (!driver->probe(&context, err)) {
-            connector_error_json(out, err->code == ERR_OPTION ? "format.class" : "s3.bucket.name", err);
+            connector_error_json(out, probe_key(driver, err), err);
         }
     }
     topic_choice_release(&topics);
+    sink_target_release(&context);
     buf_text(out, "]}");
     return true;
 }
@@ -54,6 +61,7 @@ static bool begin(Call *call, Err *err) {
 
 static SinkContext context_at(const Call *call, const SinkPlace *place) {
     SinkContext context = call->context;
+    context.data_directory = call->run->data_directory;
     context.name = place->pin;
     context.pipeline = place->pipeline;
     context.state_directory = place->state_directory;
@@ -237,5 +245,6 @@ bool connector_sink_call(const ConnectorRun *run, const ConnectorRequest *reques
     }
     bool ok = begin(&call, err) && work(&call, request->what, err);
     topic_choice_release(&call.topics);
+    sink_target_release(&call.context);
     return ok;
 }

@@ -2,6 +2,7 @@
 #include "core/config/folder.h"
 #include "core/sys/file.h"
 #include "flow/pipeline/connector_sink.h"
+#include "flow/pipeline/iceberg_sink.h"
 #include "flow/pipeline/s3_sink.h"
 
 // --- topics ----------------------------------------------------------------------------------------------------
@@ -84,8 +85,10 @@ bool sink_places(Arena *arena, const char *data_directory, Slice sink,
 // --- target ----------------------------------------------------------------------------------------------------
 
 bool sink_driver_find(const ConnectorRun *run, const SinkDriver **driver, Err *err) {
+    const Property *class = properties_find(run->config, SLICE("connector.class"));
+    const char *name = class != NULL && iceberg_sink_class(class->value) ? "iceberg" : "objects";
     for (const SinkDriver *const *at = run->drivers->sinks; *at != NULL; at++) {
-        if (strcmp((*at)->name, "objects") == 0) {
+        if (strcmp((*at)->name, name) == 0) {
             *driver = *at;
             return true;
         }
@@ -95,7 +98,16 @@ bool sink_driver_find(const ConnectorRun *run, const SinkDriver **driver, Err *e
 
 bool sink_target(Arena *arena, const SinkDriver *driver, const Properties *config, SinkContext *context, Err *err) {
     void *options = NULL;
-    TRY(s3_sink_options(arena, driver, config, &options, &context->url, err));
+    if (strcmp(driver->name, "iceberg") == 0) {
+        TRY(iceberg_sink_options(arena, driver, config, &options, &context->url, &context->rules, err));
+    } else {
+        TRY(s3_sink_options(arena, driver, config, &options, &context->url, err));
+    }
     context->options = options;
     return true;
+}
+
+void sink_target_release(SinkContext *context) {
+    iceberg_sink_release(context->rules);
+    context->rules = NULL;
 }

@@ -27,6 +27,8 @@ struct SinkRecordMaker {
     bool tolerant;
     Compared *compared;
     Buf bytes;
+    ConnectRecord made[CONNECT_RECORDS_MAX]; // of the entry that was made last, as the source made them
+    size_t made_count;
     SinkRecords seam;
     _Atomic uint64_t records, dropped, failed;
 };
@@ -176,9 +178,10 @@ static bool record_make(SinkRecordMaker *maker, const Compared *compared, Failur
 static bool make(void *context, Arena *scratch, const JournalEntry *entry, ConnectRecord *records, size_t *count,
                  Err *err) {
     SinkRecordMaker *maker = context;
-    ConnectRecord made[CONNECT_RECORDS_MAX];
+    ConnectRecord *made = maker->made;
     const Compared *compared = NULL;
     size_t source_count = 0;
+    maker->made_count = 0;
     Failure failure = {.stage = "VALUE_CONVERTER", .class_name = "io.debezium.connector.postgresql.PostgresConnector"};
     *count = 0;
     TRY(wire_program(maker->wire, entry, &failure.program, err));
@@ -186,6 +189,7 @@ static bool make(void *context, Arena *scratch, const JournalEntry *entry, Conne
     if (!wire_records(failure.program, scratch, entry, made, &source_count, err)) {
         return tolerated(maker, &failure, entry, scratch, err);
     }
+    maker->made_count = source_count;
     for (size_t i = 0; i < source_count; i++) {
         bool keep = false;
         failure.record = &made[i];
@@ -197,6 +201,19 @@ static bool make(void *context, Arena *scratch, const JournalEntry *entry, Conne
         atomic_fetch_add_explicit(keep ? &maker->records : &maker->dropped, 1, memory_order_relaxed);
     }
     return true;
+}
+
+static bool reject(void *context, Arena *scratch, const JournalEntry *entry, const ConnectRecord *record, Err *err) {
+    SinkRecordMaker *maker = context;
+    Failure failure = {.stage = "TASK_PUT", .class_name = "org.apache.kafka.connect.sink.SinkTask"};
+    Err cause = *err;
+    err_clear(err);
+    TRY(wire_program(maker->wire, entry, &failure.program, err));
+    *err = cause;
+    for (size_t i = 0; i < maker->made_count; i++) {
+        failure.record = maker->made[i].offset == record->offset ? &maker->made[i] : failure.record;
+    }
+    return tolerated(maker, &failure, entry, scratch, err);
 }
 
 // --- life ------------------------------------------------------------------------------------------------------
@@ -211,7 +228,7 @@ bool sink_records_new(Arena *arena, Slice connector, const Properties *config, W
     made->letters = letters;
     const Property *tolerance = properties_find(config, SLICE("errors.tolerance"));
     made->tolerant = tolerance != NULL && slice_is(tolerance->value, "all");
-    made->seam = (SinkRecords){.make = make, .context = made, .schemas = true};
+    made->seam = (SinkRecords){.make = make, .reject = reject, .context = made, .schemas = true};
     // Without schemas there is none that could change.
     Slice converter = connector_converter(config, false);
     if (slice_is(converter, "JsonConverter") && !schemas_enabled(config, false)) {

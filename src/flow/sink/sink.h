@@ -11,6 +11,7 @@
 #include "core/base/err.h"
 #include "core/config/option.h"
 #include "data/connect/connect_record.h"
+#include "flow/sink/record_rules.h"
 #include "storage/journal/journal.h"
 #include "storage/store/store.h"
 
@@ -22,6 +23,9 @@ typedef struct SinkRecords {
     // call. Shapes stay until the sink is closed.
     bool (*make)(void *context, Arena *scratch, const JournalEntry *entry, ConnectRecord *records, size_t *count,
                  Err *err);
+    // A record of the entry that was made last, which the sink cannot take: true, and no error any more, when it is set
+    // aside. NULL: nothing is.
+    bool (*reject)(void *context, Arena *scratch, const JournalEntry *entry, const ConnectRecord *record, Err *err);
     void *context;
     bool schemas; // another schema of values begins new files, whatever their form
 } SinkRecords;
@@ -38,6 +42,7 @@ typedef struct SinkContext {
     // Several sinks share: what this one may have by now, below memory_bytes_max; NULL = all of it.
     const _Atomic size_t *memory_share;
     const SinkRecords *records; // NULL = the sink's own envelope
+    const RecordRules *rules;   // which tables they go into, of a lake
     // ack.policy=sink: the source forgets what the sink has published, so the data directory may be lost. The sink then
     // publishes all tables at one cut, and keeps the journal's state of that cut in the target.
     bool complete;

@@ -101,6 +101,22 @@ TABLE(VALUE_TO_KEY_DEFINITIONS,
       {REQUIRED("fields", DEFINE_LIST, IMPORTANCE_HIGH), TEXT("The value's fields that the new key is made of.")},
       REPLACE_NULL);
 
+// --- Iceberg's -------------------------------------------------------------------------------------------------
+
+TABLE(ICEBERG_CDC_DEFINITIONS,
+      {KEY("cdc.target.pattern", DEFINE_STRING, NULL, IMPORTANCE_MEDIUM),
+       TEXT("What _cdc.target holds; {db} and {table} stand for the source's schema and table. Unset: {db}.{table}.")});
+
+TABLE(ICEBERG_COPY_DEFINITIONS, {REQUIRED("source.field", DEFINE_STRING, IMPORTANCE_HIGH), TEXT("The field to copy.")},
+      {REQUIRED("target.field", DEFINE_STRING, IMPORTANCE_HIGH), TEXT("The name of the copy.")});
+
+TABLE(ICEBERG_METADATA_DEFINITIONS,
+      {KEY("field_name", DEFINE_STRING, "_kafka_metadata", IMPORTANCE_LOW),
+       TEXT("The struct that holds topic, partition, offset and timestamp, or how their names begin.")},
+      {KEY("nested", DEFINE_BOOLEAN, "false", IMPORTANCE_LOW), TEXT("Whether they are in a struct of their own.")},
+      {KEY("external_field", DEFINE_STRING, NULL, IMPORTANCE_LOW),
+       TEXT("NAME,TEXT: one more field, which always holds that text.")});
+
 // --- Debezium's ------------------------------------------------------------------------------------------------
 
 #define ADJUSTMENT "none,avro,avro_unicode"

@@ -11,6 +11,8 @@
 #include "flow/sink/iceberg/places.h"
 #include "flow/sink/iceberg/rebuild.h"
 #include "flow/sink/iceberg/repair.h"
+#include "flow/sink/iceberg/record_sink.h"
+#include "flow/sink/iceberg/record_table.h"
 #include "flow/sink/iceberg/state.h"
 #include "flow/sink/iceberg/table.h"
 #include "storage/store/local/local.h"
@@ -26,7 +28,8 @@ typedef struct IcebergSink {
     Arena run[1];
     Arena scratch[1];
     char *state_directory;
-    Map tables;            // by topic: LakeTable
+    Map tables;            // by topic, of a connector by name: LakeTable
+    RecordSink *records;   // of a connector
     LogPosition cut;       // behind the last one taken
     LogPosition committed; // all below is in the tables
     LogPosition pin;       // …and with ack.policy=sink, remembered in the target
@@ -65,8 +68,7 @@ static LakePlaces places_of(const IcebergSink *sink, const SinkContext *context,
                         .data_directory = context->data_directory,
                         .owner = context->pipeline,
                         .staging_directory = arena_printf(arena, "%s/staging", context->state_directory),
-                        .s3 = &sink->options.s3,
-                        .rest = &sink->options.rest};
+                        .s3 = &sink->options.s3};
 }
 
 static bool places_exist(IcebergSink *sink, const SinkContext *context) {
@@ -105,6 +107,7 @@ static bool iceberg_probe(const SinkContext *context, Err *err) {
 
 static void iceberg_close(void *state) {
     IcebergSink *sink = state;
+    record_sink_free(sink->records);
     for (MapEntry *e = NULL; (e = map_next(&sink->tables, e)) != NULL;) {
         lake_table_close(e->value);
     }
@@ -193,6 +196,7 @@ static bool state_open(IcebergSink *sink, Err *err) {
     // What is not remembered yet is read again, and passed over: the journal begins below it.
     bool behind = whole && last->sequence < sink->state.sequence;
     sink->cut = sink->committed = sink->pin = behind ? 0 : sink->state.log;
+    sink->lake.epoch_max = sink->state.epoch;
     return true;
 }
 
@@ -201,6 +205,10 @@ static bool iceberg_open(const SinkContext *context, void **state, Err *err) {
     if (!places_open(sink, context, err) || !state_open(sink, err)) {
         iceberg_close(sink);
         return err_frame(err, __FILE__, __LINE__);
+    }
+    if (context->records != NULL) {
+        ASSERT(context->rules != NULL);
+        sink->records = record_sink_new(&sink->lake, context->rules, context->records, &sink->tables);
     }
     *state = sink;
     return true;
@@ -266,6 +274,11 @@ static void last_note(Touched *touched, const Touched *last, Arena *arena) {
 static size_t properties_make(IcebergSink *sink, Touched *touched, int64_t snapshot_id, Arena *arena) {
     LakeTable *table = touched->table;
     size_t count = 0;
+    memory_note(&sink->memory, table->name, table_metadata_file(table->table));
+    if (table->records != NULL) { // not ours alone
+        touched->offset[count++] = record_property(table->records, arena);
+        return count;
+    }
     touched->offset[count++] = (Property){SLICE("leat.offset"), slice_of(arena_printf(arena, "%" PRIu64, table->next))};
     touched->offset[count++] =
         (Property){SLICE("leat.epoch"), slice_of(arena_printf(arena, "%" PRIu64, sink->last.epoch))};
@@ -274,7 +287,6 @@ static size_t properties_make(IcebergSink *sink, Touched *touched, int64_t snaps
     if (!slice_equal(table->numbers, table_property(table_metadata(table->table), "leat.columns"))) {
         touched->offset[count++] = (Property){SLICE("leat.columns"), table->numbers};
     }
-    memory_note(&sink->memory, table->name, table_metadata_file(table->table));
     if (lake_io_warehouse(sink->lake.io).size == 0) {
         touched->offset[count++] = (Property){SLICE("leat.memory"), sink->memory.uri};
     }
@@ -358,6 +370,10 @@ static bool tables_commit(IcebergSink *sink, Arena *arena, Err *err) {
     return true;
 }
 
+static bool offsets_save(IcebergSink *sink, Err *err) {
+    return sink->records == NULL || record_sink_save(sink->records, sink->state_directory, err);
+}
+
 // What stands in the tables counts when somebody else has written to one of them: all is taken again from there.
 static bool commit(IcebergSink *sink, Err *err) {
     int64_t began_us = clock_monotonic_us();
@@ -370,6 +386,7 @@ static bool commit(IcebergSink *sink, Err *err) {
     }
     TRY(ok);
     sink->dirty = false;
+    TRY(offsets_save(sink, err));
     TRY(state_advance(sink, err));
     sink->commit_us = clock_monotonic_us() - began_us;
     return true;
@@ -402,16 +419,34 @@ static bool memory_mind(IcebergSink *sink, Err *err) {
     return held < sink->lake.memory_bytes_max || largest == NULL || lake_table_spill(largest, err);
 }
 
-static bool event_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
-    LakeTable *table;
-    TRY(table_of(sink, entry, &table, err));
-    if (table == NULL || entry->offset < table->committed) {
-        return true;
-    }
+static void dirty_set(IcebergSink *sink) {
     if (!sink->dirty) {
         sink->dirty = true;
         sink->dirty_us = clock_monotonic_us();
     }
+}
+
+static bool records_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
+    bool touched = false;
+    sink->open_group = true;
+    TRY(record_sink_take(sink->records, entry, &touched, err));
+    if (touched) {
+        dirty_set(sink);
+        sink->newest_us = entry->event->source_us;
+    }
+    return !touched || sink->lake.events % 1024 != 0 || memory_mind(sink, err);
+}
+
+static bool event_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
+    LakeTable *table;
+    if (sink->records != NULL) {
+        return records_take(sink, entry, err);
+    }
+    TRY(table_of(sink, entry, &table, err));
+    if (table == NULL || entry->offset < table->committed) {
+        return true;
+    }
+    dirty_set(sink);
     sink->open_group = true;
     sink->newest_us = entry->event->source_us;
     TRY(lake_table_take(table, entry, err));
@@ -450,7 +485,7 @@ static bool cut_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
     }
     int64_t wait = sink->complete ? MAX(STATE_SAVE_US, sink->interval_us) : STATE_SAVE_US;
     bool late = clock_monotonic_us() - sink->saved_us > wait;
-    return !late || state_advance(sink, err);
+    return !late || (offsets_save(sink, err) && state_advance(sink, err));
 }
 
 static bool settled(IcebergSink *sink, bool ok, Err *err) {
@@ -598,9 +633,7 @@ static bool iceberg_reset(const SinkContext *context, SinkReset *topics, size_t 
 }
 
 static bool iceberg_offsets(const SinkContext *context, Arena *arena, SinkOffset **offsets, size_t *count, Err *err) {
-    *offsets = NULL;
-    *count = 0;
-    return true;
+    return record_sink_offsets(context->state_directory, arena, offsets, count, err);
 }
 
 static bool purge_visit(void *context, TableName name, const CatalogTable *found, const TableMetadata *metadata,

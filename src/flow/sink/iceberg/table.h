@@ -24,8 +24,8 @@ typedef struct Lake {
     Catalog *catalog;
     Arena *scratch; // reset after each event
     bool append;
-    bool watched; // see repair.h
-    uint64_t epoch;
+    bool watched;       // see repair.h
+    uint64_t epoch_max; // of the journal: no table has a commit of a later one
     // Counted:
     uint64_t files, bytes, events;
 } Lake;
@@ -98,6 +98,8 @@ typedef struct LakeTable {
     Map gone;                          // keys deleted since a tag (repair.h), by hash
     bool gone_all;                     // …all of them may have been
     bool borrowed;                     // `schema` is gone soon
+    struct RecordTable *records;       // of a connector's sink (record_table.h); NULL: the rows are events'
+    const char *branch;                // that commits go to; NULL = main
 } LakeTable;
 
 // Keys on their way into the index. `load`: the key is new for sure, as those of a table's first snapshot are.

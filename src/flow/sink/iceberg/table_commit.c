@@ -3,6 +3,7 @@
 #include "core/sys/clock.h"
 #include "data/event/event_codec.h"
 #include "flow/sink/iceberg/rebuild.h"
+#include "flow/sink/iceberg/record_table.h"
 #include "flow/sink/iceberg/writer.h"
 
 #define INDEX_SAVE_US (INT64_C(60) * 1000000)
@@ -251,6 +252,9 @@ static const Property *summary_make(const LakeTable *table, const LakeCut *cut, 
     Property *summary = ARENA_ARRAY(arena, Property, ARRAY_LEN(made));
     memcpy(summary, made, sizeof(made));
     *count = ARRAY_LEN(made);
+    if (table->records != NULL) {
+        record_summary(table->records, arena, summary);
+    }
     return summary;
 }
 
@@ -282,6 +286,7 @@ bool lake_table_prepare(LakeTable *table, const LakeCut *cut, SnapshotWork *work
                            .removed_count = gathered.removed.count,
                            .merge_manifests_min = 50};
     work->operation = operation_of(table, work);
+    work->branch = table->branch;
     work->summary = summary_make(table, cut, table->batch, &work->summary_count);
     *none = work->added_count == 0 && work->removed_count == 0;
     return true;
