@@ -60,10 +60,12 @@ DRIVER_EXCEPTIONS = {
     ("lake/iceberg", "data/format/parquet"),  # position deletes
     ("surface/api", "lake/catalog/embedded"),  # what the REST catalog serves
     ("surface/cli", "storage/store/s3"),  # leat catalog serve: options of its warehouse
+    ("surface/cli", "flow/sink/iceberg"),  # leat table: which catalog and place a pipeline writes to
     ("flow/sink/iceberg", "data/format/parquet"),
     ("flow/sink/iceberg", "storage/store/local"),  # tells a place by its URL
     ("flow/sink/iceberg", "storage/store/s3"),
     ("flow/sink/iceberg", "lake/catalog/embedded"),  # chooses the catalog by the URL
+    ("flow/sink/iceberg", "lake/catalog/rest"),
     ("flow/pipeline", "flow/source/postgres"),  # reads a source URL to name and to save a pipeline
     ("flow/source/generator", "flow/source/postgres"),  # writes its shop into a PostgreSQL
     ("flow/sink/objects", "storage/store/local"),  # chooses the store by the URL

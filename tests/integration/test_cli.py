@@ -51,7 +51,7 @@ def test_help_is_everywhere(leat):
     for command in re.findall(r"^  ((?:[a-z]+ )+) ", overview, re.M):
         words = command.split()
         if words[0] not in ("leat", "help"):
-            pairs = ("backup", "catalog", "connector", "journal", "schema", "topic")
+            pairs = ("backup", "catalog", "connector", "journal", "schema", "table", "topic")
             words = words[:2] if words[0] in pairs else words[:1]
             assert f"leat {' '.join(words)}" in leat.run(*words, "--help").stdout
             assert leat.run("help", *words).stdout == leat.run(*words, "--help").stdout

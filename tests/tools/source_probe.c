@@ -6,6 +6,7 @@
 //     leat_source_probe offsets DIRECTORY PROPERTIES.json get | reset | JSON of partition and of offset
 //     leat_source_probe dump DIRECTORY                    the journal, one JSON line an event
 // Routes are made up: topic.prefix, then schema and table, or the side topic's name.
+#include "core/config/properties.h"
 #include "core/base/json.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"

@@ -12,10 +12,17 @@ typedef struct AwsCredentials {
     int64_t expires_us;        // wall clock, microseconds since 1970; 0 = never
 } AwsCredentials;
 
-// Where credentials come from, in this order: given ones (references as in core/config/secret.h are resolved at each
-// fetch), a given profile; else AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), web identity
-// (AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN), the profile (AWS_PROFILE; ~/.aws/credentials, ~/.aws/config, with
-// role_arn and source_profile or credential_source, web_identity_token_file, credential_process), container
+// Somebody who hands credentials out, such as a catalog for its tables. `refused`: the last ones were. Texts go into
+// the arena.
+typedef struct AwsSupply {
+    bool (*fetch)(void *context, bool refused, Arena *arena, AwsCredentials *credentials, Err *err); // NULL = nobody
+    void *context;
+} AwsSupply;
+
+// Where credentials come from, in this order: a supply, given ones (references as in core/config/secret.h are resolved
+// at each fetch), a given profile; else AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), web
+// identity (AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN), the profile (AWS_PROFILE; ~/.aws/credentials, ~/.aws/config,
+// with role_arn and source_profile or credential_source, web_identity_token_file, credential_process), container
 // (AWS_CONTAINER_CREDENTIALS_…), instance metadata (IMDSv2, unless AWS_EC2_METADATA_DISABLED). The first that is set up
 // counts: when it fails that is the error. Temporary ones are renewed five minutes before they expire, and after a
 // refusal. The environment is read when the provider is opened, files and references at each fetch.
@@ -27,6 +34,7 @@ typedef struct AwsProviderOptions {
     const char *profile; // NULL = AWS_PROFILE, "default"
     const char *region;  // for STS; NULL = aws_region's
     bool anonymous;
+    AwsSupply supply;
     HttpClient *http; // for STS; the metadata services are asked with shorter patience. NULL = one of its own
 } AwsProviderOptions;
 CHECKED bool aws_provider_open(const AwsProviderOptions *options, AwsProvider **provider, Err *err);

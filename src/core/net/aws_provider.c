@@ -420,9 +420,14 @@ static bool from_named_profile(Round *round, bool *found, Err *err) {
 
 // --- the chain -------------------------------------------------------------------------------------------------
 
-static bool fetch_all(Round *round, Err *err) {
+static bool fetch_all(Round *round, bool refused, Err *err) {
     AwsProvider *provider = round->provider;
+    const AwsSupply *supply = &provider->options.supply;
     bool found = false;
+    if (supply->fetch != NULL) {
+        origin(round, "the catalog", "");
+        return supply->fetch(supply->context, refused, round->fetch.arena, &round->fetch.credentials, err);
+    }
     if (provider->options.access_key != NULL) {
         return from_given(round, err);
     }
@@ -464,7 +469,7 @@ static bool check_credentials(const Round *round, Err *err) {
     return check_text(round, "session token", credentials->session_token, err);
 }
 
-static bool fetch(AwsProvider *provider, Err *err) {
+static bool fetch(AwsProvider *provider, bool refused, Err *err) {
     int next = 1 - provider->in_use;
     Arena *arena = &provider->fetches[next];
     arena_reset(arena);
@@ -472,7 +477,7 @@ static bool fetch(AwsProvider *provider, Err *err) {
                    .fetch = {.arena = arena, .http = provider->http, .metadata = provider->metadata},
                    .profile = profile_name(&provider->env, provider->options.profile)};
     provider->tried_us = clock_wall_us();
-    TRY(fetch_all(&round, err));
+    TRY(fetch_all(&round, refused, err));
     TRY(check_credentials(&round, err));
     provider->credentials = round.fetch.credentials;
     memcpy(provider->origin, round.fetch.origin, sizeof(provider->origin));
@@ -494,7 +499,7 @@ bool aws_provider_get(AwsProvider *provider, bool refused, const AwsCredentials 
         return true;
     }
     Err late[1] = {{0}};
-    if (!fetch(provider, late)) {
+    if (!fetch(provider, refused, late)) {
         if (!provider->fetched || refused || expired) {
             *err = *late;
             return err_frame(err, __FILE__, __LINE__);
@@ -535,6 +540,7 @@ bool aws_provider_open(const AwsProviderOptions *options, AwsProvider **opened, 
                                              .profile = copy(provider, options->profile),
                                              .region = copy(provider, options->region),
                                              .anonymous = options->anonymous,
+                                             .supply = options->supply,
                                              .http = options->http};
     environment_read(&provider->env, &provider->arena);
     if (options->anonymous) {

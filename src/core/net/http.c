@@ -39,6 +39,7 @@ typedef struct Transfer {
     bool answer_too_large;
     bool headers_whole; // the line that ends them has come
     bool body_sized;    // room for the whole answer was made
+    bool not_again;     // curl was not given the body a second time
     bool again;         // sent a second time, on a connection of its own
     char reason[CURL_ERROR_SIZE];
 } Transfer;
@@ -148,6 +149,10 @@ static void fail_result(Transfer *transfer, CURLcode result) {
         fail_too_large(transfer);
         return;
     }
+    if (transfer->not_again) {
+        fail(transfer, ERR_NET_UNREACHABLE, "the connection was closed without an answer");
+        return;
+    }
     fail(transfer, code_of(transfer->request, result),
          transfer->reason[0] != '\0' ? transfer->reason : curl_easy_strerror(result));
     fail_hint(&transfer->answer->err, result);
@@ -188,6 +193,10 @@ static size_t on_read(char *to, size_t item, size_t count, void *context) {
 static int on_seek(void *context, curl_off_t offset, int origin) {
     Transfer *transfer = context;
     if (origin != SEEK_SET || offset < 0) {
+        return CURL_SEEKFUNC_FAIL;
+    }
+    if (transfer->request->once && transfer->sent > 0) {
+        transfer->not_again = true;
         return CURL_SEEKFUNC_FAIL;
     }
     transfer->sent = (uint64_t)offset;
@@ -329,7 +338,7 @@ static void answer_begin(HttpAnswer *answer, size_t body_max) {
 static bool transfer_begin(Transfer *transfer, const HttpRequest *request, HttpAnswer *answer) {
     transfer->request = request;
     transfer->answer = answer;
-    transfer->again = false;
+    transfer->again = transfer->not_again = false;
     transfer->sent = 0;
     transfer->read_errno = 0;
     transfer->answer_too_large = false;
@@ -370,7 +379,7 @@ static bool sent_again(Transfer *transfer, CURLcode result) {
     long connects = 0, status = 0;
     CURL *easy = transfer->easy;
     bool lost = result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR || result == CURLE_GOT_NOTHING;
-    if (!lost || transfer->again || transfer->answer->headers.size > 0 ||
+    if (!lost || transfer->again || transfer->request->once || transfer->answer->headers.size > 0 ||
         curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects) != CURLE_OK || connects != 0 ||
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status != 0) {
         return false;

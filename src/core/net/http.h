@@ -42,6 +42,7 @@ typedef struct HttpRequest {
     uint64_t file_offset;
     uint64_t file_size;
     size_t answer_bytes_max; // 0 = 16 MiB
+    bool once;               // not sent again, whatever the connection does: what it asks for may have been done
 } HttpRequest;
 
 // Zero at first. May be given again: the answer before it is forgotten, its memory used again.

@@ -14,10 +14,11 @@
 #define LEAT_DATA_CONNECT_PROGRAM_H
 
 #include "core/base/err.h"
-#include "core/config/properties.h"
 #include "data/connect/connect_record.h"
 #include "data/event/event.h"
 #include "data/event/schema.h"
+
+typedef struct Properties Properties; // core/config/properties.h
 
 typedef struct ConnectProgram ConnectProgram; // one thread at a time
 

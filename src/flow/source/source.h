@@ -9,10 +9,11 @@
 #define LEAT_FLOW_SOURCE_SOURCE_H
 
 #include "core/base/err.h"
-#include "core/config/properties.h"
 #include "core/sys/throttle.h"
 #include "data/connect/program.h"
 #include "storage/journal/journal.h"
+
+typedef struct Properties Properties; // core/config/properties.h, whose Property is another one than a lake's
 
 typedef enum TableState { TABLE_PENDING, TABLE_SNAPSHOT, TABLE_STREAMING, TABLE_QUARANTINED } TableState;
 const char *table_state_name(TableState state);

@@ -95,9 +95,9 @@ static bool has_properties(const TableMetadata *metadata, const TableUpdate *upd
     return true;
 }
 
-// Does this metadata show that the change was made? By its snapshots; without one by the identity that it gives; else
-// by the properties that it sets. What shows nothing has not been made: it is sent again.
-static bool stands(const TableChange *change, const TableMetadata *metadata) {
+// Catalogs that make tables by themselves give them an identity of their own: then the properties tell, which name
+// their maker.
+bool catalog_change_stands(const TableChange *change, const TableMetadata *metadata) {
     bool snapshots = false, uuid = false, properties = false;
     for (size_t i = 0; i < change->update_count; i++) {
         const TableUpdate *update = &change->updates[i];
@@ -113,8 +113,8 @@ static bool stands(const TableChange *change, const TableMetadata *metadata) {
     }
     for (size_t i = 0; i < change->update_count && !snapshots; i++) {
         const TableUpdate *update = &change->updates[i];
-        if (update->action == UPDATE_ASSIGN_UUID && uuid) {
-            return slice_equal(metadata->uuid, update->text);
+        if (update->action == UPDATE_ASSIGN_UUID && uuid && slice_equal(metadata->uuid, update->text)) {
+            return true;
         }
         if (update->action == UPDATE_SET_PROPERTIES) {
             properties = true;
@@ -123,7 +123,7 @@ static bool stands(const TableChange *change, const TableMetadata *metadata) {
             }
         }
     }
-    return snapshots || (properties && !uuid);
+    return snapshots || properties;
 }
 
 // Loads what is not known to be committed, and marks what is. False: a table cannot be asked for.
@@ -143,7 +143,7 @@ static bool find_out(Catalog *catalog, CatalogCommit *commits, size_t count, Are
         } else {
             good = good && table_metadata_parse(table.metadata_json, scratch, &metadata, err);
         }
-        if (good && stands(&commits[i].change, &metadata)) {
+        if (good && catalog_change_stands(&commits[i].change, &metadata)) {
             commits[i].done = true;
             commits[i].after = (CatalogTable){.metadata_json = arena_slice(arena, table.metadata_json),
                                               .metadata_file = arena_slice(arena, table.metadata_file)};

@@ -81,6 +81,9 @@ void *catalog_state(const Catalog *catalog);
 CHECKED bool catalog_commit(Catalog *catalog, CatalogCommit *commits, size_t count, int64_t patience_ms, Arena *arena,
                             Err *err);
 CHECKED bool catalog_load(Catalog *catalog, TableName name, Arena *arena, CatalogTable *table, Err *err);
+// Does this metadata show that the change was made? By its snapshots; a new table by its identity, or by the properties
+// that it is given; else by those that are set. What shows nothing has not been made.
+bool catalog_change_stands(const TableChange *change, const TableMetadata *metadata);
 // Makes the namespace, and its parents, where they are not.
 CHECKED bool catalog_ensure_space(Catalog *catalog, Slice space, Err *err);
 

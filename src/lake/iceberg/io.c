@@ -3,21 +3,22 @@
 // as Iceberg's other readers do: nothing in a URI is percent-decoded.
 #include "lake/iceberg/io.h"
 
+#include "lake/iceberg/grants.h"
 #include "storage/store/local/local.h"
-#include "storage/store/s3/s3.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <unistd.h>
 
 enum {
-    PLACES_MAX = 64,
     // A file up to this is held in memory and written by one put, which costs less than staging and publishing.
     SMALL_BYTES_MAX = 512 * 1024,
 };
 
 typedef struct Place {
-    const char *root; // "s3://bucket"; "/srv/wh", "" for the root of the file system
+    struct Place *next;
+    const char *root;    // "s3://bucket"; "/srv/wh", "" for the root of the file system
+    const S3Options *s3; // what the catalog has given for it; NULL = the user's own
     bool local;
     Store *store;
 } Place;
@@ -27,8 +28,8 @@ struct LakeIo {
     LakeIoContext context;
     const char *warehouse; // URI; "" = not known
     bool known, local;     // whether files are on this machine, as the warehouse is or the first file was
-    Place places[PLACES_MAX];
-    size_t place_count;
+    Place *places;
+    LakeGrants *grants;
 };
 
 struct LakeFile {
@@ -96,31 +97,34 @@ static bool check_name(Slice uri, const char *name, size_t size, Err *err) {
 
 // --- places ----------------------------------------------------------------------------------------------------
 
-static bool place_open(LakeIo *io, const char *root, bool local, Place **place, Err *err) {
-    for (size_t i = 0; i < io->place_count; i++) {
-        if (strcmp(io->places[i].root, root) == 0) {
-            *place = &io->places[i];
+static bool place_open(LakeIo *io, const char *root, const S3Options *s3, bool local, Place **place, Err *err) {
+    for (Place *at = io->places; at != NULL; at = at->next) {
+        if (strcmp(at->root, root) == 0 && at->s3 == s3) {
+            *place = at;
             return true;
         }
-    }
-    if (io->place_count == PLACES_MAX) {
-        return FAIL(err, ERR_VALUE, "a table with files in more than %d buckets and folders", PLACES_MAX);
     }
     StoreContext context = {
         .url = local && root[0] == '\0' ? "/" : root,
         .owner = io->context.owner,
         .staging_directory = io->context.staging_directory,
-        .options = local ? NULL : io->context.s3_options,
+        .options = local        ? NULL
+                   : s3 != NULL ? s3
+                                : io->context.s3_options,
         .stop = io->context.stop,
     };
     Store *store = NULL;
     TRY(store_open(local ? &LOCAL_STORE : &S3_STORE, &context, &store, err));
-    if (io->place_count == 0 && !store_sweep(store, NULL, 0, err)) {
+    // Staged files of S3 are in one folder for all its places; those of a local place are in the place.
+    bool sweep = io->places == NULL || (local && root[0] != '\0');
+    if (sweep && !store_sweep(store, NULL, 0, err)) {
         store_close(store);
         return err_frame(err, __FILE__, __LINE__);
     }
-    *place = &io->places[io->place_count++];
-    **place = (Place){.root = arena_printf(&io->run, "%s", root), .local = local, .store = store};
+    *place = ARENA_NEW(&io->run, Place);
+    **place = (Place){
+        .next = io->places, .root = arena_printf(&io->run, "%s", root), .s3 = s3, .local = local, .store = store};
+    io->places = *place;
     return true;
 }
 
@@ -179,7 +183,8 @@ static bool find(LakeIo *io, Slice uri, Find how, Arena *scratch, Place **place,
     if (!how.prefix || checked.size > 0) {
         TRY(check_name(uri, arena_text(scratch, checked), checked.size, err));
     }
-    return place_open(io, arena_text(scratch, root), local, place, err);
+    const S3Options *s3 = local ? NULL : lake_grants_find(io->grants, normal);
+    return place_open(io, arena_text(scratch, root), s3, local, place, err);
 }
 
 static const char *warehouse_uri(const char *text, Arena *arena, Err *err) {
@@ -218,7 +223,7 @@ static bool open_warehouse(LakeIo *io, Err *err) {
         root = arena_text(&io->run, (Slice){(const uint8_t *)io->warehouse, 5 + bucket});
     }
     Place *place = NULL;
-    return place_open(io, root, io->local, &place, err);
+    return place_open(io, root, NULL, io->local, &place, err);
 }
 
 bool lake_io_open(const LakeIoContext *context, LakeIo **io, Err *err) {
@@ -226,6 +231,7 @@ bool lake_io_open(const LakeIoContext *context, LakeIo **io, Err *err) {
     ASSERT(made != NULL);
     arena_init(&made->run, "lake io", 0);
     made->context = *context;
+    made->grants = lake_grants_new(context->s3_options);
     if (!open_warehouse(made, err)) {
         lake_io_close(made);
         return err_frame(err, __FILE__, __LINE__);
@@ -236,16 +242,29 @@ bool lake_io_open(const LakeIoContext *context, LakeIo **io, Err *err) {
 
 void lake_io_close(LakeIo *io) {
     if (io != NULL) {
-        for (size_t i = 0; i < io->place_count; i++) {
+        for (Place *place = io->places; place != NULL; place = place->next) {
             Err unsaid[1] = {{0}};
-            if (io->places[i].local && !store_sweep(io->places[i].store, NULL, 0, unsaid)) { // empty folders
+            if (place->local && !store_sweep(place->store, NULL, 0, unsaid)) { // empty folders
                 err_clear(unsaid);
             }
-            store_close(io->places[i].store);
+            store_close(place->store);
         }
+        lake_grants_free(io->grants);
         arena_release(&io->run);
         free(io);
     }
+}
+
+void lake_io_grant(LakeIo *io, const LakeGrant *grant) {
+    lake_grants_put(io->grants, grant);
+}
+
+void lake_io_renewer(LakeIo *io, LakeRenew *renew, void *context) {
+    lake_grants_renewer(io->grants, renew, context);
+}
+
+bool lake_io_has_keys(const LakeIo *io) {
+    return lake_grants_own_keys(io->grants);
 }
 
 Slice lake_io_warehouse(const LakeIo *io) {
@@ -254,9 +273,9 @@ Slice lake_io_warehouse(const LakeIo *io) {
 
 void lake_io_usage(LakeIo *io, StoreUsage *usage) {
     *usage = (StoreUsage){0};
-    for (size_t i = 0; i < io->place_count; i++) {
+    for (const Place *place = io->places; place != NULL; place = place->next) {
         StoreUsage one;
-        store_usage(io->places[i].store, &one);
+        store_usage(place->store, &one);
         usage->put += one.put;
         usage->multipart += one.multipart;
         usage->part += one.part;

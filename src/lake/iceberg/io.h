@@ -27,6 +27,22 @@ typedef struct LakeIoContext {
 // others.
 CHECKED bool lake_io_open(const LakeIoContext *context, LakeIo **io, Err *err);
 void lake_io_close(LakeIo *io);
+
+// Settings of the storage that a catalog gives with a table: for the files below `prefix`, from now on. What the user's
+// own S3 options say comes first. Copied.
+typedef struct LakeGrant {
+    Slice prefix;
+    const char *endpoint, *region, *path_style; // NULL = not said; path_style "true" or "false"
+    const char *access_key, *secret_key, *session_token;
+    int64_t expires_us; // wall clock; 0 = the keys do not expire
+    Slice name;         // by which they are asked for again
+} LakeGrant;
+void lake_io_grant(LakeIo *io, const LakeGrant *grant);
+// Called, from whatever reads or writes, when the keys of that name are about to expire or have been refused: asks for
+// new ones and hands them to lake_io_grant. NULL: nobody does.
+typedef bool LakeRenew(void *context, Slice name, Err *err);
+void lake_io_renewer(LakeIo *io, LakeRenew *renew, void *context);
+bool lake_io_has_keys(const LakeIo *io); // the user has given keys of their own: others are not needed
 // The warehouse as a URI without a slash at its end: "file:///srv/lake", "s3://bucket/prefix"; empty = not known.
 Slice lake_io_warehouse(const LakeIo *io);
 // s3, s3a and s3n are one; doubled slashes are one; file:/x is file:///x. For comparing. In the arena.

@@ -643,7 +643,7 @@ bool table_metadata_new(int32_t format_version, Slice uuid, Slice location, cons
 }
 
 // The number in ".../00007-UUID.metadata.json" or ".../v7.metadata.json"; -1 = there is none.
-static int64_t file_version(Slice file) {
+int64_t table_metadata_file_version(Slice file) {
     size_t at = file.size;
     while (at > 0 && file.data[at - 1] != '/') {
         at--;
@@ -665,5 +665,5 @@ Slice table_metadata_next_file(const TableMetadata *metadata, Slice previous, Ar
         folder = metadata->location;
     }
     return slice_of(arena_printf(arena, "%.*s%s/%05" PRId64 "-%s.metadata.json", SLICE_ARG(folder),
-                                 own ? "" : "/metadata", file_version(previous) + 1, uuid));
+                                 own ? "" : "/metadata", table_metadata_file_version(previous) + 1, uuid));
 }

@@ -165,6 +165,7 @@ CHECKED bool table_metadata_new(int32_t format_version, Slice uuid, Slice locati
 // ".../metadata/00007-UUID.metadata.json" of the next version after `previous` (empty: the first). In the table's
 // location, or where its property write.metadata.path says.
 Slice table_metadata_next_file(const TableMetadata *metadata, Slice previous, Arena *arena);
+int64_t table_metadata_file_version(Slice file); // 7 of ".../00007-UUID.metadata.json", "v7.metadata.json"; -1 = none
 
 const TableSchema *table_schema_current(const TableMetadata *metadata);
 const TableSchema *table_schema_find(const TableMetadata *metadata, int32_t id); // NULL when absent, as below

@@ -78,7 +78,15 @@ void cli_signals(void);
 // --- the commands ----------------------------------------------------------------------------------------------
 CHECKED bool sync_command(Cli *cli, Err *err);
 CHECKED bool server_command(Cli *cli, Err *err);
-CHECKED bool catalog_serve_command(Cli *cli, Err *err); // catalog_serve.c
+CHECKED bool catalog_serve_command(Cli *cli, Err *err);   // catalog_serve.c
+CHECKED bool catalog_rebuild_command(Cli *cli, Err *err); // catalog_rebuild.c
+CHECKED bool table_list_command(Cli *cli, Err *err);      // table_show.c
+CHECKED bool table_show_command(Cli *cli, Err *err);
+CHECKED bool table_snapshots_command(Cli *cli, Err *err);
+CHECKED bool table_files_command(Cli *cli, Err *err);
+CHECKED bool table_sample_command(Cli *cli, Err *err);   // table_sample.c
+CHECKED bool table_rollback_command(Cli *cli, Err *err); // table_change.c
+CHECKED bool table_upgrade_command(Cli *cli, Err *err);
 CHECKED bool doctor_command(Cli *cli, Err *err);
 CHECKED bool status_command(Cli *cli, Err *err);
 CHECKED bool resync_command(Cli *cli, Err *err);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands, as rows.
 #include "surface/cli/command.h"
+#include "surface/cli/lake.h"
 #include "surface/cli/rest.h"
 
 static const Flag SYNC_FLAGS[] = {
@@ -59,6 +60,44 @@ static const Flag CATALOG_SERVE_FLAGS[] = {
 static const char CATALOG_SERVE_DETAILS[] =
     "The catalog of the data directory (catalog.db), for Spark, Trino, DuckDB, PyIceberg and others that speak the\n"
     "Iceberg REST catalog protocol. leat server serves the same on listen.catalog. SIGTERM or SIGINT ends it.";
+
+static const Flag CATALOG_REBUILD_FLAGS[] = {
+    {"force", NULL, NULL, "although there is a catalog.db; it is kept as catalog.db.before"},
+    {"dry-run", NULL, NULL, "say what would be in it, change nothing"},
+    {"set", "NAME=VALUE", NULL, "s3.* options; may be repeated"},
+    {"output", "FORM", NULL, "text or json; default text"},
+};
+static const char CATALOG_REBUILD_DETAILS[] =
+    "For a catalog.db that was lost. WAREHOUSE is a directory or s3://bucket/prefix; every table below it whose\n"
+    "metadata is found is registered anew, all tables of a pipeline at one cut. What is not in the files cannot\n"
+    "come back: renames by other clients, properties of namespaces, and that a table was dropped.";
+static const Flag TABLE_LIST_FLAGS[] = {LAKE_FLAGS};
+static const Flag TABLE_LOOK_FLAGS[] = {
+    {"as-of", "WHERE", NULL, "a snapshot, branch, tag, position of the source or time; default the newest"},
+    LAKE_FLAGS,
+};
+static const Flag TABLE_SAMPLE_FLAGS[] = {
+    {"limit", "N", NULL, "so many rows; default 10"},
+    {"as-of", "WHERE", NULL, "a snapshot, branch, tag, position of the source or time; default the newest"},
+    LAKE_FLAGS,
+};
+static const Flag TABLE_ROLLBACK_FLAGS[] = {
+    {"to", "WHERE", NULL, "a snapshot that main has come from, a position of the source or a time; required"},
+    {"as-of", "WHERE", NULL, "the same"},
+    {"detach", NULL, NULL, "take the table from its pipeline, which then writes to it no more"},
+    {"force", NULL, NULL, "although its pipeline is not in this data directory"},
+    {"dry-run", NULL, NULL, "say what would be done, change nothing"},
+    LAKE_FLAGS,
+};
+static const char TABLE_ROLLBACK_DETAILS[] =
+    "Sets main to an earlier snapshot; those behind it stay until they expire. A table that a pipeline writes is\n"
+    "refused: the pipeline goes on behind what it has committed once, so changes that a rollback takes away would\n"
+    "never come again. With --detach the table belongs to nobody from then on, and its pipeline refuses it.";
+static const Flag TABLE_UPGRADE_FLAGS[] = {
+    {"force", NULL, NULL, "although its pipeline is not in this data directory"},
+    {"dry-run", NULL, NULL, "say what would be done, change nothing"},
+    LAKE_FLAGS,
+};
 
 static const Flag DOCTOR_FLAGS[] = {
     {"output", "FORM", NULL, "text or json; default text on a terminal, else json"},
@@ -197,6 +236,22 @@ const Command COMMANDS[] = {
      SERVER_DETAILS, FLAGS(SERVER_FLAGS), false, server_command},
     {"catalog serve", "", 0, 0, "Serve the Iceberg REST catalog alone", CATALOG_SERVE_DETAILS,
      FLAGS(CATALOG_SERVE_FLAGS), false, catalog_serve_command},
+    {"catalog rebuild", "WAREHOUSE", 1, 1, "Make catalog.db anew from the tables' own files", CATALOG_REBUILD_DETAILS,
+     FLAGS(CATALOG_REBUILD_FLAGS), false, catalog_rebuild_command},
+    {"table list", "", 0, 0, "The Iceberg tables of a lake", NULL, FLAGS(TABLE_LIST_FLAGS), false, table_list_command},
+    {"table show", "TABLE", 1, 1, "What a table is: columns, partitions, properties, where it stands", NULL,
+     FLAGS(TABLE_LOOK_FLAGS), false, table_show_command},
+    {"table snapshots", "TABLE", 1, 1, "Its snapshots, with the positions of the source", NULL, FLAGS(TABLE_LOOK_FLAGS),
+     false, table_snapshots_command},
+    {"table files", "TABLE", 1, 1, "The data and delete files of a snapshot", NULL, FLAGS(TABLE_LOOK_FLAGS), false,
+     table_files_command},
+    {"table sample", "TABLE", 1, 1, "Some of its rows, as JSON lines", NULL, FLAGS(TABLE_SAMPLE_FLAGS), false,
+     table_sample_command},
+    {"table rollback", "TABLE", 1, 1, "Take an earlier snapshot back", TABLE_ROLLBACK_DETAILS,
+     FLAGS(TABLE_ROLLBACK_FLAGS), false, table_rollback_command},
+    {"table upgrade", "TABLE", 1, 1, "From format version 2 to 3: deletion vectors, row lineage",
+     "Not every engine reads version 3; there is no way back. Its pipeline must be stopped.",
+     FLAGS(TABLE_UPGRADE_FLAGS), false, table_upgrade_command},
     {"doctor", "SOURCE|NAME|SINK", 1, 1, "Look for what is in the way, with the remedy for each finding",
      "Exit code 0: no problems; 1: problems found. Nothing is changed, on either side.", FLAGS(DOCTOR_FLAGS), true,
      doctor_command},

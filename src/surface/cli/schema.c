@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // leat schema …: a schema registry's subjects, over its REST API: leat's own or another one.
+#include "core/config/properties.h"
 #include "core/base/json.h"
 #include "core/sys/file.h"
 #include "data/registry/registry_schema.h"

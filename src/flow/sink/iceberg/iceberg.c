@@ -68,7 +68,8 @@ static LakePlaces places_of(const IcebergSink *sink, const SinkContext *context,
                         .data_directory = context->data_directory,
                         .owner = context->pipeline,
                         .staging_directory = arena_printf(arena, "%s/staging", context->state_directory),
-                        .s3 = &sink->options.s3};
+                        .s3 = &sink->options.s3,
+                        .rest = &sink->options.rest};
 }
 
 static bool places_exist(IcebergSink *sink, const SinkContext *context) {

@@ -25,7 +25,7 @@ static const OptionSpec SPECS[] = {
     {"partition.by", OPTION_TEXT, 0, AT(partition_by), "", 0, 0, NULL,
      "Partitions of new tables: day(created_at), or per table: orders=day(created_at);items=bucket(16,id)."},
     {"catalog", OPTION_TEXT, 0, AT(catalog), "", 0, 0, NULL,
-     "Where tables are kept: empty = the data directory's own catalog.db."},
+     "The catalog: iceberg+https://HOST/PATH?warehouse=NAME, or a catalog.db; empty = the data directory's own."},
     {"adopt", OPTION_LIST, 0, AT(adopt), "", 0, 0, NULL,
      "Tables of the catalog that are there already and are taken over: sales.orders,items, or * for all that have the "
      "names of this pipeline's tables."},
@@ -40,6 +40,7 @@ static const OptionSpec SPECS[] = {
      "A page ends at this size where values have 256 bytes and more: single ones are read again when an UPDATE did not "
      "change them."},
     {"file.compression.level", OPTION_INT, 0, AT(compression_level), "1", 1, 19, NULL, "Of zstd."},
+    REST_CATALOG_OPTION_SPECS(LakeOptions, rest),
     S3_OPTION_SPECS(LakeOptions, s3),
 };
 

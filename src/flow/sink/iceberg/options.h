@@ -3,6 +3,7 @@
 #define LEAT_FLOW_SINK_ICEBERG_OPTIONS_H
 
 #include "core/config/option.h"
+#include "lake/catalog/rest/options.h"
 #include "storage/store/s3/s3.h"
 
 // The options of the lake, as the table ICEBERG_OPTIONS fills them.
@@ -23,6 +24,7 @@ typedef struct LakeOptions {
     int64_t target_file_bytes;
     int64_t large_page_bytes; // of columns of large values
     int64_t compression_level;
+    RestCatalogOptions rest; // when the catalog is iceberg+https://
     S3Options s3;
 } LakeOptions;
 

@@ -4,7 +4,7 @@
 #include "core/sys/file.h"
 #include "lake/catalog/embedded/embedded.h"
 
-static const CatalogDriver *const CATALOGS[] = {&EMBEDDED_CATALOG, NULL};
+static const CatalogDriver *const CATALOGS[] = {&EMBEDDED_CATALOG, &REST_CATALOG, NULL};
 
 static bool is_catalog_url(const char *url) {
     return url != NULL && strncmp(url, "iceberg+", strlen("iceberg+")) == 0;
@@ -50,6 +50,7 @@ bool lake_places_open(const LakePlaces *places, Arena *arena, LakeIo **io, Catal
                            .staging_directory = places->staging_directory,
                            .s3_options = places->s3};
     TRY(lake_io_open(&place, io, err));
-    CatalogContext context = {.url = url, .warehouse = place.warehouse, .io = *io};
+    const void *options = driver == &REST_CATALOG ? places->rest : NULL;
+    CatalogContext context = {.url = url, .warehouse = place.warehouse, .io = *io, .options = options};
     return catalog_open(driver, &context, catalog, err) || err_frame(err, __FILE__, __LINE__);
 }

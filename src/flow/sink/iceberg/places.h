@@ -4,7 +4,7 @@
 #ifndef LEAT_FLOW_SINK_ICEBERG_PLACES_H
 #define LEAT_FLOW_SINK_ICEBERG_PLACES_H
 
-#include "lake/catalog/catalog.h"
+#include "lake/catalog/rest/rest.h"
 #include "storage/store/s3/s3.h"
 
 typedef struct LakePlaces {
@@ -14,6 +14,7 @@ typedef struct LakePlaces {
     const char *owner;             // as LakeIoContext has it; likewise below
     const char *staging_directory; // NULL: nothing is written to S3
     const S3Options *s3;
+    const RestCatalogOptions *rest; // NULL = their defaults
 } LakePlaces;
 
 // The catalog's URL, or the path of its catalog.db.

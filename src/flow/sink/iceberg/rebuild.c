@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
+#include "lake/iceberg/rows.h"
 
 #include <limits.h>
 
@@ -80,7 +81,6 @@ typedef struct Loading {
     LakeTable *table;
     const Map *known; // by path; NULL = numbers are given anew
     bool complete;    // every file was known
-    Buf deletes;      // ManifestEntry: position deletes and deletion vectors
 } Loading;
 
 static void partition_copy(LakeTable *table, DataFile *file) {
@@ -89,6 +89,10 @@ static void partition_copy(LakeTable *table, DataFile *file) {
         values[i] = value_copy(table->run, &file->partition[i]);
     }
     file->partition = file->partition_count > 0 ? values : NULL;
+}
+
+static bool has_vectors(const LakeTable *table) {
+    return table_metadata(table->table)->format_version >= 3;
 }
 
 static void data_file_add(Loading *loading, const DataFile *file) {
@@ -104,28 +108,16 @@ static void data_file_add(Loading *loading, const DataFile *file) {
     const KnownFile *known = loading->known != NULL ? map_find(loading->known, file->path) : NULL;
     loading->complete &= known != NULL;
     data->number = known != NULL ? known->number : table->next_file++;
-    data->deleted = known != NULL ? known->deleted : 0;
+    data->deleted = known != NULL && !has_vectors(table) ? known->deleted : 0; // else counted by deletes_load
     map_put_u64(&table->files, data->number, data);
     map_put(&table->by_path, data->file.path, data);
 }
 
 static bool file_visit(void *context, const ManifestEntry *entry, Err *err) {
     Loading *loading = context;
-    if (entry->file.content == CONTENT_EQUALITY_DELETES) {
-        FAIL(err, ERR_TABLE, "the table has equality deletes (%.*s), which leat does not write",
-             SLICE_ARG(entry->file.path));
-        return err_hint(err, "have their writer rewrite its files (Spark: rewrite_data_files), and stop it");
-    }
     if (entry->file.content == CONTENT_DATA) {
         data_file_add(loading, &entry->file);
-        return true;
     }
-    Arena *batch = loading->table->batch;
-    ManifestEntry kept = *entry;
-    kept.file.path = arena_slice(batch, entry->file.path);
-    kept.file.format = arena_slice(batch, entry->file.format);
-    kept.file.referenced_file = arena_slice(batch, entry->file.referenced_file);
-    buf_bytes(&loading->deletes, &kept, sizeof(kept));
     return true;
 }
 
@@ -146,104 +138,72 @@ static void files_forget(LakeTable *table) {
 
 // --- what is deleted -------------------------------------------------------------------------------------------
 
-static bool deleted_row(void *context, Slice path, uint64_t position, Err *err) {
-    LakeTable *table = context;
-    LakeDataFile *data = map_find(&table->by_path, path);
-    if (data != NULL) { // else of a file that is gone
-        data->rows = data->rows != NULL ? data->rows : positions_new();
-        data->deleted += positions_add(data->rows, position);
-    }
-    return true;
-}
-
-static bool vector_load(LakeTable *table, const DataFile *file, Arena *scratch, Err *err) {
-    LakeDataFile *data = map_find(&table->by_path, file->referenced_file);
-    if (data == NULL) {
+static bool deletes_load(LakeTable *table, Err *err) {
+    const Snapshot *snapshot = table_snapshot_current(table_metadata(table->table));
+    LakeDeletes *deletes = NULL;
+    if (snapshot == NULL) {
         return true;
     }
-    DEFER(buf_release) Buf blob = {0};
-    TRY(lake_io_read(table->lake->io, file->path, (uint64_t)file->content_offset, (size_t)file->content_size, &blob,
-                     err));
-    positions_free(data->rows);
-    data->rows = NULL;
-    TRY(deletion_vector_read(buf_slice(&blob), &data->rows, err));
-    data->deleted = (int64_t)positions_count(data->rows);
-    data->vector = true;
+    TRY(lake_deletes_load(table->lake->io, table->table, snapshot, &deletes, err));
+    for (MapEntry *e = NULL; (e = map_next(&table->files, e)) != NULL;) {
+        LakeDataFile *data = e->value;
+        positions_free(data->rows);
+        data->vector = lake_deletes_vector(deletes, data->file.path);
+        data->rows = lake_deletes_take(deletes, data->file.path);
+        data->deleted = data->rows != NULL ? (int64_t)positions_count(data->rows) : 0;
+    }
+    lake_deletes_free(deletes);
     return true;
-}
-
-static bool delete_file_load(LakeTable *table, const DataFile *file, Arena *scratch, Err *err) {
-    if (slice_is(file->format, "PUFFIN")) {
-        return vector_load(table, file, scratch, err);
-    }
-    Slice bytes;
-    TRY(lake_io_get(table->lake->io, file->path, scratch, &bytes, err));
-    return position_deletes_read(bytes, deleted_row, table, err);
-}
-
-static bool deletes_load(Loading *loading, bool vectors_only, Err *err) {
-    Arena scratch[1];
-    arena_init(scratch, "scratch", 0);
-    bool ok = true;
-    const ManifestEntry *deletes = (const ManifestEntry *)(const void *)loading->deletes.data;
-    for (size_t i = 0; i < loading->deletes.size / sizeof(*deletes) && ok; i++) {
-        const DataFile *file = &deletes[i].file;
-        ok =
-            (vectors_only && !slice_is(file->format, "PUFFIN")) || delete_file_load(loading->table, file, scratch, err);
-        if (!ok) {
-            err_prefix(err, "%.*s", SLICE_ARG(file->path));
-        }
-        arena_reset(scratch);
-    }
-    arena_release(scratch);
-    return ok;
 }
 
 // --- keys ------------------------------------------------------------------------------------------------------
 
-static bool file_keys(LakeTable *table, const LakeDataFile *data, ParquetReader *reader, Err *err) {
-    const Mapping *mapping = &table->mapping;
-    const Shape *shape = parquet_reader_shape(reader);
-    int32_t *places = ARENA_ARRAY(table->batch, int32_t, mapping->key_count);
-    Value *key = ARENA_ARRAY(table->batch, Value, mapping->key_count);
+static bool key_lacks(const Mapping *mapping, const Value *key) {
     for (size_t i = 0; i < mapping->key_count; i++) {
-        int32_t id = mapping->schema.shape->fields[mapping->key[i]].shape.id;
-        places[i] = -1;
-        for (uint32_t j = 0; j < shape->field_count; j++) {
-            places[i] = shape->fields[j].shape.id == id ? (int32_t)j : places[i];
-        }
-        if (places[i] < 0 && !mapping->full_row) {
-            return FAIL(err, ERR_TABLE, "%.*s has no column of the key (field id %d)", SLICE_ARG(data->file.path), id);
-        }
-    }
-    for (uint32_t row = 0;; row++) {
-        const Value *values = NULL;
-        TRY(parquet_reader_next(reader, &values, err));
-        if (values == NULL) {
+        if (key[i].kind == VALUE_NULL) {
             return true;
         }
-        if (data->rows != NULL && positions_has(data->rows, row)) {
-            continue;
+    }
+    return false;
+}
+
+static bool file_keys(LakeTable *table, const LakeDataFile *data, LakeRows *rows, Err *err) {
+    const Mapping *mapping = &table->mapping;
+    for (;;) {
+        const Value *key = NULL;
+        uint64_t row = 0;
+        TRY(lake_rows_next(rows, &key, &row, err));
+        if (key == NULL) {
+            return true;
         }
-        for (size_t i = 0; i < mapping->key_count; i++) {
-            key[i] = places[i] >= 0 ? values[places[i]] : (Value){.kind = VALUE_NULL};
+        if (UNLIKELY(!mapping->full_row && key_lacks(mapping, key))) {
+            return FAIL(err, ERR_TABLE, "%.*s, row %" PRIu64 ": its key is NULL", SLICE_ARG(data->file.path), row);
         }
         KeyHash hash = mapping_key_hash(mapping, key);
-        TRY(pending_add(table, hash, (KeyPlace){data->number, row}, true, err));
+        TRY(pending_add(table, hash, (KeyPlace){data->number, (uint32_t)row}, true, err));
     }
 }
 
+// Of each file the key's columns alone.
 static bool keys_load(LakeTable *table, Err *err) {
+    const Mapping *mapping = &table->mapping;
+    int32_t *ids = ARENA_ARRAY(table->batch, int32_t, mapping->key_count);
+    for (size_t i = 0; i < mapping->key_count; i++) {
+        ids[i] = mapping->schema.shape->fields[mapping->key[i]].shape.id;
+    }
+    LakeRead how = {.table = table_metadata(table->table),
+                    .schema = &mapping->schema,
+                    .ids = ids,
+                    .count = mapping->key_count,
+                    .sequence = -1};
     for (MapEntry *e = NULL; (e = map_next(&table->files, e)) != NULL;) {
         const LakeDataFile *data = e->value;
-        ParquetFile file = lake_io_parquet(table->lake->io, data->file.path, (uint64_t)data->file.size, table->batch);
-        ParquetReader *reader = NULL;
-        TRY(parquet_reader_open(&file, &reader, err));
-        bool ok = file_keys(table, data, reader, err);
-        parquet_reader_close(reader);
-        if (!ok) {
-            return err_prefix(err, "%.*s", SLICE_ARG(data->file.path));
-        }
+        LakeRows *rows = NULL;
+        how.deleted = data->rows;
+        TRY(lake_rows_open(table->lake->io, &data->file, &how, &rows, err));
+        bool ok = file_keys(table, data, rows, err);
+        lake_rows_close(rows);
+        TRY(ok);
     }
     return pending_drain(table, err);
 }
@@ -256,15 +216,13 @@ static bool rebuild(LakeTable *table, Err *err) {
     table->next_file = 0;
     Loading loading = {.table = table, .complete = true};
     index_clear(table->index);
-    bool ok = files_load(&loading, err) && deletes_load(&loading, false, err) && keys_load(table, err);
-    buf_release(&loading.deletes);
-    TRY(ok);
+    TRY(files_load(&loading, err) && deletes_load(table, err) && keys_load(table, err));
     if (table->files.count > 0) {
         log_info(LOG_SINK, "the key index was made again from the table", LOG_TEXT("table", table->lake->pipeline),
                  LOG_INT("files", (int64_t)table->files.count),
                  LOG_INT("ms", (clock_monotonic_us() - began_us) / 1000));
     }
-    bool vectors = table_metadata(table->table)->format_version >= 3;
+    bool vectors = has_vectors(table);
     for (MapEntry *e = NULL; !vectors && (e = map_next(&table->files, e)) != NULL;) {
         LakeDataFile *data = e->value;
         positions_free(data->rows); // v2: what is in delete files need not be known
@@ -288,9 +246,9 @@ static bool adopt(LakeTable *table, bool *adopted, Err *err) {
     Loading loading = {
         .table = table, .known = &known, .complete = files_decode(index_files(table->index), scratch, &known)};
     table->next_file = mark->next_file;
-    bool ok = files_load(&loading, err) && (!loading.complete || deletes_load(&loading, true, err));
+    // Version 3 may have position delete files of before its upgrade: the next vector of a file stands for them, too.
+    bool ok = files_load(&loading, err) && (!loading.complete || !has_vectors(table) || deletes_load(table, err));
     *adopted = loading.complete;
-    buf_release(&loading.deletes);
     map_release(&known);
     arena_release(scratch);
     return ok;

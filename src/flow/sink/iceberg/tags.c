@@ -18,7 +18,8 @@ static bool tag_visit(void *context, TableName name, const CatalogTable *found, 
     Tagging *tagging = context;
     Arena *arena = tagging->arena;
     const SnapshotRef *there = table_ref_find(metadata, slice_of(tagging->tag));
-    bool done = tagging->remove ? there == NULL : metadata->current_snapshot_id < 0 || there != NULL;
+    int64_t now = metadata->current_snapshot_id;
+    bool done = tagging->remove ? there == NULL : now < 0 || (there != NULL && there->snapshot_id == now);
     if (done) {
         return true;
     }
@@ -26,14 +27,13 @@ static bool tag_visit(void *context, TableName name, const CatalogTable *found, 
     TableRequirement *require = ARENA_ARRAY(arena, TableRequirement, 2);
     Slice tag = slice_of(arena_printf(arena, "%s", tagging->tag));
     require[0] = (TableRequirement){.kind = REQUIRE_UUID, .text = arena_slice(arena, metadata->uuid)};
-    require[1] =
-        (TableRequirement){.kind = REQUIRE_REF_SNAPSHOT, .text = SLICE("main"), .id = metadata->current_snapshot_id};
+    require[1] = (TableRequirement){.kind = REQUIRE_REF_SNAPSHOT, .text = SLICE("main"), .id = now};
     if (tagging->remove) {
         *update = (TableUpdate){.action = UPDATE_REMOVE_SNAPSHOT_REF, .text = tag};
     } else {
         *update = (TableUpdate){.action = UPDATE_SET_SNAPSHOT_REF,
                                 .ref = {.name = tag,
-                                        .snapshot_id = metadata->current_snapshot_id,
+                                        .snapshot_id = now,
                                         .tag = true,
                                         .min_snapshots = -1,
                                         .max_snapshot_age_ms = -1,

@@ -66,6 +66,7 @@ static bool open_clients(S3 *s3, Err *err) {
                                .profile = set(options->profile),
                                .region = set(options->region),
                                .anonymous = options->anonymous,
+                               .supply = options->supply,
                                .http = s3->http};
     return aws_provider_open(&keys, &s3->provider, err);
 }

@@ -13,6 +13,7 @@
 #define LEAT_STORAGE_STORE_S3_S3_H
 
 #include "core/config/option.h"
+#include "core/net/aws.h"
 #include "storage/store/store.h"
 
 typedef struct S3Options {
@@ -33,6 +34,7 @@ typedef struct S3Options {
     const char *payload;  // auto, signed, streaming, unsigned
     const char *ca_file;
     int64_t requests_max;
+    AwsSupply supply; // no option: set by whoever hands keys out; comes before all others
 } S3Options;
 
 // Rows of an OptionSpec table whose struct `Type` has the S3Options as `member`.

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "surface/cli/lake.h"
+
+#include "core/base/log.h"
+#include "core/config/folder.h"
+#include "core/sys/file.h"
+#include "core/sys/random.h"
+#include "flow/sink/iceberg/iceberg.h"
+#include "surface/cli/output.h"
+#include "surface/cli/pipelines.h"
+
+#include <unistd.h>
+
+bool cli_wants_json(const Cli *cli, bool *json, Err *err) {
+    const char *form = cli_value(cli, "output");
+    *json = form != NULL && strcmp(form, "json") == 0;
+    return form == NULL || *json || strcmp(form, "text") == 0 ||
+           FAIL(err, ERR_USAGE, "--output is text or json, not \"%.40s\"", form);
+}
+
+// --- which lake ------------------------------------------------------------------------------------------------
+
+bool cli_lake_s3(const Cli *cli, S3Options *s3, Err *err) {
+    option_defaults(&S3_OPTIONS, s3);
+    for (int i = 0; i < cli->set_count; i++) {
+        const char *equals = strchr(cli->sets[i], '=');
+        const char *name = arena_printf(cli->arena, "%.*s", (int)(equals - cli->sets[i]), cli->sets[i]);
+        TRY(option_set(&S3_OPTIONS, s3, name, equals + 1, cli->arena, err));
+    }
+    return true;
+}
+
+static bool of_pipeline(CliLake *lake, const PipelineConfig *config, Err *err) {
+    if (config->sink != &ICEBERG_SINK) {
+        FAIL(err, ERR_OPTION, "pipeline %s writes files, not Iceberg tables", config->name);
+        return err_hint(err, "leat table is for pipelines of --format iceberg");
+    }
+    const LakeOptions *options = config->sink_options;
+    lake->places.url = config->sink_url;
+    lake->places.catalog = options->catalog;
+    if (lake->cli->set_count == 0) {
+        lake->s3 = options->s3;
+    }
+    return true;
+}
+
+static bool several(const CliLake *lake, const char *const *names, size_t count, Err *err) {
+    DEFER(buf_release) Buf list = {0};
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(&list, "%s%s", i > 0 ? ", " : "", names[i]);
+    }
+    FAIL(err, ERR_USAGE, "the pipelines of %s write to several catalogs", lake->places.data_directory);
+    return err_hint(err, "say which: --pipeline %.*s", SLICE_ARG(buf_slice(&list)));
+}
+
+// Those of the data directory, if they have one catalog.
+static bool of_directory(CliLake *lake, Err *err) {
+    const char **names = NULL, *url = NULL, *directory = lake->places.data_directory;
+    size_t count = 0, lakes = 0;
+    TRY(pipeline_list(directory, lake->cli->arena, &names, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        PipelineConfig config;
+        TRY(cli_pipeline_load(lake->cli, names[i], &config, err));
+        if (config.sink != &ICEBERG_SINK) {
+            continue;
+        }
+        TRY(of_pipeline(lake, &config, err));
+        const char *its = lake_catalog_url(&lake->places, lake->cli->arena);
+        if (lakes > 0 && strcmp(its, url) != 0) {
+            return several(lake, names, count, err);
+        }
+        url = its;
+        lakes++;
+    }
+    if (lakes == 0 && !lake_places_exist(&lake->places)) {
+        FAIL(err, ERR_NOT_FOUND, "there is no catalog in %s", directory);
+        return err_hint(err, "give --data-dir, or --catalog; a lost catalog.db: leat catalog rebuild WAREHOUSE");
+    }
+    return true;
+}
+
+static bool choose(CliLake *lake, Err *err) {
+    const Cli *cli = lake->cli;
+    const char *pipeline = cli_value(cli, "pipeline"), *catalog = cli_value(cli, "catalog");
+    TRY(cli_lake_s3(cli, &lake->s3, err));
+    if (pipeline != NULL && catalog != NULL) {
+        return FAIL(err, ERR_USAGE, "--pipeline and --catalog are not given together");
+    }
+    if (pipeline != NULL) {
+        PipelineConfig config;
+        TRY(cli_pipeline_load(cli, pipeline, &config, err));
+        return of_pipeline(lake, &config, err);
+    }
+    if (catalog == NULL) {
+        return of_directory(lake, err);
+    }
+    const char *warehouse = cli_value(cli, "warehouse");
+    bool url = strstr(catalog, "://") != NULL;
+    lake->places.url = url ? catalog : warehouse != NULL ? cli_sink_url(cli->arena, warehouse) : NULL;
+    lake->places.catalog = url ? "" : cli_sink_url(cli->arena, catalog);
+    return url || lake_places_exist(&lake->places) || FAIL(err, ERR_NOT_FOUND, "there is no catalog %s", catalog);
+}
+
+static void begin(const Cli *cli, CliLake *lake) {
+    const char *temporary = getenv("TMPDIR");
+    lake->cli = cli;
+    lake->staging = arena_printf(cli->arena, "%s/leat-%016" PRIx64,
+                                 temporary != NULL && temporary[0] == '/' ? temporary : "/tmp", random_number());
+    lake->places = (LakePlaces){.data_directory = cli_data_directory(cli),
+                                .owner = arena_printf(cli->arena, "cli-%016" PRIx64, random_number()),
+                                .staging_directory = lake->staging,
+                                .s3 = &lake->s3};
+}
+
+bool cli_lake_open(const Cli *cli, CliLake *lake, Err *err) {
+    begin(cli, lake);
+    TRY(choose(lake, err));
+    return lake_places_open(&lake->places, cli->arena, &lake->io, &lake->catalog, err) ||
+           err_frame(err, __FILE__, __LINE__);
+}
+
+bool cli_lake_io(const Cli *cli, const char *warehouse, CliLake *lake, Err *err) {
+    begin(cli, lake);
+    TRY(cli_lake_s3(cli, &lake->s3, err));
+    lake->places.url = warehouse;
+    LakeIoContext context = {.warehouse = warehouse,
+                             .owner = lake->places.owner,
+                             .staging_directory = lake->staging,
+                             .s3_options = &lake->s3};
+    return lake_io_open(&context, &lake->io, err) || err_frame(err, __FILE__, __LINE__);
+}
+
+void cli_lake_close(CliLake *lake) {
+    Err err[1] = {{0}};
+    catalog_close(lake->catalog);
+    if (lake->io != NULL) {
+        lake_io_close(lake->io);
+    }
+    if (lake->staging != NULL && file_exists(lake->staging) && !file_remove_tree(lake->staging, err)) {
+        log_err(LOG_API, "a directory of staged files is left", err);
+    }
+    *lake = (CliLake){0};
+}
+
+// --- names -----------------------------------------------------------------------------------------------------
+
+typedef struct Names {
+    Arena *arena;
+    TableName *at;
+    size_t count, capacity;
+} Names;
+
+static void names_add(Names *names, TableName name) {
+    if (names->count == names->capacity) {
+        names->capacity = MAX(names->capacity * 2, (size_t)32);
+        TableName *more = ARENA_ARRAY(names->arena, TableName, names->capacity);
+        if (names->count > 0) {
+            memcpy(more, names->at, names->count * sizeof(TableName));
+        }
+        names->at = more;
+    }
+    names->at[names->count++] = name;
+}
+
+enum { DEPTH_MAX = 32 };
+
+static bool space_tables(const CliLake *lake, Slice space, int depth, Names *names, Err *err) {
+    const CatalogDriver *driver = catalog_driver(lake->catalog);
+    void *state = catalog_state(lake->catalog);
+    Slice *found = NULL;
+    size_t count = 0;
+    if (space.size > 0) {
+        TRY(driver->tables(state, space, names->arena, &found, &count, err));
+        for (size_t i = 0; i < count; i++) {
+            names_add(names, (TableName){space, found[i]});
+        }
+    }
+    if (depth == DEPTH_MAX) {
+        return true;
+    }
+    TRY(driver->spaces(state, space, names->arena, &found, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        TRY(space_tables(lake, found[i], depth + 1, names, err));
+    }
+    return true;
+}
+
+static int name_order(const void *a, const void *b) {
+    const TableName *one = a, *two = b;
+    int by = slice_compare(one->space, two->space);
+    return by != 0 ? by : slice_compare(one->table, two->table);
+}
+
+bool cli_lake_tables(const CliLake *lake, TableName **tables, size_t *count, Err *err) {
+    Names names = {.arena = lake->cli->arena};
+    TRY(space_tables(lake, (Slice){0}, 0, &names, err));
+    qsort(names.at, names.count, sizeof(TableName), name_order);
+    *tables = names.at;
+    *count = names.count;
+    return true;
+}
+
+const char *cli_table_text(const Cli *cli, TableName name) {
+    DEFER(buf_release) Buf text = {0}, plain = {0};
+    buf_put(&text, name.space);
+    for (size_t i = 0; i < text.size; i++) {
+        text.data[i] = text.data[i] == 0x1f ? '.' : text.data[i];
+    }
+    buf_u8(&text, '.');
+    buf_put(&text, name.table);
+    text_plain(&plain, buf_slice(&text));
+    return arena_text(cli->arena, buf_slice(&plain));
+}
+
+// --- one table -------------------------------------------------------------------------------------------------
+
+bool cli_table_load(CliLake *lake, TableName name, CliTable *table, Err *err) {
+    CatalogTable found;
+    *table = (CliTable){.name = name, .text = cli_table_text(lake->cli, name)};
+    TRY(catalog_load(lake->catalog, name, lake->cli->arena, &found, err));
+    TRY(table_open(lake->io, found.metadata_json, found.metadata_file, &table->table, err));
+    table->metadata = table_metadata(table->table);
+    return true;
+}
+
+bool cli_table_reload(CliLake *lake, CliTable *table, Err *err) {
+    CatalogTable found;
+    TRY(catalog_load(lake->catalog, table->name, lake->cli->arena, &found, err));
+    TRY(table_refresh(table->table, found.metadata_json, found.metadata_file, err));
+    table->metadata = table_metadata(table->table);
+    return true;
+}
+
+void cli_table_close(CliTable *table) {
+    if (table->table != NULL) {
+        table_close(table->table);
+        table->table = NULL;
+    }
+}
+
+// The last dot separates; where there is no such table, an earlier one may have been meant.
+bool cli_table_open(CliLake *lake, const char *text, CliTable *table, Err *err) {
+    Arena *arena = lake->cli->arena;
+    for (size_t at = strlen(text); at-- > 0;) {
+        if (text[at] != '.' || at == 0) {
+            continue;
+        }
+        char *space = arena_printf(arena, "%.*s", (int)at, text);
+        for (char *c = space; *c != '\0'; c++) {
+            *c = *c == '.' ? 0x1f : *c;
+        }
+        TableName name = {slice_of(space), slice_of(arena_printf(arena, "%s", text + at + 1))};
+        if (cli_table_load(lake, name, table, err)) {
+            return true;
+        }
+        if (err->code != ERR_NOT_FOUND || strncmp(err->message, "Failed to open", 14) == 0) {
+            return err_frame(err, __FILE__, __LINE__);
+        }
+        err_clear(err);
+    }
+    *table = (CliTable){0};
+    FAIL(err, ERR_NOT_FOUND, "there is no table %.200s", text);
+    return err_hint(err, strchr(text, '.') == NULL ? "write NAMESPACE.TABLE; leat table list shows them"
+                                                   : "leat table list shows those that there are");
+}
+
+bool cli_table_commit(CliLake *lake, CliTable *table, const TableRequirement *requirements, size_t requirement_count,
+                      const TableUpdate *updates, size_t update_count, Err *err) {
+    enum { PATIENCE_MS = 60 * 1000 };
+    Arena *arena = lake->cli->arena;
+    TableRequirement *all = ARENA_ARRAY(arena, TableRequirement, requirement_count + 1);
+    all[0] = (TableRequirement){.kind = REQUIRE_UUID, .text = table->metadata->uuid};
+    if (requirement_count > 0) {
+        memcpy(all + 1, requirements, requirement_count * sizeof(*all));
+    }
+    CatalogCommit commit = {.name = table->name, .change = {all, requirement_count + 1, updates, update_count}};
+    TRY(catalog_commit(lake->catalog, &commit, 1, PATIENCE_MS, arena, err));
+    return cli_table_reload(lake, table, err);
+}
+
+// --- its owner -------------------------------------------------------------------------------------------------
+
+bool cli_owner_claim(const Cli *cli, const CliTable *table, CliOwner *owner, Err *err) {
+    *owner = (CliOwner){.lock = -1};
+    Slice name = table_property(table->metadata, "leat.pipeline");
+    if (name.size == 0) {
+        return true;
+    }
+    owner->pipeline = arena_text(cli->arena, name);
+    const char *pipelines = arena_printf(cli->arena, "%s/pipelines", cli_data_directory(cli));
+    const char *folder = arena_printf(cli->arena, "%s/%s", pipelines, connector_folder(cli->arena, name));
+    if (!file_exists(folder)) {
+        return true;
+    }
+    owner->directory = folder;
+    const char *lock = arena_printf(cli->arena, "%s/lock", folder);
+    if (file_lock(lock, &owner->lock, err)) {
+        return true;
+    }
+    owner->lock = -1;
+    if (err->code != ERR_LOCKED) {
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    err_clear(err);
+    if (!file_locked(lock, &owner->pid) || owner->pid == 0) {
+        owner->pid = -1;
+    }
+    return true;
+}
+
+void cli_owner_release(CliOwner *owner) {
+    file_close(&owner->lock);
+}
+
+bool cli_owner_idle(const Cli *cli, const CliTable *table, const CliOwner *owner, Err *err) {
+    if (owner->pid != 0) {
+        FAIL(err, ERR_LOCKED, "table %s: pipeline %s is running (pid %d)", table->text, owner->pipeline, owner->pid);
+        return err_hint(err, "stop it first: kill %d", owner->pid);
+    }
+    if (owner->pipeline != NULL && owner->directory == NULL && !cli_has(cli, "force")) {
+        FAIL(err, ERR_EXISTS, "table %s: pipeline %s writes it, which is not in %s", table->text, owner->pipeline,
+             cli_data_directory(cli));
+        return err_hint(err, "give its --data-dir; or, when that pipeline is gone for good, --force");
+    }
+    return true;
+}
