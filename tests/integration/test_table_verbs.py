@@ -152,3 +152,87 @@ def test_a_running_pipeline_is_left_alone(shop, db):
     refused = table(shop, "upgrade", *args, env=elsewhere, check=False)
     assert refused.returncode == 2 and "--force" in refused.stderr
     table(shop, "upgrade", *args, "--force", env=elsewhere)
+
+
+COLUMNS = ["id", "v", "note", "at"]
+
+
+def files_of(lake, name):
+    return {str(path) for path in (lake.out / "public" / name).rglob("*") if path.is_file()}
+
+
+def test_expire_snapshots(shop, db):
+    for v in (7, 8):
+        db.execute(f"UPDATE orders SET v = {v} WHERE id <= 10")
+        shop.sync(db, *ARGS)
+    before = files_of(shop, "orders")
+    assert said(shop, "expire-snapshots", "public.orders")[0]["snapshots_expired"] == 0  # younger than 5 days
+    tried = said(shop, "expire-snapshots", "public.orders", "--older-than", "0s", "--dry-run")[0]
+    assert tried["snapshots_expired"] == 3 and tried["dry_run"] and files_of(shop, "orders") == before
+    process = shop.follow(db, *ARGS)  # beside whoever writes
+    process.wait_durable(db)
+    done = said(shop, "expire-snapshots", "public.orders", "--older-than", "0s", "--keep", "2")[0]
+    assert done["snapshots_expired"] == 2 and done["files_removed"] > 0
+    assert len(table_of(shop, "orders").metadata.snapshots) == 2
+    db.execute("UPDATE orders SET v = 11 WHERE id = 1")
+    process.until(lambda: {r["id"]: r["v"] for r in rows(shop, "orders")}.get(1) == 11, "the update is there")
+    process.stop()
+    said(shop, "expire-snapshots", "public.orders", "--older-than", "0s")
+    assert len(table_of(shop, "orders").metadata.snapshots) == 1
+    check_table(shop, db, "orders", COLUMNS)
+    db.execute("DELETE FROM orders WHERE id % 2 = 0")
+    shop.sync(db, *ARGS)
+    check_table(shop, db, "orders", COLUMNS)
+    assert files_of(shop, "orders") != before
+
+
+def test_remove_orphan_files(shop, db):
+    before = files_of(shop, "orders")
+    stray = shop.out / "public" / "orders" / "data" / "id_bucket=0" / "stray.parquet"
+    stray.write_bytes(b"x" * 100)
+    assert said(shop, "remove-orphan-files", "public.orders")[-1]["files_removed"] == 0  # younger than 3 days
+    tried = said(shop, "remove-orphan-files", "public.orders", "--older-than", "0s", "--dry-run")
+    assert str(stray) in tried[0]["file"] and tried[-1]["files_removed"] == 1 and stray.exists()
+    process = shop.follow(db, *ARGS)
+    process.until(lambda: '"running":true' in shop.run("status", "--output", "json", "--offline").stdout, "it runs")
+    refused = table(shop, "remove-orphan-files", "public.orders", "--older-than", "0s", check=False)
+    assert refused.returncode == 2 and "under way" in refused.stderr and stray.exists()
+    process.stop()
+    done = said(shop, "remove-orphan-files", "public.orders", "--older-than", "0s")
+    assert done[-1]["files_removed"] == 1 and done[-1]["bytes"] == 100
+    assert files_of(shop, "orders") == before
+    check_table(shop, db, "orders", COLUMNS)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_rewrite_data_files(lake, db, version):
+    db.execute(
+        "CREATE TABLE orders (id int PRIMARY KEY, v int, note text, at timestamptz);"
+        "INSERT INTO orders SELECT i, 0, 'n' || i, '2026-01-01Z' FROM generate_series(1, 300) i"
+    )
+    args = [*ARGS, "--set", f"format.version={version}", "--partition-by", "orders=bucket(2,id)"]
+    lake.sync(db, *args)
+    for n in range(1, 4):
+        db.execute(f"UPDATE orders SET v = {n} WHERE id % {n + 1} = 0; DELETE FROM orders WHERE id = {n}")
+        lake.sync(db, *args)
+    before = said(lake, "files", "public.orders")
+    assert sum(row["content"] == "data" for row in before) == 8
+    tried = said(lake, "rewrite-data-files", "public.orders", "--dry-run")[0]
+    assert tried["files_before"] == 8 and said(lake, "files", "public.orders") == before
+    done = said(lake, "rewrite-data-files", "public.orders")[0]
+    assert done["files_before"] == 8 and done["files_made"] == 2 and done["rows_dropped"] > 0
+    assert [row["content"] for row in said(lake, "files", "public.orders")] == ["data", "data"]
+    check_table(lake, db, "orders", COLUMNS)
+    assert {row["id"]: row["v"] for row in sample(lake, "public.orders")} == dict(db.query("SELECT id, v FROM orders"))
+    assert "nothing to rewrite" in lake.run("table", "rewrite-data-files", "public.orders").stdout
+    listed = said(lake, "list")[0]
+    assert listed["rows"] == len(db.query("SELECT id FROM orders")) and listed["position"]
+    # The pipeline goes on: its index is made anew from the new files.
+    db.execute("UPDATE orders SET v = 9 WHERE id % 5 = 0; DELETE FROM orders WHERE id % 6 = 0")
+    lake.sync(db, *args)
+    check_table(lake, db, "orders", COLUMNS)
+    process = lake.follow(db, *args)
+    process.until(lambda: '"running":true' in lake.run("status", "--output", "json", "--offline").stdout, "it runs")
+    refused = table(lake, "rewrite-data-files", "public.orders", check=False)
+    assert refused.returncode == 2 and f"kill {process.pid}" in refused.stderr
+    process.stop()

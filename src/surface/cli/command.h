@@ -87,6 +87,9 @@ CHECKED bool table_files_command(Cli *cli, Err *err);
 CHECKED bool table_sample_command(Cli *cli, Err *err);   // table_sample.c
 CHECKED bool table_rollback_command(Cli *cli, Err *err); // table_change.c
 CHECKED bool table_upgrade_command(Cli *cli, Err *err);
+CHECKED bool table_expire_command(Cli *cli, Err *err); // table_expire.c
+CHECKED bool table_orphans_command(Cli *cli, Err *err);
+CHECKED bool table_rewrite_command(Cli *cli, Err *err); // table_rewrite.c
 CHECKED bool doctor_command(Cli *cli, Err *err);
 CHECKED bool status_command(Cli *cli, Err *err);
 CHECKED bool resync_command(Cli *cli, Err *err);

@@ -98,6 +98,25 @@ static const Flag TABLE_UPGRADE_FLAGS[] = {
     {"dry-run", NULL, NULL, "say what would be done, change nothing"},
     LAKE_FLAGS,
 };
+static const Flag TABLE_EXPIRE_FLAGS[] = {
+    {"older-than", "AGE", NULL, "3d, or a time; default 5d"},
+    {"keep", "N", NULL, "the newest of each branch, however old; default 1"},
+    {"dry-run", NULL, NULL, "say what would be done, change nothing"},
+    LAKE_FLAGS,
+};
+static const Flag TABLE_ORPHANS_FLAGS[] = {
+    {"older-than", "AGE", NULL, "last written so long ago: 3d, the default, or a time"},
+    {"force", NULL, NULL, "also younger than a day, although somebody may be writing"},
+    {"dry-run", NULL, NULL, "say what would be done, change nothing"},
+    LAKE_FLAGS,
+};
+static const Flag TABLE_REWRITE_FLAGS[] = {
+    {"target", "BYTES", NULL, "size of the new files; default 128MiB"},
+    {"files-min", "N", NULL, "so many small files become one; default 2"},
+    {"force", NULL, NULL, "although its pipeline is not in this data directory"},
+    {"dry-run", NULL, NULL, "say what would be done, change nothing"},
+    LAKE_FLAGS,
+};
 
 static const Flag DOCTOR_FLAGS[] = {
     {"output", "FORM", NULL, "text or json; default text on a terminal, else json"},
@@ -249,6 +268,15 @@ const Command COMMANDS[] = {
      table_sample_command},
     {"table rollback", "TABLE", 1, 1, "Take an earlier snapshot back", TABLE_ROLLBACK_DETAILS,
      FLAGS(TABLE_ROLLBACK_FLAGS), false, table_rollback_command},
+    {"table rewrite-data-files", "TABLE", 1, 1, "Make small files, and files with deleted rows, into new ones",
+     "A pipeline does so by itself; by hand it must be stopped. The first run afterwards makes its key index anew.",
+     FLAGS(TABLE_REWRITE_FLAGS), false, table_rewrite_command},
+    {"table expire-snapshots", "TABLE", 1, 1, "Forget old snapshots, and remove the files that only they need",
+     "Never what a branch or tag points to, or their own minimum and age ask for. May be used while a pipeline runs.",
+     FLAGS(TABLE_EXPIRE_FLAGS), false, table_expire_command},
+    {"table remove-orphan-files", "TABLE", 1, 1, "Remove files in the table's folder that no snapshot names",
+     "What crashes have left behind. May be used while a pipeline runs.", FLAGS(TABLE_ORPHANS_FLAGS), false,
+     table_orphans_command},
     {"table upgrade", "TABLE", 1, 1, "From format version 2 to 3: deletion vectors, row lineage",
      "Not every engine reads version 3; there is no way back. Its pipeline must be stopped.",
      FLAGS(TABLE_UPGRADE_FLAGS), false, table_upgrade_command},
