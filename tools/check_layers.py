@@ -60,6 +60,7 @@ DRIVER_EXCEPTIONS = {
     ("lake/iceberg", "data/format/parquet"),  # position deletes
     ("surface/api", "lake/catalog/embedded"),  # what the REST catalog serves
     ("surface/cli", "storage/store/s3"),  # leat catalog serve: options of its warehouse
+    ("surface/cli", "lake/catalog/rest"),  # …with the options of a catalog that is named by hand
     ("surface/cli", "flow/sink/iceberg"),  # leat table: which catalog and place a pipeline writes to
     ("flow/sink/iceberg", "data/format/parquet"),
     ("flow/sink/iceberg", "storage/store/local"),  # tells a place by its URL

@@ -80,6 +80,7 @@ CHECKED bool sync_command(Cli *cli, Err *err);
 CHECKED bool server_command(Cli *cli, Err *err);
 CHECKED bool catalog_serve_command(Cli *cli, Err *err);   // catalog_serve.c
 CHECKED bool catalog_rebuild_command(Cli *cli, Err *err); // catalog_rebuild.c
+CHECKED bool catalog_move_command(Cli *cli, Err *err);    // catalog_move.c
 CHECKED bool table_list_command(Cli *cli, Err *err);      // table_show.c
 CHECKED bool table_show_command(Cli *cli, Err *err);
 CHECKED bool table_snapshots_command(Cli *cli, Err *err);

@@ -71,6 +71,16 @@ static const char CATALOG_REBUILD_DETAILS[] =
     "For a catalog.db that was lost. WAREHOUSE is a directory or s3://bucket/prefix; every table below it whose\n"
     "metadata is found is registered anew, all tables of a pipeline at one cut. What is not in the files cannot\n"
     "come back: renames by other clients, properties of namespaces, and that a table was dropped.";
+static const Flag CATALOG_MOVE_FLAGS[] = {
+    {"to", "URL", NULL, "iceberg+https://HOST/…?warehouse=NAME, or the path of another catalog.db; required"},
+    {"dry-run", NULL, NULL, "say what would be done, change nothing"},
+    {"set", "NAME=VALUE", NULL, "catalog.* and s3.* options, which the pipelines keep; may be repeated"},
+    {"output", "FORM", NULL, "text or json; default text"},
+};
+static const char CATALOG_MOVE_DETAILS[] =
+    "Registers every table of the data directory's catalog.db there, compares, has the pipelines write there from\n"
+    "their next run on, and takes the entries out of catalog.db. Files stay where they are. Pipelines and server must\n"
+    "be stopped. Stopped half-way, it goes on when it is run again.";
 static const Flag TABLE_LIST_FLAGS[] = {LAKE_FLAGS};
 static const Flag TABLE_LOOK_FLAGS[] = {
     {"as-of", "WHERE", NULL, "a snapshot, branch, tag, position of the source or time; default the newest"},
@@ -257,6 +267,8 @@ const Command COMMANDS[] = {
      FLAGS(CATALOG_SERVE_FLAGS), false, catalog_serve_command},
     {"catalog rebuild", "WAREHOUSE", 1, 1, "Make catalog.db anew from the tables' own files", CATALOG_REBUILD_DETAILS,
      FLAGS(CATALOG_REBUILD_FLAGS), false, catalog_rebuild_command},
+    {"catalog move", "", 0, 0, "Move the tables into another catalog, and the pipelines with them",
+     CATALOG_MOVE_DETAILS, FLAGS(CATALOG_MOVE_FLAGS), false, catalog_move_command},
     {"table list", "", 0, 0, "The Iceberg tables of a lake", NULL, FLAGS(TABLE_LIST_FLAGS), false, table_list_command},
     {"table show", "TABLE", 1, 1, "What a table is: columns, partitions, properties, where it stands", NULL,
      FLAGS(TABLE_LOOK_FLAGS), false, table_show_command},

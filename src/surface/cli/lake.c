@@ -20,12 +20,15 @@ bool cli_wants_json(const Cli *cli, bool *json, Err *err) {
 
 // --- which lake ------------------------------------------------------------------------------------------------
 
-bool cli_lake_s3(const Cli *cli, S3Options *s3, Err *err) {
-    option_defaults(&S3_OPTIONS, s3);
+bool cli_lake_sets(const Cli *cli, S3Options *s3, RestCatalogOptions *rest, Err *err) {
     for (int i = 0; i < cli->set_count; i++) {
         const char *equals = strchr(cli->sets[i], '=');
         const char *name = arena_printf(cli->arena, "%.*s", (int)(equals - cli->sets[i]), cli->sets[i]);
-        TRY(option_set(&S3_OPTIONS, s3, name, equals + 1, cli->arena, err));
+        if (option_find(&REST_CATALOG_OPTIONS, name) != NULL) {
+            TRY(option_set(&REST_CATALOG_OPTIONS, rest, name, equals + 1, cli->arena, err));
+        } else {
+            TRY(option_set(&S3_OPTIONS, s3, name, equals + 1, cli->arena, err));
+        }
     }
     return true;
 }
@@ -38,9 +41,8 @@ static bool of_pipeline(CliLake *lake, const PipelineConfig *config, Err *err) {
     const LakeOptions *options = config->sink_options;
     lake->places.url = config->sink_url;
     lake->places.catalog = options->catalog;
-    if (lake->cli->set_count == 0) {
-        lake->s3 = options->s3;
-    }
+    lake->s3 = options->s3;
+    lake->rest = options->rest;
     return true;
 }
 
@@ -82,7 +84,6 @@ static bool of_directory(CliLake *lake, Err *err) {
 static bool choose(CliLake *lake, Err *err) {
     const Cli *cli = lake->cli;
     const char *pipeline = cli_value(cli, "pipeline"), *catalog = cli_value(cli, "catalog");
-    TRY(cli_lake_s3(cli, &lake->s3, err));
     if (pipeline != NULL && catalog != NULL) {
         return FAIL(err, ERR_USAGE, "--pipeline and --catalog are not given together");
     }
@@ -101,7 +102,7 @@ static bool choose(CliLake *lake, Err *err) {
     return url || lake_places_exist(&lake->places) || FAIL(err, ERR_NOT_FOUND, "there is no catalog %s", catalog);
 }
 
-static void begin(const Cli *cli, CliLake *lake) {
+void cli_lake_begin(const Cli *cli, CliLake *lake) {
     const char *temporary = getenv("TMPDIR");
     lake->cli = cli;
     lake->staging = arena_printf(cli->arena, "%s/leat-%016" PRIx64,
@@ -109,19 +110,23 @@ static void begin(const Cli *cli, CliLake *lake) {
     lake->places = (LakePlaces){.data_directory = cli_data_directory(cli),
                                 .owner = arena_printf(cli->arena, "cli-%016" PRIx64, random_number()),
                                 .staging_directory = lake->staging,
-                                .s3 = &lake->s3};
+                                .s3 = &lake->s3,
+                                .rest = &lake->rest};
+    option_defaults(&S3_OPTIONS, &lake->s3);
+    option_defaults(&REST_CATALOG_OPTIONS, &lake->rest);
 }
 
 bool cli_lake_open(const Cli *cli, CliLake *lake, Err *err) {
-    begin(cli, lake);
+    cli_lake_begin(cli, lake);
     TRY(choose(lake, err));
+    TRY(cli_lake_sets(cli, &lake->s3, &lake->rest, err));
     return lake_places_open(&lake->places, cli->arena, &lake->io, &lake->catalog, err) ||
            err_frame(err, __FILE__, __LINE__);
 }
 
 bool cli_lake_io(const Cli *cli, const char *warehouse, CliLake *lake, Err *err) {
-    begin(cli, lake);
-    TRY(cli_lake_s3(cli, &lake->s3, err));
+    cli_lake_begin(cli, lake);
+    TRY(cli_lake_sets(cli, &lake->s3, &lake->rest, err));
     lake->places.url = warehouse;
     LakeIoContext context = {.warehouse = warehouse,
                              .owner = lake->places.owner,

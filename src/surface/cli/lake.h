@@ -15,7 +15,7 @@
     {"pipeline", "NAME", NULL, "the lake that it writes to; default the data directory's"},        \
         {"catalog", "URL", NULL, "another one's: iceberg+https://…, or the path of a catalog.db"}, \
         {"warehouse", "PLACE", NULL, "of --catalog: a directory or s3://bucket/prefix"},           \
-        {"set", "NAME=VALUE", NULL, "s3.* options; may be repeated"}, {                            \
+        {"set", "NAME=VALUE", NULL, "s3.* and catalog.* options; may be repeated"}, {              \
         "output", "FORM", NULL, "text or json; default text"                                       \
     }
 
@@ -23,18 +23,21 @@ typedef struct CliLake {
     const Cli *cli;
     LakePlaces places;
     S3Options s3;
+    RestCatalogOptions rest;
     char *staging;
     LakeIo *io;
     Catalog *catalog;
 } CliLake;
 
+// Defaults alone, for a lake whose places are then filled in by hand.
+void cli_lake_begin(const Cli *cli, CliLake *lake);
 // Zeroed before; cli_lake_close is right after a failure, too.
 CHECKED bool cli_lake_open(const Cli *cli, CliLake *lake, Err *err);
 void cli_lake_close(CliLake *lake);
 // The files of a warehouse alone, without a catalog.
 CHECKED bool cli_lake_io(const Cli *cli, const char *warehouse, CliLake *lake, Err *err);
-// The S3 options that --set gives. ERR_OPTION: it gives others.
-CHECKED bool cli_lake_s3(const Cli *cli, S3Options *s3, Err *err);
+// The s3.* and catalog.* options that --set gives, over what is there. ERR_OPTION: it gives others.
+CHECKED bool cli_lake_sets(const Cli *cli, S3Options *s3, RestCatalogOptions *rest, Err *err);
 // Every table, full names in order, in the command's arena.
 CHECKED bool cli_lake_tables(const CliLake *lake, TableName **tables, size_t *count, Err *err);
 
