@@ -4,8 +4,9 @@
 pg_recvlogical, on the same rows, in turns.
 
 Usage: bench/lake.py [--snapshot 5M] [--backlog 2M] [--rounds 2] [--version 2]
-The table `orders` is read whole; then a backlog of inserts, then one of 60 % updates, 25 % inserts and 15 % deletes at
-random keys. PyIceberg counts the rows of the table and sums up a column; PostgreSQL says the same of the source.
+The table `orders` is read whole; then a backlog of inserts in transactions of --per rows, then one of 60 % updates,
+25 % inserts and 15 % deletes at random keys. PyIceberg counts the rows of the table and sums up a column; PostgreSQL
+says the same of the source.
 
 The bound of two cores, as in the other benchmarks: the smallest of the solo rate of the source's half (a backlog:
 leat_drain and pg_recvlogical) and of 2 / (CPU seconds per row of all processes together).
@@ -17,6 +18,19 @@ import sqlite3
 
 from harness import Bench, measure, quantity, save, sync, us_per_row
 
+INSERTS = """
+create procedure insert_orders(n bigint, per bigint) language plpgsql as $$
+declare at bigint := 0; high bigint;
+begin
+  select max(id) into high from orders;
+  while at < n loop
+    insert into orders select high + id, customer_id, product_id, quantity, status, unit_price, total, currency,
+      created_at, updated_at, note, attributes from orders where id > at and id <= at + per;
+    at := at + per;
+    commit;
+  end loop;
+end $$;
+"""
 MIXED = """
 create procedure mixed_orders(n bigint, per bigint) language plpgsql as $$
 declare at bigint := 0; low bigint; high bigint;
@@ -122,6 +136,7 @@ def main():
     result = {"snapshot_rows": args.snapshot, "version": args.version}
     with Bench() as bench:
         database = bench.database("orders")
+        database.execute(INSERTS)
         database.execute(MIXED)
         database.execute("create publication peer for table orders")
         database.execute(f"call load_orders({args.snapshot}, 100000)")
@@ -135,11 +150,7 @@ def main():
                 sum(f.stat().st_size for f in (bench.directory / "lake").rglob("*.parquet")) / args.snapshot, 1
             ),
         }  # fmt: skip
-        inserts = (
-            f"insert into orders select id + {args.snapshot} * 2, customer_id, product_id, quantity, status,"
-            " unit_price, total, currency, created_at, updated_at, note, attributes from orders"
-            f" where id <= {args.backlog}"
-        )
+        inserts = f"call insert_orders({args.backlog}, {args.per})"
         result["inserts"] = changes(bench, database, args.backlog, inserts, "lake", more)
         mixed = f"call mixed_orders({args.backlog}, {args.per})"
         result["mixed"] = changes(bench, database, args.backlog, mixed, "lake", more)

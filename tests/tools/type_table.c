@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prints what becomes of each PostgreSQL type in flat records (Parquet, Avro) and in Debezium's envelope, from the code
-// itself, as the table of docs/sources/postgresql-types.md. tests/integration/test_envelope.py compares.
+// itself, as the table of docs/sources/postgresql-types.md. tests/integration/test_envelope.py compares. With
+// `iceberg`: in Iceberg tables, as the table of docs/sinks/iceberg-types.md (test_iceberg_types.py).
 #include "core/base/json.h"
 #include "data/connect/column.h"
 #include "data/format/avro/avro.h"
 #include "data/format/flat.h"
 #include "flow/source/postgres/codec.h"
+#include "lake/iceberg/metadata.h"
 
 typedef struct Row {
     const char *name; // as users write it
@@ -183,6 +185,43 @@ static void put_connect(Buf *buf, const Shape *shape) {
     }
 }
 
+static void put_iceberg(Buf *buf, const Shape *shape) {
+    if (shape->kind == SHAPE_LIST || shape->kind == SHAPE_MAP) {
+        buf_text(buf, shape->kind == SHAPE_LIST ? "list<" : "map<string, ");
+        put_iceberg(buf, shape->element);
+        buf_u8(buf, '>');
+        return;
+    }
+    if (shape->kind == SHAPE_STRUCT) {
+        for (uint32_t i = 0; i < shape->field_count; i++) {
+            buf_printf(buf, "%s%.*s: ", i == 0 ? "struct<" : ", ", SLICE_ARG(shape->fields[i].name));
+            put_iceberg(buf, &shape->fields[i].shape);
+        }
+        buf_u8(buf, '>');
+        return;
+    }
+    size_t begin = buf->size;
+    iceberg_type_write(shape, buf); // in quotes
+    ASSERT(buf->size > begin + 2);
+    memmove(buf->data + begin, buf->data + begin + 1, buf->size - begin - 2);
+    buf->size -= 2;
+}
+
+static void print_iceberg(Arena *arena, const Row *row, const Type *type) {
+    Err err[1] = {{0}};
+    Shape shape, exact;
+    MUST(flat_shape(arena, type, &(EnvelopeOptions){0}, &shape, err));
+    MUST(flat_shape(arena, type, &(EnvelopeOptions){.exact_text = true}, &exact, err));
+    bool inexact = !shape_equal(&shape, &exact);
+    Buf line;
+    buf_init(&line, 0);
+    buf_printf(&line, "| %s | ", row->name);
+    put_iceberg(&line, &shape);
+    buf_printf(&line, " | %s |\n", inexact ? lost(type, &shape) : "");
+    fwrite(line.data, 1, line.size, stdout);
+    buf_release(&line);
+}
+
 static void print_row(Arena *arena, const Row *row, const Type *type) {
     Err err[1] = {{0}};
     Shape shape, exact;
@@ -208,19 +247,26 @@ static void print_row(Arena *arena, const Row *row, const Type *type) {
     buf_release(&line);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    bool iceberg = argc > 1 && strcmp(argv[1], "iceberg") == 0;
     Err err[1] = {{0}};
     Arena arena;
     arena_init(&arena, "run", 0);
     PgTypes *types = pg_types_new();
-    printf("| PostgreSQL | Parquet | Avro | what it cannot hold | Debezium's envelope |\n"
-           "|---|---|---|---|---|\n");
+    printf(iceberg ? "| PostgreSQL | Iceberg | what it cannot hold |\n|---|---|---|\n"
+                   : "| PostgreSQL | Parquet | Avro | what it cannot hold | Debezium's envelope |\n"
+                     "|---|---|---|---|---|\n");
     for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
         const PgCodec *codec = NULL;
         if (ROWS[i].oid != 0) {
             MUST(pg_types_codec(types, NULL, ROWS[i].oid, ROWS[i].typmod, &codec, err));
         }
-        print_row(&arena, &ROWS[i], codec != NULL ? &codec->type : &ROWS[i].type);
+        const Type *type = codec != NULL ? &codec->type : &ROWS[i].type;
+        if (iceberg) {
+            print_iceberg(&arena, &ROWS[i], type);
+        } else {
+            print_row(&arena, &ROWS[i], type);
+        }
     }
     pg_types_free(types);
     arena_release(&arena);
