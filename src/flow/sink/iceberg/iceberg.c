@@ -6,8 +6,10 @@
 #include "core/sys/crash.h"
 #include "core/sys/random.h"
 #include "flow/sink/iceberg/aside.h"
+#include "flow/sink/iceberg/commit_tables.h"
 #include "flow/sink/iceberg/compare.h"
 #include "flow/sink/iceberg/memory.h"
+#include "flow/sink/iceberg/maintain.h"
 #include "flow/sink/iceberg/places.h"
 #include "flow/sink/iceberg/rebuild.h"
 #include "flow/sink/iceberg/repair.h"
@@ -20,7 +22,8 @@
 #define STATE_SAVE_US      (5 * 1000000) // while nothing is committed: how long the pin may lag behind
 #define BEHIND             4             // times the wanted interval: commits are not so frequent then
 #define BEHIND_WAIT_US_MAX (60 * INT64_C(1000000))
-#define PATIENCE_MS        (60 * 1000) // with a catalog that is away, before the pump says so and tries again
+#define MAINTAIN_LOOK_US   500
+enum { MAINTAIN_LOOK_MS = 20 };
 
 typedef struct IcebergSink {
     LakeOptions options;
@@ -37,6 +40,7 @@ typedef struct IcebergSink {
     LakeMemory memory;     // as it is in the target
     bool complete;         // it is kept as of each commit
     JournalReader *reader; // that gave the last cut
+    Maintain *maintain;    // NULL = somebody else does it
     Map aside;             // by topic: tables whose events are passed over (aside.h)
     LakeCut last;          // the last cut
     uint8_t position[POSITION_BYTES_MAX];
@@ -44,7 +48,6 @@ typedef struct IcebergSink {
     bool dirty;      // something since the last commit
     bool held;       // nothing is committed until commit_at
     int64_t dirty_us, saved_us;
-    uint64_t commits;               // that had something
     int64_t newest_us, behind_us;   // when the newest event happened; how long before it was taken, at the last cut
     int64_t interval_us, commit_us; // wanted between commits; what the last one took
     uint64_t published_ms;
@@ -108,6 +111,7 @@ static bool iceberg_probe(const SinkContext *context, Err *err) {
 
 static void iceberg_close(void *state) {
     IcebergSink *sink = state;
+    maintain_stop(sink->maintain);
     record_sink_free(sink->records);
     for (MapEntry *e = NULL; (e = map_next(&sink->tables, e)) != NULL;) {
         lake_table_close(e->value);
@@ -201,9 +205,23 @@ static bool state_open(IcebergSink *sink, Err *err) {
     return true;
 }
 
+static bool maintain_open(IcebergSink *sink, const SinkContext *context, Err *err) {
+    if (strcmp(sink->options.maintenance, "on") != 0) {
+        return true;
+    }
+    MaintainContext wanted = {.places = places_of(sink, context, sink->run),
+                              .options = &sink->options,
+                              .state_directory = sink->state_directory,
+                              .memory_bytes_max = context->memory_bytes_max,
+                              .interval_us = sink->interval_us};
+    wanted.places.owner = arena_printf(sink->run, "%s--maintenance", context->pipeline);
+    wanted.places.staging_directory = arena_printf(sink->run, "%s/staging-maintenance", context->state_directory);
+    return maintain_start(&wanted, &sink->maintain, err);
+}
+
 static bool iceberg_open(const SinkContext *context, void **state, Err *err) {
     IcebergSink *sink = sink_new(context);
-    if (!places_open(sink, context, err) || !state_open(sink, err)) {
+    if (!places_open(sink, context, err) || !state_open(sink, err) || !maintain_open(sink, context, err)) {
         iceberg_close(sink);
         return err_frame(err, __FILE__, __LINE__);
     }
@@ -248,125 +266,8 @@ static bool state_advance(IcebergSink *sink, Err *err) {
     return true;
 }
 
-typedef struct Touched {
-    LakeTable *table;
-    SnapshotWork work;
-    SnapshotMade made;
-    TableUpdate updates[3];
-    TableRequirement requirements[2];
-    Property offset[5];
-    bool rows; // else only the offset moves
-} Touched;
-
-// Says of each snapshot which one is written last by a catalog that writes table by table: where that one is missing,
-// the commit never was (lake/catalog/rebuild.h).
-static void last_note(Touched *touched, const Touched *last, Arena *arena) {
-    SnapshotWork *work = &touched->work;
-    Property *summary = ARENA_ARRAY(arena, Property, work->summary_count + 1);
-    memcpy(summary, work->summary, work->summary_count * sizeof(Property));
-    summary[work->summary_count] =
-        (Property){SLICE("leat.commit-last"),
-                   slice_of(arena_printf(arena, "%.*s/%" PRId64, SLICE_ARG(table_metadata(last->table->table)->uuid),
-                                         last->work.snapshot_id))};
-    work->summary = summary;
-    work->summary_count++;
-}
-
-static size_t properties_make(IcebergSink *sink, Touched *touched, int64_t snapshot_id, Arena *arena) {
-    LakeTable *table = touched->table;
-    size_t count = 0;
-    memory_note(&sink->memory, table->name, table_metadata_file(table->table));
-    if (table->records != NULL) { // not ours alone
-        touched->offset[count++] = record_property(table->records, arena);
-        return count;
-    }
-    touched->offset[count++] = (Property){SLICE("leat.offset"), slice_of(arena_printf(arena, "%" PRIu64, table->next))};
-    touched->offset[count++] =
-        (Property){SLICE("leat.epoch"), slice_of(arena_printf(arena, "%" PRIu64, sink->last.epoch))};
-    touched->offset[count++] =
-        (Property){SLICE("leat.offset-snapshot"), slice_of(arena_printf(arena, "%" PRId64, snapshot_id))};
-    if (!slice_equal(table->numbers, table_property(table_metadata(table->table), "leat.columns"))) {
-        touched->offset[count++] = (Property){SLICE("leat.columns"), table->numbers};
-    }
-    if (lake_io_warehouse(sink->lake.io).size == 0) {
-        touched->offset[count++] = (Property){SLICE("leat.memory"), sink->memory.uri};
-    }
-    return count;
-}
-
-// The snapshot, and beside it the offset as a property, which outlives it.
-static bool commit_make(IcebergSink *sink, Touched *touched, CatalogCommit *commit, Arena *arena, Err *err) {
-    LakeTable *table = touched->table;
-    const TableMetadata *metadata = table_metadata(table->table);
-    size_t updates = 0, requirements = 1;
-    int64_t snapshot_id = metadata->current_snapshot_id;
-    touched->requirements[0] = (TableRequirement){.kind = REQUIRE_UUID, .text = metadata->uuid};
-    if (touched->rows) {
-        TRY(table_make_snapshot(table->table, &touched->work, arena, &touched->made, err));
-        touched->updates[updates++] = touched->made.updates[0];
-        touched->updates[updates++] = touched->made.updates[1];
-        memcpy(touched->requirements, touched->made.requirements, sizeof(touched->requirements));
-        requirements = ARRAY_LEN(touched->made.requirements);
-        snapshot_id = touched->made.snapshot.id;
-    }
-    size_t count = properties_make(sink, touched, snapshot_id, arena);
-    touched->updates[updates++] =
-        (TableUpdate){.action = UPDATE_SET_PROPERTIES, .properties = touched->offset, .count = count};
-    *commit = (CatalogCommit){.name = table->name,
-                              .change = {touched->requirements, requirements, touched->updates, updates}};
-    return true;
-}
-
-static bool tables_touch(IcebergSink *sink, Touched *touched, size_t *count, Err *err) {
-    for (MapEntry *e = NULL; (e = map_next(&sink->tables, e)) != NULL;) {
-        LakeTable *table = e->value;
-        bool none = false;
-        Touched *next = &touched[*count];
-        next->table = table;
-        TRY(lake_table_prepare(table, &sink->last, &next->work, &none, err));
-        next->rows = !none;
-        if (none && table->next == table->committed) {
-            TRY(lake_table_done(table, NULL, err));
-        } else {
-            (*count)++;
-        }
-    }
-    return true;
-}
-
-static bool after_load(IcebergSink *sink, CatalogCommit *commit, Arena *arena, Err *err) {
-    return commit->after.metadata_json.size > 0 ||
-           catalog_load(sink->lake.catalog, commit->name, arena, &commit->after, err);
-}
-
 static bool tables_commit(IcebergSink *sink, Arena *arena, Err *err) {
-    Touched *touched = ARENA_ARRAY(arena, Touched, sink->tables.count);
-    size_t count = 0;
-    TRY(tables_touch(sink, touched, &count, err));
-    if (count == 0) {
-        return true;
-    }
-    CRASH_POINT("lake.files_written");
-    CatalogCommit *commits = ARENA_ARRAY(arena, CatalogCommit, count);
-    size_t last = count - 1;
-    while (last > 0 && !touched[last].rows) {
-        last--;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (last > 0 && touched[i].rows) {
-            last_note(&touched[i], &touched[last], arena);
-        }
-        TRY(commit_make(sink, &touched[i], &commits[i], arena, err));
-    }
-    CRASH_POINT("lake.manifests_written");
-    TRY(catalog_commit(sink->lake.catalog, commits, count, PATIENCE_MS, arena, err));
-    CRASH_POINT("lake.committed");
-    sink->commits++;
-    for (size_t i = 0; i < count; i++) {
-        TRY(after_load(sink, &commits[i], arena, err));
-        TRY(lake_table_done(touched[i].table, &commits[i], err));
-        memory_note(&sink->memory, touched[i].table->name, commits[i].after.metadata_file);
-    }
+    TRY(lake_tables_commit(&sink->lake, &sink->memory, &sink->tables, &sink->last, arena, err));
     sink->published_ms = (uint64_t)(clock_wall_us() / 1000);
     return true;
 }
@@ -375,12 +276,61 @@ static bool offsets_save(IcebergSink *sink, Err *err) {
     return sink->records == NULL || record_sink_save(sink->records, sink->state_directory, err);
 }
 
+// --- maintenance -----------------------------------------------------------------------------------------------
+
+// Nothing is pending: what has been compacted takes its place, in a commit of its own, and more is asked for.
+static bool maintain_commit(IcebergSink *sink, Arena *arena, Err *err) {
+    bool compared = sink->held || sink->lake.watched; // places of rows must stay
+    if (sink->maintain == NULL || sink->last.log == 0 || sink->open_group || compared) {
+        return true;
+    }
+    if (maintain_ready(sink->maintain)) {
+        CRASH_POINT("lake.compacted.ready");
+        TRY(tables_commit(sink, arena, err));
+        CRASH_POINT("lake.compacted.committed");
+        maintain_handed(sink->maintain);
+    }
+    for (MapEntry *e = NULL; (e = map_next(&sink->tables, e)) != NULL;) {
+        maintain_offer(sink->maintain, e->value);
+    }
+    return true;
+}
+
+static bool commit(IcebergSink *sink, Err *err);
+
+// Between transactions; where nothing else is to be committed, what waits is.
+static bool maintain_step(IcebergSink *sink, Err *err) {
+    if (sink->maintain == NULL || sink->open_group) {
+        return true;
+    }
+    TRY(maintain_keys(sink->maintain, err));
+    bool later = sink->dirty || sink->held || sink->lake.watched;
+    return later || maintain_state(sink->maintain) != MAINTAIN_WAITS || commit(sink, err);
+}
+
+// What has been begun is worth its end: the next run goes on from fewer files, and the index is of use to it.
+static bool maintain_end(IcebergSink *sink, Err *err) {
+    if (sink->maintain == NULL || sink->held || sink->lake.watched) {
+        return true;
+    }
+    maintain_hurry(sink->maintain);
+    bool ok = true;
+    for (MaintainState state; ok && (state = maintain_state(sink->maintain)) != MAINTAIN_IDLE;) {
+        ok = maintain_step(sink, err);
+        if (state == MAINTAIN_AT_WORK) {
+            clock_sleep_us(MAINTAIN_LOOK_US);
+        }
+    }
+    maintain_calm(sink->maintain);
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
 // What stands in the tables counts when somebody else has written to one of them: all is taken again from there.
 static bool commit(IcebergSink *sink, Err *err) {
     int64_t began_us = clock_monotonic_us();
     Arena arena[1];
     arena_init(arena, "batch", 0);
-    bool ok = !sink->dirty || tables_commit(sink, arena, err);
+    bool ok = (!sink->dirty || tables_commit(sink, arena, err)) && maintain_commit(sink, arena, err);
     arena_release(arena);
     if (!ok && (err->code == ERR_CHANGED || err->code == ERR_NOT_FOUND)) {
         err->code = ERR_NET_BUSY; // transient: the sink is opened again
@@ -482,7 +432,14 @@ static bool cut_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
     }
     if (sink->dirty) {
         sink->behind_us = clock_wall_us() - sink->newest_us;
-        return wait_us(sink) > 0 || commit(sink, err);
+    }
+    if (sink->dirty && wait_us(sink) <= 0) {
+        TRY(commit(sink, err));
+        return maintain_step(sink, err);
+    }
+    TRY(maintain_step(sink, err));
+    if (sink->dirty) {
+        return true;
     }
     int64_t wait = sink->complete ? MAX(STATE_SAVE_US, sink->interval_us) : STATE_SAVE_US;
     bool late = clock_monotonic_us() - sink->saved_us > wait;
@@ -531,6 +488,7 @@ static bool indexes_save(IcebergSink *sink, Err *err) {
 
 static bool flush(IcebergSink *sink, Err *err) {
     TRY((!sink->dirty && sink->pin == sink->cut) || commit(sink, err));
+    TRY(maintain_end(sink, err));
     return indexes_save(sink, err);
 }
 
@@ -547,15 +505,19 @@ static bool iceberg_tick(void *state, int64_t *next_ms, Err *err) {
     IcebergSink *sink = state;
     TRY(usable(sink, err));
     *next_ms = -1;
-    if (!sink->dirty || sink->open_group) {
+    if (sink->open_group) {
         return true;
     }
     sink->behind_us = 0; // there is nothing to catch up with
     int64_t wait = wait_us(sink);
-    if (wait <= 0) {
-        return settled(sink, commit(sink, err), err);
+    if (sink->dirty && wait <= 0) {
+        TRY(settled(sink, commit(sink, err), err));
     }
-    *next_ms = wait / 1000 + 1;
+    TRY(settled(sink, maintain_step(sink, err), err));
+    *next_ms = sink->dirty ? MAX(wait, 0) / 1000 + 1 : -1;
+    if (sink->maintain != NULL && !sink->held && maintain_state(sink->maintain) != MAINTAIN_IDLE) {
+        *next_ms = sink->dirty ? MIN(*next_ms, MAINTAIN_LOOK_MS) : MAINTAIN_LOOK_MS;
+    }
     return true;
 }
 
@@ -564,7 +526,7 @@ static void iceberg_stats(void *state, SinkStats *stats) {
     *stats = (SinkStats){.events = sink->lake.events,
                          .bytes = sink->lake.bytes,
                          .files = sink->lake.files,
-                         .commits = sink->commits,
+                         .commits = sink->lake.commits,
                          .published_ms = sink->published_ms};
     aside_say(&sink->aside, stats->trouble, sizeof(stats->trouble));
     lake_io_usage(sink->lake.io, &stats->requests);

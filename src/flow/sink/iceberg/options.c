@@ -41,6 +41,16 @@ static const OptionSpec SPECS[] = {
      "change them."},
     {"file.compression.level", OPTION_INT, 0, AT(compression_level), "1", 1, 19, NULL, "Of zstd."},
     REST_CATALOG_OPTION_SPECS(LakeOptions, rest),
+    {"maintenance", OPTION_CHOICE, 0, AT(maintenance), "on", 0, 0, "on,off",
+     "Files are compacted and snapshots expired by the writer, or by somebody else (a catalog that does it)."},
+    {"maintenance.cpu", OPTION_INT, 0, AT(maintenance_cpu), "25", 1, 100, NULL,
+     "The most of one core that maintenance takes, in percent."},
+    {"snapshot.retention", OPTION_DURATION, 0, AT(snapshot_retention_ms), "5d", 60 * 1000, 3650 * DAY_MS, NULL,
+     "How old snapshots become: all of the last 10 minutes, one a minute of the last hour, then one an hour."},
+    {"snapshot.grace", OPTION_DURATION, 0, AT(snapshot_grace_ms), "30m", 0, 30 * DAY_MS, NULL,
+     "Files of an expired snapshot stay so long, for those who are reading it."},
+    {"orphan.age", OPTION_DURATION, 0, AT(orphan_age_ms), "3d", 0, 3650 * DAY_MS, NULL,
+     "Files in a table's folder that no snapshot names are removed once they are so old; 0 = never."},
     S3_OPTION_SPECS(LakeOptions, s3),
 };
 

@@ -25,6 +25,10 @@ typedef struct LakeOptions {
     int64_t large_page_bytes; // of columns of large values
     int64_t compression_level;
     RestCatalogOptions rest; // when the catalog is iceberg+https://
+    const char *maintenance; // on | off
+    int64_t maintenance_cpu; // percent of a core
+    int64_t snapshot_retention_ms, snapshot_grace_ms;
+    int64_t orphan_age_ms; // 0 = they stay
     S3Options s3;
 } LakeOptions;
 

@@ -4,7 +4,7 @@
 // A key of its own has one row. Where the whole row is the key, equal rows are many: the n-th of them stands in the
 // index under the hash of row and n, without gaps. A new one becomes the last, and it is the last that is taken away,
 // for equal rows cannot be told apart.
-#include "flow/sink/iceberg/table.h"
+#include "flow/sink/iceberg/moved.h"
 
 #include "data/event/event_codec.h"
 #include "flow/sink/iceberg/repair.h"
@@ -12,6 +12,7 @@
 enum { PENDING_MAX = 65536, KEY_BYTES = 12 };
 
 void lake_row_deleted(LakeTable *table, KeyPlace place) {
+    place = moved_place(table, place);
     LakeDataFile *data = map_find_u64(&table->files, place.file);
     if (data == NULL) {
         return; // of a file that a TRUNCATE has taken away
@@ -22,6 +23,10 @@ void lake_row_deleted(LakeTable *table, KeyPlace place) {
         data->changed = true;
         table->touched = true;
         table->rows_deleted++;
+        if (table->upkeep.watched && !data->fresh) {
+            data->since = data->since != NULL ? data->since : positions_new();
+            (void)positions_add(data->since, place.row);
+        }
     }
 }
 
@@ -150,6 +155,25 @@ static bool rows_drain(LakeTable *table, const KeyHash *hashes, const KeyPlace *
             bag_push(&bags, bag, now[i]);
         } else if (bag->count > 0) {
             lake_row_deleted(table, bag->places[--bag->count]);
+        }
+    }
+    ok = ok && bags_save(table, &bags, err);
+    map_release(&bags.by_hash);
+    arena_release(bags.arena);
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
+bool pending_moved(LakeTable *table, const KeyHash *hashes, size_t count, Err *err) {
+    Bags bags = {0};
+    arena_init(bags.arena, "scratch", 0);
+    bags.all = ARENA_ARRAY(bags.arena, Bag *, count);
+    for (size_t i = 0; i < count; i++) {
+        (void)bag_of(&bags, hashes[i]);
+    }
+    bool ok = bags_find(table, &bags, err);
+    for (size_t i = 0; i < bags.count && ok; i++) {
+        for (size_t n = 0; n < bags.all[i]->count; n++) {
+            bags.all[i]->places[n] = moved_place(table, bags.all[i]->places[n]);
         }
     }
     ok = ok && bags_save(table, &bags, err);

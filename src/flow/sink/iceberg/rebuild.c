@@ -8,8 +8,29 @@
 
 #include <limits.h>
 
+enum { MARK_MOVED = -2 }; // no snapshot's id
+
+LakeDataFile *lake_data_file_new(const DataFile *file) {
+    LakeDataFile *data = calloc(1, sizeof(*data));
+    ASSERT(data != NULL);
+    arena_init_small(data->own, "data file", 256);
+    data->file = *file;
+    data->file.path = arena_slice(data->own, file->path);
+    data->file.format = SLICE("PARQUET");
+    data->file.metrics = NULL;
+    data->file.metric_count = data->file.split_count = 0;
+    Value *partition = ARENA_ARRAY(data->own, Value, file->partition_count);
+    for (size_t i = 0; i < file->partition_count; i++) {
+        partition[i] = value_copy(data->own, &file->partition[i]);
+    }
+    data->file.partition = file->partition_count > 0 ? partition : NULL;
+    return data;
+}
+
 void data_file_free(LakeDataFile *data) {
     positions_free(data->rows);
+    positions_free(data->since);
+    arena_release(data->own);
     free(data);
 }
 
@@ -57,7 +78,8 @@ static uint64_t keys_hash(const Mapping *mapping) {
 
 static IndexMark mark_now(const LakeTable *table) {
     const TableMetadata *metadata = table_metadata(table->table);
-    IndexMark mark = {.snapshot_id = metadata->current_snapshot_id,
+    bool told = table->moved.count == 0; // else what the index says is of use only as long as this table is open
+    IndexMark mark = {.snapshot_id = told ? metadata->current_snapshot_id : MARK_MOVED,
                       .sequence_number = metadata->last_sequence_number,
                       .keys_of = keys_hash(&table->mapping),
                       .next_file = table->next_file};
@@ -83,28 +105,13 @@ typedef struct Loading {
     bool complete;    // every file was known
 } Loading;
 
-static void partition_copy(LakeTable *table, DataFile *file) {
-    Value *values = ARENA_ARRAY(table->run, Value, file->partition_count);
-    for (size_t i = 0; i < file->partition_count; i++) {
-        values[i] = value_copy(table->run, &file->partition[i]);
-    }
-    file->partition = file->partition_count > 0 ? values : NULL;
-}
-
 static bool has_vectors(const LakeTable *table) {
     return table_metadata(table->table)->format_version >= 3;
 }
 
 static void data_file_add(Loading *loading, const DataFile *file) {
     LakeTable *table = loading->table;
-    LakeDataFile *data = calloc(1, sizeof(*data));
-    ASSERT(data != NULL);
-    data->file = *file;
-    data->file.path = arena_slice(table->run, file->path);
-    data->file.format = SLICE("PARQUET");
-    data->file.metrics = NULL;
-    data->file.metric_count = data->file.split_count = 0;
-    partition_copy(table, &data->file);
+    LakeDataFile *data = lake_data_file_new(file);
     const KnownFile *known = loading->known != NULL ? map_find(loading->known, file->path) : NULL;
     loading->complete &= known != NULL;
     data->number = known != NULL ? known->number : table->next_file++;

@@ -2,6 +2,7 @@
 #include "flow/sink/iceberg/repair.h"
 
 #include "flow/sink/corrections.h"
+#include "flow/sink/iceberg/moved.h"
 #include "lake/iceberg/rows.h"
 
 enum { WATCHED_MAX = 1000000, KEY_BYTES = 12 };
@@ -151,7 +152,7 @@ static bool correction_apply(Repairing *repairing, const Correction *correction,
     KeyHash hash = mapping_key_hash(&table->mapping, correction->key);
     KeyPlace now;
     bool seen;
-    TRY(index_find(table->index, &hash, &now, 1, err));
+    TRY(moved_find(table, &hash, &now, 1, err));
     strays_delete(repairing, correction, now, &seen);
     bool rewritten = key_place_none(now) ? deleted_since(table, hash) : !seen;
     if (rewritten || (correction->after != NULL && !row_fits(table, correction))) {

@@ -2,6 +2,7 @@
 // Rows on their way into a table.
 #include "flow/sink/iceberg/table.h"
 
+#include "flow/sink/iceberg/moved.h"
 #include "flow/sink/iceberg/rebuild.h"
 #include "flow/sink/iceberg/repair.h"
 #include "flow/sink/iceberg/toast.h"
@@ -139,7 +140,7 @@ static bool delete_row(LakeTable *table, const Event *event, const Record *recor
         TRY(toast_settle(table, err));
     }
     TRY(pending_drain(table, err)); // the CREATE that follows may need what stands there
-    TRY(index_find(table->index, &hash, &table->last_place, 1, err));
+    TRY(moved_find(table, &hash, &table->last_place, 1, err));
     if (soft) {
         return delete_mark(table, event, record, hash, err);
     }
@@ -156,6 +157,8 @@ static void truncate_rows(LakeTable *table) {
         data->gone = true;
     }
     table->truncated = table->touched = true;
+    table->upkeep.truncations++;
+    moved_clear(table);
     table->rows_added = 0;
     if (table->lake->watched) {
         watch_truncated(table);

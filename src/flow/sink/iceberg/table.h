@@ -28,19 +28,22 @@ typedef struct Lake {
     uint64_t epoch_max; // of the journal: no table has a commit of a later one
     // Counted:
     uint64_t files, bytes, events;
+    uint64_t commits; // that had something
 } Lake;
 
 // A data file that is live, or will be with the next commit.
 typedef struct LakeDataFile {
-    uint32_t number; // in the index
-    DataFile file;   // path, spec, partition, records, size; metrics only until it is committed
-    int64_t deleted; // rows, with those of the next commit
-    Positions *rows; // deleted ones: v3 all of them, v2 those of the next commit; NULL = none
-    bool fresh;      // the next commit adds it
-    bool changed;    // the next commit deletes rows of it
-    bool gone;       // the next commit takes it away; a fresh one never was
-    bool vector;     // v3: the table has a deletion vector of it
-    LakeFile *bytes; // fresh: written, not yet durable; NULL = it is
+    uint32_t number;  // in the index
+    DataFile file;    // path, spec, partition, records, size; metrics only until it is committed
+    int64_t deleted;  // rows, with those of the next commit
+    Positions *rows;  // deleted ones: v3 all of them, v2 those of the next commit; NULL = none
+    Positions *since; // deleted since maintenance began to read the table; NULL = none
+    Arena own[1];     // path, partition
+    bool fresh;       // the next commit adds it
+    bool changed;     // the next commit deletes rows of it
+    bool gone;        // the next commit takes it away; a fresh one never was
+    bool vector;      // v3: the table has a deletion vector of it
+    LakeFile *bytes;  // fresh: written, not yet durable; NULL = it is
 } LakeDataFile;
 
 typedef struct LakeWriter LakeWriter; // of one partition's open data file (writer.c)
@@ -63,6 +66,23 @@ typedef struct Toast { // rows that wait for values (toast.h)
     Arena waiting;     // as long as there are rows
     ToastKept kept[2]; // values that were read: younger, older
 } Toast;
+
+typedef struct LakeUpkeep { // what maintenance wants to know (maintain.h)
+    uint64_t files, rows;   // added and deleted since it looked
+    bool again;             // there may be more to do
+    bool watched;           // it is at work: which rows are deleted meanwhile?
+    int64_t after_us;       // not before
+    uint64_t truncations;
+} LakeUpkeep;
+
+typedef struct LakeSwap { // files that maintenance puts in the place of others, in a commit of its own
+    bool on;
+    const DataFile *data; // of a table that does not know its files; NULL = none
+    const DataFile *data_removed;
+    size_t data_removed_count;
+    const DataFile *added, *removed; // delete files
+    size_t added_count, removed_count;
+} LakeSwap;
 
 typedef struct LakeTable {
     Lake *lake;
@@ -94,6 +114,9 @@ typedef struct LakeTable {
     bool truncated;      // …and takes away all files of before
     KeyPlace last_place; // of the row whose key is being changed: where its unchanged values are
     Toast toast;
+    Map moved; // rows that are elsewhere than the index says (moved.h)
+    LakeUpkeep upkeep;
+    LakeSwap swap;
     uint64_t rows_added, rows_deleted; // of the next commit
     Map gone;                          // keys deleted since a tag (repair.h), by hash
     bool gone_all;                     // …all of them may have been
@@ -102,12 +125,17 @@ typedef struct LakeTable {
     const char *branch;                // that commits go to; NULL = main
 } LakeTable;
 
+// Of a file as it is or will be committed: path and partition copied, nothing else known.
+LakeDataFile *lake_data_file_new(const DataFile *file);
+
 // Keys on their way into the index. `load`: the key is new for sure, as those of a table's first snapshot are.
 CHECKED bool pending_add(LakeTable *table, KeyHash hash, KeyPlace now, bool load, Err *err);
 void pending_reset(PendingKeys *pending);
 void lake_row_deleted(LakeTable *table, KeyPlace place); // in the next commit
 // Tells the index; what the keys' rows replaced is deleted.
 CHECKED bool pending_drain(LakeTable *table, Err *err);
+// Where the whole row is the key: the index says where these rows are now that they have moved (moved.h).
+CHECKED bool pending_moved(LakeTable *table, const KeyHash *hashes, size_t count, Err *err);
 uint64_t lake_number(Slice text); // digits; 0 where there are none
 
 // Finds or makes the table in the catalog, its index, and where it stands. Not there, and not to be made: NULL.

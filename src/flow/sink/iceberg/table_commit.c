@@ -5,6 +5,7 @@
 #include "flow/sink/iceberg/rebuild.h"
 #include "flow/sink/iceberg/record_table.h"
 #include "flow/sink/iceberg/writer.h"
+#include "lake/iceberg/compact.h"
 
 #define INDEX_SAVE_US (INT64_C(60) * 1000000)
 
@@ -65,31 +66,6 @@ static DeleteGroup *group_of(Arena *arena, Map *groups, const DataFile *file, bo
     return group;
 }
 
-static Slice le64(Arena *arena, uint64_t v) {
-    return arena_slice(arena, (Slice){(const uint8_t *)&v, sizeof(v)});
-}
-
-// Which files and rows a delete file touches: by this planners find it.
-static void delete_metrics(Arena *arena, const DeleteGroup *group, DataFile *file) {
-    const PuffinVector *first = &group->vectors[0], *last = &group->vectors[group->count - 1];
-    uint64_t least = UINT64_MAX, most = 0;
-    int64_t rows = 0;
-    for (size_t i = 0; i < group->count; i++) {
-        const Positions *positions = group->vectors[i].positions;
-        uint64_t count = positions_count(positions), from = 0, lowest = 0;
-        rows += (int64_t)count;
-        (void)positions_next(positions, &from, &lowest, 1);
-        least = MIN(least, lowest);
-        most = MAX(most, positions_last(positions));
-    }
-    ColumnMetrics *metrics = ARENA_ARRAY(arena, ColumnMetrics, 2);
-    metrics[0] = (ColumnMetrics){ICEBERG_ID_POS, -1, rows, 0, -1, le64(arena, least), le64(arena, most)};
-    metrics[1] = (ColumnMetrics){ICEBERG_ID_FILE_PATH, -1, rows, 0, -1, first->data_file, last->data_file};
-    file->metrics = metrics;
-    file->metric_count = 2;
-    file->record_count = rows;
-}
-
 static DataFile delete_file(const DeleteGroup *group, Slice uri, Slice format, size_t size) {
     return (DataFile){.content = CONTENT_POSITION_DELETES,
                       .path = uri,
@@ -118,7 +94,7 @@ static bool positions_write(LakeTable *table, DeleteGroup *group, FileList *adde
     TRY(writers_file(table, uri, buf_slice(&bytes), err));
     DataFile *file = list_add(added, &(DataFile){0});
     *file = delete_file(group, uri, SLICE("PARQUET"), bytes.size);
-    delete_metrics(table->batch, group, file);
+    delete_file_metrics(table->batch, group->vectors, group->count, file);
     if (group->count == 1) {
         file->referenced_file = group->vectors[0].data_file;
     }
@@ -139,7 +115,7 @@ static bool vectors_write(LakeTable *table, DeleteGroup *group, FileList *added,
         DeleteGroup one = {&data->file, vector, 1, 1};
         DataFile *file = list_add(added, &(DataFile){0});
         *file = delete_file(&one, uri, SLICE("PUFFIN"), bytes.size);
-        delete_metrics(table->batch, &one, file);
+        delete_file_metrics(table->batch, vector, 1, file);
         file->referenced_file = vector->data_file;
         file->content_offset = (int64_t)vector->offset;
         file->content_size = (int64_t)vector->size;
@@ -204,6 +180,23 @@ static bool unknown_visit(void *context, const ManifestEntry *entry, Err *err) {
     return true;
 }
 
+// What maintenance has written, in the place of what it was made of.
+static void swap_gather(const LakeTable *table, Gathered *gathered) {
+    const LakeSwap *swap = &table->swap;
+    for (size_t i = 0; i < swap->data_removed_count; i++) {
+        (void)list_add(&gathered->removed, &swap->data_removed[i]);
+    }
+    for (size_t i = 0; i < swap->removed_count; i++) {
+        (void)list_add(&gathered->removed, &swap->removed[i]);
+    }
+    for (size_t i = 0; i < swap->added_count; i++) {
+        (void)list_add(&gathered->added, &swap->added[i]);
+    }
+    if (swap->data != NULL) {
+        (void)list_add(&gathered->added, swap->data);
+    }
+}
+
 static bool truncated_gather(LakeTable *table, Gathered *gathered, Err *err) {
     const Snapshot *snapshot = table_snapshot_current(table_metadata(table->table));
     if (!table->truncated || snapshot == NULL) {
@@ -259,6 +252,9 @@ static const Property *summary_make(const LakeTable *table, const LakeCut *cut, 
 }
 
 static const char *operation_of(const LakeTable *table, const SnapshotWork *work) {
+    if (table->swap.on) {
+        return "replace";
+    }
     bool deletes = table->rows_deleted > 0 || work->removed_count > 0 || table->truncated;
     return !deletes ? "append" : table->rows_added == 0 ? "delete" : "overwrite";
 }
@@ -275,6 +271,7 @@ bool lake_table_prepare(LakeTable *table, const LakeCut *cut, SnapshotWork *work
     for (MapEntry *e = NULL; (e = map_next(&table->files, e)) != NULL;) {
         file_gather(&gathered, e->value);
     }
+    swap_gather(table, &gathered);
     bool ok =
         truncated_gather(table, &gathered, err) && deletes_write(table, &gathered, err) && files_durable(table, err);
     map_release(&gathered.groups);
@@ -289,6 +286,8 @@ bool lake_table_prepare(LakeTable *table, const LakeCut *cut, SnapshotWork *work
     work->branch = table->branch;
     work->summary = summary_make(table, cut, table->batch, &work->summary_count);
     *none = work->added_count == 0 && work->removed_count == 0;
+    table->upkeep.files += work->added_count;
+    table->upkeep.rows += table->rows_deleted;
     return true;
 }
 
@@ -332,6 +331,7 @@ bool lake_table_done(LakeTable *table, const CatalogCommit *commit, Err *err) {
         table->committed = table->next;
     }
     files_settle(table);
+    table->swap = (LakeSwap){0};
     table->touched = table->truncated = false;
     table->rows_added = table->rows_deleted = 0;
     table->empty = table->empty && table->files.count == 0;

@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/random.h"
+#include "flow/sink/iceberg/moved.h"
 #include "flow/sink/iceberg/rebuild.h"
 #include "flow/sink/iceberg/repair.h"
 #include "flow/sink/iceberg/toast.h"
@@ -184,6 +185,7 @@ static uint64_t committed_offset(const LakeTable *table) {
 
 static bool table_state(LakeTable *table, Err *err) {
     table->committed = table->next = committed_offset(table);
+    table->upkeep.again = true;
     table->empty = table_snapshot_current(table_metadata(table->table)) == NULL;
     return table->mapping.key_count == 0 || index_prepare(table, err);
 }
@@ -282,6 +284,7 @@ bool lake_table_open(Lake *lake, Slice topic, const Schema *schema, bool create,
 }
 
 void lake_table_close(LakeTable *table) {
+    moved_clear(table);
     writers_abort(table);
     toast_release(table);
     buf_release(&table->written);

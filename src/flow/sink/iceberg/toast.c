@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/sink/iceberg/toast.h"
 
+#include "flow/sink/iceberg/moved.h"
+
 #include "flow/sink/iceberg/toast_file.h"
 #include "flow/sink/iceberg/writer.h"
 
@@ -170,7 +172,7 @@ static bool places_find(LakeTable *table, ToastRow **rows, size_t count, Err *er
     for (size_t i = 0; i < count; i++) {
         hashes[i] = rows[i]->hash;
     }
-    TRY(index_find(table->index, hashes, places, count, err));
+    TRY(moved_find(table, hashes, places, count, err));
     for (size_t i = 0; i < count; i++) {
         rows[i]->place = key_place_none(rows[i]->place) ? places[i] : rows[i]->place;
         rows[i]->data = key_place_none(rows[i]->place) ? NULL : map_find_u64(&table->files, rows[i]->place.file);

@@ -33,21 +33,21 @@ bool writers_name(LakeTable *table, const DataFile *file, const char *kind, cons
     return true;
 }
 
-static LakeDataFile *data_file_new(LakeTable *table, const Value *partition, size_t count) {
-    LakeDataFile *data = calloc(1, sizeof(*data));
-    ASSERT(data != NULL);
-    const TableMetadata *metadata = table_metadata(table->table);
+static LakeDataFile *data_file_new(LakeTable *table, const Value *partition, size_t count, Err *err) {
+    DataFile file = {.content = CONTENT_DATA,
+                     .spec_id = table_metadata(table->table)->default_spec_id,
+                     .partition = partition,
+                     .partition_count = count,
+                     .sort_order_id = -1,
+                     .first_row_id = -1,
+                     .content_offset = -1,
+                     .content_size = -1};
+    if (!writers_name(table, &file, "data", "parquet", &file.path, err)) {
+        return NULL;
+    }
+    LakeDataFile *data = lake_data_file_new(&file);
     data->number = table->next_file++;
     data->fresh = true;
-    data->file = (DataFile){.content = CONTENT_DATA,
-                            .format = SLICE("PARQUET"),
-                            .spec_id = metadata->default_spec_id,
-                            .partition = partition,
-                            .partition_count = count,
-                            .sort_order_id = -1,
-                            .first_row_id = -1,
-                            .content_offset = -1,
-                            .content_size = -1};
     return data;
 }
 
@@ -61,16 +61,10 @@ static void writer_free(LakeWriter *writer) {
 }
 
 static bool writer_open_file(LakeTable *table, LakeWriter *writer, const Value *partition, size_t count, Err *err) {
-    Value *kept = ARENA_ARRAY(table->run, Value, count);
-    for (size_t i = 0; i < count; i++) {
-        kept[i] = value_copy(table->run, &partition[i]);
-    }
-    LakeDataFile *data = data_file_new(table, count > 0 ? kept : NULL, count);
+    LakeDataFile *data = data_file_new(table, partition, count, err);
+    TRY(data != NULL);
     map_put_u64(&table->files, data->number, data);
     writer->data = data;
-    Slice uri;
-    TRY(writers_name(table, &data->file, "data", "parquet", &uri, err));
-    data->file.path = arena_slice(table->run, uri);
     map_put(&table->by_path, data->file.path, data);
     TRY(lake_file_open(table->lake->io, data->file.path, &writer->file, err));
     ParquetWriterOptions options = {.codec = CODEC_ZSTD,

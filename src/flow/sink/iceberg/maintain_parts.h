@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of the maintenance share.
+#ifndef LEAT_FLOW_SINK_ICEBERG_MAINTAIN_PARTS_H
+#define LEAT_FLOW_SINK_ICEBERG_MAINTAIN_PARTS_H
+
+#include "flow/sink/iceberg/maintain.h"
+#include "lake/iceberg/compact.h"
+#include "lake/iceberg/expire.h"
+#include "lake/iceberg/rows.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { JOBS_MAX = 16, KEYS_BATCH = 16384 };
+
+typedef enum JobState {
+    JOB_FREE,
+    JOB_WANTED,      // by the sink; from here on it is the thread's
+    JOB_WRITTEN,     // the sink's again
+    JOB_NOTHING,     // likewise: there was nothing to be done, or it failed
+    JOB_HANDED,      // likewise: it is in the commit
+    JOB_KEYS_WANTED, // the thread's
+    JOB_KEYS_READY,  // the sink's
+    JOB_VOID,        // the thread's: what it has written is to be removed
+} JobState;
+
+typedef struct JobHeavy { // a file with many deleted rows
+    Slice path;
+    int64_t deleted;
+} JobHeavy;
+
+typedef struct JobSource {
+    Slice path;
+    Positions *dropped; // rows that were left out; NULL = none
+    uint32_t base;      // its first row in the file that is made
+} JobSource;
+
+// Of one table: one rewrite of data files, one merge of delete files, or both.
+typedef struct Job {
+    JobState state; // under the mutex; whoever it says owns all of the rest
+    LakeTable *table;
+    Arena arena[1];
+    TableName name;
+    int64_t snapshot_id; // that it is made from
+    uint64_t truncations;
+    const JobHeavy *heavy;
+    size_t heavy_count;
+    bool largest;  // of all groups, in place of the cheapest
+    Mapping keyed; // of the key's columns alone
+    const int32_t *key_ids;
+    size_t key_count;
+    // Found out:
+    bool failed;
+    JobSource *sources;
+    size_t source_count;
+    DataFile made;                 // record_count 0: none
+    const DataFile *sources_files; // as they stand in the table, for one that does not know its files
+    const DataFile *removed;       // delete files
+    size_t removed_count;
+    const DataFile *deletes; // new ones
+    size_t delete_count;
+    // Keys of the made file:
+    uint32_t number;
+    TableMetadata metadata; // in the arena
+    LakeRows *rows;         // the thread's
+    LakeRead read;
+    KeyHash *keys;
+    size_t batch; // how many; 0 = all are told
+    uint32_t row; // of the first
+} Job;
+
+// A table that the thread looks after.
+typedef struct Kept {
+    TableName name;
+    Arena arena[1];
+    int64_t expire_us, orphans_us; // when next
+    // Snapshots whose files have not been looked for yet:
+    Arena expired_arena[1];
+    Buf expired;        // Snapshot: id and list
+    int64_t expired_us; // since when
+} Kept;
+
+struct Maintain {
+    MaintainContext context;
+    Arena run[1];
+    LakeIo *io;
+    Catalog *catalog;
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    _Atomic bool stop, hurry;
+    Job jobs[JOBS_MAX];
+    Map kept;     // by name; entries are made under the mutex, and the thread's then
+    bool looking; // the thread is at something that is no job
+    uint64_t rounds;
+    // The share of the core:
+    int64_t cpu_us, began_us;
+    int64_t trash_us; // when it is looked through next
+};
+
+// --- maintain.c ------------------------------------------------------------------------------------------------
+
+// Waits for as long as the share of the core asks for. ERR_INTERRUPTED: the sink stops.
+CHECKED bool maintain_pace(void *maintain, Err *err);
+CHECKED bool maintain_load(Maintain *maintain, TableName name, Arena *arena, Table **table, Err *err);
+
+// --- maintain_job.c: in the thread -----------------------------------------------------------------------------
+
+CHECKED bool job_work(Maintain *maintain, Job *job, Err *err);
+CHECKED bool job_keys(Maintain *maintain, Job *job, Err *err);
+void job_void(Maintain *maintain, const Job *job); // removes what it has written
+void job_release(Job *job);
+
+// --- maintain_expire.c: likewise -------------------------------------------------------------------------------
+
+CHECKED bool keep_table(Maintain *maintain, Kept *kept, Err *err);
+CHECKED bool trash_empty(Maintain *maintain, Err *err);
+
+#endif
