@@ -19,6 +19,8 @@ static const OptionSpec PIPELINE_SPECS[] = {
     {"publication", OPTION_TEXT, 0, AT(publication), "", 0, 0, NULL,
      "A publication that exists, used as it is and never altered; empty = leat makes its own."},
     {"slot", OPTION_TEXT, 0, AT(slot), "", 0, 0, NULL, "Name of the replication slot; empty = leat_ and the pipeline."},
+    {"from.lsn", OPTION_TEXT, 0, AT(from_lsn), "", 0, 0, NULL,
+     "With --no-snapshot: only what was committed behind this position (16/B374D848) is carried; empty = from now on."},
     {"slot.failover", OPTION_BOOL, 0, AT(slot_failover), "false", 0, 0, NULL,
      "Make the slot a failover slot, which standbys keep in step (PostgreSQL 17 and newer)."},
     {"messages", OPTION_BOOL, 0, AT(messages), "false", 0, 0, NULL,

@@ -35,6 +35,8 @@ typedef struct Runner {
     Arena memory; // what the target remembers
     char *resync;
     char sink_trouble[512];
+    _Atomic LogPosition read_below; // see SinkContext
+    uint64_t read_cuts;             // durable when all tables were seen to be read, and one
 } Runner;
 
 // --- reports ---------------------------------------------------------------------------------------------------
@@ -66,8 +68,33 @@ static void status_write(Runner *runner, bool now) {
     }
 }
 
+// When all tables are seen to be read, their rows may still be on their way to the disk: those of the group that is
+// open, and of the one that is being flushed.
+static void read_note(Runner *runner) {
+    const PipelineReport *report = &runner->half.report;
+    Journal *journal = runner->half.journal;
+    bool all = report->table_count > 0;
+    for (size_t i = 0; i < report->table_count && all; i++) {
+        all = report->tables[i].state == TABLE_STREAMING;
+    }
+    if (!all || journal == NULL) {
+        runner->read_below = all ? runner->read_below : 0;
+        runner->read_cuts = 0;
+        return;
+    }
+    JournalInfo info;
+    journal_info(journal, &info);
+    runner->read_cuts = runner->read_cuts > 0 ? runner->read_cuts : info.cuts + 1;
+    bool idle = !journal_busy(journal) && journal_pending_bytes(journal) == 0;
+    if (runner->read_below == 0 && (idle || info.cuts + 1 >= runner->read_cuts + 2)) {
+        journal_info(journal, &info);
+        runner->read_below = info.end;
+    }
+}
+
 static void reported(SourceHalf *half, bool last) {
     Runner *runner = (Runner *)half;
+    read_note(runner);
     if (runner->pump != NULL) {
         SinkPumpLook look;
         sink_pump_look(runner->pump, &look);
@@ -130,6 +157,7 @@ static void source_context(const PipelineConfig *config, SourceContext *context)
                                .exclude = options->exclude,
                                .publication = options->publication,
                                .slot = options->slot,
+                               .from = options->from_lsn,
                                .detach = options->detach,
                                .dead_letters = strcmp(options->errors, "dead-letter") == 0,
                                .slot_failover = options->slot_failover,
@@ -219,6 +247,7 @@ static bool pump_start(Runner *runner, Err *err) {
     spec.context.state_directory = arena_printf(&runner->memory, "%s", state_directory);
     spec.context.database = source_url_database(&runner->memory, config->source_url);
     spec.context.compared = runner->adopted;
+    spec.context.read_below = &runner->read_below;
     TRY(sink_pump_pin(&spec, err));
     return sink_pump_start(&spec, &runner->pump, err);
 }

@@ -24,6 +24,7 @@ typedef struct PipelineOptions {
     const char *tables, *exclude;
     const char *publication; // of a DBA; "" = make our own
     const char *slot;        // "" = leat_NAME
+    const char *from_lsn;    // where changes begin, without a snapshot; "" = now
     const char *ack_policy;  // journal | sink
     const char *errors;      // fail | dead-letter
     const char *detach;      // partition policy: resync | keep | stop

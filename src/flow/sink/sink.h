@@ -46,6 +46,9 @@ typedef struct SinkContext {
     // ack.policy=sink: the source forgets what the sink has published, so the data directory may be lost. The sink then
     // publishes all tables at one cut, and keeps the journal's state of that cut in the target.
     bool complete;
+    // All tables have been read: the rows of their snapshots are in the journal below this; 0 = not (yet), NULL = it is
+    // not known.
+    const _Atomic LogPosition *read_below;
     bool compared; // `checkpoint` was asked in this run, and what it said was done
 } SinkContext;
 

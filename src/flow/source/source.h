@@ -50,6 +50,7 @@ typedef struct SourceContext {
     const char *tables, *exclude; // patterns; NULL or "" = all, none
     const char *publication;      // of a DBA; NULL or "" = make our own
     const char *slot;             // NULL or "" = leat_PIPELINE
+    const char *from;             // SOURCE_NO_SNAPSHOT: only what was committed behind it; NULL or "" = from now on
     const char *detach;           // partition policy: resync | keep | stop
     bool dead_letters;            // a row that cannot be decoded goes there instead of stopping the run
     bool slot_failover;

@@ -68,6 +68,13 @@ static bool config_begin(const Cli *cli, PipelineConfig *config, Err *err) {
 
 // What is given now replaces what is stored.
 static bool config_options(const Cli *cli, PipelineConfig *config, Err *err) {
+    if (cli_has(cli, "from-lsn") && !cli_has(cli, "no-snapshot")) {
+        FAIL(err, ERR_USAGE, "--from-lsn goes with --no-snapshot");
+        return err_hint(err, "with a snapshot, changes are carried from the moment that it shows");
+    }
+    if (cli_has(cli, "adopt") && cli_has(cli, "no-snapshot")) { // what is not read cannot be made equal
+        TRY(pipeline_config_set(config, "adopt.rows", "keep", cli->arena, err));
+    }
     const char *slot = config->options.slot;
     bool exists = pipeline_exists(cli_data_directory(cli), config->name, cli->arena);
     for (size_t i = 0; i < cli->command->flag_count; i++) {

@@ -35,6 +35,7 @@ bool aside_table_open(Lake *lake, Map *aside, const JournalEntry *entry, LakeTab
     if (!anew && map_find(aside, entry->topic->name) != NULL) {
         return true;
     }
+    lake->first = entry->event->op;
     TRY(lake_table_open(lake, entry->topic->name, entry->schema, anew || first, table, err));
     if (anew || first) {
         free(map_remove(aside, entry->topic->name));

@@ -19,7 +19,7 @@ typedef struct Touched {
     SnapshotMade made;
     TableUpdate updates[3];
     TableRequirement requirements[2];
-    Property offset[5];
+    Property offset[6];
     bool rows; // else only the offset moves
 } Touched;
 
@@ -52,6 +52,9 @@ static size_t properties_make(Committing *sink, Touched *touched, int64_t snapsh
         (Property){SLICE("leat.offset-snapshot"), slice_of(arena_printf(arena, "%" PRId64, snapshot_id))};
     if (!slice_equal(table->numbers, table_property(table_metadata(table->table), "leat.columns"))) {
         touched->offset[count++] = (Property){SLICE("leat.columns"), table->numbers};
+    }
+    if (table->adopted) {
+        touched->offset[count++] = (Property){SLICE("leat.adopting"), SLICE("false")};
     }
     if (lake_io_warehouse(sink->lake->io).size == 0) {
         touched->offset[count++] = (Property){SLICE("leat.memory"), sink->memory->uri};
@@ -90,7 +93,7 @@ static bool tables_touch(Committing *sink, Touched *touched, size_t *count, Err 
         next->table = table;
         TRY(lake_table_prepare(table, sink->last, &next->work, &none, err));
         next->rows = !none;
-        if (none && table->next == table->committed) {
+        if (none && table->next == table->committed && !table->adopted) {
             TRY(lake_table_done(table, NULL, err));
         } else {
             (*count)++;

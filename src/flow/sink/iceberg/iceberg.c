@@ -5,6 +5,7 @@
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
 #include "core/sys/random.h"
+#include "flow/sink/iceberg/adopt.h"
 #include "flow/sink/iceberg/aside.h"
 #include "flow/sink/iceberg/commit_tables.h"
 #include "flow/sink/iceberg/compare.h"
@@ -31,18 +32,19 @@ typedef struct IcebergSink {
     Arena run[1];
     Arena scratch[1];
     char *state_directory;
-    Map tables;            // by topic, of a connector by name: LakeTable
-    RecordSink *records;   // of a connector
-    LogPosition cut;       // behind the last one taken
-    LogPosition committed; // all below is in the tables
-    LogPosition pin;       // …and with ack.policy=sink, remembered in the target
-    LakeState state;       // as it is on disk
-    LakeMemory memory;     // as it is in the target
-    bool complete;         // it is kept as of each commit
-    JournalReader *reader; // that gave the last cut
-    Maintain *maintain;    // NULL = somebody else does it
-    Map aside;             // by topic: tables whose events are passed over (aside.h)
-    LakeCut last;          // the last cut
+    Map tables;                            // by topic, of a connector by name: LakeTable
+    RecordSink *records;                   // of a connector
+    LogPosition cut;                       // behind the last one taken
+    LogPosition committed;                 // all below is in the tables
+    LogPosition pin;                       // …and with ack.policy=sink, remembered in the target
+    LakeState state;                       // as it is on disk
+    LakeMemory memory;                     // as it is in the target
+    bool complete;                         // it is kept as of each commit
+    const _Atomic LogPosition *read_below; // see SinkContext
+    JournalReader *reader;                 // that gave the last cut
+    Maintain *maintain;                    // NULL = somebody else does it
+    Map aside;                             // by topic: tables whose events are passed over (aside.h)
+    LakeCut last;                          // the last cut
     uint8_t position[POSITION_BYTES_MAX];
     bool open_group; // events since the last cut
     bool dirty;      // something since the last commit
@@ -144,6 +146,7 @@ static IcebergSink *sink_new(const SinkContext *context) {
     sink->state_directory = arena_printf(sink->run, "%s", context->state_directory);
     sink->interval_us = interval_us(&sink->options, context->url);
     sink->complete = context->complete;
+    sink->read_below = context->read_below;
     sink->lake = (Lake){.options = &sink->options,
                         .pipeline = arena_printf(sink->run, "%s", context->pipeline),
                         .owner = sink->state.owner,
@@ -291,7 +294,10 @@ static bool maintain_commit(IcebergSink *sink, Arena *arena, Err *err) {
         maintain_handed(sink->maintain);
     }
     for (MapEntry *e = NULL; (e = map_next(&sink->tables, e)) != NULL;) {
-        maintain_offer(sink->maintain, e->value);
+        LakeTable *table = e->value;
+        if (!table->adopting) { // what was there before must be told from what came since
+            maintain_offer(sink->maintain, table);
+        }
     }
     return true;
 }
@@ -416,6 +422,24 @@ static int64_t wait_us(const IcebergSink *sink) {
     return sink->dirty_us + interval - clock_monotonic_us();
 }
 
+// What was read whole, and what of it: tables that were taken over lose what the source has not.
+static bool sweep(IcebergSink *sink) {
+    LogPosition read = sink->read_below != NULL ? *sink->read_below : 0;
+    bool any = false;
+    if (read == 0 || sink->open_group || sink->cut < read) {
+        return false;
+    }
+    for (MapEntry *e = NULL; (e = map_next(&sink->tables, e)) != NULL;) {
+        LakeTable *table = e->value;
+        if (table->adopting) {
+            adopt_sweep(table);
+            any = true;
+        }
+    }
+    sink->dirty |= any;
+    return any;
+}
+
 static bool cut_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
     sink->cut = entry->next;
     sink->reader = entry->reader;
@@ -430,10 +454,11 @@ static bool cut_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
     if (sink->last.epoch != sink->state.epoch) { // before any table has a commit of it
         TRY(state_save(sink, err));
     }
+    bool swept = sweep(sink);
     if (sink->dirty) {
         sink->behind_us = clock_wall_us() - sink->newest_us;
     }
-    if (sink->dirty && wait_us(sink) <= 0) {
+    if (sink->dirty && (swept || wait_us(sink) <= 0)) {
         TRY(commit(sink, err));
         return maintain_step(sink, err);
     }
@@ -487,6 +512,7 @@ static bool indexes_save(IcebergSink *sink, Err *err) {
 }
 
 static bool flush(IcebergSink *sink, Err *err) {
+    (void)sweep(sink);
     TRY((!sink->dirty && sink->pin == sink->cut) || commit(sink, err));
     TRY(maintain_end(sink, err));
     return indexes_save(sink, err);
@@ -505,6 +531,9 @@ static bool iceberg_tick(void *state, int64_t *next_ms, Err *err) {
     IcebergSink *sink = state;
     TRY(usable(sink, err));
     *next_ms = -1;
+    if (sweep(sink)) {
+        return settled(sink, commit(sink, err), err);
+    }
     if (sink->open_group) {
         return true;
     }

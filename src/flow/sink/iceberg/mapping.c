@@ -178,6 +178,22 @@ static int32_t field_renamed(const Maker *maker, int32_t from, const Shape *shap
     return other < 0 || new ? at : -1;
 }
 
+// The column has room for more than the source has, in the same form. Tables of others have such columns.
+static bool type_holds(const Shape *column, const Shape *shape) {
+    bool integer = column->kind == SHAPE_INT64 && shape->kind == SHAPE_INT32;
+    bool decimal = column->kind == SHAPE_DECIMAL && shape->kind == SHAPE_DECIMAL && column->scale == shape->scale &&
+                   column->precision > shape->precision;
+    return integer || decimal;
+}
+
+// A column whose values may be absent cannot be required.
+static void field_relax(Maker *maker, ShapeField *field, bool required) {
+    if (!required && !field->shape.optional) {
+        field->shape.optional = true;
+        maker->changed = true;
+    }
+}
+
 static bool field_put(Maker *maker, Slice name, const Shape *shape, bool required, int32_t from, Err *err) {
     int32_t at = field_find(maker, name);
     if (at < 0 && from >= 0) {
@@ -193,7 +209,8 @@ static bool field_put(Maker *maker, Slice name, const Shape *shape, bool require
         return true;
     }
     ShapeField *was = &maker->fields[at];
-    if (type_same(&was->shape, shape)) {
+    field_relax(maker, was, required);
+    if (type_same(&was->shape, shape) || type_holds(&was->shape, shape)) {
         maker->from[at] = from;
         return true;
     }
@@ -324,6 +341,11 @@ static void finish(Maker *maker, Mapping *mapping) {
     mapping->last_column_id = maker->last_id;
     mapping->straight = true;
     mapping->deleted = -1;
+    for (uint32_t i = 0; i < maker->field_count; i++) {
+        if (maker->from[i] == -1) {
+            field_relax(maker, &maker->fields[i], false);
+        }
+    }
     for (uint32_t i = 0; i < maker->field_count; i++) {
         mapping->straight &= maker->from[i] == (int32_t)i;
         bool mark = !maker->options->append && maker->from[i] == (int32_t)maker->source->column_count + FLAT_DELETED;

@@ -29,6 +29,9 @@ static const OptionSpec SPECS[] = {
     {"adopt", OPTION_LIST, 0, AT(adopt), "", 0, 0, NULL,
      "Tables of the catalog that are there already and are taken over: sales.orders,items, or * for all that have the "
      "names of this pipeline's tables."},
+    {"adopt.rows", OPTION_CHOICE, 0, AT(adopt_rows), "read", 0, 0, "read,keep",
+     "What becomes of the rows of a table that is taken over: the source is read and they are made equal to it (read), "
+     "or they stay and only changes are carried (keep, with --no-snapshot)."},
     {"inexact.values", OPTION_CHOICE, 0, AT(inexact), "null", 0, 0, "null,fail,text",
      "A value that its column's type cannot hold (NaN, infinity) is NULL or an error; text: such columns are text."},
     {"type.change", OPTION_CHOICE, 0, AT(type_change), "suffix", 0, 0, "suffix,fail",

@@ -19,6 +19,7 @@ typedef struct LakeOptions {
     const char *adopt;        // "*", or "sales.orders,…": tables of others that are taken over
     const char *inexact;      // null | fail | text
     const char *type_change;  // suffix | fail
+    const char *adopt_rows;   // read | keep
     const char *deletes;      // hard | soft
     const char *key;          // identity | full-row
     int64_t target_file_bytes;

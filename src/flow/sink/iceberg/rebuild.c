@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
+#include "flow/sink/iceberg/adopt.h"
 #include "lake/iceberg/rows.h"
 
 #include <limits.h>
@@ -109,9 +110,10 @@ static bool has_vectors(const LakeTable *table) {
     return table_metadata(table->table)->format_version >= 3;
 }
 
-static void data_file_add(Loading *loading, const DataFile *file) {
+static void data_file_add(Loading *loading, const DataFile *file, int64_t sequence) {
     LakeTable *table = loading->table;
     LakeDataFile *data = lake_data_file_new(file);
+    data->before = table->adopting && sequence <= adopt_sequence(table_metadata(table->table));
     const KnownFile *known = loading->known != NULL ? map_find(loading->known, file->path) : NULL;
     loading->complete &= known != NULL;
     data->number = known != NULL ? known->number : table->next_file++;
@@ -123,7 +125,7 @@ static void data_file_add(Loading *loading, const DataFile *file) {
 static bool file_visit(void *context, const ManifestEntry *entry, Err *err) {
     Loading *loading = context;
     if (entry->file.content == CONTENT_DATA) {
-        data_file_add(loading, &entry->file);
+        data_file_add(loading, &entry->file, entry->sequence_number);
     }
     return true;
 }

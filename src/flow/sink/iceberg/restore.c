@@ -2,6 +2,7 @@
 // The data directory was lost: the lake is taken back to what is remembered of it.
 #include "core/base/log.h"
 #include "core/sys/crash.h"
+#include "flow/sink/iceberg/adopt.h"
 #include "flow/sink/iceberg/memory.h"
 #include "lake/catalog/embedded/embedded.h"
 
@@ -129,7 +130,7 @@ static const Snapshot *snapshot_at(const LakeMemory *memory, const TableMetadata
     const Snapshot *snapshot = table_snapshot_current(metadata);
     bool others = false;
     *ahead = *foreign = false;
-    while (snapshot != NULL) {
+    while (snapshot != NULL && snapshot->sequence_number > adopt_sequence(metadata)) {
         Slice cut = commit_cut(memory->lake, snapshot);
         if (cut.size > 0 && lake_number(cut) <= memory->last.sequence) {
             return snapshot;
@@ -142,12 +143,13 @@ static const Snapshot *snapshot_at(const LakeMemory *memory, const TableMetadata
         }
         snapshot = snapshot->parent_id >= 0 ? table_snapshot_find(metadata, snapshot->parent_id) : NULL;
     }
-    return NULL;
+    return snapshot;
 }
 
 static bool table_take_back(LakeMemory *memory, TableName name, const TableMetadata *metadata, const Snapshot *to,
                             Arena *arena, Err *err) {
-    Slice offset = to != NULL ? snapshot_summary(to, "leat.offset") : SLICE("0");
+    bool ours = to != NULL && to->sequence_number > adopt_sequence(metadata);
+    Slice offset = ours ? snapshot_summary(to, "leat.offset") : SLICE("0");
     Property properties[] = {
         {SLICE("leat.offset"), offset},
         {SLICE("leat.epoch"), slice_of(arena_printf(arena, "%" PRIu64, memory->last.epoch))},

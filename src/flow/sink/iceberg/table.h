@@ -26,6 +26,7 @@ typedef struct Lake {
     bool append;
     bool watched;       // see repair.h
     uint64_t epoch_max; // of the journal: no table has a commit of a later one
+    EventOp first;      // of the event that a table is opened for
     // Counted:
     uint64_t files, bytes, events;
     uint64_t commits; // that had something
@@ -42,6 +43,7 @@ typedef struct LakeDataFile {
     bool fresh;       // the next commit adds it
     bool changed;     // the next commit deletes rows of it
     bool gone;        // the next commit takes it away; a fresh one never was
+    bool before;      // it was there when the table was taken over (adopt.h)
     bool vector;      // v3: the table has a deletion vector of it
     LakeFile *bytes;  // fresh: written, not yet durable; NULL = it is
 } LakeDataFile;
@@ -112,6 +114,8 @@ typedef struct LakeTable {
     bool empty;          // nothing was ever in it: keys of a first snapshot are new
     bool touched;        // the next commit has something of it
     bool truncated;      // …and takes away all files of before
+    bool adopting;       // files of before wait for the sweep (adopt.h)
+    bool adopted;        // the next commit says that this is done
     KeyPlace last_place; // of the row whose key is being changed: where its unchanged values are
     Toast toast;
     Map moved; // rows that are elsewhere than the index says (moved.h)

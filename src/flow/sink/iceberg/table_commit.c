@@ -332,7 +332,7 @@ bool lake_table_done(LakeTable *table, const CatalogCommit *commit, Err *err) {
     }
     files_settle(table);
     table->swap = (LakeSwap){0};
-    table->touched = table->truncated = false;
+    table->touched = table->truncated = table->adopted = false;
     table->rows_added = table->rows_deleted = 0;
     table->empty = table->empty && table->files.count == 0;
     if (table->mapping.key_count == 0) { // nobody asks for them again

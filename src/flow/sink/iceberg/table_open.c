@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/random.h"
+#include "flow/sink/iceberg/adopt.h"
 #include "flow/sink/iceberg/moved.h"
 #include "flow/sink/iceberg/rebuild.h"
 #include "flow/sink/iceberg/repair.h"
@@ -39,8 +40,11 @@ static Ownership ownership(const LakeTable *table, const TableMetadata *metadata
 static bool foreign(const LakeTable *table, Err *err) {
     FAIL(err, ERR_EXISTS, "table %.*s.%.*s is in the catalog already, and not one that pipeline %s has made",
          SLICE_ARG(table->name.space), SLICE_ARG(table->name.table), table->lake->pipeline);
-    return err_hint(err, "give it another name (rename=%.*s=NAME) or its own namespace (namespace=…)",
-                    SLICE_ARG(table->source_table));
+    return err_hint(
+        err,
+        "have it taken over (--adopt %.*s.%.*s), or give the new one another name (rename=%.*s=NAME) or its "
+        "own namespace (namespace=…)",
+        SLICE_ARG(table->name.space), SLICE_ARG(table->name.table), SLICE_ARG(table->source_table));
 }
 
 // What the table has is counted by offsets of a journal that this data directory does not have.
@@ -48,14 +52,17 @@ static bool lost(const LakeTable *table, Err *err) {
     FAIL(err, ERR_EXISTS,
          "table %.*s.%.*s was written by a pipeline %s whose data directory is another one or was lost",
          SLICE_ARG(table->name.space), SLICE_ARG(table->name.table), table->lake->pipeline);
-    return err_hint(err,
-                    "use that data directory or a backup of it; or begin anew: drop the table in the catalog, or give "
-                    "this pipeline another --name and namespace");
+    return err_hint(
+        err,
+        "use that data directory or a backup of it; or have the table taken over (--adopt %.*s.%.*s); or give "
+        "this pipeline another --name and namespace",
+        SLICE_ARG(table->name.space), SLICE_ARG(table->name.table));
 }
 
 // Tables that differ in case only, or in what a name cannot hold, would have one name: the later one gets a number.
+// *take: it is to be taken over.
 static bool table_find(LakeTable *table, const char *source, Arena *scratch, CatalogTable *found, bool *exists,
-                       Err *err) {
+                       bool *take, Err *err) {
     Slice wanted = table->name.table;
     for (int i = 1; i <= NAMES_TRIED; i++) {
         if (i > 1) {
@@ -72,11 +79,14 @@ static bool table_find(LakeTable *table, const char *source, Arena *scratch, Cat
         TableMetadata metadata;
         TRY(table_metadata_parse(found->metadata_json, scratch, &metadata, err));
         Ownership own = ownership(table, &metadata, source);
+        bool same = slice_is(table_property(&metadata, "leat.owner"), table->lake->owner);
+        *take = own != OWN_SIBLING && !(own == OWN_OURS && same) &&
+                lake_adopts(table->lake->options, table->name.space, table->name.table);
         if (own == OWN_OURS) {
-            return slice_is(table_property(&metadata, "leat.owner"), table->lake->owner) || lost(table, err);
+            return same || *take || lost(table, err);
         }
         if (own == OWN_FOREIGN) {
-            return foreign(table, err);
+            return *take || foreign(table, err);
         }
     }
     return FAIL(err, ERR_EXISTS, "there are too many tables named like %.*s", SLICE_ARG(wanted));
@@ -172,7 +182,8 @@ static uint64_t offset_beside(const TableMetadata *metadata, const Snapshot *sna
 static uint64_t committed_offset(const LakeTable *table) {
     const TableMetadata *metadata = table_metadata(table->table);
     const Snapshot *snapshot = table_snapshot_current(metadata);
-    while (snapshot != NULL) {
+    int64_t adopted = adopt_sequence(metadata);
+    while (snapshot != NULL && snapshot->sequence_number > adopted) {
         Slice pipeline = snapshot_summary(snapshot, "leat.pipeline");
         Slice offset = snapshot_summary(snapshot, "leat.offset");
         if (slice_is(pipeline, table->lake->pipeline) && offset.data != NULL) {
@@ -234,21 +245,37 @@ bool lake_table_mapping(LakeTable *table, const Schema *schema, Err *err) {
     return true;
 }
 
+// As it is in the catalog, with its columns as they are to be.
+static bool table_take_over(LakeTable *table, const Schema *schema, const char *source, CatalogTable *found,
+                            Arena *scratch, Err *err) {
+    TableMetadata metadata;
+    Mapping mapping;
+    TRY(mode_choose(table, schema, scratch, &mapping, err));
+    TRY(table_metadata_parse(found->metadata_json, scratch, &metadata, err));
+    MappingOptions how = lake_mapping_options(table, MAX(metadata.format_version, 2));
+    TRY(mapping_make(scratch, schema, table_schema_current(&metadata), metadata.last_column_id, &how, &mapping, err));
+    TRY(adopt_take_over(table, found, source, &mapping, scratch, err));
+    return catalog_load(table->lake->catalog, table->name, scratch, found, err);
+}
+
 static bool table_load(LakeTable *table, const Schema *schema, bool create, Arena *scratch, Err *err) {
     const char *source =
         arena_printf(scratch, "%.*s.%.*s", SLICE_ARG(table->source_space), SLICE_ARG(table->source_table));
     CatalogTable found;
-    bool exists = false;
-    TRY(table_find(table, source, scratch, &found, &exists, err));
+    bool exists = false, take = false;
+    TRY(table_find(table, source, scratch, &found, &exists, &take, err));
     if (!exists && !create) {
         return true;
     }
     if (!exists) {
         TRY(table_create(table, schema, source, scratch, err));
         TRY(catalog_load(table->lake->catalog, table->name, scratch, &found, err));
+    } else if (take && create) {
+        TRY(table_take_over(table, schema, source, &found, scratch, err));
     }
     TRY(table_open(table->lake->io, found.metadata_json, found.metadata_file, &table->table, err));
     table->append = slice_is(table_property(table_metadata(table->table), "leat.mode"), "append");
+    table->adopting = slice_is(table_property(table_metadata(table->table), "leat.adopting"), "true");
     TRY(lake_table_mapping(table, schema, err));
     return table_state(table, err);
 }

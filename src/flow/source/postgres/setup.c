@@ -154,6 +154,63 @@ static bool slot_make(PgSetup *setup, uint64_t *lsn, Err *err) {
     return true;
 }
 
+// Where changes are to begin (SourceContext.from); 0 = with the slot.
+static bool from_parse(const SourceContext *context, uint64_t *from, Err *err) {
+    *from = 0;
+    if (context->from == NULL || context->from[0] == '\0') {
+        return true;
+    }
+    if (!pg_lsn_parse(slice_of(context->from), from) || *from == 0) {
+        FAIL(err, ERR_OPTION, "from.lsn: \"%.40s\" is no position in the log", context->from);
+        return err_hint(err, "as PostgreSQL writes them: 16/B374D848");
+    }
+    if (context->mode != SOURCE_NO_SNAPSHOT) {
+        return FAIL(err, ERR_OPTION, "from.lsn goes with --no-snapshot");
+    }
+    return true;
+}
+
+static bool gap(const PgSetup *setup, uint64_t slot, uint64_t from, Err *err) {
+    FAIL(err, ERR_SLOT_MISMATCH,
+         "replication slot %s begins at " LSN_FORMAT ", behind " LSN_FORMAT ": the changes between are not to be had",
+         setup->slot, LSN_ARG(slot), LSN_ARG(from));
+    return err_hint(err, "name the slot of the writer that stopped there (--slot NAME); or have the tables read: "
+                         "without --no-snapshot");
+}
+
+// The slot that another tool has left, whose changes go on here. It is the journal's with the first position.
+static bool slot_take(PgSetup *setup, uint64_t from, bool *taken, Err *err) {
+    PgSession *session = setup->session;
+    PgSlot slot;
+    *taken = false;
+    TRY(pg_slot_read(&session->sql, setup->slot, &slot, err));
+    if (from == 0 || !slot.exists || pg_slot_known(session->journal, setup->slot)) {
+        return true;
+    }
+    if (!slot.ours || slot.active) {
+        FAIL(err, slot.ours ? ERR_SLOT_BUSY : ERR_EXISTS, "replication slot %s is %s", setup->slot,
+             slot.ours ? "in use by another client" : "of another plugin than pgoutput, or of another database");
+        return err_hint(err, slot.ours ? "stop the writer that it is of" : "leave --slot out: leat makes its own");
+    }
+    if (slot.confirmed_flush_lsn > from) {
+        return gap(setup, slot.confirmed_flush_lsn, from, err);
+    }
+    log_info(LOG_SOURCE, "replication slot taken over", LOG_TEXT("slot", setup->slot), LOG_LSN("from", from));
+    journal_state_put(session->journal, SLOT_KEY, slice_of(setup->slot));
+    setup->from = from;
+    *taken = true;
+    return true;
+}
+
+static bool slot_begin(PgSetup *setup, uint64_t from, Err *err) {
+    TRY(slot_make(setup, &setup->from, err));
+    if (from != 0 && from < setup->from) {
+        return gap(setup, setup->from, from, err);
+    }
+    setup->from = MAX(setup->from, from);
+    return true;
+}
+
 static bool setup_first(PgSetup *setup, Err *err) {
     PgSession *session = setup->session;
     SourceMode mode = session->context->mode;
@@ -164,11 +221,15 @@ static bool setup_first(PgSetup *setup, Err *err) {
         TRY(pg_setup_refresh(setup, PG_LEAF_PENDING, 0, &changed, err));
         return cut_at(session, 0, false, err);
     }
+    uint64_t from = 0;
+    bool taken = false;
+    TRY(from_parse(session->context, &from, err));
+    TRY(slot_take(setup, from, &taken, err));
     // Before publications are touched: they may be those of another leat that uses this name.
-    TRY(leftover_remove(setup, err));
+    TRY(taken || leftover_remove(setup, err));
     // The tables are looked at before the slot is made: publications must be there when it starts to decode.
     TRY(pg_setup_refresh(setup, PG_LEAF_PENDING, 0, &changed, err));
-    TRY(slot_make(setup, &setup->from, err));
+    TRY(taken || slot_begin(setup, from, err));
     if (mode == SOURCE_NO_SNAPSHOT) {
         for (size_t i = 0; i < session->capture.table_count; i++) {
             session->capture.tables[i]->truncate = false;
