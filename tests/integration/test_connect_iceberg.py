@@ -5,13 +5,16 @@ import datetime
 import decimal
 import json
 import signal
+import subprocess
 
 import connectors
 import duckdb
 import duckdb_extensions
+import pyiceberg.schema
 import pytest
 import server as server_module
 from pyiceberg.catalog.rest import RestCatalog
+from pyiceberg.types import DecimalType, IntegerType, LongType, NestedField, StringType, TimestamptzType
 
 TOPIC = "shop.public.orders"
 UNWRAP = {"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState"}
@@ -238,3 +241,93 @@ def test_a_field_routes_records(server, db, work):
     until_rows(server, [2], "geo.de", ids)
     until_rows(server, [1, 2, 3, 4, 5], "dyn.orders_public", ids)
     assert [field.name for field in table(server, "geo.de").spec().fields] == ["id_bucket"]
+
+
+def test_a_rest_catalog_and_a_table_that_is_there(server, db, work):
+    """The server's own catalog by its URL; a table that PyIceberg has made, with columns of other types."""
+    db.execute("CREATE TABLE orders (id integer PRIMARY KEY, at text, price double precision, n numeric(8,3), x text)")
+    db.execute("INSERT INTO orders VALUES (1, '2026-01-02 03:04:05.5+02:00', 1.25, 12.5, '7')")
+    server.start()
+    known = catalog(server)
+    known.create_namespace("shop")
+    columns = pyiceberg.schema.Schema(
+        NestedField(1, "ID", LongType(), required=True),
+        NestedField(2, "at", TimestamptzType()),
+        NestedField(3, "price", DecimalType(9, 2)),
+        NestedField(4, "n", StringType()),
+        NestedField(5, "x", IntegerType()),
+    )
+    known.create_table("shop.orders", columns)
+    create(server, "shop", connectors.source(db), JSON_SCHEMAS)
+    rest = sink(work, TOPIC, **{"iceberg__tables__schema-case-insensitive": "true"})
+    rest.update({"iceberg.catalog.type": "rest", "iceberg.catalog.uri": server.catalog_url})
+    rest.pop("iceberg.catalog.warehouse")
+    create(server, "rest", rest, JSON_SCHEMAS, UNWRAP)
+    until_rows(server, 1, look=len)
+    at = datetime.datetime(2026, 1, 2, 1, 4, 5, 500000, datetime.timezone.utc)
+    assert rows(server) == [{"ID": 1, "at": at, "price": decimal.Decimal("1.25"), "n": "12.500", "x": 7}]
+
+
+def test_what_a_column_cannot_hold_is_set_aside(server, db, work):
+    db.execute("CREATE TABLE orders (id integer PRIMARY KEY, x text)")
+    db.execute("INSERT INTO orders VALUES (1, '7')")
+    server.start()
+    create(server, "shop", connectors.source(db), JSON_SCHEMAS)
+    known = catalog(server)
+    known.create_namespace("shop")
+    columns = pyiceberg.schema.Schema(NestedField(1, "id", LongType(), required=True), NestedField(2, "x", LongType()))
+    known.create_table("shop.orders", columns)
+    letters = {
+        "errors.tolerance": "all",
+        "errors.deadletterqueue.topic.name": "lake.dead",
+        "errors.deadletterqueue.context.headers.enable": "true",
+    }
+    tables = {"iceberg__tables__auto-create-enabled": "false"}
+    create(server, "lake", sink(work, TOPIC, "shop.orders, shop.absent", **tables), JSON_SCHEMAS, UNWRAP, letters)
+    db.execute("INSERT INTO orders VALUES (2, 'seven'), (3, '9')")
+    until_rows(server, {1: 7, 3: 9}, look=lambda found: {row["id"]: row["x"] for row in found})
+    dead = dead_letters(server, "lake", 2)
+    of_record = [letter for letter in dead if "field x" in letter["headers"]["__connect.errors.exception.message"]]
+    assert [letter["headers"]["__connect.errors.offset"] for letter in of_record] == ["1"]
+    assert of_record[0]["headers"]["__connect.errors.stage"] == "TASK_PUT"
+    assert "shop.absent is not in the catalog" in str(dead)
+    assert server.status("lake")["tasks"][0]["state"] == "RUNNING"
+    put(server, "lake", sink(work, TOPIC, **tables), JSON_SCHEMAS, UNWRAP)
+    db.execute("INSERT INTO orders VALUES (4, 'eight')")
+    server.wait_state("lake", "FAILED", timeout=60)
+    assert "field x" in server.status("lake")["tasks"][0]["trace"]
+
+
+def dead_letters(server, name, least):
+    """What was set aside; headers as a dictionary."""
+
+    def read():
+        argv = [str(server.binary), "topic", "read", "--data-dir", str(server.data), name, "--dead-letters"]
+        done = subprocess.run(argv, capture_output=True, text=True, env=server.env(), timeout=60)
+        assert done.returncode == 0, done.stderr
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        return found if len(found) >= least else None
+
+    found = server.until(read, f"{least} dead letters", 60)
+    return [{**letter, "headers": dict(letter["headers"])} for letter in found]
+
+
+def test_validation_says_what_there_is(server, work):
+    server.start()
+    name = "org.apache.iceberg.connect.IcebergSinkConnector"
+    assert name in [plugin["class"] for plugin in server.connect("GET", "/connector-plugins").json()]
+
+    def problems(**changed):
+        config = {"name": "x", **sink(work, "t"), **{key.replace("__", "."): v for key, v in changed.items()}}
+        config = {key: value for key, value in config.items() if value is not None}
+        answer = server.connect("PUT", f"/connector-plugins/{name}/config/validate", config)
+        assert answer.status == 200, answer
+        found = [one["value"] for one in answer.json()["configs"]]
+        return {one["name"]: one["errors"][0] for one in found if one["errors"]}
+
+    assert problems() == {}
+    assert "rest" in problems(iceberg__catalog__type="hadoop")["iceberg.catalog.type"]
+    assert "hive" in problems(iceberg__catalog__type=None)["iceberg.catalog.type"]
+    assert "iceberg.catalog.uri" in problems(iceberg__catalog__type="rest")
+    assert "iceberg.tables" in problems(iceberg__tables=None)
+    assert "iceberg.table.a.b.route-regex" in problems(**{"iceberg__table__a__b__route-regex": "("})
