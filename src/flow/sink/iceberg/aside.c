@@ -5,12 +5,12 @@
 
 enum { ASIDE_TEXT_BYTES = 300 };
 
-static void put_aside(Map *aside, const Lake *lake, const JournalEntry *entry, const char *what) {
+// `reason` names the table.
+static void put_reason(Map *aside, const Lake *lake, const JournalEntry *entry, const char *reason) {
     const Schema *schema = entry->schema;
     char *text = calloc(1, ASIDE_TEXT_BYTES);
     ASSERT(text != NULL);
-    snprintf(text, ASIDE_TEXT_BYTES, "table %.*s.%.*s %s: its changes are passed over", SLICE_ARG(schema->space),
-             SLICE_ARG(schema->table), what);
+    snprintf(text, ASIDE_TEXT_BYTES, "%.250s: its changes are passed over", reason);
     free(map_find(aside, entry->topic->name));
     map_put(aside, entry->topic->name, text);
     char hint[ASIDE_TEXT_BYTES];
@@ -20,6 +20,13 @@ static void put_aside(Map *aside, const Lake *lake, const JournalEntry *entry, c
         "give it the newer metadata back: leat catalog rebuild",
         lake->pipeline, SLICE_ARG(schema->space), SLICE_ARG(schema->table));
     log_warn(LOG_SINK, "a table is set aside", LOG_TEXT("reason", text), LOG_TEXT("hint", hint));
+}
+
+static void put_aside(Map *aside, const Lake *lake, const JournalEntry *entry, const char *what) {
+    char reason[ASIDE_TEXT_BYTES];
+    snprintf(reason, sizeof(reason), "table %.*s.%.*s %s", SLICE_ARG(entry->schema->space),
+             SLICE_ARG(entry->schema->table), what);
+    put_reason(aside, lake, entry, reason);
 }
 
 static const char *missing(const LakeTable *table, uint64_t offset) {
@@ -49,6 +56,18 @@ bool aside_table_open(Lake *lake, Map *aside, const JournalEntry *entry, LakeTab
             *table = NULL;
         }
     }
+    return true;
+}
+
+bool aside_table_put(const Lake *lake, Map *aside, const JournalEntry *entry, LakeTable *table, Err *err) {
+    if (err->code != ERR_TABLE) {
+        return false;
+    }
+    if (table != NULL) {
+        lake_table_close(table);
+    }
+    put_reason(aside, lake, entry, err->message);
+    err_clear(err);
     return true;
 }
 

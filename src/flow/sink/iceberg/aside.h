@@ -3,6 +3,10 @@
 // tells whether something is missing in it: it was dropped in the catalog or replaced by another, went back to an older
 // snapshot, or the catalog is an older copy. Such a table's events are passed over, the others go on, and it is said
 // until somebody has the table read again (leat resync), which begins with a TRUNCATE: from there on all is whole.
+//
+// So is a table whose next event it cannot take: its schema has changed into one that its columns cannot follow, a row
+// is changed and there is no key to find it by. It stays at its last commit. After a restart its events are found
+// missing.
 #ifndef LEAT_FLOW_SINK_ICEBERG_ASIDE_H
 #define LEAT_FLOW_SINK_ICEBERG_ASIDE_H
 
@@ -10,6 +14,9 @@
 
 // The table of an event's topic, which no one has opened yet. NULL: it is, or is now, set aside.
 CHECKED bool aside_table_open(Lake *lake, Map *aside, const JournalEntry *entry, LakeTable **table, Err *err);
+// After an error of the table's event. True, and no error any more: it is set aside, for its ERR_TABLE. `table` (NULL:
+// it could not be opened) is closed then.
+bool aside_table_put(const Lake *lake, Map *aside, const JournalEntry *entry, LakeTable *table, Err *err);
 // What is set aside, and the remedy; empty when nothing is.
 void aside_say(const Map *aside, char *text, size_t size);
 void aside_release(Map *aside);

@@ -355,7 +355,8 @@ static bool commit(IcebergSink *sink, Err *err) {
 static bool table_of(IcebergSink *sink, const JournalEntry *entry, LakeTable **table, Err *err) {
     *table = map_find(&sink->tables, entry->topic->name);
     if (UNLIKELY(*table == NULL)) {
-        TRY(aside_table_open(&sink->lake, &sink->aside, entry, table, err));
+        TRY(aside_table_open(&sink->lake, &sink->aside, entry, table, err) ||
+            aside_table_put(&sink->lake, &sink->aside, entry, NULL, err));
         if (*table != NULL) {
             map_put(&sink->tables, entry->topic->name, *table);
         }
@@ -394,6 +395,13 @@ static bool records_take(IcebergSink *sink, const JournalEntry *entry, Err *err)
     return !touched || sink->lake.events % 1024 != 0 || memory_mind(sink, err);
 }
 
+// What it has of the open commit is dropped: it stays where it was.
+static bool table_leave(IcebergSink *sink, const JournalEntry *entry, LakeTable *table, Err *err) {
+    TRY(aside_table_put(&sink->lake, &sink->aside, entry, table, err));
+    (void)map_remove(&sink->tables, entry->topic->name);
+    return true;
+}
+
 static bool event_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
     LakeTable *table;
     if (sink->records != NULL) {
@@ -406,7 +414,9 @@ static bool event_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
     dirty_set(sink);
     sink->open_group = true;
     sink->newest_us = entry->event->source_us;
-    TRY(lake_table_take(table, entry, err));
+    if (UNLIKELY(!lake_table_take(table, entry, err))) {
+        return table_leave(sink, entry, table, err);
+    }
     return sink->lake.events % 1024 != 0 || memory_mind(sink, err);
 }
 
