@@ -98,7 +98,7 @@ static const Flag TABLE_ROLLBACK_FLAGS[] = {
     {"to", "WHERE", NULL, "a snapshot that main has come from, a position of the source or a time; required"},
     {"as-of", "WHERE", NULL, "the same"},
     {"detach", NULL, NULL, "take the table from its pipeline, which then writes to it no more"},
-    {"force", NULL, NULL, "although its pipeline is not in this data directory"},
+    {"force", NULL, NULL, "although its pipeline is not in this data directory, or a sink connector writes it"},
     {"dry-run", NULL, NULL, "say what would be done, change nothing"},
     LAKE_FLAGS,
 };
@@ -107,7 +107,7 @@ static const char TABLE_ROLLBACK_DETAILS[] =
     "refused: the pipeline goes on behind what it has committed once, so changes that a rollback takes away would\n"
     "never come again. With --detach the table belongs to nobody from then on, and its pipeline refuses it.";
 static const Flag TABLE_UPGRADE_FLAGS[] = {
-    {"force", NULL, NULL, "although its pipeline is not in this data directory"},
+    {"force", NULL, NULL, "although its pipeline is not in this data directory, or a sink connector writes it"},
     {"dry-run", NULL, NULL, "say what would be done, change nothing"},
     LAKE_FLAGS,
 };
@@ -126,7 +126,7 @@ static const Flag TABLE_ORPHANS_FLAGS[] = {
 static const Flag TABLE_REWRITE_FLAGS[] = {
     {"target", "BYTES", NULL, "size of the new files; default 128MiB"},
     {"files-min", "N", NULL, "so many small files become one; default 2"},
-    {"force", NULL, NULL, "although its pipeline is not in this data directory"},
+    {"force", NULL, NULL, "although its pipeline is not in this data directory, or a sink connector writes it"},
     {"dry-run", NULL, NULL, "say what would be done, change nothing"},
     LAKE_FLAGS,
 };

@@ -285,45 +285,81 @@ bool cli_table_commit(CliLake *lake, CliTable *table, const TableRequirement *re
 
 // --- its owner -------------------------------------------------------------------------------------------------
 
-bool cli_owner_claim(const Cli *cli, const CliTable *table, CliOwner *owner, Err *err) {
-    *owner = (CliOwner){.lock = -1};
-    Slice name = table_property(table->metadata, "leat.pipeline");
-    if (name.size == 0) {
-        return true;
+// Of a pipeline: DATA/pipelines/NAME/lock. Of a sink connector, FOLDER@SOURCE: DATA/connectors/FOLDER.lock. NULL: it is
+// not here.
+static const char *lock_path(const Cli *cli, Slice name) {
+    const char *data = cli_data_directory(cli);
+    const uint8_t *at = memchr(name.data, '@', name.size);
+    if (at != NULL) {
+        int size = (int)(at - name.data);
+        const char *known = arena_printf(cli->arena, "%s/connectors/%.*s.json", data, size, (const char *)name.data);
+        return file_exists(known)
+                   ? arena_printf(cli->arena, "%s/connectors/%.*s.lock", data, size, (const char *)name.data)
+                   : NULL;
+    }
+    const char *folder = arena_printf(cli->arena, "%s/pipelines/%s", data, connector_folder(cli->arena, name));
+    return file_exists(folder) ? arena_printf(cli->arena, "%s/lock", folder) : NULL;
+}
+
+static bool claim(const Cli *cli, Slice name, CliOwner *owner, Err *err) {
+    if (owner->lock_count == OWNERS_MAX) {
+        return FAIL(err, ERR_USAGE, "more than %d pipelines write to the table", OWNERS_MAX);
     }
     owner->pipeline = arena_text(cli->arena, name);
-    const char *pipelines = arena_printf(cli->arena, "%s/pipelines", cli_data_directory(cli));
-    const char *folder = arena_printf(cli->arena, "%s/%s", pipelines, connector_folder(cli->arena, name));
-    if (!file_exists(folder)) {
+    const char *path = lock_path(cli, name);
+    if (path == NULL) {
+        owner->elsewhere = true;
         return true;
     }
-    owner->directory = folder;
-    const char *lock = arena_printf(cli->arena, "%s/lock", folder);
-    if (file_lock(lock, &owner->lock, err)) {
+    int lock = -1;
+    if (file_lock(path, &lock, err)) {
+        owner->locks[owner->lock_count++] = lock;
         return true;
     }
-    owner->lock = -1;
     if (err->code != ERR_LOCKED) {
         return err_frame(err, __FILE__, __LINE__);
     }
     err_clear(err);
-    if (!file_locked(lock, &owner->pid) || owner->pid == 0) {
+    if (!file_locked(path, &owner->pid) || owner->pid == 0) {
         owner->pid = -1;
     }
     return true;
 }
 
+#define OFFSETS "leat.offsets."
+
+bool cli_owner_claim(const Cli *cli, const CliTable *table, CliOwner *owner, Err *err) {
+    const TableMetadata *metadata = table->metadata;
+    *owner = (CliOwner){0};
+    for (size_t i = 0; i < metadata->property_count && owner->pid == 0; i++) {
+        const Property *property = &metadata->properties[i];
+        bool offsets =
+            property->key.size > strlen(OFFSETS) && memcmp(property->key.data, OFFSETS, strlen(OFFSETS)) == 0;
+        owner->connectors = owner->connectors || offsets;
+        if (offsets) {
+            TRY(claim(cli, slice_from(property->key, strlen(OFFSETS)), owner, err));
+        } else if (slice_is(property->key, "leat.pipeline") && property->value.size > 0) {
+            TRY(claim(cli, property->value, owner, err));
+        }
+    }
+    return true;
+}
+
 void cli_owner_release(CliOwner *owner) {
-    file_close(&owner->lock);
+    for (size_t i = 0; i < owner->lock_count; i++) {
+        file_close(&owner->locks[i]);
+    }
+    owner->lock_count = 0;
 }
 
 bool cli_owner_idle(const Cli *cli, const CliTable *table, const CliOwner *owner, Err *err) {
     if (owner->pid != 0) {
-        FAIL(err, ERR_LOCKED, "table %s: pipeline %s is running (pid %d)", table->text, owner->pipeline, owner->pid);
-        return err_hint(err, "stop it first: kill %d", owner->pid);
+        FAIL(err, ERR_LOCKED, "table %s: %s is running (pid %d)", table->text, owner->pipeline, owner->pid);
+        return owner->connectors ? err_hint(err, "stop it first: leat connector stop NAME")
+                                 : err_hint(err, "stop it first: kill %d", owner->pid);
     }
-    if (owner->pipeline != NULL && owner->directory == NULL && !cli_has(cli, "force")) {
-        FAIL(err, ERR_EXISTS, "table %s: pipeline %s writes it, which is not in %s", table->text, owner->pipeline,
+    if (owner->elsewhere && !cli_has(cli, "force")) {
+        FAIL(err, ERR_EXISTS, "table %s: %s writes it, which is not in %s", table->text, owner->pipeline,
              cli_data_directory(cli));
         return err_hint(err, "give its --data-dir; or, when that pipeline is gone for good, --force");
     }

@@ -58,14 +58,18 @@ void cli_table_close(CliTable *table);
 CHECKED bool cli_table_commit(CliLake *lake, CliTable *table, const TableRequirement *requirements,
                               size_t requirement_count, const TableUpdate *updates, size_t update_count, Err *err);
 
-// Who writes a table: its pipeline, as the table says (property leat.pipeline).
+// Who writes a table, as the table says: its pipeline (property leat.pipeline), or sink connectors, of which there may
+// be several (leat.offsets.PIPELINE).
+enum { OWNERS_MAX = 16 };
 typedef struct CliOwner {
-    const char *pipeline;  // NULL = nobody of leat's
-    const char *directory; // of that pipeline in this data directory; NULL = it is not here
-    int pid;               // that runs it; 0 = nobody
-    int lock;              // ours on it: nobody else can run it; -1 = none
+    const char *pipeline;  // NULL = nobody of leat's; else one of them
+    bool connectors;       // they are sink connectors
+    bool elsewhere;        // one of them is not in this data directory
+    int pid;               // that runs one of them; 0 = nobody, -1 = not known who
+    int locks[OWNERS_MAX]; // ours: nobody else can run them
+    size_t lock_count;
 } CliOwner;
-// Looks, and takes the pipeline's lock where it is here and nobody has it.
+// Looks, and takes the locks of those that are here and that nobody runs.
 CHECKED bool cli_owner_claim(const Cli *cli, const CliTable *table, CliOwner *owner, Err *err);
 void cli_owner_release(CliOwner *owner);
 // ERR_LOCKED: another process runs the pipeline. ERR_EXISTS: the pipeline is not in this data directory (not with

@@ -16,7 +16,7 @@ typedef struct Change {
 } Change;
 
 static bool change_run(Cli *cli, bool (*run)(Change *change, Err *err), Err *err) {
-    Change change = {.cli = cli, .owner = {.lock = -1}};
+    Change change = {.cli = cli};
     bool good = cli_wants_json(cli, &change.json, err) && cli_lake_open(cli, &change.lake, err) &&
                 cli_table_open(&change.lake, cli->arguments[0], &change.table, err) &&
                 cli_owner_claim(cli, &change.table, &change.owner, err) && run(&change, err);
@@ -44,7 +44,12 @@ static const Slice OWNED[] = {
 static bool may_roll_back(const Change *change, Err *err) {
     const CliOwner *owner = &change->owner;
     TRY(cli_owner_idle(change->cli, &change->table, owner, err));
-    if (owner->pipeline == NULL || cli_has(change->cli, "detach")) {
+    if (owner->connectors && !cli_has(change->cli, "force")) {
+        FAIL(err, ERR_EXISTS, "table %s: sink connector %s writes it, and would not repeat what a rollback takes away",
+             change->table.text, owner->pipeline);
+        return err_hint(err, "read the older state where it is (time travel); with --force those records are lost");
+    }
+    if (owner->pipeline == NULL || owner->connectors || cli_has(change->cli, "detach")) {
         return true;
     }
     FAIL(err, ERR_EXISTS, "table %s: pipeline %s writes it, and would not repeat what a rollback takes away",
@@ -110,7 +115,7 @@ static bool rollback(Change *change, Err *err) {
             : (SnapshotRef){
                   .name = SLICE("main"), .min_snapshots = -1, .max_snapshot_age_ms = -1, .max_ref_age_ms = -1};
     updates[0].ref.snapshot_id = kept.id;
-    bool detach = change->owner.pipeline != NULL;
+    bool detach = change->owner.pipeline != NULL && !change->owner.connectors;
     updates[1] = (TableUpdate){.action = UPDATE_REMOVE_PROPERTIES, .keys = OWNED, .count = ARRAY_LEN(OWNED)};
     TableRequirement still = {.kind = REQUIRE_REF_SNAPSHOT, .text = SLICE("main"), .id = was};
     TRY(cli_table_commit(&change->lake, &change->table, &still, 1, updates, detach ? 2 : 1, err));

@@ -69,7 +69,7 @@ static bool may_remove(const Going *going, Err *err) {
 }
 
 static bool going_run(Cli *cli, bool (*run)(Going *going, Err *err), Err *err) {
-    Going going = {.cli = cli, .owner = {.lock = -1}, .dry_run = cli_has(cli, "dry-run")};
+    Going going = {.cli = cli, .dry_run = cli_has(cli, "dry-run")};
     bool good = cli_wants_json(cli, &going.json, err) && cli_lake_open(cli, &going.lake, err) &&
                 cli_table_open(&going.lake, cli->arguments[0], &going.table, err) && may_remove(&going, err) &&
                 cli_owner_claim(cli, &going.table, &going.owner, err) && run(&going, err);
@@ -196,8 +196,9 @@ static bool orphan_visit(void *context, Slice uri, uint64_t size, Err *err) {
 // What a commit under way has written is not named yet. Only who knows that there is none may look at younger files.
 static bool age_check(const Going *going, Err *err) {
     bool young = clock_wall_us() / 1000 - going->before_ms < DAY_MS;
-    bool alone = going->owner.pid == 0 && (going->owner.pipeline == NULL || going->owner.directory != NULL);
-    if (!young || going->dry_run || (alone && going->owner.pipeline != NULL) || cli_has(going->cli, "force")) {
+    const CliOwner *owner = &going->owner;
+    bool alone = owner->pid == 0 && owner->pipeline != NULL && !owner->elsewhere;
+    if (!young || going->dry_run || alone || cli_has(going->cli, "force")) {
         return true;
     }
     FAIL(err, ERR_USAGE, "files younger than a day may be of a commit that is under way");

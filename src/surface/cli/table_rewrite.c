@@ -366,7 +366,6 @@ static bool rewrite(Rewriting *rewriting, Err *err) {
 bool table_rewrite_command(Cli *cli, Err *err) {
     Rewriting *rewriting = ARENA_NEW(cli->arena, Rewriting);
     rewriting->cli = cli;
-    rewriting->owner.lock = -1;
     rewriting->dry_run = cli_has(cli, "dry-run");
     bool good = cli_wants_json(cli, &rewriting->json, err) && rules_take(rewriting, err) &&
                 cli_lake_open(cli, &rewriting->lake, err) &&
