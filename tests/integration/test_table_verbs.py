@@ -23,7 +23,7 @@ def shop(lake, db):
         "INSERT INTO orders SELECT i, 0, 'n' || i, '2026-01-01Z' FROM generate_series(1, 100) i;"
         "CREATE TABLE items (id int PRIMARY KEY); INSERT INTO items SELECT generate_series(1, 30)"
     )
-    lake.sync(db, *ARGS, "--partition-by", "orders=bucket(2,id)")
+    lake.sync(db, *ARGS, "--partition-by", "orders=bucket(2,id)", "--set", "maintenance=off")  # by hand alone
     db.execute("UPDATE orders SET v = 1 WHERE id <= 40; DELETE FROM orders WHERE id > 90")
     lake.sync(db, *ARGS)
     return lake
@@ -211,6 +211,7 @@ def test_rewrite_data_files(lake, db, version):
         "INSERT INTO orders SELECT i, 0, 'n' || i, '2026-01-01Z' FROM generate_series(1, 300) i"
     )
     args = [*ARGS, "--set", f"format.version={version}", "--partition-by", "orders=bucket(2,id)"]
+    args += ["--set", "maintenance=off"]  # by hand alone
     lake.sync(db, *args)
     for n in range(1, 4):
         db.execute(f"UPDATE orders SET v = {n} WHERE id % {n + 1} = 0; DELETE FROM orders WHERE id = {n}")
