@@ -14,8 +14,17 @@ typedef struct Bucket {
     uint64_t a, b, rows;
 } Bucket;
 
+// A row on its way into its bucket, which is fetched into the cache meanwhile.
+typedef struct LateRow {
+    Bucket *bucket;
+    RowHash row;
+} LateRow;
+enum { LATE_ROWS = 8 };
+
 typedef struct Side {
     Bucket *buckets;
+    LateRow late[LATE_ROWS];
+    size_t late_at;
     uint64_t rows, bytes;
     size_t unpaid; // bytes that the throttle has not heard of
     RowStore store;
@@ -119,11 +128,26 @@ static size_t bucket_of(RowHash key) {
     return key.b % BUCKETS;
 }
 
+static void late_add(LateRow *late) {
+    if (LIKELY(late->bucket != NULL)) {
+        late->bucket->a += late->row.a;
+        late->bucket->b += late->row.b;
+        late->bucket->rows++;
+        late->bucket = NULL;
+    }
+}
+
 static void row_add(Side *side, RowHash key, RowHash row) {
-    Bucket *bucket = &side->buckets[bucket_of(key)];
-    bucket->a += row.a;
-    bucket->b += row.b;
-    bucket->rows++;
+    LateRow *late = &side->late[side->late_at++ % LATE_ROWS];
+    late_add(late);
+    *late = (LateRow){&side->buckets[bucket_of(key)], row};
+    __builtin_prefetch(late->bucket, 1);
+}
+
+static void rows_settle(Side *side) {
+    for (size_t i = 0; i < LATE_ROWS; i++) {
+        late_add(&side->late[i]);
+    }
 }
 
 static void ready_set(Run *run, Ready ready) {
@@ -236,6 +260,8 @@ static bool pass(Run *run, Err *err) {
     }
     ready_set(run, ok ? READY_ALL : READY_NEVER);
     pthread_join(thread, NULL);
+    rows_settle(&run->source);
+    rows_settle(&run->sink);
     if (run->sink.err.code != ERR_NONE && (ok || err->code == ERR_INTERRUPTED)) {
         *err = run->sink.err; // the other side only stopped because of it
         return false;
