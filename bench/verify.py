@@ -9,24 +9,36 @@ Of the wrong rows, half stand in the lake beside the right ones, half have keys 
 
 import argparse
 import json
+import os
 import re
 import shutil
+import subprocess
 
 from harness import LEAT, Bench, measure, quantity, save
 from lake import copy, figures, lake
+from wait import wait_until
 
 
 def damage(bench, rows, wrong):
-    """Appended by PyIceberg, in the pipeline's own catalog file."""
-    from pyiceberg.catalog import load_catalog
+    """Rows appended by PyIceberg, through leat's own catalog."""
+    from pyiceberg.catalog.rest import RestCatalog
     import pyarrow as pa
 
-    catalog = load_catalog("leat", type="sql", uri=f"sqlite:///{bench.data}/catalog.db")
-    table = catalog.load_table(("lake", "orders"))
-    some = table.scan(limit=wrong).to_arrow()
-    ids = [n if i % 2 == 0 else rows * 10 + i for i, n in enumerate(some["id"].to_pylist())]
-    at = some.schema.get_field_index("id")
-    table.append(some.set_column(at, some.schema.field("id"), pa.array(ids, pa.int64())))
+    log = bench.directory / "catalog.out"
+    argv = [LEAT, "catalog", "serve", "--data-dir", bench.data, "--listen", "127.0.0.1:0"]
+    with open(log, "wb") as out:
+        served = subprocess.Popen(argv, stdout=out, stderr=subprocess.DEVNULL, env={**os.environ, **bench.env})
+    try:
+        wait_until(lambda: b"\n" in log.read_bytes(), "the catalog listens")
+        port = json.loads(log.read_text().splitlines()[0])["port"]
+        table = RestCatalog("leat", uri=f"http://127.0.0.1:{port}").load_table(("lake", "orders"))
+        some = table.scan(limit=wrong).to_arrow()
+        ids = [n if i % 2 == 0 else rows * 10 + i for i, n in enumerate(some["id"].to_pylist())]
+        at = some.schema.get_field_index("id")
+        table.append(some.set_column(at, some.schema.field("id"), pa.array(ids, pa.int64())))
+    finally:
+        served.terminate()
+        served.wait()
 
 
 def verify(bench, *more):
