@@ -7,7 +7,8 @@ import shutil
 
 import pytest
 
-from test_iceberg import ARGS, check_table, lake, rows, table_of  # noqa: F401  (lake is a fixture)
+from test_iceberg import ARGS, check_table, lake, plain, rows, table_of  # noqa: F401  (lake is a fixture)
+from test_iceberg_types import duck_rows
 
 
 def toast_table(db, n=300):
@@ -189,3 +190,83 @@ def test_a_renamed_column_keeps_its_field(lake, db):  # noqa: F811
     db.execute("ALTER TABLE t RENAME a TO tmp; ALTER TABLE t ADD a text DEFAULT 'd'; DELETE FROM t WHERE id = 5")
     lake.sync(db, *ARGS)
     check_table(lake, db, "t", ["id", "tmp", "a", "c"])
+
+
+@pytest.mark.parametrize("freshness", ["1h", "1ms"])
+def test_another_key(lake, db, freshness):  # noqa: F811
+    """The primary key goes, comes, gets another type and more columns: while leat runs, and between runs."""
+    args = ["--set", f"freshness={freshness}"]
+    db.execute("CREATE TABLE k (id int PRIMARY KEY, a int NOT NULL, b text)")
+    db.execute("INSERT INTO k SELECT i, i % 10, 'b' || i FROM generate_series(1, 50) i")
+    lake.sync(db, *args)
+    db.execute("UPDATE k SET b = 'x' || id WHERE id < 9; ALTER TABLE k DROP CONSTRAINT k_pkey, ADD PRIMARY KEY (id, a)")
+    db.execute("UPDATE k SET b = 'y' || id WHERE id < 5; DELETE FROM k WHERE a = 7")
+    db.execute("UPDATE k SET a = a + 100 WHERE id = 20")
+    lake.sync(db, *args)
+    check_table(lake, db, "k", ["id", "a", "b"])
+    db.execute("ALTER TABLE k DROP CONSTRAINT k_pkey, ALTER b SET NOT NULL, ADD PRIMARY KEY (b)")
+    db.execute("UPDATE k SET a = 5 WHERE id = 30; DELETE FROM k WHERE b = 'b33'; ALTER TABLE k DROP id")
+    db.execute("INSERT INTO k VALUES (1, 'new'); UPDATE k SET b = 'newer' WHERE b = 'new'; DELETE FROM k WHERE a = 3")
+    lake.sync(db, *args)
+    check_table(lake, db, "k", ["a", "b"], key="b")
+    db.execute("ALTER TABLE k DROP CONSTRAINT k_pkey; INSERT INTO k VALUES (77, 'b1')")
+    lake.sync(db, *args)
+    check_table(lake, db, "k", ["a", "b"], key="b")
+    db.execute("INSERT INTO k VALUES (78, 'b2'); ALTER TABLE k ADD PRIMARY KEY (a, b)")
+    db.execute("UPDATE k SET a = 79 WHERE a = 78; DELETE FROM k WHERE a = 77")
+    lake.sync(db, *args)
+    db.execute("INSERT INTO k VALUES (80, 'z')")
+    lake.sync(db, *args)
+    check_table(lake, db, "k", ["a", "b"], key="b")
+
+
+def check_both(lake, db, table, columns):  # noqa: F811
+    """PyIceberg and DuckDB see what the source holds."""
+    check_table(lake, db, table, columns)
+    expected = [tuple(map(plain, row)) for row in db.query(f"SELECT {', '.join(columns)} FROM {table}")]
+    found = [tuple(plain(row[name]) for name in columns) for row in duck_rows(lake, table).to_pylist()]
+    assert sorted(found, key=str) == sorted(expected, key=str)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_columns_evolve(lake, db, version):  # noqa: F811
+    """One table through every change of its columns, read by two engines after each."""
+    args = ["--set", "freshness=1h", "--set", f"format.version={version}"]
+    db.execute("CREATE TABLE e (id int PRIMARY KEY, a int NOT NULL, b text, n numeric(8,2), r real)")
+    db.execute("INSERT INTO e SELECT i, i, 'b' || i, i / 4.0, i / 2.0 FROM generate_series(1, 30) i")
+    lake.sync(db, *args)
+    steps = [
+        ("ALTER TABLE e ADD c text; UPDATE e SET c = 'c' || id WHERE id % 2 = 0", ["id", "a", "b", "n", "r", "c"]),
+        ("UPDATE e SET c = 'filled' WHERE c IS NULL", ["id", "a", "b", "n", "r", "c"]),  # a backfill
+        ("ALTER TABLE e ADD d int NOT NULL DEFAULT 7; DELETE FROM e WHERE id = 3", ["id", "a", "b", "c", "d"]),
+        ("ALTER TABLE e ALTER a DROP NOT NULL; UPDATE e SET a = NULL WHERE id = 4", ["id", "a", "b", "d"]),
+        ("ALTER TABLE e ALTER a TYPE bigint, ALTER r TYPE float8, ALTER n TYPE numeric(12,2)", ["id", "a", "n", "r"]),
+        ("UPDATE e SET a = 5000000000, r = 1e200, n = 1234567890.25 WHERE id = 5", ["id", "a", "n", "r"]),
+        ("ALTER TABLE e DROP b; INSERT INTO e (id, a) VALUES (100, 1)", ["id", "a", "n", "r", "c", "d"]),
+        ("ALTER TABLE e ADD b text; UPDATE e SET b = 'again' WHERE id < 9", ["id", "a", "b", "c"]),
+        ("COMMENT ON COLUMN e.a IS 'a note'; UPDATE e SET b = 'x' WHERE id = 100", ["id", "a", "b"]),
+        ("ALTER TABLE e RENAME c TO cc; INSERT INTO e (id, cc) VALUES (101, 'q')", ["id", "cc", "b"]),
+    ]
+    for number, (change, columns) in enumerate(steps):
+        db.execute(change)
+        lake.sync(db, *args)
+        if number in (1, 5, 9):
+            check_both(lake, db, "e", columns)
+        else:
+            check_table(lake, db, "e", columns)
+    db.execute("ALTER TABLE e ALTER d TYPE text USING 'd' || d; UPDATE e SET d = 'new' WHERE id = 9")
+    lake.sync(db, *args)
+    found = {row["id"]: row["d__v2"] for row in rows(lake, "e")}
+    assert found == dict(db.query("SELECT id, d FROM e"))
+
+
+def test_a_type_that_cannot_change_stops_the_table(lake, db):  # noqa: F811
+    args = [*ARGS, "--set", "type.change=fail"]
+    db.execute("CREATE TABLE f (id int PRIMARY KEY, v int); INSERT INTO f VALUES (1, 1)")
+    lake.sync(db, *args)
+    db.execute("ALTER TABLE f ALTER v TYPE text; INSERT INTO f VALUES (2, 'two')")
+    refused = lake.sync(db, *args, check=False)
+    assert "column v: its type in the lake (int32) cannot become string" in refused.stderr
+    assert [row["v"] for row in rows(lake, "f")] == [1]
+    lake.sync(db, *ARGS, "--set", "type.change=suffix")
+    assert {row["id"]: row["v__v2"] for row in rows(lake, "f")} == {1: "1", 2: "two"}

@@ -163,6 +163,44 @@ static int32_t number_field(const Maker *maker, uint32_t wanted) { // -1: no fie
     return -1;
 }
 
+static uint32_t field_number(Slice numbers, int32_t field_id) { // 0: not known
+    uint32_t number = 0;
+    while (numbers.size > 0) {
+        if (number_next(&numbers, &number) == field_id) {
+            return number;
+        }
+    }
+    return 0;
+}
+
+// A column that was dropped and made again under its name: the rows that are there do not have the new one's values.
+static bool made_again(const Maker *maker, int32_t from, int32_t at) {
+    const Schema *source = maker->source;
+    uint32_t was = field_number(maker->options->numbers, maker->fields[at].shape.id);
+    uint32_t is =
+        from >= 0 && (uint32_t)from < source->column_count ? source->columns[from].flags >> COLUMN_NUMBER_SHIFT : 0;
+    if (was == 0 || is == 0 || was == is || number_field(maker, is) >= 0) {
+        return false; // where both are columns of before it may as well be another table of that name
+    }
+    for (uint32_t i = 0; i < source->column_count; i++) {
+        if (source->columns[i].flags >> COLUMN_NUMBER_SHIFT == was) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// What is left of it stays under another name.
+static void field_retire(Maker *maker, int32_t at) {
+    Slice name = maker->fields[at].name;
+    Slice other = slice_of(arena_printf(maker->arena, "%.*s__dropped", SLICE_ARG(name)));
+    for (int i = 2; i < VERSIONS_MAX && field_find(maker, other) >= 0; i++) {
+        other = slice_of(arena_printf(maker->arena, "%.*s__dropped_%d", SLICE_ARG(name), i));
+    }
+    maker->fields[at].name = other;
+    maker->changed = true;
+}
+
 // The field of the column under its former name. The source has that name no more, or gave it to a new column; where
 // both are columns of before it may as well be another table of that name, and names count.
 static int32_t field_renamed(const Maker *maker, int32_t from, const Shape *shape) {
@@ -196,6 +234,10 @@ static void field_relax(Maker *maker, ShapeField *field, bool required) {
 
 static bool field_put(Maker *maker, Slice name, const Shape *shape, bool required, int32_t from, Err *err) {
     int32_t at = field_find(maker, name);
+    if (at >= 0 && made_again(maker, from, at)) {
+        field_retire(maker, at);
+        at = -1;
+    }
     if (at < 0 && from >= 0) {
         at = field_renamed(maker, from, shape);
         if (at >= 0) {
@@ -332,6 +374,19 @@ static bool columns_make(Maker *maker, const Mapping *mapping, Err *err) {
     return true;
 }
 
+// What was part of the key, and is no more, may be NULL.
+static void fields_loosen(Maker *maker) {
+    for (uint32_t i = 0; maker->current != NULL && i < maker->field_count; i++) {
+        int32_t from = maker->from[i];
+        bool column = from >= 0 && (uint32_t)from < maker->source->column_count;
+        bool key = column && (maker->source->columns[from].flags & COLUMN_KEY) != 0;
+        if (!maker->fields[i].shape.optional && !key) {
+            maker->fields[i].shape.optional = true;
+            maker->changed = true;
+        }
+    }
+}
+
 static void finish(Maker *maker, Mapping *mapping) {
     Shape *shape = ARENA_NEW(maker->arena, Shape);
     *shape = (Shape){.kind = SHAPE_STRUCT, .fields = maker->fields, .field_count = maker->field_count};
@@ -364,6 +419,7 @@ bool mapping_make(Arena *arena, const Schema *source, const TableSchema *current
     TRY(FLAT_ENVELOPE.compile(arena, copy, &options->envelope, &mapping->plan, err));
     begin(&maker, mapping->plan->value->field_count);
     TRY(columns_make(&maker, mapping, err));
+    fields_loosen(&maker);
     finish(&maker, mapping);
     return true;
 }
@@ -375,9 +431,12 @@ Slice mapping_numbers(const Mapping *mapping, const Schema *source, Slice before
     bool all = true;
     for (uint32_t i = 0; i < shape->field_count; i++) {
         int32_t from = mapping->from[i];
+        uint32_t number = field_number(before, shape->fields[i].shape.id);
         if (from >= 0 && (uint32_t)from < source->column_count) {
-            uint32_t number = source->columns[from].flags >> COLUMN_NUMBER_SHIFT;
+            number = source->columns[from].flags >> COLUMN_NUMBER_SHIFT;
             all &= number != 0;
+        }
+        if (number != 0) { // dropped ones too, so that they are not taken for what comes under their names
             buf_printf(&text, "%s%u=%d", text.size > 0 ? "," : "", number, shape->fields[i].shape.id);
         }
     }

@@ -263,7 +263,7 @@ static bool adopt(LakeTable *table, bool *adopted, Err *err) {
     return ok;
 }
 
-bool index_prepare(LakeTable *table, Err *err) {
+bool index_reach(LakeTable *table, bool *fresh, Err *err) {
     const TableMetadata *metadata = table_metadata(table->table);
     char directory[PATH_MAX];
     int size = snprintf(directory, sizeof(directory), "%s/index", table->lake->state_directory);
@@ -273,8 +273,12 @@ bool index_prepare(LakeTable *table, Err *err) {
     IndexOptions options = {.directory = directory,
                             .memory_bytes_max = table->lake->memory_bytes_max / 4,
                             .exact = table->mapping.exact_keys};
+    return index_open(&options, &table->index, fresh, err);
+}
+
+bool index_prepare(LakeTable *table, Err *err) {
     bool fresh = false, adopted = false;
-    TRY(index_open(&options, &table->index, &fresh, err));
+    TRY(index_reach(table, &fresh, err));
     if (!fresh) {
         TRY(adopt(table, &adopted, err));
     }

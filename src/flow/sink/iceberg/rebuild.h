@@ -7,6 +7,8 @@
 #include "flow/sink/iceberg/table.h"
 
 CHECKED bool index_prepare(LakeTable *table, Err *err);
+// Opens it, for keys as the mapping has them.
+CHECKED bool index_reach(LakeTable *table, bool *fresh, Err *err);
 // The mark and the list of files that go with the table as it is now.
 CHECKED bool index_save(LakeTable *table, bool lazy, Err *err);
 // All keys anew, of an open table whose mapping has changed; what was settled before is taken in.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The key index of a table whose rows' keys have become others while it is open: columns are gone, and all columns are
-// the key. Made again from the files, those of the next commit included.
+// The key index of a table whose rows' keys have become others while it is open: it has got another primary key, or all
+// columns are the key and some are gone. Made again from the files, those of the next commit included. A table that had
+// no key does not know its files: the source reads such a one again, and the TRUNCATE before finds them.
 #include "core/base/log.h"
 #include "flow/sink/iceberg/rebuild.h"
 #include "flow/sink/iceberg/writer.h"
@@ -59,7 +60,13 @@ static bool files_load(LakeTable *table, const LakeDeletes *deletes, Err *err) {
 bool index_rekey(LakeTable *table, Err *err) {
     const Snapshot *snapshot = table_snapshot_current(table_metadata(table->table));
     LakeDeletes *deletes = NULL;
-    log_info(LOG_SINK, "columns of the key are gone: the key index is made again", LOG_SLICE("table", table->topic));
+    log_info(LOG_SINK, "the key has changed: the key index is made again", LOG_SLICE("table", table->topic));
+    if (table->index != NULL) {
+        index_close(table->index);
+        table->index = NULL;
+    }
+    bool fresh = false;
+    TRY(index_reach(table, &fresh, err));
     index_clear(table->index);
     bool ok = (snapshot == NULL || lake_deletes_load(table->lake->io, table->table, snapshot, &deletes, err)) &&
               files_load(table, deletes, err);

@@ -188,34 +188,47 @@ static bool event_take(LakeTable *table, const Event *event, const Record *recor
     return FAIL(err, ERR_VALUE, "an event has the unknown operation %d", (int)event->op);
 }
 
-// Where the whole row is the key: columns that the source has no more are in the keys of the rows that are there.
-static bool key_shrinks(const LakeTable *table, const int32_t *ids, size_t count) {
+// What makes the keys, as far as it matters to the rows that are there.
+typedef struct KeyForm {
+    const int32_t *ids;
+    size_t count;
+    bool full_row, exact;
+} KeyForm;
+
+static KeyForm key_form(const LakeTable *table, Arena *arena) {
     const Mapping *mapping = &table->mapping;
-    for (size_t i = 0; i < count; i++) {
-        bool there = false;
-        for (size_t j = 0; j < mapping->key_count; j++) {
-            there |= mapping->schema.shape->fields[mapping->key[j]].shape.id == ids[i];
+    int32_t *ids = ARENA_ARRAY(arena, int32_t, mapping->key_count);
+    for (size_t i = 0; i < mapping->key_count; i++) {
+        ids[i] = mapping->schema.shape->fields[mapping->key[i]].shape.id;
+    }
+    return (KeyForm){ids, mapping->key_count, mapping->full_row, mapping->exact_keys};
+}
+
+// Of whole rows a column that came later makes no other key: it is NULL in the rows that are there.
+static bool key_holds(const KeyForm *was, const KeyForm *is) {
+    if (was->full_row != is->full_row || was->exact != is->exact || (!is->full_row && was->count != is->count)) {
+        return false;
+    }
+    for (size_t i = 0; i < was->count; i++) {
+        bool there = !is->full_row && was->ids[i] == is->ids[i];
+        for (size_t j = 0; is->full_row && j < is->count; j++) {
+            there |= was->ids[i] == is->ids[j];
         }
         if (!there) {
-            return true;
+            return false;
         }
     }
-    return false;
+    return true;
 }
 
 // Rows of the schema before stay in their files, which end here.
 static bool reshape(LakeTable *table, const Schema *schema, Err *err) {
     TRY(lake_table_settle(table, err));
     toast_clear(table);
-    const Mapping *mapping = &table->mapping;
-    bool full_row = mapping->full_row;
-    size_t count = full_row ? mapping->key_count : 0;
-    int32_t *ids = ARENA_ARRAY(table->batch, int32_t, count);
-    for (size_t i = 0; i < count; i++) {
-        ids[i] = mapping->schema.shape->fields[mapping->key[i]].shape.id;
-    }
+    KeyForm was = key_form(table, table->batch);
     TRY(lake_table_mapping(table, schema, err));
-    return !full_row || !key_shrinks(table, ids, count) || index_rekey(table, err);
+    KeyForm is = key_form(table, table->batch);
+    return is.count == 0 || key_holds(&was, &is) || index_rekey(table, err);
 }
 
 bool lake_table_take(LakeTable *table, const JournalEntry *entry, Err *err) {
