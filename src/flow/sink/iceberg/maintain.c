@@ -517,6 +517,7 @@ MaintainState maintain_state(Maintain *maintain) {
     }
     if (state == MAINTAIN_IDLE && (maintain->looking || kept_next(maintain, clock_monotonic_us()) != NULL)) {
         state = MAINTAIN_AT_WORK;
+        pthread_cond_broadcast(&maintain->changed);
     }
     pthread_mutex_unlock(&maintain->mutex);
     return state;

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sink under a simulated clock.
+#include "flow/sink/iceberg/maintain.c"
+
+#include "core/base/test.h"
+#include "flow/sink/iceberg/iceberg.h"
+#include "lake/iceberg/rows.h"
+
+enum { KEYS = 200 };
+
+static const Column COLUMNS[] = {
+    {.name = {(const uint8_t *)"id", 2}, .type = {.kind = TYPE_INT64}, .flags = COLUMN_KEY | COLUMN_PRIMARY},
+    {.name = {(const uint8_t *)"n", 1}, .type = {.kind = TYPE_INT64}},
+};
+
+typedef struct Feed {
+    char folder[64];
+    Arena arena[1];
+    LakeOptions options;
+    void *sink;
+    JournalTopic topic;
+    Schema schema;
+    uint64_t offset, at;
+    int64_t rows[KEYS]; // as the source has them; -1 = none
+    LakeIo *io;
+    Catalog *catalog;
+} Feed;
+
+static Err err[1];
+
+static void feed_open(Feed *feed, const char *version) {
+    *feed = (Feed){.at = 1};
+    arena_init(feed->arena, "test", 0);
+    snprintf(feed->folder, sizeof(feed->folder), "/dev/shm/leat_maintain_XXXXXX"); // thousands of syncs
+    if (mkdtemp(feed->folder) == NULL) {
+        test_folder(feed->folder, sizeof(feed->folder), "maintain");
+    }
+    for (size_t i = 0; i < KEYS; i++) {
+        feed->rows[i] = -1;
+    }
+    const char *state = arena_printf(feed->arena, "%s/state", feed->folder);
+    const char *lake = arena_printf(feed->arena, "%s/lake", feed->folder);
+    CHECK_OK(file_make_directories(state, err));
+    option_defaults(&ICEBERG_OPTIONS, &feed->options);
+    const char *SET[][2] = {
+        {"freshness", "30s"}, {"maintenance.cpu", "100"}, {"snapshot.grace", "1m"}, {"format.version", version}};
+    for (size_t i = 0; i < ARRAY_LEN(SET); i++) {
+        CHECK_OK(option_set(&ICEBERG_OPTIONS, &feed->options, SET[i][0], SET[i][1], feed->arena, err));
+    }
+    SinkContext context = {.name = "out",
+                           .pipeline = "clock",
+                           .url = lake,
+                           .state_directory = state,
+                           .data_directory = feed->folder,
+                           .options = &feed->options,
+                           .memory_bytes_max = 32 * MIB};
+    CHECK_OK(ICEBERG_SINK.open(&context, &feed->sink, err));
+    feed->topic.name = SLICE("s.t");
+    feed->schema = (Schema){
+        .id = 1, .space = SLICE("s"), .table = SLICE("t"), .columns = COLUMNS, .column_count = ARRAY_LEN(COLUMNS)};
+    LakePlaces places = {.url = lake, .data_directory = feed->folder, .owner = "test"};
+    CHECK_OK(lake_places_open(&places, feed->arena, &feed->io, &feed->catalog, err));
+}
+
+static void feed_close(Feed *feed) {
+    ICEBERG_SINK.close(feed->sink);
+    catalog_close(feed->catalog);
+    lake_io_close(feed->io);
+    CHECK_OK(file_remove_tree(feed->folder, err));
+    arena_release(feed->arena);
+}
+
+static void put(Feed *feed, int64_t id, int64_t n) {
+    Value row[] = {value_int(id), value_int(n)}, key[] = {value_int(id), {.kind = VALUE_NULL}};
+    bool was = feed->rows[id] >= 0;
+    if (n < 0 && !was) {
+        return;
+    }
+    Event event = {.op = n < 0 ? OP_DELETE
+                         : was ? OP_UPDATE
+                               : OP_CREATE,
+                   .offset_span = 1,
+                   .column_count = ARRAY_LEN(COLUMNS),
+                   .commit_lsn = feed->at,
+                   .ordinal = 1,
+                   .source_us = clock_wall_us(),
+                   .before = n < 0 ? key : NULL,
+                   .after = n < 0 ? NULL : row};
+    JournalEntry entry = {.kind = JOURNAL_EVENT,
+                          .at = feed->at,
+                          .next = feed->at + 1,
+                          .topic = &feed->topic,
+                          .schema = &feed->schema,
+                          .offset = feed->offset++,
+                          .event = &event};
+    feed->at++;
+    CHECK_OK(ICEBERG_SINK.take(feed->sink, &entry, err));
+    feed->rows[id] = n;
+}
+
+// A commit, half a minute later, and all that maintenance finds to do.
+static void step(Feed *feed) {
+    Position position = {0};
+    JournalEntry entry = {.kind = JOURNAL_CUT,
+                          .at = feed->at,
+                          .next = feed->at + 1,
+                          .epoch = 1,
+                          .cut_sequence = feed->at,
+                          .position = &position,
+                          .cut_ms = (uint64_t)(clock_wall_us() / 1000)};
+    feed->at++;
+    CHECK_OK(ICEBERG_SINK.take(feed->sink, &entry, err));
+    clock_advance_us(30 * 1000000);
+    for (int64_t next_ms = 0; next_ms >= 0;) {
+        CHECK_OK(ICEBERG_SINK.tick(feed->sink, &next_ms, err));
+        if (next_ms >= 0) {
+            clock_sleep_us(100);
+        }
+    }
+}
+
+static Table *table_now(Feed *feed) {
+    CatalogTable found;
+    Table *table = NULL;
+    TableName name = {SLICE("s"), SLICE("t")};
+    CHECK_OK(catalog_load(feed->catalog, name, feed->arena, &found, err));
+    CHECK_OK(table_open(feed->io, found.metadata_json, found.metadata_file, &table, err));
+    return table;
+}
+
+typedef struct Check {
+    Feed *feed;
+    Table *table;
+    LakeDeletes *deletes;
+    int64_t rows[KEYS];
+    size_t files;
+} Check;
+
+static bool check_file(void *context, const ManifestEntry *entry, Err *unused) {
+    Check *check = context;
+    if (entry->file.content != CONTENT_DATA) {
+        return true;
+    }
+    static const int32_t IDS[] = {1, 2};
+    const TableMetadata *metadata = table_metadata(check->table);
+    LakeRead how = {.table = metadata,
+                    .schema = table_schema_current(metadata),
+                    .ids = IDS,
+                    .count = 2,
+                    .deleted = lake_deletes_of(check->deletes, entry->file.path),
+                    .sequence = -1};
+    LakeRows *rows = NULL;
+    CHECK_OK(lake_rows_open(check->feed->io, &entry->file, &how, &rows, err));
+    for (;;) {
+        const Value *values = NULL;
+        uint64_t position = 0;
+        CHECK_OK(lake_rows_next(rows, &values, &position, err));
+        if (values == NULL) {
+            break;
+        }
+        CHECK_INT(check->rows[values[0].integer], -1); // once
+        check->rows[values[0].integer] = values[1].integer;
+    }
+    lake_rows_close(rows);
+    check->files++;
+    return true;
+}
+
+// Reads a snapshot; all of its files must be there. How many data files it has.
+static size_t snapshot_read(Feed *feed, Table *table, const Snapshot *snapshot, Check *check) {
+    *check = (Check){.feed = feed, .table = table};
+    for (size_t i = 0; i < KEYS; i++) {
+        check->rows[i] = -1;
+    }
+    CHECK_OK(lake_deletes_load(feed->io, table, snapshot, &check->deletes, err));
+    CHECK_OK(table_each_file(table, snapshot, false, check_file, check, err));
+    lake_deletes_free(check->deletes);
+    return check->files;
+}
+
+static int64_t tag_now(Feed *feed) {
+    Table *table = table_now(feed);
+    int64_t id = table_metadata(table)->current_snapshot_id;
+    SnapshotRef ref = {.name = SLICE("mine"),
+                       .snapshot_id = id,
+                       .tag = true,
+                       .min_snapshots = -1,
+                       .max_snapshot_age_ms = -1,
+                       .max_ref_age_ms = -1};
+    TableUpdate update = {.action = UPDATE_SET_SNAPSHOT_REF, .text = ref.name, .ref = ref};
+    TableRequirement uuid = {.kind = REQUIRE_UUID, .text = table_metadata(table)->uuid};
+    CatalogCommit commit = {.name = {SLICE("s"), SLICE("t")}, .change = {&uuid, 1, &update, 1}};
+    CHECK_OK(catalog_commit(feed->catalog, &commit, 1, 0, feed->arena, err));
+    table_close(table);
+    return id;
+}
+
+static bool count_files(void *context, Slice uri, uint64_t size) {
+    ++*(size_t *)context;
+    return true;
+}
+
+static void check_lake(Feed *feed, int64_t tagged, const int64_t *tagged_rows) {
+    Table *table = table_now(feed);
+    const TableMetadata *metadata = table_metadata(table);
+    Check check;
+    CHECK(metadata->snapshot_count < 60); // of 132 commits and more
+    const Snapshot *kept = table_snapshot_find(metadata, tagged);
+    CHECK(kept != NULL);
+    (void)snapshot_read(feed, table, kept, &check);
+    CHECK(memcmp(check.rows, tagged_rows, sizeof(check.rows)) == 0);
+    for (size_t i = 0; i < metadata->snapshot_count; i += 5) { // all that is kept can be read
+        (void)snapshot_read(feed, table, &metadata->snapshots[i], &check);
+    }
+    CHECK(snapshot_read(feed, table, table_snapshot_current(metadata), &check) <= 24);
+    CHECK(memcmp(check.rows, feed->rows, sizeof(check.rows)) == 0);
+    size_t files = 0;
+    CHECK_OK(lake_io_list(feed->io, slice_of(arena_printf(feed->arena, "%.*s/", SLICE_ARG(metadata->location))),
+                          count_files, &files, err));
+    CHECK(files < 400); // of some 1,500 that were written
+    table_close(table);
+}
+
+static void run_hours(const char *version) {
+    Feed feed;
+    feed_open(&feed, version);
+    int64_t tagged = 0, tagged_rows[KEYS];
+    uint64_t random = 1;
+    for (int64_t i = 0; i < 120; i++) {
+        for (int j = 0; j < 4; j++) {
+            random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+            put(&feed, (int64_t)(random >> 33) % KEYS, (random >> 60) == 0 ? -1 : i);
+        }
+        put(&feed, i % KEYS, i);
+        step(&feed);
+        if (i == 13) {
+            tagged = tag_now(&feed);
+            memcpy(tagged_rows, feed.rows, sizeof(tagged_rows));
+        }
+    }
+    for (int64_t i = 0; i < 12; i++) { // what has expired is gone in the end
+        clock_advance_us(INT64_C(600) * 1000000);
+        put(&feed, i, 1000 + i);
+        step(&feed);
+    }
+    check_lake(&feed, tagged, tagged_rows);
+    feed_close(&feed);
+}
+
+TEST(hours_of_commits_leaves_few_files_and_what_is_tagged) {
+    run_hours("2");
+}
+
+TEST(hours_of_commits_leaves_few_files_and_deletion_vectors) {
+    run_hours("3");
+}
