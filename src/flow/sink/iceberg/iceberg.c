@@ -209,7 +209,8 @@ static bool state_open(IcebergSink *sink, Err *err) {
 }
 
 static bool maintain_open(IcebergSink *sink, const SinkContext *context, Err *err) {
-    if (strcmp(sink->options.maintenance, "on") != 0) {
+    // A connector's tables may be anybody's: whose snapshots and files go is not for leat to say.
+    if (strcmp(sink->options.maintenance, "on") != 0 || context->records != NULL) {
         return true;
     }
     MaintainContext wanted = {.places = places_of(sink, context, sink->run),
