@@ -171,8 +171,9 @@ def test_tokens_are_asked_for_and_renewed(leat, db, catalog, proxy):
     gate = TokenGate(proxy, ("leat", "s3cr3t:with/colon+"))
     make_tables(db, "a")
     into(leat, proxy.url)
-    args = ["--set", "catalog.credential=${env:THE_CREDENTIAL}", "--set", f"catalog.oauth2.server.uri={proxy.url}/token"]
-    args += ["--set", "catalog.scope=PRINCIPAL_ROLE:ALL", *FRESH]
+    args = ["--set", "catalog.credential=${env:THE_CREDENTIAL}"]
+    args += ["--set", f"catalog.oauth2.server.uri={proxy.url}/token", *FRESH]
+    args += ["--set", "catalog.scope=PRINCIPAL_ROLE:ALL"]
     env = {"THE_CREDENTIAL": "leat:s3cr3t:with/colon+"}
     leat.sync(db, *args, env=env)
     change(db, 1, "a")

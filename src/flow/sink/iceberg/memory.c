@@ -161,9 +161,10 @@ static bool place_find(LakeMemory *memory, Err *err) {
     return memory->lake->catalog == NULL || lake_own_tables(memory->lake, place_visit, memory, err);
 }
 
-// Beside the folder of the table whose metadata this is: …/NAMESPACE/TABLE/metadata/FILE.
+// In the folder of the table whose metadata this is: …/NAMESPACE/TABLE/metadata/FILE. Keys that a catalog hands out are
+// good for that folder only.
 static void place_near(LakeMemory *memory, Slice file) {
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 2; i++) {
         while (file.size > 0 && file.data[file.size - 1] != '/') {
             file.size--;
         }

@@ -9,8 +9,8 @@
 // behind it again: offsets that the new journal gives out need not be the same.
 //
 // Each write is conditional on the one before: a second process that writes the same pipeline's tables is found out.
-// Where the catalog alone knows the warehouse, the object lies in _leat beside the folder of the first table, and each
-// table's property leat.memory names it.
+// Where the catalog alone knows the warehouse, the object lies in _leat in the folder of the first table, and each
+// table's property leat.memory names it. (Whoever removes orphans leaves alone what begins with an underscore.)
 //
 // The object (v = LEB128 varint, s = v size and bytes):
 //     "leat lake memory\n", u32le version = 1, u32le CRC-32C of all that follows,

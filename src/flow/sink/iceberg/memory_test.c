@@ -65,7 +65,7 @@ TEST(a_tables_newest_metadata_is_the_one_that_is_noted) {
     TableName name = {SLICE("a\037b"), SLICE("t")};
     memory_note(&memory, name, SLICE("s3://bucket/wh/a/t/metadata/00001-x.metadata.json"));
     memory_note(&memory, name, SLICE("s3://bucket/wh/a/t/metadata/00002-x.metadata.json"));
-    CHECK(slice_is(memory.uri, "s3://bucket/wh/a/_leat/shop.lake"));
+    CHECK(slice_is(memory.uri, "s3://bucket/wh/a/t/_leat/shop.lake"));
     Remembered listed = {0};
     tables_list(&memory, &arena, &listed);
     CHECK_INT(listed.table_count, 1);

@@ -99,7 +99,8 @@ bool remote_no_table(TableName name, Err *err); // false, "Table does not exist:
 
 // Hands what the catalog says of a table's storage on to the LakeIo.
 CHECKED bool remote_storage(Remote *remote, TableName name, const RestTable *table, Arena *arena, Err *err);
-LakeRenew remote_storage_renew; // the context is the Remote
+void remote_storage_everywhere(Remote *remote); // what /v1/config says of it
+LakeRenew remote_storage_renew;                 // the context is the Remote
 
 // --- rest.c ----------------------------------------------------------------------------------------------------
 

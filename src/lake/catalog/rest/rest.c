@@ -139,6 +139,7 @@ static bool open_with(Remote *remote, const CatalogContext *context, Err *err) {
         remote->io = context->io;
         remote->delegate = strcmp(remote->options.delegation, "none") != 0 && !lake_io_has_keys(remote->io);
         lake_io_renewer(remote->io, remote_storage_renew, remote);
+        remote_storage_everywhere(remote);
     }
     return true;
 }
