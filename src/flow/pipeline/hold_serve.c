@@ -15,6 +15,7 @@
 
 #define ASK_BYTES_MAX (64 * KIB)
 #define TURN_US       100000
+#define AHEAD_BYTES   (1 * MIB)
 
 enum { ID_BYTES = 40, DO_BYTES = 16 };
 
@@ -32,6 +33,9 @@ typedef struct Asked {
 struct HoldServe {
     Arena run;
     char *lock, *ask, *answer; // paths
+    char *journal;
+    Map topics; // JournalTopic and Schema that were read ahead, by name, and by topic and number: as long as this
+    Map schemas;
     bool (*reached)(const Position *cut, const SourceMoment *moment);
     char instance[ID_BYTES];
     HoldState state;
@@ -41,7 +45,11 @@ struct HoldServe {
     char armed[ID_BYTES];
     SourceMoment moment;
     bool wants_cut; // the sink commits at cuts only
+    bool ahead;     // what the group under way has of the moment was given to the sink
     bool committed; // the commit was made and not answered yet
+    bool in_group;  // entries since the last cut
+    bool repairs;   // asked, and waits for a cut
+    Asked asked;    // then
 
     pthread_mutex_t mutex; // over all that follows
     Arena arena;           // of these
@@ -59,6 +67,7 @@ HoldServe *hold_serve_new(const char *directory, bool (*reached)(const Position 
     serve->lock = arena_printf(&serve->run, "%s/requests/hold.lock", directory);
     serve->ask = arena_printf(&serve->run, "%s/requests/hold.json", directory);
     serve->answer = arena_printf(&serve->run, "%s/requests/hold.answer.json", directory);
+    serve->journal = arena_printf(&serve->run, "%s/journal", directory);
     serve->reached = reached;
     snprintf(serve->instance, sizeof(serve->instance), "%016" PRIx64, random_number());
     arena_init(&serve->arena, "tables", 0);
@@ -80,6 +89,8 @@ void hold_serve_free(HoldServe *serve) {
     tables_forget(serve);
     arena_release(&serve->arena);
     pthread_mutex_destroy(&serve->mutex);
+    map_release(&serve->topics);
+    map_release(&serve->schemas);
     arena_release(&serve->run);
     free(serve);
 }
@@ -238,11 +249,21 @@ static bool let_go(HoldServe *serve, Sink *sink, Err *err) {
     return true;
 }
 
-// V is done, or gone.
+// V is done.
 static bool released(HoldServe *serve, Sink *sink, Err *err) {
-    TRY(let_go(serve, sink, err));
-    TRY(file_remove(serve->ask, err));
-    return file_remove(serve->answer, err);
+    return let_go(serve, sink, err) && file_remove(serve->answer, err);
+}
+
+// V is gone. Its question goes under its lock: another V may just begin.
+static bool abandoned(HoldServe *serve, Sink *sink, Err *err) {
+    int lock = -1;
+    if (!file_lock(serve->lock, &lock, err)) {
+        return err->code == ERR_LOCKED ? (err_clear(err), true) : err_frame(err, __FILE__, __LINE__);
+    }
+    log_info(LOG_PIPELINE, "a comparison has ended without a word");
+    bool ok = let_go(serve, sink, err) && file_remove(serve->ask, err) && file_remove(serve->answer, err);
+    file_close(&lock);
+    return ok;
 }
 
 static bool hold_begin(HoldServe *serve, Sink *sink, Err *err) {
@@ -250,7 +271,8 @@ static bool hold_begin(HoldServe *serve, Sink *sink, Err *err) {
     pthread_mutex_lock(&serve->mutex);
     tables_forget(serve);
     pthread_mutex_unlock(&serve->mutex);
-    if (!sink_hold(sink, why)) {
+    serve->repairs = serve->committed = false;
+    if (!sink_release(sink, HOLD_TAG, why) || !sink_hold(sink, why)) { // the tag of one before may be there
         if (err_class(why->code) == ERR_CLASS_TRANSIENT) {
             *err = *why;
             return false;
@@ -264,22 +286,25 @@ static bool hold_begin(HoldServe *serve, Sink *sink, Err *err) {
 
 static bool commit_begin(HoldServe *serve, const Asked *asked, Err *err) {
     serve->moment = asked->moment;
-    serve->committed = serve->wants_cut = false;
+    serve->committed = serve->wants_cut = serve->ahead = false;
     memcpy(serve->armed, asked->id, sizeof(serve->armed));
     state_set(serve, HOLD_ARMED);
     return true;
 }
 
-static bool repair_do(HoldServe *serve, Sink *sink, const Asked *asked, Err *err) {
+// Behind a cut.
+static bool repair_do(HoldServe *serve, Sink *sink, Err *err) {
     Err why[1] = {{0}};
     SinkRepair repair;
-    if (!sink_repair(sink, asked->corrections, &repair, why)) {
+    if (!sink_repair(sink, serve->asked.corrections, &repair, why)) {
         if (err_class(why->code) == ERR_CLASS_TRANSIENT) {
             *err = *why;
-            return false;
+            return false; // tried again when the sink was opened anew
         }
+        serve->repairs = false;
         return answer_failed(serve, why, err);
     }
+    serve->repairs = false;
     CRASH_POINT("hold.repaired");
     return answer_put(serve, "done", &repair, NULL, err);
 }
@@ -297,7 +322,9 @@ static bool step(HoldServe *serve, Sink *sink, const Asked *asked, Err *err) {
         return true;
     }
     memcpy(serve->id, asked->id, sizeof(serve->id));
-    return hold ? hold_begin(serve, sink, err) : repair_do(serve, sink, asked, err);
+    serve->repairs = !hold;
+    serve->asked = *asked;
+    return hold ? hold_begin(serve, sink, err) : serve->in_group || repair_do(serve, sink, err);
 }
 
 // Not before the source has told once how its tables are captured.
@@ -326,11 +353,13 @@ bool hold_serve_turn(HoldServe *serve, Sink *sink, Err *err) {
         return serve->state == HOLD_NONE || released(serve, sink, err);
     }
     if (!file_locked(serve->lock, &pid)) {
-        log_info(LOG_PIPELINE, "a comparison has ended without a word");
-        return released(serve, sink, err);
+        return abandoned(serve, sink, err);
     }
     if (serve->committed) {
         return committed_answer(serve, err);
+    }
+    if (serve->repairs && !serve->in_group) {
+        return repair_do(serve, sink, err);
     }
     if (strcmp(asked.id, serve->id) != 0) {
         return step(serve, sink, &asked, err);
@@ -344,6 +373,7 @@ bool hold_serve_turn(HoldServe *serve, Sink *sink, Err *err) {
 // --- the moment ------------------------------------------------------------------------------------------------
 
 bool hold_serve_opened(HoldServe *serve, Sink *sink, Err *err) {
+    serve->in_group = serve->ahead = false; // taken again from a cut on
     return (serve->state != HOLD_HELD && serve->state != HOLD_ARMED) || sink_hold(sink, err);
 }
 
@@ -368,7 +398,7 @@ static bool commit_make(HoldServe *serve, Sink *sink, Err *err) {
 }
 
 // A table whose rows or changes come only behind the moment's commit was not whole in it.
-static void entry_judge(HoldServe *serve, const JournalEntry *entry) {
+static void event_judge(HoldServe *serve, const JournalEntry *entry) {
     const Event *event = entry->event;
     bool late = event->commit_lsn < serve->moment.commit_lsn || event->op == OP_READ;
     if (UNLIKELY(late && serve->state == HOLD_COMMITTED)) {
@@ -378,18 +408,72 @@ static void entry_judge(HoldServe *serve, const JournalEntry *entry) {
     }
 }
 
-bool hold_serve_entry(HoldServe *serve, Sink *sink, const JournalEntry *entry, Err *err) {
-    if (entry->kind != JOURNAL_EVENT) {
-        return true;
+// Sinks keep topics and schemas by their addresses, and those of a reader end with it.
+static void entry_keep(HoldServe *serve, JournalEntry *entry) {
+    JournalTopic *topic = map_find(&serve->topics, entry->topic->name);
+    if (topic == NULL) {
+        topic = ARENA_ARRAY(&serve->run, JournalTopic, 1);
+        *topic = (JournalTopic){entry->topic->id, arena_slice(&serve->run, entry->topic->name)};
+        map_put(&serve->topics, topic->name, topic);
     }
-    if (serve->state == HOLD_ARMED && !serve->wants_cut && entry->event->commit_lsn >= serve->moment.commit_lsn) {
+    uint32_t numbers[2] = {entry->topic->id, entry->schema->id};
+    Slice key = {(const uint8_t *)numbers, sizeof(numbers)};
+    Schema *schema = map_find(&serve->schemas, key);
+    if (schema == NULL || !schema_equal(schema, entry->schema)) {
+        schema = ARENA_ARRAY(&serve->run, Schema, 1);
+        *schema = schema_copy(&serve->run, entry->schema);
+        schema->id = entry->schema->id;
+        map_put(&serve->schemas, key, schema);
+    }
+    entry->topic = topic;
+    entry->schema = schema;
+}
+
+static bool ahead_read(HoldServe *serve, Sink *sink, JournalReader *reader, uint64_t skip, Err *err) {
+    for (;;) {
+        JournalEntry entry;
+        TRY(journal_reader_next(reader, &entry, err));
+        if (entry.kind == JOURNAL_CUT || entry.kind == JOURNAL_END) {
+            return true;
+        }
+        if (entry.kind != JOURNAL_EVENT || (skip > 0 && skip-- > 0) ||
+            entry.event->commit_lsn >= serve->moment.commit_lsn) {
+            continue;
+        }
+        entry_keep(serve, &entry);
+        TRY(sink_take(sink, &entry, err));
+    }
+}
+
+// Within a group events are in order topic by topic only: what it has of the moment is given to the sink first.
+static bool ahead_take(HoldServe *serve, Sink *sink, HoldGroup group, Err *err) {
+    JournalReader *reader = NULL;
+    TRY(journal_reader_open(serve->journal, group.at, AHEAD_BYTES, &reader, err));
+    bool ok = ahead_read(serve, sink, reader, group.events, err);
+    journal_reader_close(reader);
+    serve->ahead = ok;
+    return ok;
+}
+
+bool hold_serve_event(HoldServe *serve, Sink *sink, const JournalEntry *entry, HoldGroup group, bool *skip, Err *err) {
+    bool within = entry->event->commit_lsn < serve->moment.commit_lsn;
+    *skip = serve->ahead && within;
+    if (serve->state == HOLD_ARMED && !serve->wants_cut && !within) {
+        TRY(ahead_take(serve, sink, group, err));
         TRY(commit_make(serve, sink, err));
     }
-    entry_judge(serve, entry);
+    serve->in_group = true;
+    if (!*skip) {
+        event_judge(serve, entry);
+    }
     return true;
 }
 
 bool hold_serve_cut(HoldServe *serve, Sink *sink, const Position *position, Err *err) {
+    serve->in_group = serve->ahead = false;
+    if (serve->repairs) {
+        return repair_do(serve, sink, err);
+    }
     return serve->state != HOLD_ARMED || !serve->reached(position, &serve->moment) || commit_make(serve, sink, err);
 }
 
@@ -401,5 +485,5 @@ bool hold_serve_end(HoldServe *serve, Sink *sink, Err *err) {
     TRY(let_go(serve, sink, err));
     TRY(ask_read(serve, &asked, err));
     memcpy(serve->id, asked.id, sizeof(serve->id));
-    return !asked.there || answer_put(serve, "lost", NULL, NULL, err);
+    return asked.there ? answer_put(serve, "lost", NULL, NULL, err) : file_remove(serve->answer, err);
 }

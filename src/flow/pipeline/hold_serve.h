@@ -27,8 +27,14 @@ void hold_serve_tables(HoldServe *serve, const TableReport *tables, size_t count
 CHECKED bool hold_serve_opened(HoldServe *serve, Sink *sink, Err *err);
 // Looks what is asked, at most a few times a second, and does it.
 CHECKED bool hold_serve_turn(HoldServe *serve, Sink *sink, Err *err);
-// Before an entry is given to the sink, in every state but NONE and HELD.
-CHECKED bool hold_serve_entry(HoldServe *serve, Sink *sink, const JournalEntry *entry, Err *err);
+// Where the group is that is being taken: behind the last cut, and so many events of it were given.
+typedef struct HoldGroup {
+    LogPosition at;
+    uint64_t events;
+} HoldGroup;
+// Before an event is given to the sink, in every state but NONE and HELD. *skip: it was given already.
+CHECKED bool hold_serve_event(HoldServe *serve, Sink *sink, const JournalEntry *entry, HoldGroup group, bool *skip,
+                              Err *err);
 // …and behind a cut that it was given.
 CHECKED bool hold_serve_cut(HoldServe *serve, Sink *sink, const Position *position, Err *err);
 // The run ends: what is held is let go.

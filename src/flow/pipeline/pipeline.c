@@ -149,7 +149,7 @@ static bool hurried(void *context) {
     return hold_serve_hurried(((Runner *)context)->hold);
 }
 
-static void source_context(const PipelineConfig *config, SourceContext *context) {
+void pipeline_source_context(const PipelineConfig *config, SourceContext *context) {
     const PipelineOptions *options = &config->options;
     *context = (SourceContext){.pipeline = config->name,
                                .url = config->source_url,
@@ -255,7 +255,7 @@ static bool pump_start(Runner *runner, Err *err) {
 static bool begin(SourceHalf *half, SourceContext *context, Err *err) {
     Runner *runner = (Runner *)half;
     TRY(runner->pump != NULL || pump_start(runner, err));
-    source_context(runner->config, context);
+    pipeline_source_context(runner->config, context);
     context->acknowledged = strcmp(runner->config->options.ack_policy, "sink") == 0 ? acknowledged : NULL;
     context->published = published;
     context->resync_wanted = resync_wanted;
@@ -337,7 +337,7 @@ bool pipeline_run(const PipelineConfig *config, const PipelineRun *run, Pipeline
 
 bool pipeline_plan(const PipelineConfig *config, SourceMode mode, Arena *arena, PipelinePlan *plan, Err *err) {
     SourceContext context;
-    source_context(config, &context);
+    pipeline_source_context(config, &context);
     context.mode = mode;
     TRY(config->source->plan(&context, arena, plan, err));
     char path[PATH_MAX];
@@ -359,7 +359,7 @@ bool pipeline_delete(const PipelineConfig *config, const PipelineDelete *how, Er
         return err_prefix(err, "pipeline %s is running", config->name);
     }
     SourceContext context;
-    source_context(config, &context);
+    pipeline_source_context(config, &context);
     snprintf(path, sizeof(path), "%s/journal", config->directory);
     Err unread[1] = {{0}}; // a damaged journal must not keep a pipeline from being deleted
     if (file_exists(path) && !journal_open(path, &(JournalOptions){0}, &context.journal, unread)) {

@@ -66,7 +66,8 @@ CHECKED bool pipeline_config_load(const char *data_directory, const char *name, 
                                   Arena *arena, PipelineConfig *config, Err *err);
 CHECKED bool pipeline_config_save(const PipelineConfig *config, Err *err);
 
-// What the sink of a pipeline is told; state_directory is filled in and referred to.
+// What the source and the sink of a pipeline are told; state_directory is filled in and referred to.
+void pipeline_source_context(const PipelineConfig *config, SourceContext *context);
 void pipeline_sink_context(const PipelineConfig *config, char state_directory[PATH_MAX], SinkContext *context);
 
 typedef enum PipelinePhase {

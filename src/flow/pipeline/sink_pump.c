@@ -28,6 +28,7 @@ struct SinkPump {
     SinkPumpSpec spec;
     pthread_t thread;
     _Atomic bool finishing;
+    HoldGroup group; // of the thread
 
     pthread_mutex_t mutex; // over all that follows
     JournalReader *reader; // for waking
@@ -142,11 +143,18 @@ static bool hold_turn(SinkPump *pump, Sink *sink, bool finishing, bool *held, Er
 
 static bool entry_take(SinkPump *pump, Sink *sink, const JournalEntry *entry, Err *err) {
     const SinkPumpSpec *spec = &pump->spec;
-    bool compared = spec->hold != NULL && hold_serve_state(spec->hold) != HOLD_NONE;
+    bool compared = spec->hold != NULL && hold_serve_state(spec->hold) != HOLD_NONE, skip = false;
     TRY(entry->kind != JOURNAL_CUT || spec->cut == NULL || spec->cut(spec->owner, err));
-    TRY(!compared || hold_serve_entry(spec->hold, sink, entry, err));
-    TRY(sink_take(sink, entry, err));
-    return !compared || entry->kind != JOURNAL_CUT || hold_serve_cut(spec->hold, sink, entry->position, err);
+    if (compared && entry->kind == JOURNAL_EVENT) {
+        TRY(hold_serve_event(spec->hold, sink, entry, pump->group, &skip, err));
+    }
+    TRY(skip || sink_take(sink, entry, err));
+    pump->group.events += entry->kind == JOURNAL_EVENT;
+    if (entry->kind != JOURNAL_CUT) {
+        return true;
+    }
+    pump->group = (HoldGroup){.at = entry->next};
+    return !compared || hold_serve_cut(spec->hold, sink, entry->position, err);
 }
 
 static bool entries_pump(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err) {
@@ -193,7 +201,8 @@ static bool attempt_open(SinkPump *pump, SinkContext *context, Err *err) {
     Sink *sink = NULL;
     JournalReader *reader = NULL;
     TRY(sink_open(pump->spec.sink, context, &sink, err));
-    bool ok = journal_reader_open(pump->spec.journal, sink_start(sink), READER_BYTES, &reader, err) &&
+    pump->group = (HoldGroup){.at = sink_start(sink)};
+    bool ok = journal_reader_open(pump->spec.journal, pump->group.at, READER_BYTES, &reader, err) &&
               (!context->complete || journal_reader_keep_state(reader, err));
     if (ok) {
         pthread_mutex_lock(&pump->mutex);

@@ -124,7 +124,8 @@ typedef struct SourceCompareOptions {
 
 // A table as it was at the moment.
 typedef struct SourceCompareTable {
-    Slice topic; // that its events have in the journal: schema.table
+    Slice topic; // that its events have in the journal
+    Slice space, name;
     double rows; // expected; -1 = unknown
     int64_t bytes;
     bool readable; // else `reason` says why it cannot be compared

@@ -343,7 +343,7 @@ int cli_main(int argc, char **argv, const PipelineDrivers *drivers) {
     if (run(&cli, argc, argv, err)) {
         code = cli.exit_code;
     } else {
-        code = cli_exit_code(err);
+        code = cli.failure_code != 0 && err->code != ERR_INTERRUPTED ? cli.failure_code : cli_exit_code(err);
         if (cli.command != NULL && cli.command->json_events && !isatty(STDOUT_FILENO)) {
             error_event(err);
         }

@@ -52,7 +52,8 @@ struct Cli {
     const char *values[CLI_FLAGS_MAX]; // by the flag's place in its table; a switch that was given is ""
     const char *sets[CLI_SETS_MAX];    // --set NAME=VALUE
     int set_count;
-    ExitCode exit_code; // for success with something to say (doctor); default EXIT_DONE
+    ExitCode failure_code; // for every error but an interruption, in place of that of its class; 0 = by its class
+    ExitCode exit_code;    // for success with something to say (doctor); default EXIT_DONE
 };
 
 // The flag's value, NULL when it was not given. The name must be one of the command's.
@@ -94,6 +95,7 @@ CHECKED bool table_rewrite_command(Cli *cli, Err *err); // table_rewrite.c
 CHECKED bool doctor_command(Cli *cli, Err *err);
 CHECKED bool status_command(Cli *cli, Err *err);
 CHECKED bool resync_command(Cli *cli, Err *err);
+CHECKED bool verify_command(Cli *cli, Err *err); // verify.c
 CHECKED bool delete_command(Cli *cli, Err *err);
 CHECKED bool sink_reset_command(Cli *cli, Err *err);
 CHECKED bool topic_list_command(Cli *cli, Err *err);

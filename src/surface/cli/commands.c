@@ -139,6 +139,22 @@ static const Flag STATUS_FLAGS[] = {
     {"output", "FORM", NULL, "text or json; default text"},
     {"offline", NULL, NULL, "do not ask the source what the slot retains"},
 };
+static const Flag VERIFY_FLAGS[] = {
+    {"tables", "PATTERN,…", NULL, "tables to compare; default all"},
+    {"sample", NULL, NULL, "about one row in a hundred of the source, looked for in the sink"},
+    {"max-rate", "BYTES/s", NULL, "read each side no faster: 50MB/s"},
+    {"source-replica", "URI", NULL, "read the source's rows from this physical standby of it"},
+    {"diff", NULL, NULL, "print both rows of what differs"},
+    {"repair", NULL, NULL, "have the pipeline write the source's rows for those that differ, and compare them again"},
+    {"output", "FORM", NULL, "text or json; default text"},
+};
+static const char VERIFY_DETAILS[] =
+    "Takes a snapshot of the source, has the pipeline commit just what was in it, and compares the two row by row,\n"
+    "as hashes, while both go on. Works beside leat sync --follow and leat server; when nobody runs the pipeline,\n"
+    "this command does meanwhile. What the sink's types cannot hold is said to be equal under the rule that made it\n"
+    "so. docs/verify.md tells what it costs and what it locks.\n"
+    "\n"
+    "Exit codes: 0 all are equal, 1 something differs, 2 something could not be compared.";
 static const Flag RESYNC_FLAGS[] = {
     {"tables", "PATTERN,…", NULL, "tables to read again"},
 };
@@ -300,6 +316,8 @@ const Command COMMANDS[] = {
      doctor_command},
     {"status", "[NAME]", 0, 1, "Where each pipeline stands, per table", NULL, FLAGS(STATUS_FLAGS), false,
      status_command},
+    {"verify", "NAME", 1, 1, "Compare a pipeline's sink with its source, and repair it", VERIFY_DETAILS,
+     FLAGS(VERIFY_FLAGS), false, verify_command},
     {"resync", "NAME", 1, 1, "Read tables again while the others stream",
      "Asks the running process, or else the next run.", FLAGS(RESYNC_FLAGS), false, resync_command},
     {"delete", "NAME", 1, 1, "Remove a pipeline with its slot and publications",

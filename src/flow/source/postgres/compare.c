@@ -135,7 +135,10 @@ static CompareTable *table_of_root(Compare *compare, Map *roots, const PgTable *
         captured->space = arena_text(&compare->arena, table->root_space);
         captured->name = arena_text(&compare->arena, table->root_name);
         captured->topic = pg_capture_topic(&compare->arena, table->root_space, table->root_name);
-        found->shown = (SourceCompareTable){.topic = slice_of(captured->topic), .readable = true};
+        found->shown = (SourceCompareTable){.topic = slice_of(captured->topic),
+                                            .space = slice_of(captured->space),
+                                            .name = slice_of(captured->name),
+                                            .readable = true};
         map_put_u64(roots, table->root_oid, found);
     }
     return found;
@@ -194,6 +197,8 @@ bool pg_compare_tables(void *state, Arena *arena, SourceCompareTable **tables, s
     for (size_t i = 0; i < compare->table_count; i++) {
         (*tables)[i] = compare->tables[i].shown;
         (*tables)[i].topic = arena_slice(arena, compare->tables[i].shown.topic);
+        (*tables)[i].space = arena_slice(arena, compare->tables[i].shown.space);
+        (*tables)[i].name = arena_slice(arena, compare->tables[i].shown.name);
         const char *reason = compare->tables[i].shown.reason;
         (*tables)[i].reason = reason != NULL ? arena_text(arena, slice_of(reason)) : NULL;
     }

@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/pipeline/verify.h"
+
+#include "core/base/log.h"
+#include "core/config/pattern.h"
+#include "core/sys/clock.h"
+#include "core/sys/crash.h"
+#include "core/sys/file.h"
+#include "flow/pipeline/hold.h"
+
+#include <pthread.h>
+
+enum {
+    ROUNDS_MAX = 5,           // beginnings anew when the process that runs the pipeline changes
+    HOLD_MS_MAX = 120 * 1000, // for the sink to end its commit
+    COMMIT_MS_MAX = 3600 * 1000,
+};
+
+// The pipeline, run by this process while nobody else does.
+typedef struct OwnRun {
+    const PipelineConfig *config;
+    pthread_t thread;
+    bool started;
+    volatile bool stop;
+    _Atomic bool ended;
+    bool ok;
+    Err err;
+} OwnRun;
+
+struct VerifyRun {
+    const PipelineConfig *config;
+    const VerifyHow *how;
+    Arena *arena;
+    Hold *hold;
+    OwnRun own;
+    Throttle throttle;
+    void *source; // of compare_open
+    void *sink;
+    SourceMoment moment;
+    char state_directory[PATH_MAX];
+};
+
+const char *verify_outcome_name(VerifyOutcome outcome) {
+    static const char *const NAMES[] = {"equal", "differs", "not_compared"};
+    return NAMES[outcome];
+}
+
+static void tell(const VerifyRun *run, VerifyStep step, Slice topic) {
+    if (run->how->told != NULL) {
+        run->how->told(run->how->context, step, topic);
+    }
+}
+
+// --- the pipeline's own process --------------------------------------------------------------------------------
+
+static void *own_thread(void *context) {
+    OwnRun *own = context;
+    PipelineReport last = {.slot_retained_bytes = -1, .slot_safe_bytes = -1};
+    PipelineRun how = {.mode = SOURCE_FOLLOW, .stop = &own->stop};
+    own->ok = pipeline_run(own->config, &how, &last, &own->err);
+    own->ended = true;
+    return NULL;
+}
+
+static void own_end(OwnRun *own) {
+    if (own->started) {
+        own->stop = true;
+        pthread_join(own->thread, NULL);
+        own->started = false;
+    }
+}
+
+static bool own_start(VerifyRun *run, Err *err) {
+    own_end(&run->own);
+    tell(run, VERIFY_STEP_RUN, (Slice){0});
+    run->own = (OwnRun){.config = run->config};
+    int failed = pthread_create(&run->own.thread, NULL, own_thread, &run->own);
+    run->own.started = failed == 0;
+    return failed == 0 || err_errno(err, __FILE__, __LINE__, failed, "start a thread");
+}
+
+// Somebody runs it: another process, or else this one.
+static bool runner_ensure(VerifyRun *run, Err *err) {
+    char lock[PATH_MAX];
+    int pid;
+    snprintf(lock, sizeof(lock), "%s/lock", run->config->directory);
+    for (;;) {
+        if (file_locked(lock, &pid)) {
+            return true;
+        }
+        if (run->own.started && run->own.ended) {
+            own_end(&run->own);
+            if (!run->own.ok && run->own.err.code != ERR_LOCKED) {
+                *err = run->own.err;
+                return err_frame(err, __FILE__, __LINE__);
+            }
+        }
+        TRY(run->own.started || own_start(run, err));
+        if (run->how->stop != NULL && *run->how->stop) {
+            return FAIL(err, ERR_INTERRUPTED, "stopped");
+        }
+        clock_sleep_us(20000);
+    }
+}
+
+// The pipeline that this process runs has failed: nobody will answer.
+static bool own_failed(void *context, Err *err) {
+    const VerifyRun *run = context;
+    if (run->own.started && run->own.ended && !run->own.ok && run->own.err.code != ERR_LOCKED) {
+        *err = run->own.err;
+        return false;
+    }
+    return true;
+}
+
+// --- the moment ------------------------------------------------------------------------------------------------
+
+static void moment_end(VerifyRun *run) {
+    if (run->sink != NULL) {
+        run->config->sink->compare_close(run->sink);
+    }
+    if (run->source != NULL) {
+        run->config->source->compare_close(run->source);
+    }
+    run->sink = run->source = NULL;
+}
+
+static bool source_open(VerifyRun *run, Err *err) {
+    const PipelineConfig *config = run->config;
+    SourceContext context;
+    pipeline_source_context(config, &context);
+    SourceCompareOptions options = {.replica_url = run->how->replica_url,
+                                    .timeout_ms = (int)config->options.slot_create_timeout_ms,
+                                    .stop = run->how->stop};
+    tell(run, VERIFY_STEP_MOMENT, (Slice){0});
+    return config->source->compare_open(&context, &options, &run->source, &run->moment, err);
+}
+
+// One try. *lost: the process that ran the pipeline does so no more.
+static bool moment_try(VerifyRun *run, HoldAnswer *answer, bool *lost, Err *err) {
+    HoldWait wait = {.timeout_ms = HOLD_MS_MAX, .stop = run->how->stop, .idle = own_failed, .context = run};
+    TRY(runner_ensure(run, err));
+    tell(run, VERIFY_STEP_HOLD, (Slice){0});
+    TRY(hold_hold(run->hold, &wait, answer, err));
+    *lost = answer->lost;
+    if (*lost) {
+        return true;
+    }
+    CRASH_POINT("verify.held");
+    TRY(source_open(run, err));
+    tell(run, VERIFY_STEP_COMMIT, (Slice){0});
+    wait.timeout_ms = COMMIT_MS_MAX;
+    TRY(hold_commit(run->hold, &run->moment, &wait, answer, err));
+    *lost = answer->lost;
+    if (*lost) {
+        moment_end(run);
+    }
+    CRASH_POINT("verify.committed");
+    return true;
+}
+
+static bool moment_begin(VerifyRun *run, HoldAnswer *answer, Err *err) {
+    const PipelineConfig *config = run->config;
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        bool lost = false;
+        TRY(moment_try(run, answer, &lost, err));
+        if (!lost) {
+            SinkContext context;
+            pipeline_sink_context(config, run->state_directory, &context);
+            return config->sink->compare_open(&context, HOLD_TAG, &run->sink, err);
+        }
+    }
+    return FAIL(err, ERR_LOCKED, "the process that runs pipeline %s changes all the time", config->name);
+}
+
+// --- tables ----------------------------------------------------------------------------------------------------
+
+static const HoldTable *held_table(const HoldAnswer *answer, Slice topic) {
+    for (size_t i = 0; i < answer->table_count; i++) {
+        if (slice_is(topic, answer->tables[i].name)) {
+            return &answer->tables[i];
+        }
+    }
+    return NULL;
+}
+
+static void not_compared(VerifiedTable *table, ErrCode code, const char *reason, const char *hint) {
+    table->outcome = VERIFY_NOT_COMPARED;
+    table->why = (Err){0};
+    FAIL(&table->why, code, "%s", reason);
+    if (hint != NULL) {
+        err_hint(&table->why, "%s", hint);
+    }
+}
+
+// Why a table was not whole at the moment, as far as is known now.
+static bool table_whole(const HoldAnswer *answer, VerifiedTable *table) {
+    const HoldTable *held = held_table(answer, table->topic);
+    if (held != NULL && held->whole) {
+        return true;
+    }
+    not_compared(table, ERR_TABLE, held != NULL ? held->reason : "the pipeline does not capture it yet",
+                 "compare again when leat status says that it streams");
+    return false;
+}
+
+// False only when the comparison as a whole cannot go on: what is wrong there, is so for all tables.
+static bool table_failed(VerifiedTable *table, Err *err) {
+    static const ErrCode OF_A_TABLE[] = {ERR_TABLE, ERR_NOT_FOUND,    ERR_CHANGED,
+                                         ERR_VALUE, ERR_SOURCE_QUERY, ERR_SOURCE_PERMISSION};
+    for (size_t i = 0; i < ARRAY_LEN(OF_A_TABLE); i++) {
+        if (err->code == OF_A_TABLE[i]) {
+            table->outcome = VERIFY_NOT_COMPARED;
+            table->why = *err;
+            err_clear(err);
+            return true;
+        }
+    }
+    return err_frame(err, __FILE__, __LINE__);
+}
+
+static bool row_found(void *context, const Schema *schema, const Event *event, Err *err) {
+    *(bool *)context = true;
+    return FAIL(err, ERR_INTERRUPTED, "one is enough");
+}
+
+// A table that never had a row need not be in the sink.
+static bool table_absent(VerifyRun *run, VerifiedTable *table, Err *err) {
+    bool any = false;
+    Err ended[1] = {{0}};
+    if (run->config->source->compare_table(run->source, table->topic, &(SourceCompare){.parts = 1}, row_found, &any,
+                                           ended)) {
+        err_clear(err);
+        table->result = (VerifyResult){.topic = table->topic};
+        table->outcome = VERIFY_EQUAL;
+        return true;
+    }
+    if (!any) {
+        *err = *ended;
+    }
+    return table_failed(table, err);
+}
+
+static bool table_verify(VerifyRun *run, VerifiedTable *table, Err *err) {
+    VerifyContext context = {.source = run->config->source,
+                             .source_state = run->source,
+                             .sink = run->config->sink,
+                             .sink_state = run->sink,
+                             .throttle = run->throttle.bytes_per_second > 0 ? &run->throttle : NULL,
+                             .differences_max = run->how->differences_max,
+                             .sample = run->how->sample,
+                             .stop = run->how->stop};
+    tell(run, VERIFY_STEP_COMPARE, table->topic);
+    if (!verify_table(&context, table->topic, run->arena, &table->result, err)) {
+        return err->code == ERR_NOT_FOUND ? table_absent(run, table, err) : table_failed(table, err);
+    }
+    table->outcome = verify_is_equal(&table->result) ? VERIFY_EQUAL : VERIFY_DIFFERS;
+    return true;
+}
+
+// The newest of what the pipeline knows: a table that was being read at the moment differs, and means nothing.
+static bool tables_doubt(VerifyRun *run, Verified *verified, Err *err) {
+    HoldAnswer answer;
+    TRY(hold_tables(run->hold, &answer, err));
+    for (size_t i = 0; i < verified->count && answer.table_count > 0; i++) {
+        if (verified->tables[i].outcome == VERIFY_DIFFERS) {
+            (void)table_whole(&answer, &verified->tables[i]);
+        }
+    }
+    return true;
+}
+
+static VerifyOutcome outcome_of(const Verified *verified) {
+    VerifyOutcome outcome = VERIFY_EQUAL;
+    for (size_t i = 0; i < verified->count && outcome != VERIFY_DIFFERS; i++) {
+        outcome = verified->tables[i].outcome != VERIFY_EQUAL ? verified->tables[i].outcome : outcome;
+    }
+    return outcome;
+}
+
+static bool tables_find(VerifyRun *run, const HoldAnswer *answer, Verified *verified, Err *err) {
+    SourceCompareTable *tables = NULL;
+    size_t count = 0;
+    Patterns wanted;
+    const char *patterns = run->how->tables != NULL ? run->how->tables : "";
+    TRY(run->config->source->compare_tables(run->source, run->arena, &tables, &count, err));
+    TRY(patterns_parse(run->arena, patterns[0] != '\0' ? patterns : "*", "tables", &wanted, err));
+    verified->tables = ARENA_ARRAY(run->arena, VerifiedTable, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        if (!patterns_match(&wanted, tables[i].space, tables[i].name, false)) {
+            continue;
+        }
+        VerifiedTable *table = &verified->tables[verified->count++];
+        table->topic = tables[i].topic;
+        if (!tables[i].readable) {
+            not_compared(table, ERR_TABLE, tables[i].reason, NULL);
+        } else if (table_whole(answer, table)) {
+            table->outcome = VERIFY_EQUAL; // until it is looked at
+        }
+    }
+    if (verified->count == 0) {
+        FAIL(err, ERR_NOT_FOUND, "no table of pipeline %s is named \"%.100s\"", run->config->name, patterns);
+        return err_hint(err, "leat status %s lists them", run->config->name);
+    }
+    return true;
+}
+
+static bool round_verify(VerifyRun *run, Verified *verified, Err *err) {
+    HoldAnswer answer;
+    TRY(moment_begin(run, &answer, err));
+    verified->lsn = run->moment.commit_lsn;
+    verified->taken_us = run->moment.taken_us;
+    TRY(verified->tables != NULL || tables_find(run, &answer, verified, err));
+    for (size_t i = 0; i < verified->count; i++) {
+        VerifiedTable *table = &verified->tables[i];
+        bool again = verified->repaired; // then only what was repaired
+        if (table->outcome == VERIFY_NOT_COMPARED || (again && !table->repaired)) {
+            continue;
+        }
+        TRY(table_verify(run, table, err));
+    }
+    TRY(tables_doubt(run, verified, err));
+    verified->outcome = outcome_of(verified);
+    return true;
+}
+
+// --- repair ----------------------------------------------------------------------------------------------------
+
+static bool corrections_write(VerifyRun *run, Verified *verified, const char *path, bool *none, Err *err) {
+    VerifyResult *results = ARENA_ARRAY(run->arena, VerifyResult, verified->count + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < verified->count; i++) {
+        VerifiedTable *table = &verified->tables[i];
+        if (table->outcome == VERIFY_DIFFERS) {
+            results[count++] = table->result;
+            table->repaired = true;
+            table->before = table->result;
+        }
+    }
+    return verify_corrections(results, count, path, none, err);
+}
+
+// Corrections, then what they were of is compared again, at a new moment.
+static bool repair(VerifyRun *run, Verified *verified, Err *err) {
+    HoldAnswer answer;
+    HoldWait wait = {.timeout_ms = COMMIT_MS_MAX, .stop = run->how->stop, .idle = own_failed, .context = run};
+    bool none = false;
+    const char *path = arena_printf(run->arena, "%s/requests/corrections", run->config->directory);
+    TRY(corrections_write(run, verified, path, &none, err));
+    if (none) {
+        return true;
+    }
+    tell(run, VERIFY_STEP_REPAIR, (Slice){0});
+    bool ok = hold_repair(run->hold, path, &wait, &answer, err);
+    Err ignored[1] = {{0}};
+    (void)!file_remove(path, ignored);
+    TRY(ok);
+    if (answer.lost) {
+        return FAIL(err, ERR_LOCKED, "the process that runs pipeline %s has ended: nothing is known to be repaired",
+                    run->config->name);
+    }
+    verified->repaired = true;
+    verified->repair = answer.repair;
+    log_info(LOG_PIPELINE, "rows corrected", LOG_UINT("put", answer.repair.put),
+             LOG_UINT("removed", answer.repair.removed), LOG_UINT("passed_over", answer.repair.passed_over));
+    moment_end(run);
+    return round_verify(run, verified, err);
+}
+
+// --- all of it -------------------------------------------------------------------------------------------------
+
+static bool comparable(const PipelineConfig *config, const VerifyHow *how, Err *err) {
+    if (config->source->compare_open == NULL) {
+        return FAIL(err, ERR_OPTION, "the %s source cannot be compared with", config->source->name);
+    }
+    if (config->sink->compare_open == NULL) {
+        return FAIL(err, ERR_OPTION, "the %s sink cannot be compared with its source", config->sink->name);
+    }
+    if (how->repair && config->sink->repair == NULL) {
+        FAIL(err, ERR_OPTION, "the %s sink cannot be repaired", config->sink->name);
+        return err_hint(err, "have the tables that differ read again: leat resync %s --tables …", config->name);
+    }
+    return true;
+}
+
+static bool verify_all(VerifyRun *run, Verified *verified, Err *err) {
+    TRY(comparable(run->config, run->how, err));
+    TRY(hold_open(run->config, &run->hold, err));
+    TRY(round_verify(run, verified, err));
+    return !run->how->repair || verified->outcome != VERIFY_DIFFERS || repair(run, verified, err);
+}
+
+bool pipeline_verify(const PipelineConfig *config, const VerifyHow *how, Arena *arena, VerifyRun **run,
+                     Verified *verified, Err *err) {
+    int64_t began_us = clock_monotonic_us();
+    VerifyRun *begun = calloc(1, sizeof(*begun));
+    ASSERT(begun != NULL);
+    *begun = (VerifyRun){
+        .config = config, .how = how, .arena = arena, .throttle = {.bytes_per_second = how->bytes_per_second}};
+    *verified = (Verified){0};
+    bool ok = verify_all(begun, verified, err);
+    verified->elapsed_ms = (clock_monotonic_us() - began_us) / 1000;
+    if (!ok) {
+        pipeline_verify_end(begun);
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    *run = begun;
+    return true;
+}
+
+void pipeline_verify_end(VerifyRun *run) {
+    if (run == NULL) {
+        return;
+    }
+    moment_end(run);
+    hold_close(run->hold);
+    own_end(&run->own);
+    free(run);
+}
