@@ -2,11 +2,12 @@
 """The lake when a data directory is lost, comes back as an older copy, or somebody takes a table away: what is in the
 target is enough to go on from (ack.policy=sink), or what is missing is said, and read again."""
 
+import pathlib
 import shutil
 import sqlite3
 
 import pytest
-from test_iceberg import check_table, lake, metadata_file, rows  # noqa: F401
+from test_iceberg import check_table, lake, metadata_file, rows, table_of  # noqa: F401
 from wait import wait_until
 
 FAST = ["--set", "freshness=100ms"]
@@ -241,4 +242,52 @@ def test_a_commit_that_changes_nothing_leaves_no_gap(lake, db):  # noqa: F811
     change(db, 1)
     said = lake.sync(db, *FAST)
     assert "passed over" not in said.stderr
+    check(lake, db)
+
+
+def metadata_of(lake, kind):  # noqa: F811
+    """Files of the table t that its newest snapshot needs."""
+    snapshot = table_of(lake, "t").metadata.current_snapshot()
+    if kind == "metadata":
+        name = metadata_file(lake, "t")
+    elif kind == "list":
+        name = snapshot.manifest_list
+    elif kind == "manifest":
+        name = snapshot.manifests(table_of(lake, "t").io)[0].manifest_path
+    else:
+        name = next(iter(table_of(lake, "t").scan().plan_files())).file.file_path
+    return pathlib.Path(name.removeprefix("file://"))
+
+
+@pytest.mark.parametrize("kind", ["metadata", "list", "manifest", "data"])
+def test_a_damaged_file_is_named(lake, db, kind):  # noqa: F811
+    """No crash, no going on upon half of a table: the error names the file; mended, all goes on."""
+    db.execute(SETUP)
+    lake.sync(db, *FAST)
+    file = metadata_of(lake, kind)
+    whole = file.read_bytes()
+    for index in lake.data.rglob("index"):
+        shutil.rmtree(index)
+    change(db, 1)
+    for damaged in (whole[: len(whole) // 2], b"\0" * len(whole)):
+        file.write_bytes(damaged)
+        said = lake.sync(db, *FAST, check=False)
+        assert said.returncode not in (0, -11, -6), said.stderr
+        assert file.name in said.stderr, said.stderr
+    file.write_bytes(whole)
+    lake.sync(db, *FAST)
+    check(lake, db)
+
+
+def test_damage_of_what_is_remembered_is_named(lake, db):  # noqa: F811
+    db.execute(SETUP)
+    lake.sync(db, *SINK)
+    (file,) = (lake.out / "_leat").iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1])
+    said = lake.sync(db, *SINK, check=False)
+    assert said.returncode == 1 and file.name in said.stderr and "--adopt" in said.stderr
+    file.write_bytes(whole)
+    change(db, 1)
+    lake.sync(db, *SINK)
     check(lake, db)

@@ -112,6 +112,15 @@ bool remembered_decode(Slice bytes, Arena *arena, Remembered *remembered, Err *e
 
 // --- where it is -----------------------------------------------------------------------------------------------
 
+bool lake_metadata_parse(TableName name, const CatalogTable *found, Arena *arena, TableMetadata *metadata, Err *err) {
+    if (table_metadata_parse(found->metadata_json, arena, metadata, err)) {
+        return true;
+    }
+    err_prefix(err, "table %.*s.%.*s, %.*s", SLICE_ARG(name.space), SLICE_ARG(name.table),
+               SLICE_ARG(found->metadata_file));
+    return err_hint(err, "restore the file; or register an older one of the table's metadata files in the catalog");
+}
+
 bool lake_own_tables(Lake *lake,
                      bool (*visit)(void *context, TableName name, const CatalogTable *found,
                                    const TableMetadata *metadata, Err *err),
@@ -133,7 +142,7 @@ bool lake_own_tables(Lake *lake,
             TableMetadata metadata;
             arena_reset(&scratch);
             TRY(catalog_load(lake->catalog, name, &scratch, &found, err));
-            TRY(table_metadata_parse(found.metadata_json, &scratch, &metadata, err));
+            TRY(lake_metadata_parse(name, &found, &scratch, &metadata, err));
             bool ours = slice_is(table_property(&metadata, "leat.pipeline"), lake->pipeline);
             TRY(!ours || visit(context, name, &found, &metadata, err));
         }

@@ -64,6 +64,9 @@ CHECKED bool memory_put(LakeMemory *memory, const LakeState *state, Slice journa
 CHECKED bool memory_restore(LakeMemory *memory, Err *err);
 CHECKED bool memory_remove(LakeMemory *memory, Err *err); // if it is this owner's
 
+// As the catalog has it; an error names table and file.
+CHECKED bool lake_metadata_parse(TableName name, const CatalogTable *found, Arena *arena, TableMetadata *metadata,
+                                 Err *err);
 // The tables that this pipeline has made.
 CHECKED bool lake_own_tables(Lake *lake,
                              bool (*visit)(void *context, TableName name, const CatalogTable *found,

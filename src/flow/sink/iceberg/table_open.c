@@ -4,6 +4,7 @@
 #include "core/sys/clock.h"
 #include "core/sys/random.h"
 #include "flow/sink/iceberg/adopt.h"
+#include "flow/sink/iceberg/memory.h"
 #include "flow/sink/iceberg/moved.h"
 #include "flow/sink/iceberg/rebuild.h"
 #include "flow/sink/iceberg/repair.h"
@@ -77,7 +78,7 @@ static bool table_find(LakeTable *table, const char *source, Arena *scratch, Cat
             return true;
         }
         TableMetadata metadata;
-        TRY(table_metadata_parse(found->metadata_json, scratch, &metadata, err));
+        TRY(lake_metadata_parse(table->name, found, scratch, &metadata, err));
         Ownership own = ownership(table, &metadata, source);
         bool same = slice_is(table_property(&metadata, "leat.owner"), table->lake->owner);
         *take = own != OWN_SIBLING && !(own == OWN_OURS && same) &&
