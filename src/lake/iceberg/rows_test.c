@@ -13,10 +13,11 @@ static char folder[PATH_MAX];
 
 #define NAME(text) \
     { (const uint8_t *)(text), sizeof(text) - 1 }
-#define FIELD(text, number, type, ...)                                                            \
+#define FIELD_WITH(text, number, type, ...)                                                       \
     {                                                                                             \
         .name = NAME(text), .shape = {.kind = type, .id = number, .optional = true, __VA_ARGS__ } \
     }
+#define FIELD(text, number, type) FIELD_WITH(text, number, type, .doc = {0})
 
 typedef struct Files {
     LakeIo *io;
@@ -136,16 +137,16 @@ TEST(rows_in_the_form_of_a_table_that_has_changed_since) {
     static const ShapeField POINT[] = {FIELD("x", 11, SHAPE_INT32), FIELD("y", 12, SHAPE_FLOAT32)};
     static const ShapeField WAS[] = {
         FIELD("gone", 9, SHAPE_INT32), FIELD("name", 2, SHAPE_STRING), FIELD("id", 1, SHAPE_INT32),
-        FIELD("at", 3, SHAPE_STRUCT, .fields = POINT, .field_count = 2), FIELD("day", 6, SHAPE_DATE)};
+        FIELD_WITH("at", 3, SHAPE_STRUCT, .fields = POINT, .field_count = 2), FIELD("day", 6, SHAPE_DATE)};
     static const Shape WAS_SHAPE = {.kind = SHAPE_STRUCT, .fields = WAS, .field_count = ARRAY_LEN(WAS)};
     static const ShapeNote SEVEN[] = {{NAME("initial-default"), NAME("7")}};
     static const ShapeField POINT_NOW[] = {FIELD("y2", 12, SHAPE_FLOAT64),
-                                           FIELD("z", 13, SHAPE_INT32, .notes = SEVEN, .note_count = 1),
+                                           FIELD_WITH("z", 13, SHAPE_INT32, .notes = SEVEN, .note_count = 1),
                                            FIELD("x", 11, SHAPE_INT64)};
     static const ShapeField NOW[] = {FIELD("id", 1, SHAPE_INT64),
                                      FIELD("title", 2, SHAPE_STRING),
-                                     FIELD("at", 3, SHAPE_STRUCT, .fields = POINT_NOW, .field_count = 3),
-                                     FIELD("new", 4, SHAPE_INT32, .notes = SEVEN, .note_count = 1),
+                                     FIELD_WITH("at", 3, SHAPE_STRUCT, .fields = POINT_NOW, .field_count = 3),
+                                     FIELD_WITH("new", 4, SHAPE_INT32, .notes = SEVEN, .note_count = 1),
                                      FIELD("other", 5, SHAPE_STRING),
                                      FIELD("day", 6, SHAPE_TIMESTAMP),
                                      FIELD("country", 7, SHAPE_STRING)};
@@ -181,13 +182,14 @@ TEST(rows_by_the_names_of_columns) {
     files_open(&files);
     static const ShapeField POINT[] = {FIELD("x", 0, SHAPE_INT32)};
     static const Shape ITEM = {.kind = SHAPE_STRUCT, .optional = true, .fields = POINT, .field_count = 1};
-    static const ShapeField WAS[] = {FIELD("old_name", 0, SHAPE_INT64), FIELD("list", 0, SHAPE_LIST, .element = &ITEM),
+    static const ShapeField WAS[] = {FIELD("old_name", 0, SHAPE_INT64),
+                                     FIELD_WITH("list", 0, SHAPE_LIST, .element = &ITEM),
                                      FIELD("other", 0, SHAPE_INT64)};
     static const Shape WAS_SHAPE = {.kind = SHAPE_STRUCT, .fields = WAS, .field_count = 3};
     static const ShapeField POINT_NOW[] = {FIELD("x", 5, SHAPE_INT32)};
     static const Shape ITEM_NOW = {
         .kind = SHAPE_STRUCT, .optional = true, .fields = POINT_NOW, .field_count = 1, .id = 4};
-    static const ShapeField NOW[] = {FIELD("list", 3, SHAPE_LIST, .element = &ITEM_NOW, .element_id = 4),
+    static const ShapeField NOW[] = {FIELD_WITH("list", 3, SHAPE_LIST, .element = &ITEM_NOW, .element_id = 4),
                                      FIELD("id", 1, SHAPE_INT64)};
     static const Shape NOW_SHAPE = {.kind = SHAPE_STRUCT, .fields = NOW, .field_count = 2};
     Value x = value_int(8), item = {.kind = VALUE_STRUCT, .items = {&x, 1}};
