@@ -273,10 +273,6 @@ static bool hold_begin(HoldServe *serve, Sink *sink, Err *err) {
     pthread_mutex_unlock(&serve->mutex);
     serve->repairs = serve->committed = false;
     if (!sink_release(sink, HOLD_TAG, why) || !sink_hold(sink, why)) { // the tag of one before may be there
-        if (err_class(why->code) == ERR_CLASS_TRANSIENT) {
-            *err = *why;
-            return false;
-        }
         return answer_failed(serve, why, err);
     }
     state_set(serve, HOLD_HELD);
@@ -380,11 +376,10 @@ bool hold_serve_opened(HoldServe *serve, Sink *sink, Err *err) {
 static bool commit_make(HoldServe *serve, Sink *sink, Err *err) {
     bool done = false;
     if (!sink_commit_at(sink, &serve->moment.position, HOLD_TAG, &done, err)) {
-        if (err_class(err->code) != ERR_CLASS_TRANSIENT) {
-            Err ignored[1] = {{0}};
-            memcpy(serve->id, serve->armed, sizeof(serve->id));
-            (void)!answer_failed(serve, err, ignored);
-        }
+        Err ignored[1] = {{0}};
+        memcpy(serve->id, serve->armed, sizeof(serve->id));
+        (void)!answer_failed(serve, err, ignored);
+        state_set(serve, HOLD_HELD); // a sink that is opened again may have nothing more to take
         return false;
     }
     serve->wants_cut = !done;

@@ -55,7 +55,9 @@ static bool compare_places(LakeCompare *compare, const SinkContext *context, Err
                          .catalog = compare->options.catalog,
                          .data_directory = context->data_directory,
                          .owner = arena_printf(compare->run, "verify-%016" PRIx64, random_number()),
-                         .s3 = &compare->options.s3};
+                         .staging_directory = arena_printf(compare->run, "%s/staging-verify", context->state_directory),
+                         .s3 = &compare->options.s3,
+                         .rest = &compare->options.rest};
     if (!lake_places_exist(&places)) {
         return true; // nothing was ever written
     }

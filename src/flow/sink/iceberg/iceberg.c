@@ -398,6 +398,7 @@ static bool records_take(IcebergSink *sink, const JournalEntry *entry, Err *err)
 
 // What it has of the open commit is dropped: it stays where it was.
 static bool table_leave(IcebergSink *sink, const JournalEntry *entry, LakeTable *table, Err *err) {
+    maintain_forget(sink->maintain, table);
     TRY(aside_table_put(&sink->lake, &sink->aside, entry, table, err));
     (void)map_remove(&sink->tables, entry->topic->name);
     return true;
@@ -484,6 +485,7 @@ static bool cut_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
 
 static bool settled(IcebergSink *sink, bool ok, Err *err) {
     if (UNLIKELY(!ok)) { // only what stands in the tables counts: the sink is closed and opened again
+        err->code = err->code == ERR_CHANGED ? ERR_NET_BUSY : err->code; // transient: what somebody else did stands
         sink->broken = true;
         sink->error = *err;
         return err_frame(err, __FILE__, __LINE__);
@@ -589,10 +591,35 @@ static bool commit_taken(IcebergSink *sink, Err *err) {
     return !sink->dirty || commit(sink, err);
 }
 
+// Tables that somebody else has written to are opened again with their next event. Nothing is pending in any.
+static bool tables_follow(IcebergSink *sink, Err *err) {
+    DEFER(arena_release) Arena scratch;
+    arena_init(&scratch, "scratch", 0);
+    Slice *gone = ARENA_ARRAY(sink->scratch, Slice, sink->tables.count);
+    size_t count = 0;
+    for (MapEntry *e = NULL; (e = map_next(&sink->tables, e)) != NULL;) {
+        LakeTable *table = e->value;
+        bool same = false;
+        TRY(lake_table_same(table, &scratch, &same, err));
+        if (!same) {
+            gone[count++] = table->topic;
+        }
+        arena_reset(&scratch);
+    }
+    for (size_t i = 0; i < count; i++) {
+        LakeTable *table = map_remove(&sink->tables, gone[i]);
+        log_warn(LOG_SINK, "a table was changed by somebody else: it is opened again",
+                 LOG_SLICE("table", table->name.table));
+        maintain_forget(sink->maintain, table);
+        lake_table_close(table);
+    }
+    return true;
+}
+
 static bool commit_at(IcebergSink *sink, const char *tag, Err *err) {
     TRY(commit_taken(sink, err));
     CRASH_POINT("lake.committed_at");
-    TRY(lake_tag(&sink->lake, &sink->tables, tag, err));
+    TRY(tables_follow(sink, err) && lake_tag(&sink->lake, &sink->tables, tag, err));
     lake_watch(&sink->lake, &sink->tables);
     sink->held = false;
     return true;
@@ -610,7 +637,7 @@ static bool iceberg_release(void *state, const char *tag, Err *err) {
     sink->held = false;
     lake_unwatch(&sink->lake, &sink->tables);
     TRY(usable(sink, err));
-    return tag == NULL || lake_untag(&sink->lake, &sink->tables, tag, err);
+    return settled(sink, tag == NULL || lake_untag(&sink->lake, &sink->tables, tag, err), err);
 }
 
 static bool repair(IcebergSink *sink, const char *corrections, SinkRepair *done, Err *err) {

@@ -333,7 +333,11 @@ void maintain_offer(Maintain *maintain, LakeTable *table) {
 
 // --- what it is given ------------------------------------------------------------------------------------------
 
+// Of a table that is closed: nothing.
 static void unwatch(LakeTable *table) {
+    if (table == NULL) {
+        return;
+    }
     table->upkeep.watched = false;
     for (MapEntry *e = NULL; (e = map_next(&table->files, e)) != NULL;) {
         LakeDataFile *data = e->value;
@@ -343,7 +347,7 @@ static void unwatch(LakeTable *table) {
 }
 
 static bool still_there(const LakeTable *table, const Job *job) {
-    if (table->upkeep.truncations != job->truncations) {
+    if (table == NULL || table->upkeep.truncations != job->truncations) {
         return false;
     }
     for (size_t i = 0; job->key_count > 0 && i < job->source_count; i++) {
@@ -420,7 +424,9 @@ bool maintain_ready(Maintain *maintain) {
     for (size_t i = 0; i < JOBS_MAX; i++) {
         Job *job = &maintain->jobs[i];
         if (job->state == JOB_NOTHING) {
-            job->table->upkeep.after_us = clock_monotonic_us() + (job->failed ? AFTER_ERR_US : 0);
+            if (job->table != NULL) {
+                job->table->upkeep.after_us = clock_monotonic_us() + (job->failed ? AFTER_ERR_US : 0);
+            }
             unwatch(job->table);
             job_release(job);
             job->state = JOB_FREE;
@@ -459,13 +465,25 @@ void maintain_handed(Maintain *maintain) {
     pthread_mutex_unlock(&maintain->mutex);
 }
 
+void maintain_forget(Maintain *maintain, const LakeTable *table) {
+    if (maintain == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&maintain->mutex);
+    for (size_t i = 0; i < JOBS_MAX; i++) {
+        Job *job = &maintain->jobs[i];
+        job->table = job->state != JOB_FREE && job->table == table ? NULL : job->table;
+    }
+    pthread_mutex_unlock(&maintain->mutex);
+}
+
 static bool keys_tell(Maintain *maintain, Job *job, Err *err) {
     LakeTable *table = job->table;
-    bool done = job->failed || job->batch == 0 || table->upkeep.truncations != job->truncations;
+    bool done = table == NULL || job->failed || job->batch == 0 || table->upkeep.truncations != job->truncations;
     if (!done) {
         TRY(moved_tell(table, job->number, job->row, job->keys, job->batch, err));
         CRASH_POINT("lake.compacted.keys");
-    } else if (!job->failed) { // else the places stay moved
+    } else if (table != NULL && !job->failed) { // else the places stay moved
         moved_forget(table, job->number);
     }
     pthread_mutex_lock(&maintain->mutex);

@@ -36,6 +36,8 @@ void maintain_offer(Maintain *maintain, LakeTable *table);
 // Likewise in all: marks those whose new files are ready. True: they are to be committed now, then maintain_handed.
 bool maintain_ready(Maintain *maintain);
 void maintain_handed(Maintain *maintain);
+// The table is about to be closed: what was begun for it comes to nothing. NULL is fine.
+void maintain_forget(Maintain *maintain, const LakeTable *table);
 // Tells the indexes of what was handed over: one batch of keys each, at a moment between transactions.
 CHECKED bool maintain_keys(Maintain *maintain, Err *err);
 // What was begun is ended without regard to the share of the core, and nothing else begun, until maintain_calm: before

@@ -38,7 +38,7 @@ typedef struct JobSource {
 // Of one table: one rewrite of data files, one merge of delete files, or both.
 typedef struct Job {
     JobState state; // under the mutex; whoever it says owns all of the rest
-    LakeTable *table;
+    LakeTable *table; // NULL: it was closed
     Arena arena[1];
     TableName name;
     int64_t snapshot_id; // that it is made from

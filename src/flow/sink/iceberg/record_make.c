@@ -178,7 +178,7 @@ bool record_schema_commit(LakeTable *table, const Shape *columns, Err *err) {
     CatalogTable found;
     bool ok = catalog_commit(table->lake->catalog, &commit, 1, -1, scratch, err) &&
               catalog_load(table->lake->catalog, table->name, scratch, &found, err) &&
-              table_refresh(table->table, found.metadata_json, found.metadata_file, err);
+              lake_table_refresh(table, &found, err);
     arena_release(scratch);
     return ok;
 }

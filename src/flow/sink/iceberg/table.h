@@ -168,5 +168,10 @@ typedef struct LakeCut { // what a commit says of where it stands
 CHECKED bool lake_table_prepare(LakeTable *table, const LakeCut *cut, SnapshotWork *work, bool *none, Err *err);
 // The commit stands (NULL: nothing was to be committed): what was pending is the table's.
 CHECKED bool lake_table_done(LakeTable *table, const CatalogCommit *commit, Err *err);
+// What the catalog has now. ERR_CHANGED: somebody else has written to the table, and neither its files nor its index
+// are known any more; it is to be closed.
+CHECKED bool lake_table_refresh(LakeTable *table, const CatalogTable *now, Err *err);
+// Asks the catalog. *same: nobody has.
+CHECKED bool lake_table_same(LakeTable *table, Arena *scratch, bool *same, Err *err);
 
 #endif

@@ -322,12 +322,48 @@ static void files_settle(LakeTable *table) {
     }
 }
 
+// Without an index nobody minds what others do.
+static bool refresh(LakeTable *table, const CatalogTable *now, int64_t snapshot_id, Err *err) {
+    TRY(table_refresh(table->table, now->metadata_json, now->metadata_file, err));
+    return table->index == NULL || table_metadata(table->table)->current_snapshot_id == snapshot_id ||
+           FAIL(err, ERR_CHANGED, "table %.*s.%.*s was changed by somebody else", SLICE_ARG(table->name.space),
+                SLICE_ARG(table->name.table));
+}
+
+bool lake_table_refresh(LakeTable *table, const CatalogTable *now, Err *err) {
+    return refresh(table, now, table_metadata(table->table)->current_snapshot_id, err);
+}
+
+bool lake_table_same(LakeTable *table, Arena *scratch, bool *same, Err *err) {
+    CatalogTable now;
+    TableMetadata metadata;
+    *same = true;
+    if (table->index == NULL) {
+        return true;
+    }
+    TRY(catalog_load(table->lake->catalog, table->name, scratch, &now, err));
+    TRY(table_metadata_parse(now.metadata_json, scratch, &metadata, err));
+    const TableMetadata *known = table_metadata(table->table);
+    *same = metadata.current_snapshot_id == known->current_snapshot_id && slice_equal(metadata.uuid, known->uuid);
+    return true;
+}
+
+// The one that stands when nobody else has written since.
+static int64_t snapshot_after(const LakeTable *table, const CatalogCommit *commit) {
+    for (size_t i = 0; i < commit->change.update_count; i++) {
+        if (commit->change.updates[i].action == UPDATE_ADD_SNAPSHOT) {
+            return commit->change.updates[i].snapshot.id;
+        }
+    }
+    return table_metadata(table->table)->current_snapshot_id;
+}
+
 bool lake_table_done(LakeTable *table, const CatalogCommit *commit, Err *err) {
     if (commit == NULL && !table->touched) {
         return true;
     }
     if (commit != NULL) {
-        TRY(table_refresh(table->table, commit->after.metadata_json, commit->after.metadata_file, err));
+        TRY(refresh(table, &commit->after, snapshot_after(table, commit), err));
         table->committed = table->next;
     }
     files_settle(table);

@@ -226,7 +226,7 @@ static bool schema_commit(LakeTable *table, Arena *scratch, Err *err) {
     TRY(catalog_commit(table->lake->catalog, &commit, 1, -1, scratch, err));
     CatalogTable found;
     TRY(catalog_load(table->lake->catalog, table->name, scratch, &found, err));
-    return table_refresh(table->table, found.metadata_json, found.metadata_file, err);
+    return lake_table_refresh(table, &found, err);
 }
 
 bool lake_table_mapping(LakeTable *table, const Schema *schema, Err *err) {

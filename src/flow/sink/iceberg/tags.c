@@ -45,7 +45,8 @@ static bool tag_visit(void *context, TableName name, const CatalogTable *found, 
     return true;
 }
 
-// A table that is open goes on from the metadata that has the tag.
+// A table that is open goes on from the metadata that has the tag, unless somebody else has written to it: that is for
+// its next commit to find out, which knows what is pending.
 static bool open_refresh(Lake *lake, const Map *tables, const CatalogCommit *commit, Arena *arena, Err *err) {
     for (MapEntry *e = NULL; (e = map_next(tables, e)) != NULL;) {
         LakeTable *table = e->value;
@@ -55,7 +56,10 @@ static bool open_refresh(Lake *lake, const Map *tables, const CatalogCommit *com
         }
         CatalogTable after = commit->after;
         TRY(after.metadata_json.size > 0 || catalog_load(lake->catalog, commit->name, arena, &after, err));
-        return table_refresh(table->table, after.metadata_json, after.metadata_file, err);
+        TableMetadata metadata;
+        TRY(table_metadata_parse(after.metadata_json, arena, &metadata, err));
+        bool same = metadata.current_snapshot_id == table_metadata(table->table)->current_snapshot_id;
+        return !same || table_refresh(table->table, after.metadata_json, after.metadata_file, err);
     }
     return true;
 }
