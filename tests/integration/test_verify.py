@@ -169,7 +169,7 @@ def test_damage_in_the_lake_is_named_and_repaired(lake, db, running):
     assert wrong["sink"]["amount"] == "1234.50" and wrong["source"]["amount"] == "11.00"
     text = lake.run("verify", lake.pipeline, check=False)
     assert text.returncode == 1 and 'public.orders missing {"id":5}' in text.stdout, text.stdout
-    db.execute("UPDATE orders SET amount = amount + 1 WHERE id BETWEEN 10 AND 20")  # of rows that the other writer has moved
+    db.execute("UPDATE orders SET amount = amount + 1 WHERE id BETWEEN 10 AND 20")  # rows that the other one has moved
     repaired = verify(lake, "--repair")
     assert repaired["public.orders"]["result"] == "equal" and repaired["public.orders"]["repaired"]["missing"] == 1
     assert repaired["all"]["repair"]["put"] >= 2, repaired["all"]

@@ -7,8 +7,9 @@
 static const Flag SYNC_FLAGS[] = {
     {"tables", "PATTERN,…", "tables", "tables to carry: orders, sales.*; default all"},
     {"exclude", "PATTERN,…", "exclude", "tables to leave out"},
-    {"format", "FORMAT", NULL, "iceberg tables, or files: parquet, avro, json or bytes"},
+    {"format", "FORMAT", NULL, "iceberg tables, or files: parquet, avro, json or bytes; default iceberg"},
     {"mode", "MODE", "mode", "iceberg: upsert, the rows as they are, or append, every change; default upsert"},
+    {"namespace", "NAME", "namespace", "iceberg: of all tables; default the source's schema"},
     {"partition-by", "SPEC", "partition.by", "iceberg: day(created_at), or orders=day(created_at);items=bucket(16,id)"},
     {"rename", "NAME=NAME,…", "rename", "iceberg: other names for tables: public.orders=sales.orders"},
     {"freshness", "TIME", "freshness", "iceberg: how long a change may wait; default 1s, on object stores 60s"},

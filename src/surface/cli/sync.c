@@ -56,7 +56,7 @@ static bool config_begin(const Cli *cli, PipelineConfig *config, Err *err) {
         name = pipeline_default_name(cli->arena, source_url, sink_url);
     }
     if (!pipeline_exists(data_directory, name, cli->arena)) {
-        const char *format = cli_has(cli, "format") ? cli_value(cli, "format") : "";
+        const char *format = cli_has(cli, "format") ? cli_value(cli, "format") : "iceberg";
         return pipeline_config_init(config, data_directory, name, source_url, sink_url, format, cli->drivers,
                                     cli->arena, err);
     }

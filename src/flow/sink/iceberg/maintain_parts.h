@@ -37,7 +37,7 @@ typedef struct JobSource {
 
 // Of one table: one rewrite of data files, one merge of delete files, or both.
 typedef struct Job {
-    JobState state; // under the mutex; whoever it says owns all of the rest
+    JobState state;   // under the mutex; whoever it says owns all of the rest
     LakeTable *table; // NULL: it was closed
     Arena arena[1];
     TableName name;
