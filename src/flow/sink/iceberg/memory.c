@@ -95,8 +95,8 @@ bool remembered_decode(Slice bytes, Arena *arena, Remembered *remembered, Err *e
         return FAIL(err, ERR_STATE_CORRUPT, "the checksum differs");
     }
     Slice owner = read_slice(&reader);
-    if (owner.size != LAKE_OWNER_BYTES) {
-        return FAIL(err, ERR_STATE_CORRUPT, "an owner of %zu bytes", owner.size);
+    if (owner.size != LAKE_OWNER_BYTES || memchr(owner.data, 0, owner.size) != NULL) {
+        return FAIL(err, ERR_STATE_CORRUPT, "an owner of %zu bytes, or with a zero in it", owner.size);
     }
     memcpy(remembered->owner, owner.data, owner.size);
     remembered->sequence = read_varint(&reader);
