@@ -66,7 +66,7 @@ def test_help_is_everywhere(leat):
     [
         (["snyc"], "snyc", "leat sync"),
         (["sync", "postgres://h/d"], "needs SOURCE SINK", "--help"),
-        (["sync", "postgres://h/d", "/tmp/x"], "no format", "iceberg,json"),
+        (["sync", "postgres://h/d", "/tmp/x", "--format", ""], "no format", "iceberg,json"),
         (["sync", "postgres://h/d", "/tmp/x", "--format", "iceberg", "--set", "layout=leat"], "layout", "options"),
         (["sync", "postgres://h/d", "/tmp/x", "--format", "xml"], "xml", "json"),
         (["sync", "postgres://h/d", "/tmp/x", "--format", "json", "--folow"], "--folow", "--follow"),

@@ -349,11 +349,12 @@ def test_keys_of_a_class_are_the_originals(stage):
 
 
 def test_plugins_are_some_of_the_originals(stage):
-    """leat has fewer, told in the same way. Confluent's and leat's own were not in the capture."""
+    """leat has fewer, told in the same way. Confluent's, Iceberg's and leat's own were not in the capture."""
     want = {tuple(sorted(plugin.items())) for plugin in transcripts.read("02_plugins.http")[1].answer_json()}
     got = stage.server.connect("GET", "/connector-plugins?connectorsOnly=false").json()
     others = [p for p in got if tuple(sorted(p.items())) not in want]
-    assert all(p["class"].startswith(("io.confluent.", "io.apicurio.", "leat.")) for p in others), others
+    beside = ("io.confluent.", "io.apicurio.", "io.tabular.", "org.apache.iceberg.", "leat.")
+    assert all(p["class"].startswith(beside) for p in others), others
     assert {p["type"] for p in stage.server.connect("GET", "/connector-plugins").json()} == {"source", "sink"}
 
 

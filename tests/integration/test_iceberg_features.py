@@ -268,5 +268,6 @@ def test_a_type_that_cannot_change_stops_the_table(lake, db):  # noqa: F811
     refused = lake.sync(db, *args, check=False)
     assert "column v: its type in the lake (int32) cannot become string" in refused.stderr
     assert [row["v"] for row in rows(lake, "f")] == [1]
+    lake.run("resync", lake.pipeline, "--tables", "public.f")
     lake.sync(db, *ARGS, "--set", "type.change=suffix")
     assert {row["id"]: row["v__v2"] for row in rows(lake, "f")} == {1: "1", 2: "two"}

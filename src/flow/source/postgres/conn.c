@@ -74,6 +74,10 @@ static const StateRule STATE_RULES[] = {
     {"XX000", "could not map filenode", ERR_SLOT_LOST,
      "the server's logical decoding cannot pass this place in its WAL: read everything again, with a new slot: leat "
      "resync NAME --tables '*'"},
+    // The server looked at a table that another session was changing or dropping.
+    {"XX000", "pg_attribute catalog is missing", ERR_SOURCE_CLOSED, NULL},
+    {"XX000", "cache lookup failed", ERR_SOURCE_CLOSED, NULL},
+    {"XX000", "could not open relation with OID", ERR_SOURCE_CLOSED, NULL},
     {"0A000", "replication", ERR_SOURCE_SETUP,
      "a connection pooler or proxy stands in front of the server: give leat a URL that goes to PostgreSQL directly"},
     {"08", NULL, ERR_SOURCE_CLOSED, NULL},
