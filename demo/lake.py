@@ -109,6 +109,7 @@ class Lake:
     def read(self, steps):
         """Twice, while traffic runs: the tables are fresh."""
         sql = f"SELECT count(*), max(id) FROM lake.{SCHEMA}.orders"
+        self.until(lambda: self.reader.execute(sql).fetchone()[0] > 0, "the first orders are in the table", 120)
         first = self.reader.execute(sql).fetchone()
         self.until(lambda: self.reader.execute(sql).fetchone() != first, "new orders are in the table", 60)
         second = self.reader.execute(sql).fetchone()
