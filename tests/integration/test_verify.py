@@ -179,6 +179,53 @@ def test_damage_in_the_lake_is_named_and_repaired(lake, db, running):
         check_all_equal(verify(lake))
 
 
+def damage_much(lake, count):
+    """Of three times `count` rows: a third is deleted, a third has another customer, and there are as many too much."""
+    process, catalog = server_of(lake)
+    orders = catalog.load_table("public.orders")
+    rows = orders.scan(row_filter=f"id > {count} AND id <= {2 * count}").to_arrow()
+    orders.delete(f"id <= {2 * count}")
+    wrong = pyarrow.array(["damaged"] * count, rows.schema.field("customer").type)
+    orders.append(rows.set_column(rows.schema.get_field_index("customer"), rows.schema.field("customer"), wrong))
+    ids = pyarrow.array(range(900_000, 900_000 + count), rows.schema.field("id").type)
+    orders.append(rows.set_column(rows.schema.get_field_index("id"), rows.schema.field("id"), ids))
+    process.kill()
+
+
+def test_any_number_of_differences_is_repaired(lake, db):
+    tables(db)
+    db.execute(
+        "INSERT INTO orders SELECT i, 'many', i, now() FROM generate_series(2001, 30000) i;"
+        "INSERT INTO parts SELECT 100, 'p' || i FROM generate_series(1, 3000) i"
+    )
+    lake.sync(db, *FRESH, "--set", "maintenance=off")  # nobody else writes while it is damaged
+    process = follow(lake, db)
+    db.execute("UPDATE orders SET amount = amount WHERE id = 1")
+    check_all_equal(verify(lake), ROWS | {"public.orders": 30_000, "public.parts": 3500})
+    damage_much(lake, 10_000)
+    found = verify(lake, "--diff", want=1)["public.orders"]
+    assert (found["missing"], found["extra"], found["different"]) == (10_000, 10_000, 10_000), found
+    assert len(found["differences"]) == 1000 and found["different_columns"] == {"customer": 10_000}
+    text = lake.run("verify", lake.pipeline, "--diff", "--tables", "orders", check=False).stdout
+    assert "… and 29,000 more" in text, text[-500:]
+    # One that is killed in the midst of it leaves nothing behind, and what it has corrected stays.
+    run = lake.run("verify", lake.pipeline, "--repair", check=False, crash_point="verify.repaired")
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    wait_until(lambda: requests(lake) == [], "the pipeline has let go", 60)
+    folder = lake.data / "pipelines" / lake.pipeline / "requests" / "corrections"
+    assert not folder.exists()
+    check_all_equal(verify(lake), ROWS | {"public.orders": 30_000, "public.parts": 3500})
+    damage_much(lake, 10_000)
+    with Traffic(db) as traffic:  # rows that the repair meets are rewritten by it
+        wait_until(lambda: traffic.count > 50, "there is traffic", 60)
+        repaired = verify(lake, "--repair")
+    assert repaired["public.orders"]["repaired"]["extra"] == 10_000, repaired["all"]
+    assert repaired["all"]["repair"]["removed"] >= 10_000 and repaired["all"]["repair"]["put"] >= 18_000
+    assert {t["result"] for t in verify(lake).values()} == {"equal"}
+    assert not folder.exists()
+    process.stop()
+
+
 def test_a_comparison_that_is_killed_leaves_nothing_behind(lake, db):
     tables(db)
     process = follow(lake, db)

@@ -17,6 +17,7 @@
 //     hold.lock         locked by V as long as it lives; O looks whether it is
 //     hold.json         what V asks: {"id":"…","do":"commit","instance":"…","limit":"…","position":"…"}
 //     hold.answer.json  what O says to it: {"id":"…","state":"done","instance":"…","tables":[…]}
+//     corrections/      files that V makes and O reads (flow/sink/corrections.h); gone with V, or with the next one
 //
 // V gone without a word: O sees the lock free, ends the hold and removes the files; so does the next O. O gone: the
 // next one has another `instance` and refuses what does not begin with HOLD ("lost"); V begins anew.
@@ -60,6 +61,8 @@ CHECKED bool hold_commit(Hold *hold, const SourceMoment *moment, const HoldWait 
 CHECKED bool hold_repair(Hold *hold, const char *corrections, const HoldWait *wait, HoldAnswer *answer, Err *err);
 // What O knows now: a table may turn out not to be whole after the commit.
 CHECKED bool hold_tables(Hold *hold, HoldAnswer *answer, Err *err);
+// Where V may keep corrections: a folder, which may not be there. As long as the hold.
+const char *hold_corrections(const Hold *hold);
 // Ends it: O drops the tag and goes on. NULL is fine.
 void hold_close(Hold *hold);
 

@@ -21,7 +21,7 @@ enum {
 struct Hold {
     const PipelineConfig *config;
     Arena run, answer; // `answer`: the newest one
-    char *lock_path, *ask_path, *answer_path, *pipeline_lock;
+    char *lock_path, *ask_path, *answer_path, *pipeline_lock, *corrections;
     int lock;
     char id[ID_BYTES], instance[ID_BYTES];
 };
@@ -36,6 +36,7 @@ bool hold_open(const PipelineConfig *config, Hold **hold, Err *err) {
     opened->lock_path = arena_printf(&opened->run, "%s/hold.lock", requests);
     opened->ask_path = arena_printf(&opened->run, "%s/hold.json", requests);
     opened->answer_path = arena_printf(&opened->run, "%s/hold.answer.json", requests);
+    opened->corrections = arena_printf(&opened->run, "%s/corrections", requests);
     opened->pipeline_lock = arena_printf(&opened->run, "%s/lock", config->directory);
     bool ok = file_make_directories(requests, err);
     int64_t deadline = clock_monotonic_us() + LOCK_US;
@@ -48,9 +49,9 @@ bool hold_open(const PipelineConfig *config, Hold **hold, Err *err) {
         err_clear(err);
         clock_sleep_us(POLL_US);
     }
-    if (!ok) {
+    if (!ok || !file_remove_tree(opened->corrections, err)) { // of one that was killed
         hold_close(opened);
-        return false;
+        return err_frame(err, __FILE__, __LINE__);
     }
     *hold = opened;
     return true;
@@ -63,11 +64,16 @@ void hold_close(Hold *hold) {
     Err ignored[1] = {{0}};
     if (hold->lock >= 0) { // without the question O lets go; it also would when only the lock is gone
         (void)!file_remove(hold->ask_path, ignored);
+        (void)!file_remove_tree(hold->corrections, ignored);
     }
     file_close(&hold->lock);
     arena_release(&hold->answer);
     arena_release(&hold->run);
     free(hold);
+}
+
+const char *hold_corrections(const Hold *hold) {
+    return hold->corrections;
 }
 
 // --- answers ---------------------------------------------------------------------------------------------------

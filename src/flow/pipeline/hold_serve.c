@@ -32,7 +32,7 @@ typedef struct Asked {
 
 struct HoldServe {
     Arena run;
-    char *lock, *ask, *answer; // paths
+    char *lock, *ask, *answer, *corrections; // paths
     char *journal;
     Map topics; // JournalTopic and Schema that were read ahead, by name, and by topic and number: as long as this
     Map schemas;
@@ -67,6 +67,7 @@ HoldServe *hold_serve_new(const char *directory, bool (*reached)(const Position 
     serve->lock = arena_printf(&serve->run, "%s/requests/hold.lock", directory);
     serve->ask = arena_printf(&serve->run, "%s/requests/hold.json", directory);
     serve->answer = arena_printf(&serve->run, "%s/requests/hold.answer.json", directory);
+    serve->corrections = arena_printf(&serve->run, "%s/requests/corrections", directory);
     serve->journal = arena_printf(&serve->run, "%s/journal", directory);
     serve->reached = reached;
     snprintf(serve->instance, sizeof(serve->instance), "%016" PRIx64, random_number());
@@ -261,7 +262,8 @@ static bool abandoned(HoldServe *serve, Sink *sink, Err *err) {
         return err->code == ERR_LOCKED ? (err_clear(err), true) : err_frame(err, __FILE__, __LINE__);
     }
     log_info(LOG_PIPELINE, "a comparison has ended without a word");
-    bool ok = let_go(serve, sink, err) && file_remove(serve->ask, err) && file_remove(serve->answer, err);
+    bool ok = let_go(serve, sink, err) && file_remove(serve->ask, err) && file_remove(serve->answer, err) &&
+              file_remove_tree(serve->corrections, err);
     file_close(&lock);
     return ok;
 }

@@ -15,8 +15,9 @@ typedef struct VerifiedTable {
     VerifyOutcome outcome;
     Err why; // VERIFY_NOT_COMPARED
     VerifyResult result;
-    bool repaired;       // it differed, corrections were made, and it was compared again: `result` is of then
-    VerifyResult before; // repaired: what was found first
+    size_t correction_files; // of what differs, where a repair is wanted
+    bool repaired;           // it differed, corrections were made, and it was compared again: `result` is of then
+    VerifyResult before;     // repaired: what was found first
 } VerifiedTable;
 
 typedef struct Verified {

@@ -13,7 +13,8 @@
 
 static const char MAGIC[] = "LEATFIX1";
 enum { MAGIC_BYTES = 8, CRC_BYTES = 4 };
-#define FILE_BYTES_MAX (1024 * MIB)
+#define FILE_BYTES_MAX        (1024 * MIB)
+#define CORRECTION_FILE_BYTES ((size_t)16 * MIB)
 
 struct CorrectionsWriter {
     Buf bytes;
@@ -73,6 +74,36 @@ bool corrections_finish(CorrectionsWriter *writer, const char *path, Err *err) {
         return err_hint(err, "read the table again: leat resync");
     }
     return file_replace(path, buf_slice(&writer->bytes), err);
+}
+
+// --- many files ------------------------------------------------------------------------------------------------
+
+const char *correction_files_path(const CorrectionFiles *files, Arena *arena, size_t number) {
+    return arena_printf(arena, "%s/%zu", files->directory, number);
+}
+
+bool correction_files_add(CorrectionFiles *files, const Correction *correction, Err *err) {
+    files->writer = files->writer != NULL ? files->writer : corrections_new();
+    corrections_add(files->writer, correction);
+    size_t limit = files->file_bytes > 0 ? files->file_bytes : CORRECTION_FILE_BYTES;
+    return files->writer->bytes.size < limit || correction_files_end(files, err);
+}
+
+bool correction_files_end(CorrectionFiles *files, Err *err) {
+    DEFER(arena_release) Arena scratch = {.name = "scratch"};
+    if (files->writer == NULL) {
+        return true;
+    }
+    TRY(file_make_directories(files->directory, err));
+    TRY(corrections_finish(files->writer, correction_files_path(files, &scratch, files->count + 1), err));
+    files->count++;
+    correction_files_release(files);
+    return true;
+}
+
+void correction_files_release(CorrectionFiles *files) {
+    corrections_free(files->writer);
+    files->writer = NULL;
 }
 
 // --- reading ---------------------------------------------------------------------------------------------------

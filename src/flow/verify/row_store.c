@@ -15,6 +15,13 @@ void row_store_release(RowStore *store) {
     arena_release(store->arena);
 }
 
+void row_store_reset(RowStore *store) {
+    buf_reset(&store->rows);
+    buf_reset(&store->bytes);
+    buf_reset(&store->names);
+    arena_reset(store->arena);
+}
+
 size_t row_store_held(const RowStore *store) {
     return store->rows.size + store->bytes.size;
 }
@@ -93,24 +100,25 @@ typedef struct Matching {
     const RowSecret *secret;
     size_t max;
     Arena *arena;
+    Arena scratch[1]; // of a difference that is not kept
+    CorrectionFiles *corrections;
     VerifyResult *result;
-    VerifyDifference *differences; // room for max
+    VerifyDifference *differences; // room for `room`
     size_t room;
 } Matching;
 
-static const Value *values_of(Matching *matching, const RowStore *store, const StoredRow *row, const Value **after,
-                              const Schema *schema) {
+static const Value *values_of(Arena *arena, const RowStore *store, const StoredRow *row, size_t count,
+                              const Schema *schema, const Value **after) {
     Reader reader = reader_of(slice_from(buf_slice(&store->bytes), (size_t)row->at));
-    size_t count = matching->result->record->field_count;
-    Value *values = ARENA_ARRAY(matching->arena, Value, count);
-    for (size_t i = 0; i < count + (schema != NULL ? schema->column_count : 0); i++) {
-        if (i == count) {
-            *after = ARENA_ARRAY(matching->arena, Value, schema->column_count);
-        }
+    size_t more = schema != NULL ? schema->column_count : 0;
+    Value *values = ARENA_ARRAY(arena, Value, count + more);
+    for (size_t i = 0; i < count + more; i++) {
         Value value;
-        ASSERT(value_decode(&reader, matching->arena, &value));
-        Value *to = i < count ? &values[i] : (Value *)(uintptr_t) & (*after)[i - count];
-        *to = value_copy(matching->arena, &value);
+        ASSERT(value_decode(&reader, arena, &value));
+        values[i] = value_copy(arena, &value);
+    }
+    if (schema != NULL) {
+        *after = values + count;
     }
     return values;
 }
@@ -124,21 +132,18 @@ static void columns_count(Matching *matching, const Value *source, const Value *
     }
 }
 
-static void places_set(Matching *matching, VerifyDifference *difference, Group sink) {
-    CorrectionPlace *places = ARENA_ARRAY(matching->arena, CorrectionPlace, sink.count);
+static void places_set(Matching *matching, Arena *arena, VerifyDifference *difference, Group sink) {
+    CorrectionPlace *places = ARENA_ARRAY(arena, CorrectionPlace, sink.count);
     const Slice *files = (const Slice *)(const void *)matching->sink->names.data;
     for (size_t i = 0; i < sink.count; i++) {
-        places[i] = (CorrectionPlace){arena_slice(matching->arena, files[sink.at[i].number]), sink.at[i].place};
+        places[i] = (CorrectionPlace){arena_slice(arena, files[sink.at[i].number]), sink.at[i].place};
     }
     difference->places = places;
     difference->place_count = sink.count;
 }
 
-static VerifyDifference *difference_room(Matching *matching) {
+static void difference_keep(Matching *matching, const VerifyDifference *difference) {
     VerifyResult *result = matching->result;
-    if (result->difference_count == matching->max) {
-        return NULL;
-    }
     if (result->difference_count == matching->room) {
         size_t room = MAX(matching->room * 2, (size_t)16);
         VerifyDifference *grown = ARENA_ARRAY(matching->arena, VerifyDifference, room);
@@ -149,89 +154,128 @@ static VerifyDifference *difference_room(Matching *matching) {
         matching->room = room;
         result->differences = grown;
     }
-    return &matching->differences[result->difference_count++];
+    matching->differences[result->difference_count++] = *difference;
 }
 
-static void key_set(Matching *matching, VerifyDifference *difference, const Value *row) {
-    const VerifyResult *result = matching->result;
-    if (result->key_count == 0) {
-        return;
-    }
-    Value *key = ARENA_ARRAY(matching->arena, Value, result->key_count);
+static const Value *key_of(const VerifyResult *result, Arena *arena, const Value *row) {
+    Value *key = ARENA_ARRAY(arena, Value, result->key_count);
     for (size_t i = 0; i < result->key_count; i++) {
         key[i] = row[result->key[i]];
     }
-    difference->key = key;
+    return result->key_count > 0 ? key : NULL;
 }
 
-static void difference_add(Matching *matching, VerifyKind kind, Group source, Group sink, uint64_t count) {
-    VerifyDifference *difference = difference_room(matching);
-    if (difference == NULL) {
-        return;
+static bool correction_add(Matching *matching, const VerifyDifference *difference, Err *err) {
+    if (matching->corrections == NULL) {
+        return true;
     }
-    *difference = (VerifyDifference){.kind = kind, .count = count, .schema = matching->result->schema};
+    Correction correction = {.topic = matching->result->topic,
+                             .key = difference->key,
+                             .key_count = matching->result->key_count,
+                             .schema = difference->schema,
+                             .after = difference->after,
+                             .places = difference->places,
+                             .place_count = difference->place_count};
+    return correction_files_add(matching->corrections, &correction, err);
+}
+
+static bool difference_add(Matching *matching, VerifyKind kind, Group source, Group sink, uint64_t count, Err *err) {
+    VerifyResult *result = matching->result;
+    bool kept = result->difference_count < matching->max;
+    if (!kept && matching->corrections == NULL && kind != VERIFY_DIFFERENT) {
+        return true;
+    }
+    Arena *arena = kept ? matching->arena : matching->scratch;
+    size_t fields = result->record->field_count;
+    VerifyDifference difference = {.kind = kind, .count = count, .schema = result->schema};
     if (source.count > 0) {
         const Schema *const *schemas = (const Schema *const *)(const void *)matching->source->names.data;
-        difference->schema = schemas[source.at->number];
-        difference->ordinal = source.at->place;
-        difference->source = values_of(matching, matching->source, source.at, &difference->after, difference->schema);
+        difference.schema = schemas[source.at->number];
+        difference.ordinal = source.at->place;
+        difference.source = values_of(arena, matching->source, source.at, fields, difference.schema, &difference.after);
     }
     if (sink.count > 0) {
-        difference->sink = values_of(matching, matching->sink, sink.at, NULL, NULL);
-        places_set(matching, difference, sink);
+        difference.sink = values_of(arena, matching->sink, sink.at, fields, NULL, NULL);
+        places_set(matching, arena, &difference, sink);
     }
-    key_set(matching, difference, difference->source != NULL ? difference->source : difference->sink);
+    difference.key = key_of(result, arena, difference.source != NULL ? difference.source : difference.sink);
     if (kind == VERIFY_DIFFERENT) {
-        columns_count(matching, difference->source, difference->sink);
+        columns_count(matching, difference.source, difference.sink);
     }
+    if (kept) {
+        difference_keep(matching, &difference);
+    }
+    bool ok = correction_add(matching, &difference, err);
+    arena_reset(matching->scratch);
+    return ok;
 }
 
 // Rows that are equal are all in one group: what there is too much or too little of.
-static void match_rows(Matching *matching, Group source, Group sink) {
+static bool match_rows(Matching *matching, Group source, Group sink, Err *err) {
     VerifyResult *result = matching->result;
     uint64_t equal = MIN(source.count, sink.count);
     result->equal += equal;
     if (source.count > equal) {
         result->missing += source.count - equal;
-        difference_add(matching, VERIFY_MISSING, source, (Group){0}, source.count - equal);
-    } else if (sink.count > equal) {
+        return difference_add(matching, VERIFY_MISSING, source, (Group){0}, source.count - equal, err);
+    }
+    if (sink.count > equal) {
         Group extra = {sink.at + equal, sink.count - equal};
         result->extra += extra.count;
-        difference_add(matching, VERIFY_EXTRA, (Group){0}, extra, extra.count);
+        return difference_add(matching, VERIFY_EXTRA, (Group){0}, extra, extra.count, err);
     }
+    return true;
 }
 
-static void match_key(Matching *matching, Group source, Group sink) {
+static bool match_key(Matching *matching, Group source, Group sink, Err *err) {
     VerifyResult *result = matching->result;
     if (sink.count == 0) {
         result->missing++;
-        difference_add(matching, VERIFY_MISSING, source, sink, source.count);
-    } else if (source.count == 0) {
-        result->extra++;
-        difference_add(matching, VERIFY_EXTRA, source, sink, sink.count);
-    } else if (sink.count > 1) {
-        result->duplicate++;
-        difference_add(matching, VERIFY_DUPLICATE, source, sink, sink.count);
-    } else if (source.count > 1 || hash_compare(source.at->row, sink.at->row) != 0) {
-        result->different++;
-        difference_add(matching, VERIFY_DIFFERENT, source, sink, 1);
-    } else {
-        result->equal++;
+        return difference_add(matching, VERIFY_MISSING, source, sink, source.count, err);
     }
+    if (source.count == 0) {
+        result->extra++;
+        return difference_add(matching, VERIFY_EXTRA, source, sink, sink.count, err);
+    }
+    if (sink.count > 1) {
+        result->duplicate++;
+        return difference_add(matching, VERIFY_DUPLICATE, source, sink, sink.count, err);
+    }
+    if (source.count > 1 || hash_compare(source.at->row, sink.at->row) != 0) {
+        result->different++;
+        return difference_add(matching, VERIFY_DIFFERENT, source, sink, 1, err);
+    }
+    result->equal++;
+    return true;
 }
 
-void row_stores_match(RowStore *source, RowStore *sink, const RowSecret *secret, size_t max, Arena *arena,
-                      VerifyResult *result) {
-    Matching matching = {
-        .source = source, .sink = sink, .secret = secret, .max = max, .arena = arena, .result = result};
+static bool groups_match(Matching *matching, Err *err) {
     size_t ours = 0, theirs = 0;
-    const StoredRow *left = rows_sorted(source, &ours), *right = rows_sorted(sink, &theirs);
+    const StoredRow *left = rows_sorted(matching->source, &ours), *right = rows_sorted(matching->sink, &theirs);
     for (size_t i = 0, j = 0; i < ours || j < theirs;) {
         int order = i == ours ? 1 : j == theirs ? -1 : hash_compare(left[i].key, right[j].key);
         RowHash key = order <= 0 ? left[i].key : right[j].key;
         Group a = group_of(left, ours, i, key), b = group_of(right, theirs, j, key);
         i += a.count;
         j += b.count;
-        (result->key_count > 0 ? match_key : match_rows)(&matching, a, b);
+        TRY((matching->result->key_count > 0 ? match_key : match_rows)(matching, a, b, err));
     }
+    return true;
+}
+
+bool row_stores_match(RowStore *source, RowStore *sink, const RowSecret *secret, size_t max, Arena *arena,
+                      CorrectionFiles *corrections, VerifyResult *result, Err *err) {
+    Matching matching = {.source = source,
+                         .sink = sink,
+                         .secret = secret,
+                         .max = max,
+                         .arena = arena,
+                         .corrections = corrections,
+                         .result = result,
+                         .differences = (VerifyDifference *)(uintptr_t)result->differences,
+                         .room = result->difference_count};
+    arena_init(matching.scratch, "scratch", 0);
+    bool ok = groups_match(&matching, err);
+    arena_release(matching.scratch);
+    return ok;
 }

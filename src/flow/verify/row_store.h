@@ -28,8 +28,11 @@ void row_store_source(RowStore *store, StoredRow row, const Value *values, size_
 void row_store_sink(RowStore *store, StoredRow row, const Value *values, size_t count, Slice file);
 size_t row_store_held(const RowStore *store);
 
-// Adds what differs to the result, at most `max` of it with rows, in the arena.
-void row_stores_match(RowStore *source, RowStore *sink, const RowSecret *secret, size_t max, Arena *arena,
-                      VerifyResult *result);
+void row_store_reset(RowStore *store); // empty again
+
+// Adds what differs to the result, at most `max` of it with rows, in the arena; and all of it to the corrections (NULL:
+// none are wanted).
+CHECKED bool row_stores_match(RowStore *source, RowStore *sink, const RowSecret *secret, size_t max, Arena *arena,
+                              CorrectionFiles *corrections, VerifyResult *result, Err *err);
 
 #endif

@@ -269,40 +269,62 @@ static bool pass(Run *run, Err *err) {
     return ok;
 }
 
-// Buckets that differ, as many as the memory holds.
-static uint64_t buckets_choose(Run *run, bool *wanted) {
+// False: none differs.
+static bool buckets_judge(Run *run, bool *differs) {
+    bool any = false;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        const Bucket *ours = &run->source.buckets[i], *theirs = &run->sink.buckets[i];
+        differs[i] = ours->a != theirs->a || ours->b != theirs->b || ours->rows != theirs->rows;
+        run->result->equal += differs[i] ? 0 : ours->rows;
+        run->result->unseen += differs[i] ? MAX(ours->rows, theirs->rows) : 0;
+        any |= differs[i];
+    }
+    return any;
+}
+
+// Of those that differ and were not looked into, as many as the memory holds.
+static bool buckets_choose(Run *run, bool *differs, bool *wanted) {
     size_t limit = run->context->memory_bytes_max > 0 ? run->context->memory_bytes_max : MEMORY_MAX;
     uint64_t rows = run->source.rows + run->sink.rows, bytes = run->source.bytes + run->sink.bytes, chosen = 0;
     uint64_t each = sizeof(StoredRow) + (rows > 0 ? 2 * bytes / rows : 0), taken = 0;
     for (size_t i = 0; i < BUCKETS; i++) {
         const Bucket *ours = &run->source.buckets[i], *theirs = &run->sink.buckets[i];
-        if (ours->a == theirs->a && ours->b == theirs->b && ours->rows == theirs->rows) {
-            run->result->equal += ours->rows;
-            continue;
-        }
         uint64_t size = (ours->rows + theirs->rows) * each;
-        wanted[i] = chosen == 0 || taken + size <= limit;
-        taken += wanted[i] ? size : 0;
-        chosen += wanted[i];
-        run->result->unseen += wanted[i] ? 0 : MAX(ours->rows, theirs->rows);
+        wanted[i] = differs[i] && (chosen == 0 || taken + size <= limit);
+        if (wanted[i]) {
+            differs[i] = false;
+            taken += size;
+            chosen++;
+            run->result->unseen -= MAX(ours->rows, theirs->rows);
+        }
     }
-    return chosen;
+    return chosen > 0;
+}
+
+static bool second_look(Run *run, bool *differs, Err *err) {
+    const VerifyContext *context = run->context;
+    size_t max = context->differences_max > 0 ? context->differences_max : DIFFERENCES_MAX;
+    bool *wanted = ARENA_ARRAY(run->arena, bool, BUCKETS);
+    run->wanted = wanted;
+    while (buckets_choose(run, differs, wanted)) {
+        row_store_reset(&run->source.store);
+        row_store_reset(&run->sink.store);
+        TRY(pass(run, err));
+        TRY(row_stores_match(&run->source.store, &run->sink.store, &run->rows, max, run->arena, context->corrections,
+                             run->result, err));
+        if (context->corrections == NULL) {
+            return true;
+        }
+    }
+    return true;
 }
 
 static bool both_passes(Run *run, Err *err) {
-    VerifyResult *result = run->result;
     TRY(pass(run, err));
-    result->source_rows = run->source.rows;
-    result->sink_rows = run->sink.rows;
-    bool *wanted = ARENA_ARRAY(run->arena, bool, BUCKETS);
-    if (buckets_choose(run, wanted) == 0) {
-        return true;
-    }
-    run->wanted = wanted;
-    TRY(pass(run, err));
-    size_t max = run->context->differences_max > 0 ? run->context->differences_max : DIFFERENCES_MAX;
-    row_stores_match(&run->source.store, &run->sink.store, &run->rows, max, run->arena, result);
-    return true;
+    run->result->source_rows = run->source.rows;
+    run->result->sink_rows = run->sink.rows;
+    bool *differs = ARENA_ARRAY(run->arena, bool, BUCKETS);
+    return !buckets_judge(run, differs) || second_look(run, differs, err);
 }
 
 static void side_open(Side *side) {
@@ -339,28 +361,4 @@ bool verify_table(const VerifyContext *context, Slice topic, Arena *arena, Verif
     arena_release(run.scratch);
     result->us = clock_monotonic_us() - began_us;
     return ok || err_prefix(err, "table %.*s", SLICE_ARG(topic));
-}
-
-// --- corrections -----------------------------------------------------------------------------------------------
-
-bool verify_corrections(const VerifyResult *results, size_t count, const char *path, bool *none, Err *err) {
-    CorrectionsWriter *writer = corrections_new();
-    *none = true;
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < results[i].difference_count; j++) {
-            const VerifyDifference *difference = &results[i].differences[j];
-            Correction correction = {.topic = results[i].topic,
-                                     .key = difference->key,
-                                     .key_count = results[i].key_count,
-                                     .schema = difference->schema,
-                                     .after = difference->after,
-                                     .places = difference->places,
-                                     .place_count = difference->place_count};
-            corrections_add(writer, &correction);
-            *none = false;
-        }
-    }
-    bool ok = *none || corrections_finish(writer, path, err);
-    corrections_free(writer);
-    return ok;
 }

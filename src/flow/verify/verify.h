@@ -12,6 +12,7 @@
 #define LEAT_FLOW_VERIFY_VERIFY_H
 
 #include "core/sys/throttle.h"
+#include "flow/sink/corrections.h"
 #include "flow/sink/sink.h"
 #include "flow/source/source.h"
 
@@ -19,10 +20,12 @@ typedef struct VerifyContext {
     const SourceDriver *source;
     void *source_state; // of compare_open
     const SinkDriver *sink;
-    void *sink_state;          // of compare_open
-    Throttle *throttle;        // of bytes read, of each side; NULL = none
-    size_t memory_bytes_max;   // of rows that are looked at one by one; 0 = 256 MiB
-    size_t differences_max;    // that are kept with both rows, in each table; 0 = 1,000
+    void *sink_state;             // of compare_open
+    Throttle *throttle;           // of bytes read, of each side; NULL = none
+    size_t memory_bytes_max;      // of rows that are looked at one by one; 0 = 256 MiB
+    size_t differences_max;       // that are kept with both rows, in each table; 0 = 1,000
+    CorrectionFiles *corrections; // of all differences, for SinkDriver.repair; then all of them are found, by more
+                                  // passes where memory_bytes_max makes it so; NULL = none are wanted
     uint32_t sample;           // only one row of the source in so many, against all of the sink's; 0 = all
     const volatile bool *stop; // ERR_INTERRUPTED; NULL = never
 } VerifyContext;
@@ -72,7 +75,5 @@ bool verify_is_equal(const VerifyResult *result);
 // Everything in *result lives in the arena, and as long as the source's comparison. ERR_NOT_FOUND, ERR_TABLE: this
 // table cannot be compared; others: the comparison cannot go on.
 CHECKED bool verify_table(const VerifyContext *context, Slice topic, Arena *arena, VerifyResult *result, Err *err);
-// Writes the corrections for all differences that were kept: what SinkDriver.repair takes. *none: there are none.
-CHECKED bool verify_corrections(const VerifyResult *results, size_t count, const char *path, bool *none, Err *err);
 
 #endif

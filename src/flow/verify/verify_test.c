@@ -306,12 +306,15 @@ TEST(verify_writes_corrections) {
     arena_init(&arena, "test", 0);
     char folder[200];
     test_folder(folder, sizeof(folder), "corrections");
-    const char *path = arena_printf(&arena, "%s/c", folder);
+    const char *path = arena_printf(&arena, "%s/c/1", folder);
     Sides sides = {.source = ROWS({1, "a"}, {2, "b"}), .sink = ROWS({1, "A"}, {2, "b"}, {3, "c"})};
-    VerifyResult result = verify(&sides, 0);
-    bool none = true;
-    CHECK_OK(verify_corrections(&result, 1, path, &none, err));
-    CHECK(!none);
+    CorrectionFiles files = {.directory = arena_printf(&arena, "%s/c", folder)};
+    VerifyResult result;
+    VerifyContext context = {
+        .source = &SOURCE, .source_state = &sides, .sink = &SINK, .sink_state = &sides, .corrections = &files};
+    CHECK_OK(verify_table(&context, SLICE("t"), &arena, &result, err));
+    CHECK_OK(correction_files_end(&files, err));
+    CHECK_INT(files.count, 1);
     Buf seen = {0};
     CHECK_OK(corrections_read(path, correction_show, &seen, err));
     bool first = seen.size > 2 && seen.data[2] == '1';
@@ -326,6 +329,56 @@ TEST(verify_writes_corrections) {
     CHECK(!corrections_read(path, correction_show, &seen, err));
     CHECK_INT(err->code, ERR_STATE_CORRUPT);
     err_clear(err);
+    CHECK_OK(file_remove_tree(folder, err));
+    arena_release(&arena);
+}
+
+static bool correction_count(void *context, const Correction *correction, Err *fault) {
+    uint64_t *counts = context;
+    counts[0]++;
+    counts[1] += (uint64_t)correction->key[0].integer;
+    counts[2] += correction->after == NULL;
+    return true;
+}
+
+TEST(verify_writes_corrections_of_all_that_differs_in_little_memory) {
+    arena_init(&arena, "test", 0);
+    enum { MANY = 60000 };
+    char folder[200];
+    test_folder(folder, sizeof(folder), "all-corrections");
+    Row *left = ARENA_ARRAY(&arena, Row, MANY), *right = ARENA_ARRAY(&arena, Row, MANY);
+    for (int64_t i = 0; i < MANY; i++) {
+        left[i] = (Row){i, "x"};
+        right[i] = (Row){i, i % 2 == 0 ? "x" : "y"};
+    }
+    Sides sides = {.source = {left, MANY - 10000}, .sink = {right, MANY}}; // 25,000 different, 10,000 extra
+    CorrectionFiles files = {.directory = folder, .file_bytes = 200 * KIB};
+    VerifyContext context = {.source = &SOURCE,
+                             .source_state = &sides,
+                             .sink = &SINK,
+                             .sink_state = &sides,
+                             .corrections = &files,
+                             .memory_bytes_max = 4 * MIB,
+                             .differences_max = 10};
+    VerifyResult result;
+    CHECK_OK(verify_table(&context, SLICE("t"), &arena, &result, err));
+    CHECK_OK(correction_files_end(&files, err));
+    CHECK_TEXT(slice_of(summary(&result)), "50000/60000 equal 25000 missing 0 extra 10000 different 25000 duplicate 0");
+    CHECK_INT(result.unseen, 0);
+    CHECK_INT(result.difference_count, 10);
+    CHECK_INT(result.column_differs[1], 25000);
+    uint64_t counts[3] = {0};
+    CHECK(files.count > 3);
+    for (size_t i = 1; i <= files.count; i++) {
+        CHECK_OK(corrections_read(correction_files_path(&files, &arena, i), correction_count, counts, err));
+    }
+    uint64_t keys = 0;
+    for (uint64_t i = 0; i < MANY; i++) {
+        keys += i >= MANY - 10000 || i % 2 == 1 ? i : 0;
+    }
+    CHECK_INT(counts[0], 35000);
+    CHECK_INT(counts[1], keys);
+    CHECK_INT(counts[2], 10000);
     CHECK_OK(file_remove_tree(folder, err));
     arena_release(&arena);
 }
