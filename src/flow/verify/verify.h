@@ -26,8 +26,8 @@ typedef struct VerifyContext {
     size_t differences_max;       // that are kept with both rows, in each table; 0 = 1,000
     CorrectionFiles *corrections; // of all differences, for SinkDriver.repair; then all of them are found, by more
                                   // passes where memory_bytes_max makes it so; NULL = none are wanted
-    uint32_t sample;           // only one row of the source in so many, against all of the sink's; 0 = all
-    const volatile bool *stop; // ERR_INTERRUPTED; NULL = never
+    uint32_t sample;              // only one row of the source in so many, against all of the sink's; 0 = all
+    const volatile bool *stop;    // ERR_INTERRUPTED; NULL = never
 } VerifyContext;
 
 typedef enum VerifyKind {

@@ -32,18 +32,31 @@ static bool source_hold(Compare *compare, int timeout_ms, Err *err) {
 
 // --- a standby -------------------------------------------------------------------------------------------------
 
+static const char PROMOTED_HINT[] = "--source-replica takes a physical (streaming) replica of the source";
+
+static bool promoted(Err *err) {
+    FAIL(err, ERR_SOURCE_SETUP, "the source's replica is no standby: it is not in recovery");
+    return err_hint(err, "%s", PROMOTED_HINT);
+}
+
+static bool replica_check(const Compare *compare, PgConn *standby, Err *err) {
+    PgServer replica;
+    TRY(pg_server_read(standby, &replica, err));
+    if (replica.system_identifier != compare->session.server.system_identifier) {
+        FAIL(err, ERR_SOURCE_SETUP, "the replica is of another server than the source");
+        return err_hint(err, "%s", PROMOTED_HINT);
+    }
+    return replica.in_recovery || promoted(err);
+}
+
 static bool pause_permitted(PgConn *standby, Err *err) {
     DEFER(pg_rows_release) PgRows rows = {0};
     TRY(pg_query(standby, &rows,
                  "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_wal_replay_pause()', 'EXECUTE') AND "
                  "pg_catalog.has_function_privilege('pg_catalog.pg_wal_replay_resume()', 'EXECUTE'), "
-                 "pg_catalog.pg_is_in_recovery(), pg_catalog.pg_get_wal_replay_pause_state() <> 'not paused'",
+                 "pg_catalog.pg_get_wal_replay_pause_state() <> 'not paused'",
                  NULL, 0, err));
-    if (!pg_bool(&rows, 0, 1)) {
-        FAIL(err, ERR_SOURCE_SETUP, "the source's replica is no standby: it is not in recovery");
-        return err_hint(err, "--source-replica takes a physical (streaming) replica of the source");
-    }
-    if (pg_bool(&rows, 0, 2)) {
+    if (pg_bool(&rows, 0, 1)) {
         FAIL(err, ERR_SOURCE_SETUP, "the replica's replay is paused: it never gets to the moment of the comparison");
         return err_hint(err, "SELECT pg_wal_replay_resume() on the replica");
     }
@@ -60,7 +73,11 @@ static bool standby_await(Compare *compare, uint64_t lsn, int timeout_ms, Err *e
     int64_t deadline_us = clock_monotonic_us() + timeout_ms * INT64_C(1000);
     for (;;) {
         DEFER(pg_rows_release) PgRows rows = {0};
-        TRY(pg_query(&compare->session.sql, &rows, "SELECT pg_catalog.pg_last_wal_replay_lsn()", NULL, 0, err));
+        TRY(pg_query(&compare->session.sql, &rows,
+                     "SELECT pg_catalog.pg_last_wal_replay_lsn(), pg_catalog.pg_is_in_recovery()", NULL, 0, err));
+        if (!pg_bool(&rows, 0, 1)) {
+            return promoted(err);
+        }
         if (pg_lsn(&rows, 0, 0) >= lsn) {
             return true;
         }
@@ -68,9 +85,10 @@ static bool standby_await(Compare *compare, uint64_t lsn, int timeout_ms, Err *e
             return FAIL(err, ERR_INTERRUPTED, "stopped");
         }
         if (clock_monotonic_us() > deadline_us) {
-            return FAIL(err, ERR_SOURCE_SETUP,
-                        "the replica has not replayed " LSN_FORMAT " within %d s: it is at " LSN_FORMAT, LSN_ARG(lsn),
-                        timeout_ms / 1000, LSN_ARG(pg_lsn(&rows, 0, 0)));
+            FAIL(err, ERR_SOURCE_SETUP, "the replica has not replayed " LSN_FORMAT " within %d s: it is at " LSN_FORMAT,
+                 LSN_ARG(lsn), timeout_ms / 1000, LSN_ARG(pg_lsn(&rows, 0, 0)));
+            return err_hint(err, "is it connected to the source, or held back by recovery_min_apply_delay? "
+                                 "slot.create.timeout says how long it is waited for");
         }
         clock_sleep_us(STANDBY_POLL_US);
     }
@@ -88,31 +106,66 @@ static const char STANDBY_SQL[] =
     "SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_last_wal_replay_lsn(), "
     "pg_catalog.pg_get_wal_replay_pause_state() = 'paused', pg_catalog.pg_wal_replay_resume()";
 
-static bool standby_hold(Compare *compare, int timeout_ms, Err *err) {
-    PgConn *standby = &compare->session.sql;
-    DEFER(pg_conn_close) PgConn source = {0};
-    DEFER(pg_rows_release) PgRows end = {0};
-    DEFER(pg_rows_release) PgRows rows = {0};
-    PgServer replica;
-    TRY(pause_permitted(standby, err));
-    TRY(pg_conn_open(&source, compare->context.url, PG_CONN_SQL, err));
-    TRY(pg_server_read(standby, &replica, err));
-    if (replica.system_identifier != compare->session.server.system_identifier) {
-        return FAIL(err, ERR_SOURCE_SETUP, "the replica is of another server than the source");
+// Something went wrong between pause and resume: the connection may be gone, too.
+static void replay_resume(const Compare *compare, PgConn *standby) {
+    static const char RESUME_SQL[] = "SELECT pg_catalog.pg_wal_replay_resume()";
+    DEFER(pg_conn_close) PgConn again = {0};
+    Err ignored[1] = {{0}};
+    bool ok = pg_exec(standby, "ROLLBACK", ignored) && pg_exec(standby, RESUME_SQL, ignored);
+    if (!ok && pg_conn_open(&again, compare->read_url, PG_CONN_SQL, ignored)) {
+        (void)!pg_exec(&again, RESUME_SQL, ignored); // in vain where it was promoted: nothing is paused then
     }
-    TRY(pg_query(&source, &end, "SELECT pg_catalog.pg_current_wal_insert_lsn()", NULL, 0, err));
-    TRY(standby_await(compare, pg_lsn(&end, 0, 0), timeout_ms, err));
+}
+
+static bool snapshot_take(Compare *compare, PgConn *standby, uint64_t *lsn, Err *err) {
+    DEFER(pg_rows_release) PgRows rows = {0};
     if (!pg_query(standby, &rows, STANDBY_SQL, NULL, 0, err)) {
-        Err ignored[1] = {{0}};
-        (void)(pg_exec(standby, "ROLLBACK", ignored) &&
-               pg_exec(standby, "SELECT pg_catalog.pg_wal_replay_resume()", ignored));
+        replay_resume(compare, standby);
         return err_prefix(err, "pausing the replica's replay");
     }
     if (!pg_bool(&rows, 0, 2)) {
         return FAIL(err, ERR_SOURCE_SETUP, "the replica's replay could not be paused within 10 s");
     }
     snprintf(compare->held, sizeof(compare->held), "%.*s", SLICE_ARG(pg_slice(&rows, 0, 0)));
-    return moment_set(compare, pg_lsn(&rows, 0, 1), err);
+    *lsn = pg_lsn(&rows, 0, 1);
+    return true;
+}
+
+// A position means the same on both only where both have the same history. Which one a standby replays is known to its
+// walsender; the control file lags behind.
+static bool timeline_check(const Compare *compare, Err *err) {
+    DEFER(pg_conn_close) PgConn replication = {0};
+    DEFER(pg_rows_release) PgRows rows = {0};
+    uint32_t ours = compare->session.server.timeline;
+    if (!pg_conn_open(&replication, compare->read_url, PG_CONN_REPLICATION, err)) {
+        return err_prefix(err, "asking the replica for its timeline");
+    }
+    TRY(pg_query(&replication, &rows, "IDENTIFY_SYSTEM", NULL, 0, err));
+    uint32_t theirs = rows.count == 1 ? (uint32_t)pg_int(&rows, 0, 1) : 0;
+    if (theirs != ours) {
+        FAIL(err, ERR_SOURCE_SETUP, "the replica is on timeline %u and the source on %u: it follows another server",
+             theirs, ours);
+        return err_hint(err, "%s", PROMOTED_HINT);
+    }
+    return true;
+}
+
+// What the sink can have committed was flushed: the walsender reads no further.
+static bool source_flushed(const Compare *compare, uint64_t *lsn, Err *err) {
+    DEFER(pg_conn_close) PgConn source = {0};
+    DEFER(pg_rows_release) PgRows end = {0};
+    TRY(pg_conn_open(&source, compare->context.url, PG_CONN_SQL, err));
+    TRY(pg_query(&source, &end, "SELECT pg_catalog.pg_current_wal_flush_lsn()", NULL, 0, err));
+    *lsn = pg_lsn(&end, 0, 0);
+    return true;
+}
+
+static bool standby_hold(Compare *compare, int timeout_ms, Err *err) {
+    PgConn *standby = &compare->session.sql;
+    uint64_t flushed = 0, lsn = 0;
+    TRY(replica_check(compare, standby, err) && pause_permitted(standby, err));
+    TRY(source_flushed(compare, &flushed, err) && standby_await(compare, flushed, timeout_ms, err));
+    return snapshot_take(compare, standby, &lsn, err) && timeline_check(compare, err) && moment_set(compare, lsn, err);
 }
 
 // --- tables ----------------------------------------------------------------------------------------------------

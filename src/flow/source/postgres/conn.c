@@ -84,6 +84,8 @@ static const StateRule STATE_RULES[] = {
     {"57P03", NULL, ERR_SOURCE_UNREACHABLE, "the server is starting or stopping: leat tries again"},
     {"57P", NULL, ERR_SOURCE_CLOSED, NULL},
     {"57014", NULL, ERR_SOURCE_CLOSED, "an administrator or a timeout of the server cancelled the statement"},
+    {"40001", "conflict with recovery", ERR_SOURCE_CLOSED,
+     "the standby's replay was in the way: set hot_standby_feedback, or a longer max_standby_streaming_delay, on it"},
     {"40", NULL, ERR_SOURCE_CLOSED, NULL},
     {"55P03", NULL, ERR_SOURCE_CLOSED, NULL},
 };

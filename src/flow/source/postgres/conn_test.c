@@ -65,6 +65,7 @@ TEST(statements_are_classified_by_sqlstate) {
     check_state("57P01", "terminating connection due to administrator command", ERR_SOURCE_CLOSED);
     check_state("42601", "syntax error", ERR_SOURCE_QUERY);
     check_state("40001", "could not serialize access", ERR_SOURCE_CLOSED);
+    check_state("40001", "canceling statement due to conflict with recovery", ERR_SOURCE_CLOSED);
     check_state(NULL, NULL, ERR_SOURCE_QUERY);
 }
 
