@@ -7,21 +7,28 @@ import subprocess
 import sys
 import types
 
+import duckdb
+import duckdb_extensions
 import leat as leat_module
+import pyiceberg.catalog
 import pytest
 from catalog import CatalogServer
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 READ = ROOT / "tests/tools/engines/read.py"
+TRINO = ROOT / "tests/tools/trino"
 CACHE = ROOT / ".cache/engines"
 MARK = "\x1e"
-ENGINES = ["pyiceberg", "duckdb", "spark", "polars", "datafusion", "chdb"]
+ENGINES = ["pyiceberg", "duckdb", "spark", "polars", "datafusion", "chdb", "trino"]
 INSTALLED = {"pyiceberg", "duckdb"}  # with the tests' own packages
 KINDS = ["kinds", "days", "buckets", "places", "evolved", "emptied", "gone"]
 VERSIONS = [2, 3]
 READ_BY = [(engine, version) for engine in ENGINES for version in VERSIONS if (engine, version) != ("chdb", 3)]
 
-sys.path.insert(0, str(READ.parent))
+sys.path[:0] = [str(READ.parent), str(TRINO)]
+import attach  # noqa: E402
+import trino  # noqa: E402
 from read import plain  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("engines")
@@ -94,6 +101,21 @@ class Engine:
         self.process.wait(60)
 
 
+class TrinoEngine:
+    """Trino, a server, with a catalog as docs/catalog.md says it."""
+
+    def __init__(self, url, directory):
+        catalog = "".join(f"{key}={value}\n" for key, value in attach.settings("trino", url).items())
+        self.server = trino.Trino(directory, catalog, free_port()).start()
+
+    def rows(self, table, location):
+        found = self.server.rows(f"SELECT * FROM lake.{table}")
+        return [{name: plain(value) for name, value in row.items()} for row in found]
+
+    def close(self):
+        self.server.close()
+
+
 def fill(leat, db):
     """Tables of version 2 and 3, upserted and as a log, after two rounds of changes."""
     runs = []
@@ -122,12 +144,14 @@ def lake(pg, tmp_path_factory):
     engines = {}
 
     def ask(engine, table):
-        if engine not in engines:
+        if engine not in engines and engine == "trino":
+            engines[engine] = TrinoEngine(catalog.url, directory / "trino")
+        elif engine not in engines:
             engines[engine] = Engine(engine, catalog.url, directory / f"{engine}.log")
         location = catalog.pyiceberg().load_table(table).metadata.location
         return engines[engine].rows(table, location)
 
-    yield types.SimpleNamespace(leat=leat, db=db, ask=ask)
+    yield types.SimpleNamespace(leat=leat, db=db, ask=ask, url=catalog.url)
     for engine in engines.values():
         engine.close()
     catalog.close()
@@ -135,7 +159,10 @@ def lake(pg, tmp_path_factory):
 
 
 def needs(engine):
-    if engine not in INSTALLED and not (CACHE / "python").exists():
+    if engine == "trino":
+        if trino.missing():
+            pytest.skip(trino.missing())
+    elif engine not in INSTALLED and not (CACHE / "python").exists():
         pytest.skip(f"{engine} could not be had")
 
 
@@ -173,3 +200,24 @@ def test_the_log_gives_the_table(lake, engine, version):
     found = [[row["id"], row["country"], row["v"]] for row in newest.values() if row["__op"] != "d"]
     expected = [[plain(value) for value in row] for row in lake.db.query("SELECT id, country, v FROM places")]
     assert sorted(found, key=str) == sorted(expected, key=str)
+
+
+@pytest.mark.parametrize("page", attach.PAGES)
+def test_the_pages_say_how_to_attach(lake, page):
+    """Engines attach above as one page says; the other says the same, and its queries run."""
+    places = lambda text: text.replace("public.orders", "v2.places")  # noqa: E731
+    expected = lake.db.query("SELECT count(*) FROM places")[0][0]
+    for engine in ("spark", "trino"):
+        assert attach.settings(engine, lake.url, page) == attach.settings(engine, lake.url)
+    load, *_ = attach.code("pyiceberg", lake.url, page)
+    query = "" if "load_table" in load else '.load_table("public.orders").scan().to_arrow()'
+    found = eval(places(load + query), {"load_catalog": pyiceberg.catalog.load_catalog})
+    assert found.num_rows == expected
+    connection = duckdb.connect()
+    for extension in ("avro", "httpfs", "iceberg"):
+        duckdb_extensions.import_extension(extension, con=connection)
+        connection.execute(f"LOAD {extension}")
+    statement, *query = attach.code("duckdb", lake.url, page)
+    connection.execute(statement)
+    rows = connection.execute(places(query[0] if query else "SELECT * FROM lake.public.orders")).fetchall()
+    assert len(rows) == expected

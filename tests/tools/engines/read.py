@@ -5,7 +5,8 @@
 
 Reads lines of JSON, {"name": "ns.table", "location": its directory, "binary": its column of bytes or null}, and
 answers each with {"rows": [{column: text}]} or {"error": text}: values as texts that do not depend on the engine (see
-plain). Engines that know REST catalogs are asked through one; chDB reads the directory.
+plain). Engines that know REST catalogs are asked through one, attached as docs/catalog.md says (attach.py); chDB reads
+the directory.
 """
 
 import datetime
@@ -16,6 +17,8 @@ import os
 import pathlib
 import sys
 import uuid
+
+import attach
 
 CACHE = pathlib.Path(__file__).resolve().parents[3] / ".cache/engines"
 UTC = datetime.timezone.utc
@@ -53,9 +56,9 @@ def arrow_rows(table):
 
 class Pyiceberg:
     def __init__(self, url):
-        from pyiceberg.catalog.rest import RestCatalog
+        from pyiceberg.catalog import load_catalog
 
-        self.catalog = RestCatalog("leat", uri=url)
+        self.catalog = eval(attach.code("pyiceberg", url)[0], {"load_catalog": load_catalog})
 
     def load(self, name):
         return self.catalog.load_table(name)
@@ -91,9 +94,7 @@ class Duckdb:
             duckdb_extensions.import_extension(extension, con=self.connection)
             self.connection.execute(f"LOAD {extension}")
         self.connection.execute("SET TimeZone = 'UTC'")
-        self.connection.execute(
-            f"ATTACH 'leat' AS lake (TYPE iceberg, ENDPOINT '{url}', AUTHORIZATION_TYPE 'none')"
-        )
+        self.connection.execute(attach.code("duckdb", url)[0])
 
     def rows(self, name, location, binary):
         return arrow_rows(self.connection.execute(f"SELECT * FROM lake.{name}").to_arrow_table())
@@ -109,10 +110,8 @@ class Spark:
             "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.log.level": "ERROR",
             "spark.sql.session.timeZone": "UTC", "spark.sql.shuffle.partitions": "1",
             "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
-            "spark.sql.catalog.lake": "org.apache.iceberg.spark.SparkCatalog",
-            "spark.sql.catalog.lake.type": "rest", "spark.sql.catalog.lake.uri": url,
             "spark.sql.catalog.lake.cache-enabled": "false",
-        }  # fmt: skip
+        } | attach.settings("spark", url)  # fmt: skip
         builder = SparkSession.builder
         for key, value in settings.items():
             builder = builder.config(key, value)
