@@ -55,7 +55,7 @@ static bool document_of(const Message *ask, const json_t *request, Buf *out, Err
 
 // What changes a connector's state needs it at rest; to look, or to leave a request for it, may be done meanwhile.
 static bool may_run_beside(Slice what) {
-    static const char *const BESIDE[] = {"validate", "offsets", "resync", "topics", "look"};
+    static const char *const BESIDE[] = {"validate", "offsets", "resync", "topics", "look", "verify", "verified"};
     for (size_t i = 0; i < ARRAY_LEN(BESIDE); i++) {
         if (slice_is(what, BESIDE[i])) {
             return true;

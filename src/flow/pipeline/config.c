@@ -49,6 +49,11 @@ static const OptionSpec PIPELINE_SPECS[] = {
      "How much of the journal is kept after the sink has published it, for leat topic read."},
     {"journal.retention.time", OPTION_DURATION, 0, AT(journal_retention_ms), "1d", 0, INT64_MAX, NULL,
      "How long it is kept at most after the sink has published it; 0 = no limit."},
+    {"verify.interval", OPTION_DURATION, 0, AT(verify_interval_ms), "0", 0, INT64_MAX / 2, NULL,
+     "With --follow and in leat server: compare source and target (leat verify) so long after the last time; 0 = "
+     "never."},
+    {"verify.max.rate", OPTION_BYTES, 0, AT(verify_max_rate), "50MiB", 0, INT64_MAX, NULL,
+     "Bytes per second that such a comparison reads of each side at most; 0 = no limit."},
 };
 #undef AT
 const OptionTable PIPELINE_OPTIONS = {"Pipeline", PIPELINE_SPECS, ARRAY_LEN(PIPELINE_SPECS)};

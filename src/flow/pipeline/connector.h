@@ -14,7 +14,8 @@
 //      "topics":[{"name":…,"next_offset":…}],              of a source: what it wrote; of a sink: what it reads
 //      "offsets":[{"partition":{…},"offset":{…}}],         in Connect's form
 //      "quarantined_tables":[{"table":…,"reason":…,"lsn":…}],   of a source: put aside, where, and why
-//      "quarantined":N,"records":N,"bytes":N,…}
+//      "quarantined":N,"records":N,"bytes":N,…,
+//      "verify":{…}}                                       of kind sync: verify_state.h
 #ifndef LEAT_FLOW_PIPELINE_CONNECTOR_H
 #define LEAT_FLOW_PIPELINE_CONNECTOR_H
 
@@ -37,13 +38,15 @@ typedef struct ConnectorRun {
 // does. True with a source that is done by its configuration (snapshot.mode=initial_only).
 CHECKED bool connector_run(const ConnectorRun *run, Err *err);
 
-// What a call worker does, while the connector's own worker does not run (but for `resync`, `look`, which may):
+// What a call worker does, while the connector's own worker does not run (but for `resync`, `verify`, which may):
 // `request` is {"do":…} and what that needs; the answer is JSON.
 //     validate   {"config":{…}}: connects to source, target and registry; {"errors":[{"key":…,"message":…}]}
 //     offsets    {"offsets":[…]}            in Connect's form, also when nothing runs
 //     alter      {"offsets":[…]}            {"message":…}
 //     reset      {}                         {"message":…}
 //     resync     {"tables":…}               {}
+//     verify     {"tables":…}               {"id":…}; of kind sync: its worker begins a verification
+//     verified   {}                         of kind sync: what is known of verifications (verify_state.h)
 //     topics     {}                         {"topics":[…]}
 //     remove     {}                         of a sink: its pins and state; of a source: nothing on the server
 CHECKED bool connector_call(const ConnectorRun *run, Slice request, Arena *arena, Slice *answer, Err *err);

@@ -3,7 +3,9 @@
 
 #include "core/base/json.h"
 #include "core/sys/clock.h"
+#include "core/sys/file.h"
 #include "flow/pipeline/report.h"
+#include "flow/pipeline/verify_state.h"
 
 #include <limits.h>
 
@@ -47,6 +49,10 @@ static void reported(void *context, const PipelineReport *report) {
     json_field_uint(json, "quarantined", quarantined(report));
     json_field_uint(json, "records", report->sink.events);
     json_field_uint(json, "bytes", report->sink.bytes);
+    if (report->verify.size > 0) {
+        json_key(json, "verify");
+        buf_put(json, report->verify);
+    }
     buf_u8(json, '}');
     sync->run->report(sync->run->context, buf_slice(json));
 }
@@ -57,7 +63,8 @@ bool connector_sync_run(const ConnectorRun *run, Err *err) {
     PipelineConfig config;
     PipelineReport last;
     arena_init(&arena, "run", 0);
-    PipelineRun how = {.mode = SOURCE_FOLLOW, .stop = run->stop, .report = reported, .context = &sync};
+    PipelineRun how = {
+        .mode = SOURCE_FOLLOW, .verifies = true, .stop = run->stop, .report = reported, .context = &sync};
     bool ok = config_load(run, &arena, &config, err) && pipeline_run(&config, &how, &last, err);
     buf_release(&sync.json);
     arena_release(&arena);
@@ -88,6 +95,22 @@ static bool call(const PipelineConfig *config, const char *what, const Propertie
     if (strcmp(what, "resync") == 0) {
         buf_text(out, "{}");
         return pipeline_resync(config, properties_text(arena, request, "tables", "*"), err);
+    }
+    if (strcmp(what, "verify") == 0) {
+        const char *id = NULL;
+        TRY(pipeline_verify_request(config, properties_text(arena, request, "tables", ""), arena, &id, err));
+        buf_printf(out, "{\"id\":\"%s\"}", id);
+        return true;
+    }
+    if (strcmp(what, "verified") == 0) {
+        VerifyState *state = NULL;
+        TRY(verify_state_load(config->directory, &state, err));
+        if (!file_locked(arena_printf(arena, "%s/lock", config->directory), &(int){0})) {
+            verify_state_drop(state); // who ran it has ended
+        }
+        verify_state_json(state, out);
+        verify_state_free(state);
+        return true;
     }
     if (strcmp(what, "offsets") == 0) {
         buf_text(out, "{\"offsets\":[]}"); // none in Connect's form

@@ -10,6 +10,7 @@
 #include "flow/pipeline/sink_pump.h"
 #include "flow/pipeline/source_half.h"
 #include "flow/pipeline/source_url.h"
+#include "flow/pipeline/verifier.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -29,6 +30,7 @@ typedef struct Runner {
     int lock;
     SinkPump *pump;
     HoldServe *hold;
+    Verifier *verifier; // NULL = none are made
     int64_t status_at;
     bool adopted; // the target was asked what it remembers
     Arena requests;
@@ -104,6 +106,10 @@ static void reported(SourceHalf *half, bool last) {
         snprintf(runner->sink_trouble, sizeof(runner->sink_trouble), "%s", look.trouble);
     }
     runner->half.report.sink_trouble = runner->sink_trouble[0] != '\0' ? runner->sink_trouble : NULL;
+    if (runner->verifier != NULL) {
+        verifier_turn(runner->verifier, runner->half.report.phase == PIPELINE_STREAMING);
+        runner->half.report.verify = verifier_json(runner->verifier);
+    }
     if (runner->run->report != NULL) {
         runner->run->report(runner->run->context, &runner->half.report);
     }
@@ -287,7 +293,11 @@ static bool runner_run(Runner *runner, Err *err) {
                                                     .retention_bytes = (uint64_t)options->journal_retention_bytes,
                                                     .retention_ms = (uint64_t)options->journal_retention_ms};
     runner->half.spool_bytes_max = (size_t)options->memory_limit / SPOOL_PART;
+    runner->verifier = runner->run->verifies ? verifier_new(config) : NULL;
     bool ok = source_half_run(&runner->half, err);
+    verifier_end(runner->verifier);
+    runner->verifier = NULL;
+    runner->half.report.verify = (Slice){0};
     runner->half.report.phase = PIPELINE_FLUSHING;
     source_half_report(&runner->half, false);
     if (runner->pump != NULL) {

@@ -10,6 +10,7 @@
 //                        /sinks/main/   the sink's state and plan
 //                        /requests/     what other processes ask of the running one (resync)
 //                        /status.json   the newest report of the running process, for `leat status`
+//                        /verify.json   what came of verifications on a schedule (verify_state.h)
 #ifndef LEAT_FLOW_PIPELINE_PIPELINE_H
 #define LEAT_FLOW_PIPELINE_PIPELINE_H
 
@@ -35,6 +36,7 @@ typedef struct PipelineOptions {
     int64_t snapshot_connections;
     int64_t slot_create_timeout_ms, catalog_interval_ms;
     int64_t journal_retention_bytes, journal_retention_ms, journal_bytes_max, journal_segment_bytes;
+    int64_t verify_interval_ms, verify_max_rate;
 } PipelineOptions;
 extern const OptionTable PIPELINE_OPTIONS;
 
@@ -102,6 +104,7 @@ typedef struct PipelineReport {
     const char *sink_trouble;                     // what the sink cannot get past for now, or NULL
     SinkStats sink;
     uint64_t dead_letters;
+    Slice verify; // what is known of verifications (verify_state.h), during the report call; empty = none are made
 } PipelineReport;
 
 typedef SourcePlan PipelinePlan;
@@ -110,6 +113,7 @@ CHECKED bool pipeline_plan(const PipelineConfig *config, SourceMode mode, Arena 
 
 typedef struct PipelineRun {
     SourceMode mode;
+    bool verifies;                                               // on a schedule and on request (verifier.h)
     const volatile bool *stop;                                   // set by a signal handler: stop at a checkpoint
     void (*report)(void *context, const PipelineReport *report); // about four times a second, from the run's thread
     void *context;
@@ -120,6 +124,10 @@ CHECKED bool pipeline_run(const PipelineConfig *config, const PipelineRun *run, 
 
 // Asks the running process, or else the next run, to read tables again.
 CHECKED bool pipeline_resync(const PipelineConfig *config, const char *tables, Err *err);
+// Asks the running process for a verification now; tables "" = all. Its result has that id. ERR_EXISTS: one is under
+// way, or asked for.
+CHECKED bool pipeline_verify_request(const PipelineConfig *config, const char *tables, Arena *arena, const char **id,
+                                     Err *err);
 // Has the sink take records from other offsets on: the journal is read again, or records are passed over. While no
 // process runs the pipeline.
 typedef enum ResetTo { RESET_EARLIEST, RESET_LATEST, RESET_OFFSET, RESET_TIME } ResetTo;

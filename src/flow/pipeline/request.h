@@ -10,4 +10,13 @@ char *pipeline_resync_wanted(const PipelineConfig *config, Arena *arena);
 // Removes the requests that the last pipeline_resync_wanted saw.
 void pipeline_resync_taken(const PipelineConfig *config);
 
+typedef struct VerifyRequest {
+    const char *file; // NULL = nobody has asked
+    const char *id;
+    const char *tables; // patterns; "" = all
+} VerifyRequest;
+// The oldest request for a verification, in the arena. False: there is none.
+bool pipeline_verify_wanted(const PipelineConfig *config, Arena *arena, VerifyRequest *request);
+void pipeline_verify_taken(const VerifyRequest *request); // removes its file, if it has one
+
 #endif

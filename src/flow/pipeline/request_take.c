@@ -76,3 +76,62 @@ void pipeline_resync_taken(const PipelineConfig *config) {
         log_err(LOG_PIPELINE, "requests cannot be removed", err);
     }
 }
+
+// --- verifications ---------------------------------------------------------------------------------------------
+
+typedef struct Oldest {
+    Arena *arena;
+    const char *name;
+} Oldest;
+
+static bool oldest_visit(void *context, const char *name) {
+    Oldest *oldest = context;
+    if (strncmp(name, "verify-", 7) == 0 && strstr(name, ".tmp") == NULL &&
+        (oldest->name == NULL || strcmp(name, oldest->name) < 0)) {
+        oldest->name = arena_printf(oldest->arena, "%s", name);
+    }
+    return true;
+}
+
+// One that cannot be read is no request, and goes.
+static bool verify_read(const char *path, Arena *arena, VerifyRequest *request) {
+    Err err[1] = {{0}};
+    Slice bytes;
+    *request = (VerifyRequest){.file = path};
+    if (!file_read_all(path, REQUEST_BYTES_MAX, arena, &bytes, err)) {
+        log_err(LOG_PIPELINE, "a request cannot be read", err);
+        return false;
+    }
+    json_t *json = json_loadb((const char *)bytes.data, bytes.size, 0, NULL);
+    const char *id = json_string_value(json_object_get(json, "id"));
+    const char *tables = json_string_value(json_object_get(json, "tables"));
+    if (id != NULL && tables != NULL) {
+        request->id = arena_printf(arena, "%s", id);
+        request->tables = arena_printf(arena, "%s", tables);
+    } else {
+        log_warn(LOG_PIPELINE, "a request is not understood", LOG_TEXT("file", path));
+        pipeline_verify_taken(request);
+    }
+    json_decref(json);
+    return request->id != NULL;
+}
+
+bool pipeline_verify_wanted(const PipelineConfig *config, Arena *arena, VerifyRequest *request) {
+    Err err[1] = {{0}};
+    char *directory = arena_printf(arena, "%s/requests", config->directory);
+    Oldest oldest = {.arena = arena};
+    VerifyRequest found;
+    if (!file_exists(directory) || !file_list(directory, oldest_visit, &oldest, err) || oldest.name == NULL ||
+        !verify_read(arena_printf(arena, "%s/%s", directory, oldest.name), arena, &found)) {
+        return false;
+    }
+    *request = found;
+    return true;
+}
+
+void pipeline_verify_taken(const VerifyRequest *request) {
+    Err err[1] = {{0}};
+    if (request->file != NULL && !file_remove(request->file, err)) {
+        log_err(LOG_PIPELINE, "a request cannot be removed", err);
+    }
+}

@@ -263,6 +263,7 @@ static bool table_verify(VerifyRun *run, const Verified *verified, VerifiedTable
                              .throttle = run->throttle.bytes_per_second > 0 ? &run->throttle : NULL,
                              .differences_max = run->how->differences_max,
                              .corrections = run->how->repair ? &corrections : NULL,
+                             .memory_bytes_max = run->how->memory_bytes_max,
                              .sample = run->how->sample,
                              .stop = run->how->stop};
     tell(run, VERIFY_STEP_COMPARE, table->topic);

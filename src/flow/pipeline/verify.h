@@ -47,6 +47,7 @@ typedef struct VerifyHow {
     const char *replica_url;   // a physical standby of the source to read from; NULL = the source
     bool repair;
     size_t differences_max;                                    // that are kept, in each table; 0 = 1,000
+    size_t memory_bytes_max;                                   // see VerifyContext; 0 = its default
     const volatile bool *stop;                                 // ERR_INTERRUPTED
     void (*told)(void *context, VerifyStep step, Slice topic); // from the calling thread; may be NULL
     void *context;

@@ -96,6 +96,22 @@ static void root(void *context, const ApiRequest *request, ApiAnswer *answer) {
 #define OBJECTS_SCHEMA "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"
 #define OBJECT_SCHEMA  "{\"type\":\"object\"}"
 
+#define VERIFY_RESULT_MEMBERS                                                                                   \
+    "\"result\":{\"type\":\"string\",\"enum\":[\"equal\",\"differs\",\"not_compared\"]},\"lsn\":{\"type\":"     \
+    "\"string\"},\"taken_at\":{\"type\":\"string\"},\"elapsed_ms\":{\"type\":\"integer\"},\"error\":{\"type\":" \
+    "\"string\"},\"message\":{\"type\":\"string\"},\"hint\":{\"type\":\"string\"}"
+#define VERIFY_SCHEMA                                                                                                \
+    "{\"type\":\"object\",\"properties\":{\"connector\":{\"type\":\"string\"},\"running\":{\"type\":[\"object\","    \
+    "\"null\"],\"properties\":{\"id\":{\"type\":\"string\"},\"asked\":{\"type\":\"string\"},\"began_ms\":{\"type\":" \
+    "\"integer\"},\"step\":{\"type\":\"string\"},\"table\":{\"type\":\"string\"}}},\"last\":{\"type\":[\"object\","  \
+    "\"null\"],\"properties\":{\"id\":{\"type\":\"string\"},\"began_ms\":{\"type\":\"integer\"},\"ended_ms\":{"      \
+    "\"type\":"                                                                                                      \
+    "\"integer\"}," VERIFY_RESULT_MEMBERS "}},\"tables\":{\"type\":\"array\",\"items\":{\"type\":\"object\","        \
+    "\"properties\":{\"table\":{\"type\":\"string\"},\"taken_ms\":{\"type\":\"integer\"},\"source_rows\":{\"type\":" \
+    "\"integer\"},\"sink_rows\":{\"type\":\"integer\"},\"missing\":{\"type\":\"integer\"},\"extra\":{\"type\":"      \
+    "\"integer\"},"                                                                                                  \
+    "\"different\":{\"type\":\"integer\"},\"duplicate\":{\"type\":\"integer\"}," VERIFY_RESULT_MEMBERS "}}}}}"
+
 #define GET_FAST(path, function, text, answers) \
     { "GET", (path), ROLE_READER, (function), (text), NULL, (answers), ROUTE_FAST }
 #define PUT_EMPTY(path, function, text) \
@@ -132,6 +148,12 @@ static const ApiRoute ROUTES[] = {
      "Changes offsets of a stopped connector", OFFSETS_SCHEMA, MESSAGE_SCHEMA, 0},
     {"DELETE", "/connectors/{connector}/offsets", ROLE_OPERATOR, connect_offsets_reset,
      "Resets the offsets of a stopped connector", NULL, MESSAGE_SCHEMA, 0},
+    {"GET", "/connectors/{connector}/verify", ROLE_READER, connect_verified,
+     "What came of the last verifications of a pipeline, by table; 202 while one is under way", NULL, VERIFY_SCHEMA, 0},
+    {"POST", "/connectors/{connector}/verify", ROLE_OPERATOR, connect_verify,
+     "Begins a verification: do source and target of a pipeline hold the same rows?",
+     "{\"type\":\"object\",\"properties\":{\"tables\":{\"type\":\"string\"}}}",
+     "{\"type\":\"object\",\"properties\":{\"id\":{\"type\":\"string\"}}}", 0},
     GET_FAST("/connector-plugins", connect_plugins, "What there is by class; connectorsOnly=false for all",
              OBJECTS_SCHEMA),
     GET_FAST("/connector-plugins/{plugin}/config", connect_plugin_config, "The keys that a class takes",

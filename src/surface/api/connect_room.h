@@ -7,6 +7,7 @@
 //     connect_change.c     create, configure, delete
 //     connect_lifecycle.c  pause, resume, stop, restart
 //     connect_offsets.c    offsets
+//     connect_verify.c     verifications, which are leat's own
 #ifndef LEAT_SURFACE_API_CONNECT_ROOM_H
 #define LEAT_SURFACE_API_CONNECT_ROOM_H
 
@@ -80,5 +81,8 @@ void connect_restart_task(void *context, const ApiRequest *request, ApiAnswer *a
 void connect_offsets(void *context, const ApiRequest *request, ApiAnswer *answer);
 void connect_offsets_alter(void *context, const ApiRequest *request, ApiAnswer *answer);
 void connect_offsets_reset(void *context, const ApiRequest *request, ApiAnswer *answer);
+
+void connect_verify(void *context, const ApiRequest *request, ApiAnswer *answer);
+void connect_verified(void *context, const ApiRequest *request, ApiAnswer *answer);
 
 #endif

@@ -276,6 +276,39 @@ TEST(connect_offsets_of_sinks_are_kafkas) {
     end();
 }
 
+#define VERIFY_STATE(running, last)                                                                              \
+    "{\"state\":\"RUNNING\",\"task\":\"RUNNING\",\"report\":{\"verify\":{\"running\":" running ",\"last\":" last \
+    ",\"tables\":[{\"table\":\"t\"}],\"format_version\":1}}}"
+
+TEST(connect_verifies_pipelines) {
+    begin();
+    put("a", "sync", "RUNNING");
+    put("s", "sink", "RUNNING");
+    CHECK(starts(send("GET", "/connectors/x/verify", ""), "404 "));
+    CHECK(starts(send("POST", "/connectors/s/verify", ""), "400 ")); // no pipeline
+    CHECK(starts(send("GET", "/connectors/s/verify", ""), "400 "));
+    CHECK(starts(send("POST", "/connectors/a/verify", ""), "409 ")); // it does not run
+    // Nobody reports: what is stored.
+    answer = "{\"running\":null,\"last\":{\"id\":\"1\"},\"tables\":[]}";
+    GETS("/connectors/a/verify", "200 {\"connector\":\"a\",\"running\":null,\"last\":{\"id\":\"1\"},\"tables\":[]}");
+    answer = "{\"running\":null,\"last\":null,\"tables\":[]}";
+    CHECK(starts(send("GET", "/connectors/a/verify", ""), "404 "));
+    state("a", VERIFY_STATE("null", "{\"id\":\"2\"}"));
+    GETS("/connectors/a/verify",
+         "200 {\"connector\":\"a\",\"running\":null,\"last\":{\"id\":\"2\"},\"tables\":[{\"table\":\"t\"}]}");
+    state("a", VERIFY_STATE("{\"id\":\"3\"}", "null"));
+    GETS("/connectors/a/verify",
+         "202 {\"connector\":\"a\",\"running\":{\"id\":\"3\"},\"last\":null,\"tables\":[{\"table\":\"t\"}]}");
+    CHECK(starts(send("POST", "/connectors/a/verify", "{\"tables\":[]}"), "400 "));
+    answer = "{\"id\":\"4\"}";
+    SENDS("POST", "/connectors/a/verify", "{\"tables\":\"s.*,\\\"T\\\"\"}", "202 {\"id\":\"4\"}");
+    buf_u8(&asked, '\0');
+    CHECK(strstr((const char *)asked.data, "{\"do\":\"verify\",\"tables\":\"s.*,\\\"T\\\"\"}") != NULL);
+    failure = ERR_EXISTS;
+    CHECK(starts(send("POST", "/connectors/a/verify", ""), "409 "));
+    end();
+}
+
 TEST(connect_bad_bodies) {
     begin();
     static const struct {

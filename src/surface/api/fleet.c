@@ -17,6 +17,7 @@ typedef struct State {
     size_t topic_count;
     Slice offsets;
     Slice quarantined; // JSON list of the report; size 0 = none
+    Slice verify;      // JSON object of the report, likewise
 } State;
 
 typedef struct Entry {
@@ -343,6 +344,8 @@ static bool read_report(JsonReader *reader, State *state, Err *err) {
                 state->offsets = arena_slice(&state->memory, text);
             } else if (slice_is(member, "quarantined_tables") && token == TOKEN_ARRAY && !slice_is(text, "[]")) {
                 state->quarantined = arena_slice(&state->memory, text);
+            } else if (slice_is(member, "verify") && token == TOKEN_OBJECT) {
+                state->verify = arena_slice(&state->memory, text);
             }
         }
         TRY(json_read(reader, &token, err));
@@ -514,6 +517,17 @@ bool fleet_task_status(Fleet *fleet, Slice name, Buf *out) {
         buf_text(out, "{\"id\":0,");
         render_one(fleet, entry, entry->state.task, on_task ? entry->state.trace : NULL, out);
         buf_text(out, "}");
+    }
+    pthread_rwlock_unlock(&fleet->lock);
+    return found;
+}
+
+bool fleet_verify(Fleet *fleet, Slice name, Buf *out) {
+    pthread_rwlock_rdlock(&fleet->lock);
+    const Entry *entry = map_find(&fleet->by_name, name);
+    bool found = entry != NULL && entry->state.verify.size > 0;
+    if (found) {
+        buf_put(out, entry->state.verify);
     }
     pthread_rwlock_unlock(&fleet->lock);
     return found;

@@ -51,6 +51,7 @@ bool fleet_status(Fleet *fleet, Slice name, Buf *out);   // {"name":…,"connect
 // The status as it will be when what is to be restarted is RESTARTING.
 bool fleet_status_restarting(Fleet *fleet, Slice name, bool connector, bool task, Buf *out);
 bool fleet_task_status(Fleet *fleet, Slice name, Buf *out); // of task 0; false: there is none
+bool fleet_verify(Fleet *fleet, Slice name, Buf *out);      // what its worker reports; false: nothing
 void fleet_names(Fleet *fleet, Buf *out);                   // ["a","b"], oldest first
 void fleet_list(Fleet *fleet, bool info, bool status, Buf *out);
 size_t fleet_count(Fleet *fleet);

@@ -73,6 +73,13 @@ enum {
     SERIES_CPU,
     SERIES_TABLE_CHANGES,
     SERIES_TABLE_SNAPSHOT,
+    SERIES_VERIFY_RESULT,
+    SERIES_VERIFY_TIME,
+    SERIES_VERIFY_SECONDS,
+    SERIES_TABLE_VERIFIED,
+    SERIES_TABLE_VERIFIED_TIME,
+    SERIES_TABLE_VERIFIED_ROWS,
+    SERIES_TABLE_VERIFIED_DIFFER,
     SERIES_COUNT,
 };
 static const Family SERIES[SERIES_COUNT] = {
@@ -91,6 +98,19 @@ static const Family SERIES[SERIES_COUNT] = {
     [SERIES_TABLE_CHANGES] = {"leat_table_changes_total", "counter", "Changes of one table", NULL, 1},
     [SERIES_TABLE_SNAPSHOT] = {"leat_table_snapshot_rows_total", "counter", "Rows read by snapshots of one table", NULL,
                                1},
+    [SERIES_VERIFY_RESULT] = {"leat_connector_verify_result", "gauge", "1 for what the last verification came to", NULL,
+                              1},
+    [SERIES_VERIFY_TIME] = {"leat_connector_verify_timestamp_seconds", "gauge", "When the last verification ended",
+                            NULL, 1},
+    [SERIES_VERIFY_SECONDS] = {"leat_connector_verify_duration_seconds", "gauge", "How long it took", NULL, 1},
+    [SERIES_TABLE_VERIFIED] = {"leat_table_verify_equal", "gauge",
+                               "1: the table was its source when it was last compared; 0: it was not", NULL, 1},
+    [SERIES_TABLE_VERIFIED_TIME] = {"leat_table_verify_timestamp_seconds", "gauge",
+                                    "Of which moment the table was last compared", NULL, 1},
+    [SERIES_TABLE_VERIFIED_ROWS] = {"leat_table_verify_rows", "gauge", "Rows of the source that were compared", NULL,
+                                    1},
+    [SERIES_TABLE_VERIFIED_DIFFER] = {"leat_table_verify_differing_rows", "gauge",
+                                      "Rows that were missing, extra, different or there twice", NULL, 1},
 };
 
 // ---- what comes from the supervisor
@@ -200,7 +220,7 @@ static void head(Buf *out, const Family *family) {
 typedef struct Scrape {
     Buf families[ARRAY_LEN(FAMILIES)];
     Buf series[SERIES_COUNT];
-    size_t tables, tables_omitted;
+    size_t tables, tables_omitted, verified;
 } Scrape;
 
 static const char *state_name(const json_t *state) {
@@ -251,6 +271,40 @@ static void tables(Scrape *scrape, const char *name, const json_t *report) {
                json_number_value(json_object_get(table, "changes")));
         series(&scrape->series[SERIES_TABLE_SNAPSHOT], &SERIES[SERIES_TABLE_SNAPSHOT], name, "table", table_name,
                json_number_value(json_object_get(table, "snapshot_rows")));
+    }
+}
+
+static double field(const json_t *object, const char *name) {
+    return json_number_value(json_object_get(object, name));
+}
+
+static void put(Scrape *scrape, int series_of, const char *connector, const char *table, double value) {
+    series(&scrape->series[series_of], &SERIES[series_of], connector, table != NULL ? "table" : NULL, table, value);
+}
+
+static void verified_table(Scrape *scrape, const char *name, const json_t *table) {
+    const char *table_name = json_string_value(json_object_get(table, "table"));
+    const char *result = json_string_value(json_object_get(table, "result"));
+    if (table_name == NULL || result == NULL || strcmp(result, "not_compared") == 0) {
+        return;
+    }
+    put(scrape, SERIES_TABLE_VERIFIED, name, table_name, strcmp(result, "equal") == 0);
+    put(scrape, SERIES_TABLE_VERIFIED_TIME, name, table_name, field(table, "taken_ms") / 1000);
+    put(scrape, SERIES_TABLE_VERIFIED_ROWS, name, table_name, field(table, "source_rows"));
+    put(scrape, SERIES_TABLE_VERIFIED_DIFFER, name, table_name,
+        field(table, "missing") + field(table, "extra") + field(table, "different") + field(table, "duplicate"));
+}
+
+static void verified(Scrape *scrape, const char *name, const json_t *verify) {
+    const json_t *last = json_object_get(verify, "last"), *list = json_object_get(verify, "tables");
+    const char *result = json_string_value(json_object_get(last, "result"));
+    if (result != NULL) {
+        series(&scrape->series[SERIES_VERIFY_RESULT], &SERIES[SERIES_VERIFY_RESULT], name, "result", result, 1);
+        put(scrape, SERIES_VERIFY_TIME, name, NULL, field(last, "ended_ms") / 1000);
+        put(scrape, SERIES_VERIFY_SECONDS, name, NULL, field(last, "elapsed_ms") / 1000);
+    }
+    for (size_t i = 0; i < json_array_size(list) && scrape->verified < METRICS_TABLES_MAX; i++, scrape->verified++) {
+        verified_table(scrape, name, json_array_get(list, i));
     }
 }
 
@@ -310,6 +364,7 @@ static void one_connector(Scrape *scrape, const Known *known) {
     slot_share(scrape, name, report);
     store_requests(scrape, name, report);
     tables(scrape, name, report);
+    verified(scrape, name, json_object_get(report, "verify"));
     process(scrape, "worker", name, json_integer_value(json_object_get(state, "pid")));
     json_decref(state);
 }

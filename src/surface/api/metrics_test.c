@@ -73,6 +73,38 @@ TEST(metrics_say_what_a_connector_reports) {
     metrics_close(surface.context);
 }
 
+TEST(metrics_say_what_verifications_found) {
+    Err err[1] = {{0}};
+    ApiSurface surface;
+    CHECK_OK(metrics_open(NULL, &surface, err));
+    tell(
+        &surface, MESSAGE_STATE, "p",
+        "{\"report\":{\"verify\":{\"last\":{\"result\":\"differs\",\"ended_ms\":9000,\"elapsed_ms\":1500},\"tables\":[{"
+        "\"table\":\"a\",\"result\":\"differs\",\"taken_ms\":8000,\"source_rows\":7,\"missing\":1,\"extra\":2},{"
+        "\"table\":\"b\",\"result\":\"equal\",\"taken_ms\":8000},{\"table\":\"c\",\"result\":\"not_compared\"}]}}}");
+    Scrape scrape;
+    Buf out = {0};
+    const char *text = lines(&surface, &scrape, &out);
+    const char *wanted[] = {
+        "leat_connector_verify_result{connector=\"p\",result=\"differs\"} 1\n",
+        "leat_connector_verify_timestamp_seconds{connector=\"p\"} 9\n",
+        "leat_connector_verify_duration_seconds{connector=\"p\"} 1.5\n",
+        "leat_table_verify_equal{connector=\"p\",table=\"a\"} 0\n",
+        "leat_table_verify_equal{connector=\"p\",table=\"b\"} 1\n",
+        "leat_table_verify_timestamp_seconds{connector=\"p\",table=\"a\"} 8\n",
+        "leat_table_verify_rows{connector=\"p\",table=\"a\"} 7\n",
+        "leat_table_verify_differing_rows{connector=\"p\",table=\"a\"} 3\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        if (strstr(text, wanted[i]) == NULL) {
+            test_fail(__FILE__, __LINE__, "not there: %s", wanted[i]);
+        }
+    }
+    CHECK(strstr(text, "table=\"c\"") == NULL);
+    buf_release(&out);
+    metrics_close(surface.context);
+}
+
 TEST(metrics_bound_the_tables) {
     Err err[1] = {{0}};
     ApiSurface surface;

@@ -30,9 +30,12 @@ typedef enum Event {
     EVENT_DEAD_LETTERS,
     EVENT_CRASH_LOOP,
     EVENT_QUARANTINE,
+    EVENT_VERIFY_DIFFERS,
+    EVENT_VERIFY_NOT_COMPARED,
     EVENTS
 } Event;
-static const char *const EVENT_NAMES[EVENTS] = {"slot", "freshness", "dead_letters", "crash_loop", "quarantine"};
+static const char *const EVENT_NAMES[EVENTS] = {"slot",       "freshness",      "dead_letters",       "crash_loop",
+                                                "quarantine", "verify_differs", "verify_not_compared"};
 
 // What was last seen of a connector.
 typedef struct Seen {
@@ -225,6 +228,19 @@ static void dead_letters(Webhook *webhook, Seen *seen, Slice connector, int64_t 
     }
 }
 
+static void verified(Webhook *webhook, Seen *seen, Slice name, const WebhookReport *report) {
+    char differ[300], not_compared[300];
+    snprintf(differ, sizeof(differ), "tables are not what their source is: %s", report->verify_text);
+    snprintf(not_compared, sizeof(not_compared), "tables could not be compared with their source: %s",
+             report->verify_text);
+    edge(webhook, seen, EVENT_VERIFY_DIFFERS, name, report->differ > 0,
+         report->differ > 0 ? differ : "no table is known to differ from its source any more", (double)report->differ,
+         0);
+    edge(webhook, seen, EVENT_VERIFY_NOT_COMPARED, name, report->not_compared > 0,
+         report->not_compared > 0 ? not_compared : "all tables could be compared with their source",
+         (double)report->not_compared, 0);
+}
+
 static void look(Webhook *webhook, Seen *seen, Slice name, const WebhookReport *report) {
     edge(webhook, seen, EVENT_CRASH_LOOP, name, report->crash_loop,
          report->crash_loop ? "the worker failed too often in a row and is not started again"
@@ -251,6 +267,9 @@ static void look(Webhook *webhook, Seen *seen, Slice name, const WebhookReport *
     edge(webhook, seen, EVENT_QUARANTINE, name, report->quarantined > 0,
          report->quarantined > 0 ? "tables do not go on until they are read again" : "no table is held back any more",
          (double)report->quarantined, 0);
+    if (report->verified) {
+        verified(webhook, seen, name, report);
+    }
     seen->known = true;
 }
 
@@ -294,7 +313,8 @@ static bool take_events(Webhook *webhook, const char *list, Err *err) {
         if (!found) {
             FAIL(err, ERR_OPTION, "webhook.events: there is no event '%.*s'", (int)MIN(names[i].size, (size_t)60),
                  (const char *)names[i].data);
-            return err_hint(err, "there are slot, freshness, dead_letters, crash_loop and quarantine");
+            return err_hint(err, "there are slot, freshness, dead_letters, crash_loop, quarantine, verify_differs and "
+                                 "verify_not_compared");
         }
     }
     return true;

@@ -10,6 +10,8 @@
 //     dead_letters  more values or rows went there; value: how many in all             raised
 //     crash_loop    the worker failed too often in a row and is not started again      raised, resolved
 //     quarantine    tables that do not go on until they are read again; value: how many  raised, resolved
+//     verify_differs       tables are not what their source is; value: how many          raised, resolved
+//     verify_not_compared  tables could not be compared; value: how many                 raised, resolved
 #ifndef LEAT_SURFACE_API_WEBHOOK_H
 #define LEAT_SURFACE_API_WEBHOOK_H
 

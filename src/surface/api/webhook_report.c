@@ -8,6 +8,32 @@ static int64_t integer(const json_t *object, const char *name) {
     return json_is_number(value) ? (int64_t)json_number_value(value) : -1;
 }
 
+static const char *text(const json_t *object, const char *name) {
+    const char *value = json_string_value(json_object_get(object, name));
+    return value != NULL ? value : "";
+}
+
+static void verify_read(const json_t *verify, WebhookReport *to) {
+    const json_t *last = json_object_get(verify, "last"), *tables = json_object_get(verify, "tables");
+    size_t used = 0;
+    to->verified = json_is_object(last);
+    for (size_t i = 0; i < json_array_size(tables); i++) {
+        const json_t *table = json_array_get(tables, i);
+        bool differs = strcmp(text(table, "result"), "differs") == 0;
+        bool not_compared = strcmp(text(table, "result"), "not_compared") == 0;
+        to->differ += differs;
+        to->not_compared += not_compared;
+        if ((differs || not_compared) && used < sizeof(to->verify_text)) {
+            used += (size_t)snprintf(to->verify_text + used, sizeof(to->verify_text) - used, "%s%s",
+                                     used > 0 ? ", " : "", text(table, "table"));
+        }
+    }
+    if (text(last, "error")[0] != '\0') { // it came to no end
+        to->not_compared = MAX(to->not_compared, INT64_C(1));
+        snprintf(to->verify_text, sizeof(to->verify_text), "%s", text(last, "message"));
+    }
+}
+
 bool webhook_report_read(Slice text, WebhookReport *to) {
     json_t *state = json_loadb((const char *)text.data, text.size, JSON_ALLOW_NUL, NULL);
     if (!json_is_object(state)) {
@@ -29,6 +55,7 @@ bool webhook_report_read(Slice text, WebhookReport *to) {
     if (retained >= 0 && safe >= 0 && retained + safe > 0) {
         to->slot_share = (double)retained / (double)(retained + safe);
     }
+    verify_read(json_object_get(report, "verify"), to);
     json_decref(state);
     return true;
 }

@@ -11,6 +11,9 @@ typedef struct WebhookReport {
     bool has_report;   // the worker has said something; what it has not is -1
     double slot_share; // retained WAL of its cap
     int64_t lag_ms, dead_letters, quarantined;
+    bool verified;                // there is a result of a verification
+    int64_t differ, not_compared; // tables, by the newest result of each; the second also 1 when none could be compared
+    char verify_text[200];        // names of some of them, or why none could be
 } WebhookReport;
 
 // False: it is no JSON object.

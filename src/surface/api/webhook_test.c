@@ -88,6 +88,36 @@ TEST(webhook_tells_what_begins_and_ends) {
     buf_release(&receiver.bodies);
 }
 
+#define VERIFIED(last, tables) "{\"report\":{\"verify\":{\"last\":" last ",\"tables\":[" tables "]}}}"
+#define DIFFERS                "{\"table\":\"s.t\",\"result\":\"differs\"}"
+
+TEST(webhook_tells_what_verifications_found) {
+    log_level_set(LOG_SILENT);
+    Receiver receiver = {.mutex = PTHREAD_MUTEX_INITIALIZER, .come = PTHREAD_COND_INITIALIZER};
+    TestServer server = {.context = &receiver};
+    test_server_start(&server, receive);
+    char url[64];
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d/", server.port);
+    Webhook *webhook = hook(url, "verify_differs,verify_not_compared");
+    state(webhook, VERIFIED("null", ""));
+    state(webhook, VERIFIED("{\"result\":\"differs\"}", DIFFERS));
+    state(webhook, VERIFIED("{\"result\":\"differs\"}", DIFFERS)); // once
+    await(&receiver, 1);
+    CHECK(got(&receiver, "\"event\":\"verify_differs\",\"state\":\"raised\"") && got(&receiver, "source is: s.t\""));
+    // It could not be compared again: what is known stays.
+    state(webhook, VERIFIED("{\"result\":\"not_compared\",\"error\":\"source_auth\",\"message\":\"no\"}", DIFFERS));
+    await(&receiver, 2);
+    CHECK(got(&receiver, "\"event\":\"verify_not_compared\",\"state\":\"raised\"") && got(&receiver, "source: no\""));
+    state(webhook, VERIFIED("{\"result\":\"equal\"}", "{\"table\":\"s.t\",\"result\":\"equal\"}"));
+    await(&receiver, 4);
+    CHECK(got(&receiver, "\"event\":\"verify_differs\",\"state\":\"resolved\""));
+    CHECK(got(&receiver, "\"event\":\"verify_not_compared\",\"state\":\"resolved\""));
+    CHECK_INT(receiver.count, 4);
+    webhook_close(webhook);
+    test_server_stop(&server);
+    buf_release(&receiver.bodies);
+}
+
 TEST(webhook_sends_what_is_wanted_and_gives_up) {
     log_level_set(LOG_SILENT);
     Receiver receiver = {.mutex = PTHREAD_MUTEX_INITIALIZER, .come = PTHREAD_COND_INITIALIZER};

@@ -101,9 +101,10 @@ CHECKED bool sink_reset_command(Cli *cli, Err *err);
 CHECKED bool topic_list_command(Cli *cli, Err *err);
 CHECKED bool topic_read_command(Cli *cli, Err *err);
 CHECKED bool journal_check_command(Cli *cli, Err *err);
-CHECKED bool connector_command(Cli *cli, Err *err); // connector.c: every verb
-CHECKED bool schema_command(Cli *cli, Err *err);    // schema.c: every verb
-CHECKED bool apply_command(Cli *cli, Err *err);     // apply.c
+CHECKED bool connector_command(Cli *cli, Err *err); // connector.c: every verb but
+CHECKED bool connector_verify_command(Cli *cli, Err *err);
+CHECKED bool schema_command(Cli *cli, Err *err); // schema.c: every verb
+CHECKED bool apply_command(Cli *cli, Err *err);  // apply.c
 CHECKED bool diff_command(Cli *cli, Err *err);
 CHECKED bool export_command(Cli *cli, Err *err);
 CHECKED bool signal_table_command(Cli *cli, Err *err);

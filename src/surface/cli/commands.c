@@ -242,6 +242,12 @@ static const Flag CONNECTOR_OFFSETS_FLAGS[] = {
     {"set-from", "FILE", NULL, "set the offsets that the file holds, as Connect's PATCH takes them"},
     {"reset", NULL, NULL, "forget them; the connector must be stopped"},
 };
+static const Flag CONNECTOR_VERIFY_FLAGS[] = {
+    REST_FLAGS,
+    {"output", "FORM", NULL, "text or json; default text"},
+    {"tables", "PATTERNS", NULL, "only these"},
+    {"last", NULL, NULL, "what is known already; nothing is begun"},
+};
 static const Flag APPLY_FLAGS[] = {
     REST_FLAGS,
     {"env-file", "FILE", NULL, "NAME=VALUE lines for ${NAME} in the files, before the environment's"},
@@ -353,6 +359,10 @@ const Command COMMANDS[] = {
      false, connector_command},
     {"connector topics", "NAME", 1, 1, "The topics that it writes or reads", NULL, FLAGS(CONNECTOR_FLAGS), false,
      connector_command},
+    {"connector verify", "NAME", 1, 1, "Compare a pipeline's source and target now, in its worker",
+     "Exit code 0: equal; 1: something differs; 2: something could not be compared. leat verify shows and repairs "
+     "rows.",
+     FLAGS(CONNECTOR_VERIFY_FLAGS), false, connector_verify_command},
     {"schema list", "", 0, 0, "The subjects of a schema registry, with their latest versions", NULL,
      FLAGS(SCHEMA_LIST_FLAGS), false, schema_command},
     {"schema show", "SUBJECT [VERSION]", 1, 2, "A schema's text; default the latest version", NULL, FLAGS(SCHEMA_FLAGS),

@@ -104,6 +104,8 @@ static void standing_json(Buf *out, const Standing *standing, Arena *arena) {
     }
     json_key(out, "report");
     buf_text(out, standing->file.present ? standing->file.json : "null");
+    json_key(out, "verify");
+    buf_text(out, standing->file.verify != NULL ? standing->file.verify : "null");
     buf_text(out, "}\n");
 }
 
@@ -200,6 +202,27 @@ static void journal_text(Buf *out, const Standing *standing) {
     }
 }
 
+static void verified_text(Buf *out, const StatusFile *file) {
+    if (file->verified == NULL) {
+        return;
+    }
+    buf_text(out, "  verified  ");
+    text_duration(out, MAX(clock_wall_us() / 1000 - file->verified_ms, 0));
+    buf_text(out, " ago: ");
+    text_plain(out, slice_of(strcmp(file->verified, "not_compared") == 0 ? "not compared" : file->verified));
+    if (file->verify_differ > 0) {
+        buf_printf(out, "; %" PRId64 " tables differ", file->verify_differ);
+    }
+    if (file->verify_not_compared > 0) {
+        buf_printf(out, "; %" PRId64 " could not be compared", file->verify_not_compared);
+    }
+    if (file->verify_why != NULL) {
+        buf_text(out, ": ");
+        text_plain(out, slice_of(file->verify_why));
+    }
+    buf_u8(out, '\n');
+}
+
 static void tables_text(Buf *out, const StatusFile *file, Arena *arena) {
     enum { COLUMNS = 5 };
     const char **cells = ARENA_ARRAY(arena, const char *, (file->table_count + 1) * COLUMNS);
@@ -231,6 +254,7 @@ static void standing_text(Buf *out, const Standing *standing, Arena *arena) {
     buf_printf(out, "  data      %s\n", config->directory);
     slot_text(out, standing);
     journal_text(out, standing);
+    verified_text(out, &standing->file);
     tables_text(out, &standing->file, arena);
 }
 

@@ -71,10 +71,42 @@ static void status_read(const json_t *root, Arena *arena, StatusFile *status) {
     tables_read(json_object_get(root, "tables"), arena, status);
 }
 
+static void verify_look(const json_t *root, Arena *arena, StatusFile *status) {
+    const json_t *last = json_object_get(root, "last"), *tables = json_object_get(root, "tables");
+    status->verified = text(last, "result", arena);
+    status->verify_why = text(last, "message", arena);
+    status->verified_ms = number(last, "ended_ms", 0);
+    for (size_t i = 0; i < json_array_size(tables); i++) {
+        const char *result = json_string_value(json_object_get(json_array_get(tables, i), "result"));
+        status->verify_differ += result != NULL && strcmp(result, "differs") == 0;
+        status->verify_not_compared += result != NULL && strcmp(result, "not_compared") == 0;
+    }
+}
+
+// Only a report: one that cannot be read is none.
+static void verify_read(const char *directory, Arena *arena, StatusFile *status) {
+    Err ignored[1] = {{0}};
+    const char *path = arena_printf(arena, "%s/verify.json", directory);
+    Slice bytes;
+    if (!file_exists(path) || !file_read_all(path, STATUS_BYTES_MAX, arena, &bytes, ignored)) {
+        return;
+    }
+    while (bytes.size > 0 && bytes.data[bytes.size - 1] == '\n') {
+        bytes.size--;
+    }
+    json_t *root = json_loadb((const char *)bytes.data, bytes.size, 0, NULL);
+    if (json_is_object(root)) {
+        status->verify = arena_text(arena, bytes);
+        verify_look(root, arena, status);
+    }
+    json_decref(root);
+}
+
 bool status_file_read(const char *directory, Arena *arena, StatusFile *status, Err *err) {
     const char *path = arena_printf(arena, "%s/status.json", directory);
     Slice bytes;
     *status = (StatusFile){.present = file_exists(path), .phase = "never run", .durable_lsn = "0/0", .lag_ms = -1};
+    verify_read(directory, arena, status);
     if (!status->present) {
         return true;
     }

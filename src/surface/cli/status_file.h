@@ -22,6 +22,11 @@ typedef struct StatusFile {
     double month_requests_usd, month_storage_usd; // at the last run's rate; -1 = not known
     StatusTable *tables;
     size_t table_count;
+    const char *verify;                         // verify.json; NULL = there is none
+    const char *verified;                       // the last result; NULL = none yet
+    const char *verify_why;                     // NULL, or why there is no other
+    int64_t verified_ms;                        // when it ended
+    int64_t verify_differ, verify_not_compared; // tables, by the newest result of each
 } StatusFile;
 
 CHECKED bool status_file_read(const char *directory, Arena *arena, StatusFile *status, Err *err);

@@ -150,7 +150,11 @@ static bool plan(const Cli *cli, const Summary *summary, PipelinePlan *to, Err *
 static bool run(Cli *cli, Summary *summary, PipelineReport *last, Err *err) {
     int64_t began_us = clock_monotonic_us();
     Progress *progress = progress_begin(cli->arena, summary->config->name);
-    PipelineRun how = {.mode = summary->mode, .stop = &cli_stop, .report = progress_report, .context = progress};
+    PipelineRun how = {.mode = summary->mode,
+                       .verifies = summary->mode == SOURCE_FOLLOW,
+                       .stop = &cli_stop,
+                       .report = progress_report,
+                       .context = progress};
     bool ok = pipeline_run(summary->config, &how, last, err);
     summary->rows = progress_rows(progress);
     summary->elapsed_ms = (clock_monotonic_us() - began_us) / 1000;

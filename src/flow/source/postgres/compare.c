@@ -24,7 +24,8 @@ static bool source_hold(Compare *compare, int timeout_ms, Err *err) {
     char name[64], made[64];
     uint64_t lsn = 0;
     snprintf(name, sizeof(name), "leat_tmp_%d_%llx", PQbackendPID(holder->handle), (unsigned long long)clock_wall_us());
-    PgSlotCreate create = {.name = name, .temporary = true, .export_snapshot = true, .timeout_ms = timeout_ms};
+    PgSlotCreate create = {
+        .name = name, .temporary = true, .export_snapshot = true, .timeout_ms = timeout_ms, .stop = compare->stop};
     TRY(pg_conn_open(&replication, compare->context.url, PG_CONN_REPLICATION, err));
     TRY(pg_slot_create(&replication, compare->context.url, &create, &lsn, made, err));
     return pg_snapshot_hold(holder, made, compare->held, err) && moment_set(compare, lsn, err);

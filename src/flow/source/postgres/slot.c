@@ -114,6 +114,15 @@ static char *creation_command(Arena *arena, const PgSlotCreate *create, int vers
                         create->failover && version >= 170000 ? ", FAILOVER" : "");
 }
 
+static bool creation_stopped(const Creation *creation, Err *err) {
+    const volatile bool *stop = creation->create->stop;
+    if (stop != NULL && *stop) {
+        (void)FAIL(err, ERR_INTERRUPTED, "stopped while a slot is created");
+        return true;
+    }
+    return pg_stopped(err);
+}
+
 // Waits until the answer is there; *late when the time is up first.
 static bool creation_wait(Creation *creation, int64_t deadline_us, bool ask, bool *late, Err *err) {
     PGconn *handle = creation->replication->handle;
@@ -121,7 +130,7 @@ static bool creation_wait(Creation *creation, int64_t deadline_us, bool ask, boo
     *late = false;
     while (PQisBusy(handle)) {
         int64_t now_us = clock_monotonic_us();
-        if (now_us >= deadline_us || (ask && pg_stopped(err))) {
+        if (now_us >= deadline_us || (ask && creation_stopped(creation, err))) {
             *late = true;
             return true;
         }

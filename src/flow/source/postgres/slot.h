@@ -29,6 +29,7 @@ typedef struct PgSlotCreate {
     bool export_snapshot;
     bool failover; // 17+
     int timeout_ms;
+    const volatile bool *stop; // NULL = only when the process is told to (pg_stopped)
 } PgSlotCreate;
 CHECKED bool pg_slot_create(PgConn *replication, const char *url, const PgSlotCreate *create, uint64_t *lsn,
                             char snapshot[64], Err *err);
