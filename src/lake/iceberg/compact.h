@@ -39,6 +39,12 @@ typedef struct CompactGroup { // becomes one file; all of one spec and partition
 // arena, the cheapest first.
 void compact_plan(const CompactFile *files, size_t count, const CompactRules *rules, Arena *arena,
                   CompactGroup **groups, size_t *group_count);
+// By hand, all at once: every file that is smaller than three quarters of the target and every file with deleted rows.
+// Those of one partition are joined up to the target; without deleted rows at least files_min of them.
+void compact_plan_whole(const CompactFile *files, size_t count, const CompactRules *rules, Arena *arena,
+                        CompactGroup **groups, size_t *group_count);
+// What compaction needs of a live file, out of a manifest: without metrics and split offsets.
+DataFile compact_file_copy(Arena *arena, const DataFile *file);
 
 // --- making ----------------------------------------------------------------------------------------------------
 

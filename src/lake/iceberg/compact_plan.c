@@ -151,9 +151,42 @@ static int cheaper(const void *a, const void *b) {
     return (x->bytes > y->bytes) - (x->bytes < y->bytes);
 }
 
-static void plan(Planning *planning, CompactGroup **groups, size_t *group_count) {
+// All that is small or has deleted rows, in its order, as many files at a time as one takes.
+static void plan_place_whole(Planning *planning, const Place *place) {
+    size_t *chosen = ARENA_ARRAY(&planning->scratch, size_t, place->count), count = 0;
+    int64_t bytes = 0, rows = 0;
+    bool dirty = false;
+    for (size_t i = 0; i <= place->count; i++) {
+        bool end = i == place->count;
+        if (!end && place->files[i]->deleted == 0 && !is_small(planning, place, i)) {
+            continue;
+        }
+        bool full = !end && (count == FILES_MAX || bytes + place->bytes[i] > planning->rules.target_bytes ||
+                             rows + live_rows(place->files[i]) > planning->rules.rows_max);
+        if (end || full) {
+            if (count > 0 && (dirty || count >= planning->rules.files_min)) {
+                group_add(planning, place, chosen, count);
+            }
+            count = 0;
+            bytes = rows = 0;
+            dirty = false;
+        }
+        if (!end) {
+            chosen[count++] = i;
+            bytes += place->bytes[i];
+            rows += live_rows(place->files[i]);
+            dirty = dirty || place->files[i]->deleted > 0;
+        }
+    }
+}
+
+static void plan(Planning *planning, bool whole, CompactGroup **groups, size_t *group_count) {
     for (MapEntry *e = NULL; (e = map_next(&planning->places, e)) != NULL;) {
-        plan_place(planning, e->value);
+        if (whole) {
+            plan_place_whole(planning, e->value);
+        } else {
+            plan_place(planning, e->value);
+        }
     }
     if (planning->count > 0) {
         qsort(planning->groups, planning->count, sizeof(*planning->groups), cheaper);
@@ -164,13 +197,13 @@ static void plan(Planning *planning, CompactGroup **groups, size_t *group_count)
     arena_release(&planning->scratch);
 }
 
-void compact_plan(const CompactFile *files, size_t count, const CompactRules *rules, Arena *arena,
-                  CompactGroup **groups, size_t *group_count) {
+static void plan_data(const CompactFile *files, size_t count, const CompactRules *rules, bool whole, Arena *arena,
+                      CompactGroup **groups, size_t *group_count) {
     Planning planning = {.rules = *rules, .arena = arena, .first_tier = FIRST_TIER_BYTES};
     CompactRules *used = &planning.rules;
     used->target_bytes = used->target_bytes > 0 ? used->target_bytes : INT64_C(128) << 20;
     used->rows_max = used->rows_max > 0 ? used->rows_max : INT64_C(50000000);
-    used->files_min = MAX(used->files_min > 0 ? used->files_min : 8, (size_t)2);
+    used->files_min = MAX(used->files_min > 0 ? used->files_min : 8, whole ? (size_t)1 : (size_t)2);
     used->deleted_percent = used->deleted_percent > 0 ? used->deleted_percent : 30;
     used->deleted_min = used->deleted_min > 0 ? used->deleted_min : 10000;
     arena_init(&planning.scratch, "scratch", 0);
@@ -179,7 +212,17 @@ void compact_plan(const CompactFile *files, size_t count, const CompactRules *ru
             place_add(&planning, &files[i], live_bytes(&files[i]));
         }
     }
-    plan(&planning, groups, group_count);
+    plan(&planning, whole, groups, group_count);
+}
+
+void compact_plan(const CompactFile *files, size_t count, const CompactRules *rules, Arena *arena,
+                  CompactGroup **groups, size_t *group_count) {
+    plan_data(files, count, rules, false, arena, groups, group_count);
+}
+
+void compact_plan_whole(const CompactFile *files, size_t count, const CompactRules *rules, Arena *arena,
+                        CompactGroup **groups, size_t *group_count) {
+    plan_data(files, count, rules, true, arena, groups, group_count);
 }
 
 void deletes_plan(const DataFile *files, size_t count, size_t files_min, Arena *arena, CompactGroup **groups,
@@ -198,5 +241,21 @@ void deletes_plan(const DataFile *files, size_t count, size_t files_min, Arena *
             place_add(&planning, &all[i], files[i].record_count);
         }
     }
-    plan(&planning, groups, group_count);
+    plan(&planning, false, groups, group_count);
+}
+
+DataFile compact_file_copy(Arena *arena, const DataFile *file) {
+    DataFile copy = *file;
+    Value *partition = ARENA_ARRAY(arena, Value, file->partition_count);
+    for (size_t i = 0; file->partition != NULL && i < file->partition_count; i++) {
+        partition[i] = value_copy(arena, &file->partition[i]);
+    }
+    copy.partition = file->partition_count > 0 ? partition : NULL;
+    copy.path = arena_slice(arena, file->path);
+    copy.format = arena_slice(arena, file->format);
+    copy.referenced_file = file->referenced_file.data != NULL ? arena_slice(arena, file->referenced_file) : (Slice){0};
+    copy.metrics = NULL;
+    copy.split_offsets = NULL;
+    copy.metric_count = copy.split_count = copy.equality_count = 0;
+    return copy;
 }

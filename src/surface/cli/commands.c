@@ -307,7 +307,7 @@ const Command COMMANDS[] = {
     {"table rollback", "TABLE", 1, 1, "Take an earlier snapshot back", TABLE_ROLLBACK_DETAILS,
      FLAGS(TABLE_ROLLBACK_FLAGS), false, table_rollback_command},
     {"table rewrite-data-files", "TABLE", 1, 1, "Make small files, and files with deleted rows, into new ones",
-     "A pipeline does so by itself; by hand it must be stopped. The first run afterwards makes its key index anew.",
+     "A pipeline does so by itself. By hand the one that runs is asked to, and what it did is said.",
      FLAGS(TABLE_REWRITE_FLAGS), false, table_rewrite_command},
     {"table expire-snapshots", "TABLE", 1, 1, "Forget old snapshots, and remove the files that only they need",
      "Never what a branch or tag points to, or their own minimum and age ask for. May be used while a pipeline runs.",

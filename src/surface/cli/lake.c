@@ -285,6 +285,17 @@ bool cli_table_commit(CliLake *lake, CliTable *table, const TableRequirement *re
 
 // --- its owner -------------------------------------------------------------------------------------------------
 
+// Where the sink of an owner has its state: see lock_path.
+static const char *state_path(const Cli *cli, Slice name) {
+    const char *data = cli_data_directory(cli);
+    const uint8_t *at = memchr(name.data, '@', name.size);
+    if (at == NULL) {
+        return arena_printf(cli->arena, "%s/pipelines/%s/sinks/main", data, connector_folder(cli->arena, name));
+    }
+    Slice folder = {name.data, (size_t)(at - name.data)}, source = slice_from(name, folder.size + 1);
+    return arena_printf(cli->arena, "%s/pipelines/%.*s/sinks/%.*s", data, SLICE_ARG(source), SLICE_ARG(folder));
+}
+
 // Of a pipeline: DATA/pipelines/NAME/lock. Of a sink connector, FOLDER@SOURCE: DATA/connectors/FOLDER.lock. NULL: it is
 // not here.
 static const char *lock_path(const Cli *cli, Slice name) {
@@ -323,6 +334,8 @@ static bool claim(const Cli *cli, Slice name, CliOwner *owner, Err *err) {
     if (!file_locked(path, &owner->pid) || owner->pid == 0) {
         owner->pid = -1;
     }
+    owner->lock = path;
+    owner->state = state_path(cli, name);
     return true;
 }
 

@@ -7,6 +7,7 @@
 #define LEAT_SURFACE_CLI_LAKE_H
 
 #include "flow/pipeline/config.h"
+#include "flow/sink/iceberg/hand.h"
 #include "flow/sink/iceberg/places.h"
 #include "lake/iceberg/commit.h"
 #include "surface/cli/command.h"
@@ -65,7 +66,9 @@ typedef struct CliOwner {
     const char *pipeline;  // NULL = nobody of leat's; else one of them
     bool connectors;       // they are sink connectors
     bool elsewhere;        // one of them is not in this data directory
-    int pid;               // that runs one of them; 0 = nobody, -1 = not known who
+    int pid;               // that runs one of them (it is `pipeline`); 0 = nobody, -1 = not known who
+    const char *lock;      // of the one that runs: its file
+    const char *state;     // of the one that runs: its sink's state directory
     int locks[OWNERS_MAX]; // ours: nobody else can run them
     size_t lock_count;
 } CliOwner;
@@ -75,6 +78,10 @@ void cli_owner_release(CliOwner *owner);
 // ERR_LOCKED: another process runs the pipeline. ERR_EXISTS: the pipeline is not in this data directory (not with
 // --force).
 CHECKED bool cli_owner_idle(const Cli *cli, const CliTable *table, const CliOwner *owner, Err *err);
+
+// Maintenance by hand: done by the process that writes the table where there is one, else here. `owner` is claimed, and
+// may be another one afterwards. `work` has no name yet.
+CHECKED bool cli_hand(CliLake *lake, const CliTable *table, CliOwner *owner, HandWork *work, HandDone *done, Err *err);
 
 CHECKED bool cli_wants_json(const Cli *cli, bool *json, Err *err); // --output
 

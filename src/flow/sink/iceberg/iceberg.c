@@ -42,9 +42,9 @@ typedef struct IcebergSink {
     bool complete;                         // it is kept as of each commit
     const _Atomic LogPosition *read_below; // see SinkContext
     JournalReader *reader;                 // that gave the last cut
-    Maintain *maintain;                    // NULL = somebody else does it
-    Map aside;                             // by topic: tables whose events are passed over (aside.h)
-    LakeCut last;                          // the last cut
+    Maintain *maintain;
+    Map aside;    // by topic: tables whose events are passed over (aside.h)
+    LakeCut last; // the last cut
     uint8_t position[POSITION_BYTES_MAX];
     bool open_group; // events since the last cut
     bool dirty;      // something since the last commit
@@ -210,14 +210,13 @@ static bool state_open(IcebergSink *sink, Err *err) {
 
 static bool maintain_open(IcebergSink *sink, const SinkContext *context, Err *err) {
     // A connector's tables may be anybody's: whose snapshots and files go is not for leat to say.
-    if (strcmp(sink->options.maintenance, "on") != 0 || context->records != NULL) {
-        return true;
-    }
+    bool by_itself = strcmp(sink->options.maintenance, "on") == 0 && context->records == NULL;
     MaintainContext wanted = {.places = places_of(sink, context, sink->run),
                               .options = &sink->options,
                               .state_directory = sink->state_directory,
                               .memory_bytes_max = context->memory_bytes_max,
-                              .interval_us = sink->interval_us};
+                              .interval_us = sink->interval_us,
+                              .by_itself = by_itself};
     wanted.places.owner = arena_printf(sink->run, "%s--maintenance", context->pipeline);
     wanted.places.staging_directory = arena_printf(sink->run, "%s/staging-maintenance", context->state_directory);
     return maintain_start(&wanted, &sink->maintain, err);
@@ -300,6 +299,7 @@ static bool maintain_commit(IcebergSink *sink, Arena *arena, Err *err) {
             maintain_offer(sink->maintain, table);
         }
     }
+    maintain_hand(sink->maintain, &sink->tables);
     return true;
 }
 
@@ -312,6 +312,9 @@ static bool maintain_step(IcebergSink *sink, Err *err) {
     }
     TRY(maintain_keys(sink->maintain, err));
     bool later = sink->dirty || sink->held || sink->lake.watched;
+    if (!later) {
+        maintain_hand(sink->maintain, &sink->tables);
+    }
     return later || maintain_state(sink->maintain) != MAINTAIN_WAITS || commit(sink, err);
 }
 

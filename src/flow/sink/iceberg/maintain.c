@@ -38,7 +38,8 @@ static void wait_locked(Maintain *maintain, int64_t us) {
 
 bool maintain_pace(void *context, Err *err) {
     Maintain *maintain = context;
-    while (!maintain->stop && !maintain->hurry) {
+    hand_turn(maintain);
+    while (!maintain->stop && !maintain->hurry && !maintain->at_once) {
         int64_t used_us = thread_cpu_us() - maintain->cpu_us, now_us = clock_monotonic_us();
         int64_t due_us = maintain->began_us + used_us * 100 / maintain->context.options->maintenance_cpu;
         if (due_us <= now_us) {
@@ -53,6 +54,24 @@ bool maintain_pace(void *context, Err *err) {
         pthread_mutex_unlock(&maintain->mutex);
     }
     return !maintain->stop || FAIL(err, ERR_INTERRUPTED, "the sink stops");
+}
+
+static void places_close(Maintain *maintain) {
+    catalog_close(maintain->catalog);
+    if (maintain->io != NULL) {
+        lake_io_close(maintain->io);
+    }
+    maintain->catalog = NULL;
+    maintain->io = NULL;
+}
+
+bool maintain_reach(Maintain *maintain, Err *err) {
+    if (maintain->catalog != NULL ||
+        lake_places_open(&maintain->context.places, maintain->run, &maintain->io, &maintain->catalog, err)) {
+        return true;
+    }
+    places_close(maintain);
+    return err_frame(err, __FILE__, __LINE__);
 }
 
 bool maintain_load(Maintain *maintain, TableName name, Arena *arena, Table **table, Err *err) {
@@ -110,6 +129,7 @@ static JobState job_do(Maintain *maintain, Job *job, JobState wanted) {
     if (!job_work(maintain, job, err)) {
         trouble(maintain, job->name, err);
         job->failed = true;
+        job->error = *err;
         return JOB_NOTHING;
     }
     return job->source_count + job->removed_count > 0 ? JOB_WRITTEN : JOB_NOTHING;
@@ -131,35 +151,71 @@ static void trash_do(Maintain *maintain) {
     }
 }
 
-static void *maintain_thread(void *context) {
-    Maintain *maintain = context;
+typedef struct Turn { // what the thread does next
+    Job *job;
+    JobState wanted;
+    bool hand, trash;
+    Kept *kept;
+} Turn;
+
+static bool turn_choose(Maintain *maintain, Turn *turn) {
+    int64_t now_us = clock_monotonic_us();
+    bool calm = !maintain->hurry;
+    *turn = (Turn){.job = job_next(maintain)};
+    turn->wanted = turn->job != NULL ? turn->job->state : JOB_FREE;
+    turn->hand = turn->job == NULL && hand_next(maintain);
+    turn->kept = turn->job == NULL && !turn->hand && calm ? kept_next(maintain, now_us) : NULL;
+    turn->trash = turn->job == NULL && !turn->hand && turn->kept == NULL && calm && maintain->context.by_itself &&
+                  maintain->trash_us <= now_us;
+    return turn->job != NULL || turn->hand || turn->kept != NULL || turn->trash;
+}
+
+static void share_begin(Maintain *maintain) {
     maintain->cpu_us = thread_cpu_us();
     maintain->began_us = clock_monotonic_us();
+}
+
+static JobState turn_do(Maintain *maintain, const Turn *turn) {
+    JobState done = JOB_FREE;
+    maintain->at_once = turn->hand || (turn->job != NULL && turn->job->hand);
+    if (turn->job != NULL) {
+        done = job_do(maintain, turn->job, turn->wanted);
+    } else if (turn->hand) {
+        hand_do_next(maintain);
+    } else if (turn->kept != NULL) {
+        table_do(maintain, turn->kept);
+    } else {
+        trash_do(maintain);
+    }
+    if (maintain->at_once) { // what came by hand is not paid for by what comes by itself
+        share_begin(maintain);
+    }
+    maintain->at_once = false;
+    return done;
+}
+
+static void *maintain_thread(void *context) {
+    Maintain *maintain = context;
+    share_begin(maintain);
     pthread_mutex_lock(&maintain->mutex);
     while (!maintain->stop) {
-        int64_t now_us = clock_monotonic_us();
-        Job *job = job_next(maintain);
-        Kept *kept = job == NULL && !maintain->hurry ? kept_next(maintain, now_us) : NULL;
-        bool trash = job == NULL && kept == NULL && !maintain->hurry && maintain->trash_us <= now_us;
-        if (job == NULL && kept == NULL && !trash) {
-            wait_locked(maintain, LOOK_US);
+        Turn turn;
+        pthread_mutex_unlock(&maintain->mutex);
+        hand_turn(maintain);
+        pthread_mutex_lock(&maintain->mutex);
+        if (maintain->stop || !turn_choose(maintain, &turn)) {
+            if (!maintain->stop) {
+                wait_locked(maintain, LOOK_US);
+            }
             continue;
         }
-        JobState wanted = job != NULL ? job->state : JOB_FREE;
         maintain->looking = true;
         pthread_mutex_unlock(&maintain->mutex);
-        JobState done = JOB_FREE;
-        if (job != NULL) {
-            done = job_do(maintain, job, wanted);
-        } else if (kept != NULL) {
-            table_do(maintain, kept);
-        } else {
-            trash_do(maintain);
-        }
+        JobState done = turn_do(maintain, &turn);
         pthread_mutex_lock(&maintain->mutex);
         maintain->looking = false;
-        if (job != NULL) {
-            job->state = done;
+        if (turn.job != NULL) {
+            turn.job->state = done;
         }
         pthread_cond_broadcast(&maintain->changed);
     }
@@ -170,8 +226,7 @@ static void *maintain_thread(void *context) {
 // --- life ------------------------------------------------------------------------------------------------------
 
 static bool thread_start(Maintain *maintain, Err *err) {
-    MaintainContext *context = &maintain->context;
-    TRY(lake_places_open(&context->places, maintain->run, &maintain->io, &maintain->catalog, err));
+    TRY(!maintain->context.by_itself || maintain_reach(maintain, err)); // else when something is asked
     int errnum = pthread_create(&maintain->thread, NULL, maintain_thread, maintain);
     maintain->started = errnum == 0;
     return maintain->started || FAIL(err, ERR_MEMORY, "cannot start a thread: error %d", errnum);
@@ -182,6 +237,7 @@ bool maintain_start(const MaintainContext *context, Maintain **started, Err *err
     ASSERT(maintain != NULL);
     maintain->context = *context;
     arena_init(maintain->run, "run", 0);
+    arena_init_small(maintain->hand.arena, "hand", 512);
     pthread_mutex_init(&maintain->mutex, NULL);
     pthread_cond_init(&maintain->changed, NULL);
     maintain->trash_us = clock_monotonic_us() + TRASH_US;
@@ -224,14 +280,11 @@ void maintain_stop(Maintain *maintain) {
         kept_free(e->value);
     }
     map_release(&maintain->kept);
-    if (maintain->catalog != NULL) {
-        catalog_close(maintain->catalog);
-    }
-    if (maintain->io != NULL) {
-        lake_io_close(maintain->io);
-    }
+    places_close(maintain);
     pthread_cond_destroy(&maintain->changed);
     pthread_mutex_destroy(&maintain->mutex);
+    map_release(&maintain->hand.files);
+    arena_release(maintain->hand.arena);
     arena_release(maintain->run);
     free(maintain);
 }
@@ -308,14 +361,7 @@ static void job_fill(Maintain *maintain, Job *job, LakeTable *table) {
     keys_fill(job, &table->mapping);
 }
 
-void maintain_offer(Maintain *maintain, LakeTable *table) {
-    LakeUpkeep *upkeep = &table->upkeep;
-    keep(maintain, table);
-    if (maintain->hurry || !worth_it(table, clock_monotonic_us()) ||
-        table_snapshot_current(table_metadata(table->table)) == NULL) {
-        return;
-    }
-    pthread_mutex_lock(&maintain->mutex);
+Job *maintain_job(Maintain *maintain, LakeTable *table) {
     Job *job = NULL;
     for (size_t i = 0; i < JOBS_MAX && job == NULL; i++) {
         job = maintain->jobs[i].state == JOB_FREE ? &maintain->jobs[i] : NULL;
@@ -323,10 +369,26 @@ void maintain_offer(Maintain *maintain, LakeTable *table) {
     if (job != NULL) {
         job_fill(maintain, job, table);
         job->state = JOB_WANTED;
+        table->upkeep.watched = true;
+        pthread_cond_broadcast(&maintain->changed);
+    }
+    return job;
+}
+
+void maintain_offer(Maintain *maintain, LakeTable *table) {
+    LakeUpkeep *upkeep = &table->upkeep;
+    if (!maintain->context.by_itself) {
+        return;
+    }
+    keep(maintain, table);
+    if (maintain->hurry || !worth_it(table, clock_monotonic_us()) ||
+        table_snapshot_current(table_metadata(table->table)) == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&maintain->mutex);
+    if (maintain_job(maintain, table) != NULL) {
         upkeep->files = upkeep->rows = 0;
         upkeep->again = false;
-        upkeep->watched = true;
-        pthread_cond_broadcast(&maintain->changed);
     }
     pthread_mutex_unlock(&maintain->mutex);
 }
@@ -428,10 +490,12 @@ bool maintain_ready(Maintain *maintain) {
                 job->table->upkeep.after_us = clock_monotonic_us() + (job->failed ? AFTER_ERR_US : 0);
             }
             unwatch(job->table);
+            hand_nothing(maintain, job);
             job_release(job);
             job->state = JOB_FREE;
         } else if (job->state == JOB_WRITTEN && !still_there(job->table, job)) {
             unwatch(job->table);
+            hand_void(maintain, job);
             job->state = JOB_VOID;
             pthread_cond_broadcast(&maintain->changed);
         } else if (job->state == JOB_WRITTEN) {
@@ -453,11 +517,13 @@ void maintain_handed(Maintain *maintain) {
             continue;
         }
         job->table->upkeep.again = true;
+        hand_handed(maintain, job);
         if (job->key_count > 0 && job->source_count > 0 && job->made.record_count > 0) {
             job->table->upkeep.watched = true; // not again before its keys are told
             job->state = JOB_KEYS_WANTED;
             pthread_cond_broadcast(&maintain->changed);
         } else {
+            hand_ended(maintain, job);
             job_release(job);
             job->state = JOB_FREE;
         }
@@ -489,6 +555,7 @@ static bool keys_tell(Maintain *maintain, Job *job, Err *err) {
     pthread_mutex_lock(&maintain->mutex);
     if (done) {
         unwatch(table);
+        hand_ended(maintain, job);
         job_release(job);
         job->state = JOB_FREE;
     } else {
@@ -533,7 +600,8 @@ MaintainState maintain_state(Maintain *maintain) {
             state = MAINTAIN_AT_WORK;
         }
     }
-    if (state == MAINTAIN_IDLE && (maintain->looking || kept_next(maintain, clock_monotonic_us()) != NULL)) {
+    bool hand = maintain->hurry ? hand_next(maintain) : maintain->hand.state != HAND_NONE;
+    if (state == MAINTAIN_IDLE && (maintain->looking || hand || kept_next(maintain, clock_monotonic_us()) != NULL)) {
         state = MAINTAIN_AT_WORK;
         pthread_cond_broadcast(&maintain->changed);
     }

@@ -23,6 +23,7 @@ typedef struct MaintainContext {
     const char *state_directory;
     size_t memory_bytes_max;
     int64_t interval_us; // between the sink's commits
+    bool by_itself;      // else only what is asked for by hand (hand.h) is done
 } MaintainContext;
 
 // What the context points to stays. The thread begins at once.
@@ -33,6 +34,8 @@ void maintain_stop(Maintain *maintain); // before the tables are closed; NULL is
 
 // Nothing is pending in the table: is there something to be done? From now on the table is known to the maintenance.
 void maintain_offer(Maintain *maintain, LakeTable *table);
+// Likewise in all: what is asked for by hand is begun, if its table is among these or need not be open.
+void maintain_hand(Maintain *maintain, const Map *tables);
 // Likewise in all: marks those whose new files are ready. True: they are to be committed now, then maintain_handed.
 bool maintain_ready(Maintain *maintain);
 void maintain_handed(Maintain *maintain);

@@ -133,17 +133,10 @@ static bool expire(Maintain *maintain, Kept *kept, const TableMetadata *metadata
     if (!*done) {
         return true;
     }
-    size_t count = 0;
-    TableUpdate *updates = ARENA_ARRAY(arena, TableUpdate, choice.ref_count + 1);
-    for (size_t i = 0; i < choice.ref_count; i++) {
-        updates[count++] = (TableUpdate){.action = UPDATE_REMOVE_SNAPSHOT_REF, .text = choice.refs[i]};
+    if (!lake_expire_commit(maintain->catalog, kept->name, metadata, &choice, arena, err)) {
+        *done = false; // a branch or tag was set meanwhile: chosen again the next time
+        return err->code == ERR_CHANGED ? (err_clear(err), true) : err_frame(err, __FILE__, __LINE__);
     }
-    if (choice.count > 0) {
-        updates[count++] = (TableUpdate){.action = UPDATE_REMOVE_SNAPSHOTS, .ids = choice.ids, .count = choice.count};
-    }
-    TableRequirement uuid = {.kind = REQUIRE_UUID, .text = metadata->uuid};
-    CatalogCommit commit = {.name = kept->name, .change = {&uuid, 1, updates, count}};
-    TRY(catalog_commit(maintain->catalog, &commit, 1, 0, arena, err));
     expired_note(kept, metadata, &choice);
     return true;
 }

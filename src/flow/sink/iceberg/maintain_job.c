@@ -5,6 +5,8 @@
 #include "core/sys/crash.h"
 #include "flow/sink/iceberg/maintain_parts.h"
 
+enum { HAND_DELETES_MIN = 2 };
+
 typedef struct Seen { // a live file
     DataFile file;
     int64_t sequence;
@@ -42,21 +44,9 @@ static size_t seen_count(const Buf *list) {
 
 static bool look(void *context, const ManifestEntry *entry, Err *err) {
     JobWork *work = context;
-    Arena *arena = work->job->arena;
-    Seen seen = {.file = entry->file, .sequence = entry->sequence_number};
-    DataFile *file = &seen.file;
-    Value *partition = ARENA_ARRAY(arena, Value, file->partition_count);
-    for (size_t i = 0; file->partition != NULL && i < file->partition_count; i++) {
-        partition[i] = value_copy(arena, &file->partition[i]);
-    }
-    file->partition = file->partition_count > 0 ? partition : NULL;
-    file->path = arena_slice(arena, file->path);
-    file->format = arena_slice(arena, file->format);
-    file->referenced_file = file->referenced_file.data != NULL ? arena_slice(arena, file->referenced_file) : (Slice){0};
-    file->metrics = NULL;
-    file->split_offsets = NULL;
-    file->metric_count = file->split_count = file->equality_count = 0;
-    buf_bytes(file->content == CONTENT_DATA ? &work->data : &work->deletes, &seen, sizeof(seen));
+    Seen seen = {.file = compact_file_copy(work->job->arena, &entry->file), .sequence = entry->sequence_number};
+    bool data = seen.file.content == CONTENT_DATA;
+    buf_bytes(data ? &work->data : &work->deletes, &seen, sizeof(seen));
     return true;
 }
 
@@ -67,11 +57,10 @@ static int64_t deleted_of(const Map *heavy, Slice path) {
     return found != NULL ? found->deleted : 0;
 }
 
-static void group_choose(JobWork *work, const CompactGroup **chosen) {
+static CompactFile *files_make(JobWork *work) {
     Job *job = work->job;
-    size_t count = seen_count(&work->data), groups = 0;
+    size_t count = seen_count(&work->data);
     CompactFile *files = ARENA_ARRAY(job->arena, CompactFile, count);
-    CompactGroup *found = NULL;
     Map heavy = {0};
     for (size_t i = 0; i < job->heavy_count; i++) {
         map_put(&heavy, job->heavy[i].path, (void *)(uintptr_t)&job->heavy[i]);
@@ -81,6 +70,18 @@ static void group_choose(JobWork *work, const CompactGroup **chosen) {
         files[i] = (CompactFile){.file = &seen->file, .deleted = deleted_of(&heavy, seen->file.path), .owner = seen};
     }
     map_release(&heavy);
+    return files;
+}
+
+static void group_choose(JobWork *work, const CompactGroup **chosen) {
+    Job *job = work->job;
+    size_t count = seen_count(&work->data), groups = 0;
+    CompactFile *files = files_make(work);
+    CompactGroup *found = NULL;
+    if (job->hand) {
+        hand_choose(work->maintain, files, count, job->arena, chosen);
+        return;
+    }
     CompactRules rules = {.target_bytes = work->maintain->context.options->target_file_bytes, .rows_max = INT32_MAX};
     compact_plan(files, count, &rules, job->arena, &found, &groups);
     *chosen = groups == 0 ? NULL : &found[job->largest ? groups - 1 : 0];
@@ -103,6 +104,7 @@ static bool sources_make(JobWork *work, const CompactGroup *group, CompactSource
         sources[i] = (CompactSource){.file = file, .sequence = seen->sequence, .deleted = dropped};
         files[i] = *file;
         base += live;
+        job->rows_dropped += (uint64_t)file->record_count - live;
         (void)map_remove(&work->live, file->path);
     }
     job->sources_files = files;
@@ -163,29 +165,41 @@ static DataFile *deletes_left(JobWork *work, size_t *left) {
     return files;
 }
 
+static bool group_merge(JobWork *work, const CompactGroup *group, Buf *made, Err *err) {
+    Job *job = work->job;
+    const DataFile **merged = ARENA_ARRAY(job->arena, const DataFile *, group->count);
+    DataFile *files = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < group->count; i++) {
+        merged[i] = group->files[i]->file;
+        remove_delete(work, merged[i]);
+    }
+    TRY(deletes_merge(work->maintain->io, table_metadata(work->table), merged, group->count, is_live, work, job->arena,
+                      &files, &count, err));
+    buf_bytes(made, files, count * sizeof(*files));
+    return true;
+}
+
+// One group at a time; by hand all, once no data files are left.
 static bool deletes_rewrite(JobWork *work, Err *err) {
     Job *job = work->job;
     size_t count = 0, group_count = 0;
     CompactGroup *groups = NULL;
     const DataFile *files = deletes_left(work, &count);
-    if (table_metadata(work->table)->format_version >= 3) {
+    if (table_metadata(work->table)->format_version >= 3 || (job->hand && job->source_count > 0)) {
         return true; // takes no new ones; deletion vectors take their place when a row is deleted next
     }
-    deletes_plan(files, count, 0, job->arena, &groups, &group_count);
-    if (group_count == 0) {
-        return true;
+    deletes_plan(files, count, job->hand ? HAND_DELETES_MIN : 0, job->arena, &groups, &group_count);
+    DEFER(buf_release) Buf made = {0};
+    for (size_t i = 0; i < (job->hand ? group_count : MIN(group_count, (size_t)1)); i++) {
+        TRY(group_merge(work, &groups[i], &made, err));
     }
-    const CompactGroup *group = &groups[0];
-    const DataFile **merged = ARENA_ARRAY(job->arena, const DataFile *, group->count);
-    for (size_t i = 0; i < group->count; i++) {
-        merged[i] = group->files[i]->file;
-        remove_delete(work, merged[i]);
+    Slice all = arena_slice(job->arena, buf_slice(&made));
+    job->deletes = (const DataFile *)(const void *)all.data;
+    job->delete_count = all.size / sizeof(DataFile);
+    if (group_count > 0) {
+        CRASH_POINT("lake.compacted.deletes");
     }
-    DataFile *made = NULL;
-    TRY(deletes_merge(work->maintain->io, table_metadata(work->table), merged, group->count, is_live, work, job->arena,
-                      &made, &job->delete_count, err));
-    job->deletes = made;
-    CRASH_POINT("lake.compacted.deletes");
     return true;
 }
 
@@ -215,7 +229,7 @@ static bool work_do(JobWork *work, Err *err) {
 bool job_work(Maintain *maintain, Job *job, Err *err) {
     int64_t began_us = clock_monotonic_us();
     JobWork work = {.maintain = maintain, .job = job};
-    bool ok = work_do(&work, err);
+    bool ok = maintain_reach(maintain, err) && work_do(&work, err);
     work_release(&work);
     if (ok && job->source_count > 0) {
         log_debug(LOG_SINK, "files were compacted", LOG_SLICE("table", job->name.table),

@@ -254,3 +254,39 @@ TEST(hours_of_commits_leaves_few_files_and_what_is_tagged) {
 TEST(hours_of_commits_leaves_few_files_and_deletion_vectors) {
     run_hours("3");
 }
+
+// A tag that is set when the choice was made already.
+TEST(a_tag_that_is_set_while_snapshots_expire_keeps_its_snapshot) {
+    Feed feed;
+    feed_open(&feed, "2");
+    for (int64_t i = 0; i < 3; i++) {
+        put(&feed, i, i);
+        step(&feed);
+    }
+    Table *table = table_now(&feed);
+    int64_t tagged = tag_now(&feed); // the table as it was found does not know of it
+    put(&feed, 3, 3);
+    step(&feed);
+    table_close(table);
+    table = table_now(&feed);
+    TableMetadata before = *table_metadata(table);
+    // Nor does the choice.
+    const SnapshotRef main_ref = *table_ref_find(table_metadata(table), SLICE("main"));
+    before.refs = &main_ref;
+    before.ref_count = 1;
+    SnapshotRules rules = {.now_ms = clock_wall_us() / 1000 + 1000, .min_snapshots = 1};
+    SnapshotChoice choice;
+    snapshots_to_expire(&before, &rules, feed.arena, &choice);
+    CHECK(choice.count >= 3);
+    TableName name = {SLICE("s"), SLICE("t")};
+    CHECK_FAILS(lake_expire_commit(feed.catalog, name, &before, &choice, feed.arena, err), ERR_CHANGED);
+    snapshots_to_expire(table_metadata(table), &rules, feed.arena, &choice);
+    CHECK_OK(lake_expire_commit(feed.catalog, name, table_metadata(table), &choice, feed.arena, err));
+    table_close(table);
+    table = table_now(&feed);
+    CHECK_INT(table_metadata(table)->snapshot_count, 2);
+    CHECK(table_snapshot_find(table_metadata(table), tagged) != NULL);
+    CHECK(table_ref_find(table_metadata(table), SLICE("mine")) != NULL);
+    table_close(table);
+    feed_close(&feed);
+}

@@ -79,6 +79,29 @@ static bool read_base(Embedded *embedded, Step *step, Arena *arena, Err *err) {
     return table_metadata_parse(json, arena, &step->before, err) || err_frame(err, __FILE__, __LINE__);
 }
 
+static bool names_ref(const TableChange *change, Slice name) {
+    for (size_t i = 0; i < change->update_count; i++) {
+        if (change->updates[i].action == UPDATE_REMOVE_SNAPSHOT_REF && slice_equal(change->updates[i].text, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Who removes snapshots has chosen them before; a branch or tag that has been set to one since keeps it. (Without this
+// it would go with its snapshot: no requirement of the protocol covers a name that is new.)
+static bool refs_stay(const TableMetadata *before, const TableMetadata *after, const TableChange *change, Err *err) {
+    for (size_t i = 0; before != NULL && i < before->ref_count; i++) {
+        const SnapshotRef *ref = &before->refs[i];
+        if (table_ref_find(after, ref->name) == NULL && !names_ref(change, ref->name)) {
+            FAIL(err, ERR_CHANGED, "Cannot remove snapshot %" PRId64 ": %s %.*s points to it", ref->snapshot_id,
+                 ref->tag ? "tag" : "branch", (int)MIN(ref->name.size, (size_t)100), (const char *)ref->name.data);
+            return err_hint(err, "remove that first, or leave the snapshot");
+        }
+    }
+    return true;
+}
+
 // The new metadata, and the name of its file. What clients ask for must lie where tables may.
 static bool make(Embedded *embedded, Step *step, Arena *arena, Err *err) {
     const TableMetadata *before = step->base.found ? &step->before : NULL;
@@ -86,6 +109,7 @@ static bool make(Embedded *embedded, Step *step, Arena *arena, Err *err) {
     TRY(complete(embedded, step, arena, err));
     TRY(table_metadata_apply(before, step->base.file, &step->change, clock_wall_us() / 1000, arena, &step->after,
                              &step->dropped, &step->dropped_count, err));
+    TRY(!asks_for(&step->change, UPDATE_REMOVE_SNAPSHOTS) || refs_stay(before, &step->after, &step->change, err));
     if (before == NULL || !slice_equal(before->location, step->after.location)) {
         TRY(embedded_may_lie(embedded, step->after.location, err));
     }
