@@ -212,9 +212,9 @@ bool file_remove_tree(const char *path, Err *err) {
     return rmdir(path) == 0 || FAIL_ERRNO(err, "remove directory %s", path);
 }
 
-bool file_lock(const char *path, int *fd, Err *err) {
+static bool lock_take(const char *path, short type, int *fd, Err *err) {
     TRY(file_open(path, O_RDWR | O_CREAT, fd, err));
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
     if (fcntl(*fd, F_OFD_SETLK, &whole) != 0) {
         int pid = 0;
         int errnum = errno;
@@ -229,6 +229,14 @@ bool file_lock(const char *path, int *fd, Err *err) {
     char text[32];
     int size = snprintf(text, sizeof(text), "%d\n", (int)getpid());
     return (ftruncate(*fd, 0) == 0 && pwrite(*fd, text, (size_t)size, 0) == size) || FAIL_ERRNO(err, "write %s", path);
+}
+
+bool file_lock(const char *path, int *fd, Err *err) {
+    return lock_take(path, F_WRLCK, fd, err);
+}
+
+bool file_lock_shared(const char *path, int *fd, Err *err) {
+    return lock_take(path, F_RDLCK, fd, err);
 }
 
 bool file_locked(const char *path, int *pid) {

@@ -32,7 +32,9 @@ CHECKED bool file_rename(const char *from, const char *to, Err *err);
 CHECKED bool file_list(const char *directory, bool (*visit)(void *context, const char *name), void *context, Err *err);
 // An exclusive lock held until the descriptor closes (or the process dies). ERR_LOCKED with the holder's pid.
 CHECKED bool file_lock(const char *path, int *fd, Err *err);
-// True when another process holds that lock; *pid is then its process, 0 when unknown.
+// Likewise, beside others that share it: ERR_LOCKED while one holds it alone.
+CHECKED bool file_lock_shared(const char *path, int *fd, Err *err);
+// True when another process holds that lock, shared or not; *pid is then its process, 0 when unknown.
 bool file_locked(const char *path, int *pid);
 
 #endif

@@ -17,7 +17,7 @@ typedef struct Moving {
     CliLake lake;   // the old catalog
     CliLake target;
     PipelineConfig *pipelines; // that write to the old catalog
-    int *locks;
+    int *locks, lock;          // of the catalog: cli_catalog_alone
     size_t pipeline_count;
     TableName *tables;
     Slice *at;
@@ -61,7 +61,7 @@ static bool pipelines_hold(Moving *moving, Err *err) {
         FAIL(err, ERR_LOCKED, "leat server is running on %s (pid %d)", data, pid);
         return err_hint(err, "stop it first: kill %d", pid);
     }
-    return true;
+    return moving->dry_run || cli_catalog_alone(cli, &moving->lock, err);
 }
 
 // --- places ----------------------------------------------------------------------------------------------------
@@ -177,6 +177,7 @@ static bool move(Moving *moving, Err *err) {
 bool catalog_move_command(Cli *cli, Err *err) {
     Moving *moving = ARENA_NEW(cli->arena, Moving);
     moving->cli = cli;
+    moving->lock = -1;
     moving->dry_run = cli_has(cli, "dry-run");
     cli_lake_begin(cli, &moving->lake);
     cli_lake_begin(cli, &moving->target);
@@ -185,6 +186,7 @@ bool catalog_move_command(Cli *cli, Err *err) {
     for (size_t i = 0; i < moving->pipeline_count; i++) {
         file_close(&moving->locks[i]);
     }
+    file_close(&moving->lock);
     buf_release(&moving->out);
     cli_lake_close(&moving->target);
     cli_lake_close(&moving->lake);

@@ -11,6 +11,7 @@ typedef struct Rebuild {
     const Cli *cli;
     CliLake lake; // io alone, until the new catalog is made
     const char *catalog, *made;
+    int lock; // see cli_catalog_alone
     FoundTable *tables;
     size_t count, taken;
 } Rebuild;
@@ -118,6 +119,7 @@ static bool run(Rebuild *rebuild, Err *err) {
         return err_hint(err, "give the warehouse itself: the directory of the namespaces");
     }
     TRY(dry_run || data_directory_ensure(lake->places.data_directory, cli->arena, err));
+    TRY(dry_run || cli_catalog_alone(cli, &rebuild->lock, err));
     TRY(dry_run || make(rebuild, err));
     DEFER(buf_release) Buf out = {0};
     if (json) {
@@ -132,9 +134,11 @@ static bool run(Rebuild *rebuild, Err *err) {
 bool catalog_rebuild_command(Cli *cli, Err *err) {
     const char *data = cli_data_directory(cli);
     Rebuild rebuild = {.cli = cli,
+                       .lock = -1,
                        .catalog = arena_printf(cli->arena, "%s/catalog.db", data),
                        .made = arena_printf(cli->arena, "%s/catalog.db.new", data)};
     bool good = run(&rebuild, err);
+    file_close(&rebuild.lock);
     cli_lake_close(&rebuild.lake);
     return good || err_frame(err, __FILE__, __LINE__);
 }

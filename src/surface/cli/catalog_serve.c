@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "core/config/data_directory.h"
 #include "core/sys/clock.h"
+#include "core/sys/file.h"
 #include "engine/ipc/server_options.h"
 #include "storage/store/s3/s3.h"
 #include "surface/api/audit.h"
@@ -18,6 +19,7 @@ typedef struct Serving {
     ServerOptions options;
     S3Options s3;
     const char *data_directory;
+    int lock; // catalog.db is not replaced meanwhile; several may serve it
     Security *security;
     Audit *audit;
     ApiSurface surface;
@@ -55,9 +57,21 @@ static void changed(void *context, const ApiRequest *request, int status) {
     audit_add(serving->audit, request->actor, request->role, request->method, request->path, status);
 }
 
+static bool lock_take(Serving *serving, Arena *arena, Err *err) {
+    if (file_lock_shared(arena_printf(arena, "%s/catalog.lock", serving->data_directory), &serving->lock, err)) {
+        return true;
+    }
+    if (err->code == ERR_LOCKED) {
+        err_prefix(err, "leat catalog rebuild or move is at work on %s", serving->data_directory);
+        return err_hint(err, "wait for its end");
+    }
+    return err_frame(err, __FILE__, __LINE__);
+}
+
 static bool open_catalog(Serving *serving, Arena *arena, Err *err) {
     const ServerOptions *options = &serving->options;
     TRY(data_directory_ensure(serving->data_directory, arena, err));
+    TRY(lock_take(serving, arena, err));
     TRY(security_open(options->token_file, &serving->security, err));
     TRY(audit_open(serving->data_directory, &serving->audit, err));
     const CatalogServing how = {.data_directory = serving->data_directory,
@@ -96,11 +110,13 @@ static void close_catalog(Serving *serving) {
     catalog_api_close(serving->surface.context);
     audit_close(serving->audit);
     security_close(serving->security);
+    file_close(&serving->lock);
 }
 
 bool catalog_serve_command(Cli *cli, Err *err) {
     Serving *serving = ARENA_NEW(cli->arena, Serving);
     int port = 0;
+    serving->lock = -1;
     serving->data_directory = cli_data_directory(cli);
     TRY(options_take(cli, serving, err));
     signal(SIGPIPE, SIG_IGN);

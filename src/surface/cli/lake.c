@@ -124,6 +124,21 @@ bool cli_lake_open(const Cli *cli, CliLake *lake, Err *err) {
            err_frame(err, __FILE__, __LINE__);
 }
 
+bool cli_catalog_alone(const Cli *cli, int *lock, Err *err) {
+    int pid = 0;
+    const char *data = cli_data_directory(cli), *path = arena_printf(cli->arena, "%s/catalog.lock", data);
+    if (file_lock(path, lock, err)) {
+        return true;
+    }
+    if (err->code == ERR_LOCKED) {
+        file_locked(path, &pid);
+        err_clear(err);
+        FAIL(err, ERR_LOCKED, "leat catalog serve is running on %s (pid %d)", data, pid);
+        return err_hint(err, "stop it first: kill %d", pid);
+    }
+    return err_frame(err, __FILE__, __LINE__);
+}
+
 bool cli_lake_io(const Cli *cli, const char *warehouse, CliLake *lake, Err *err) {
     cli_lake_begin(cli, lake);
     TRY(cli_lake_sets(cli, &lake->s3, &lake->rest, err));

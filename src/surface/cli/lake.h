@@ -35,6 +35,8 @@ void cli_lake_begin(const Cli *cli, CliLake *lake);
 // Zeroed before; cli_lake_close is right after a failure, too.
 CHECKED bool cli_lake_open(const Cli *cli, CliLake *lake, Err *err);
 void cli_lake_close(CliLake *lake);
+// The data directory's catalog.db, for this command alone until *lock is closed. ERR_LOCKED: leat catalog serve runs.
+CHECKED bool cli_catalog_alone(const Cli *cli, int *lock, Err *err);
 // The files of a warehouse alone, without a catalog.
 CHECKED bool cli_lake_io(const Cli *cli, const char *warehouse, CliLake *lake, Err *err);
 // The s3.* and catalog.* options that --set gives, over what is there. ERR_OPTION: it gives others.
