@@ -359,17 +359,19 @@ static void add_aliases(Validation *validation, const Properties *config) {
         const AliasKind *kind = &ALIAS_KINDS[k];
         size_t count;
         Slice *aliases = properties_list(validation->arena, value_of(config, kind->list), &count);
+        bool told = false; // once, however many there are: the text has the whole list
         for (size_t i = 0; i < count; i++) {
             bool again = false;
-            for (size_t j = 0; j < i; j++) {
-                again = again || slice_equal(aliases[i], aliases[j]);
+            for (size_t j = 0; j < i && !again; j++) {
+                again = slice_equal(aliases[i], aliases[j]);
             }
-            if (again) {
+            if (!again) {
+                add_alias(validation, kind, aliases[i], config);
+            } else if (!told) {
+                told = true;
                 validation_error(validation, kind->list,
                                  "Invalid value %.*s for configuration %s: Duplicate alias provided.",
                                  SLICE_ARG(value_of(config, kind->list)), kind->list);
-            } else {
-                add_alias(validation, kind, aliases[i], config);
             }
         }
     }
