@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
+#include "core/sys/thread.h"
 #include "flow/source/postgres/connector_topics.h"
 #include "flow/source/postgres/drain.h"
 #include "flow/source/postgres/setup.h"
@@ -422,6 +423,7 @@ static bool finish(Run *run, Err *err) {
 }
 
 static bool loop(Run *run, Err *err) {
+    thread_wakes_soon(); // a server on this machine must stop when nobody empties its socket
     while (!finished(run) && !stopping(run)) {
         bool more = false;
         journal_full(run);

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LEAT_CORE_SYS_THREAD_H
+#define LEAT_CORE_SYS_THREAD_H
+
+#include "core/base/defs.h"
+
+// The calling thread runs for a short while each time it wakes, and must run soon: where all cores are taken it does
+// not wait until another thread has used up its slice, as it else would. Its share of the CPU stays the same. Threads
+// that it makes from now on are like it. Linux 6.12 and newer; elsewhere nothing changes.
+void thread_wakes_soon(void);
+
+#endif
