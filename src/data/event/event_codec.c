@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/event/event_codec.h"
 
-enum { ROW_BEFORE = 1, ROW_AFTER = 2 };
+enum {
+    ROW_BEFORE = 1,
+    ROW_AFTER = 2,
+    HEAD_BYTES_MAX = 1 + 10, // of a value: its kind, and a number or a size
+};
 
 // --- values ----------------------------------------------------------------------------------------------------
 
@@ -206,13 +210,73 @@ void event_encode(Buf *buf, const EventBase *base, const Event *event) {
     row_encode(buf, event->after, event->column_count);
 }
 
+// LEB128 of which it is known that the bytes are there; NULL: malformed.
+static inline const uint8_t *varint_take(const uint8_t *at, uint64_t *value) {
+    uint64_t v = *at & 0x7f;
+    for (unsigned shift = 7; *at++ >= 0x80; shift += 7) {
+        if (UNLIKELY(shift == 63 && *at > 1)) {
+            return NULL;
+        }
+        v |= (uint64_t)(*at & 0x7f) << shift;
+    }
+    *value = v;
+    return at;
+}
+
+// Nearly all values are of these kinds. Where there are bytes enough for whatever head one may have, none is looked
+// for. False: it is to be decoded the other way, which says what is wrong.
+static inline bool common_decode(Reader *reader, Value *value) {
+    const uint8_t *at = reader->at;
+    uint64_t number = 0;
+    if (UNLIKELY(reader_left(reader) < HEAD_BYTES_MAX)) {
+        return false;
+    }
+    *value = (Value){.kind = *at++};
+    switch (value->kind) {
+    case VALUE_NULL:
+    case VALUE_UNCHANGED:
+    case VALUE_FALSE:
+    case VALUE_TRUE:
+        break;
+    case VALUE_INT:
+    case VALUE_DATE:
+    case VALUE_TIME:
+        at = varint_take(at, &number);
+        value->integer = zigzag_decode(number);
+        break;
+    case VALUE_FLOAT64:
+    case VALUE_TIMESTAMP:
+    case VALUE_TIMESTAMPTZ:
+        value->integer = (int64_t)load_u64le(at);
+        at += sizeof(value->integer);
+        break;
+    case VALUE_DECIMAL:
+    case VALUE_STRING:
+    case VALUE_BYTES:
+        at = varint_take(at, &number);
+        if (UNLIKELY(at == NULL || number > (size_t)(reader->end - at))) {
+            return false;
+        }
+        value->bytes = (Slice){at, (size_t)number};
+        at += number;
+        break;
+    default:
+        return false;
+    }
+    if (UNLIKELY(at == NULL)) {
+        return false;
+    }
+    reader->at = at;
+    return true;
+}
+
 static const Value *row_decode(Reader *reader, Arena *arena, uint32_t count) {
     if (count > reader_left(reader)) {
         return NULL;
     }
     Value *row = ARENA_ARRAY(arena, Value, count);
     for (uint32_t i = 0; i < count; i++) {
-        if (!value_decode_at(reader, arena, &row[i], 0)) {
+        if (UNLIKELY(!common_decode(reader, &row[i])) && !value_decode_at(reader, arena, &row[i], 0)) {
             return NULL;
         }
     }
