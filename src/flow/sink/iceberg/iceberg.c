@@ -52,6 +52,8 @@ typedef struct IcebergSink {
     int64_t dirty_us, saved_us;
     int64_t newest_us, behind_us;   // when the newest event happened; how long before it was taken, at the last cut
     int64_t interval_us, commit_us; // wanted between commits; what the last one took
+    int64_t commit_at_us;           // when it began
+    bool behind;                    // since then the journal's end has not been seen
     uint64_t published_ms;
     bool broken;
     Err error;
@@ -350,6 +352,8 @@ static bool commit(IcebergSink *sink, Err *err) {
     TRY(offsets_save(sink, err));
     TRY(state_advance(sink, err));
     sink->commit_us = clock_monotonic_us() - began_us;
+    sink->commit_at_us = began_us;
+    sink->behind = true;
     return true;
 }
 
@@ -381,10 +385,11 @@ static bool memory_mind(IcebergSink *sink, Err *err) {
     return held < sink->lake.memory_bytes_max || largest == NULL || lake_table_spill(largest, err);
 }
 
+// What came while a commit was made has waited since then.
 static void dirty_set(IcebergSink *sink) {
     if (!sink->dirty) {
         sink->dirty = true;
-        sink->dirty_us = clock_monotonic_us();
+        sink->dirty_us = sink->behind ? sink->commit_at_us : clock_monotonic_us();
     }
 }
 
@@ -554,6 +559,7 @@ static bool iceberg_tick(void *state, int64_t *next_ms, Err *err) {
         return true;
     }
     sink->behind_us = 0; // there is nothing to catch up with
+    sink->behind = false;
     int64_t wait = wait_us(sink);
     if (sink->dirty && wait <= 0) {
         TRY(settled(sink, commit(sink, err), err));
