@@ -15,7 +15,7 @@ SRC = ROOT / "src"
 
 CORE = ["core/base", "core/sys", "core/config", "core/net"]
 DATA = CORE + ["data/event", "data/format", "data/connect", "data/registry"]
-STORAGE = DATA + ["storage/store", "storage/journal"]
+STORAGE = DATA + ["storage/store", "storage/journal", "storage/kafka"]
 LAKE = ["lake/iceberg", "lake/index", "lake/catalog"]
 
 # room: the rooms that it may include beside itself
@@ -31,6 +31,7 @@ ROOMS = {
     "data/registry": ["core/base", "core/sys", "core/config", "data/event", "data/format"],
     "storage/store": CORE,
     "storage/journal": DATA + ["storage/store"],
+    "storage/kafka": DATA,
     "lake/iceberg": STORAGE,
     "lake/index": DATA,
     "lake/catalog": STORAGE + ["core/database", "lake/iceberg"],
@@ -73,6 +74,7 @@ DRIVER_EXCEPTIONS = {
     ("flow/sink/objects", "storage/store/s3"),
     ("flow/sink/objects", "data/format/avro"),  # chooses the format
     ("flow/sink/objects", "data/format/parquet"),
+    ("flow/sink/kafka", "data/format/avro"),  # flat records in Confluent's form
     ("data/connect", "data/format/avro"),  # AvroConverter: a value's bytes without a container
     ("storage/store/fault", "storage/store/local"),  # wraps a real store and fails its n-th call
     ("surface/cli", "flow/source/postgres"),  # doctor speaks to the source without a pipeline

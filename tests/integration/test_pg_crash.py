@@ -57,6 +57,8 @@ RARE |= {name for name in crash_points() if name.startswith("incremental.")}
 RARE |= {name for name in crash_points() if name.startswith(("connector.", "quarantine.", "offsets."))}
 # The key index's: src/lake/index/index_test.c dies at each.
 RARE |= {name for name in crash_points() if name.startswith("index.")}
+# Kafka as a sink passes them: test_kafka.py does that.
+RARE |= {name for name in crash_points() if name.startswith("kafka.")}
 # The lake passes them: test_iceberg.py, test_catalog_rest.py, test_verify.py and test_catalog_move.py do that.
 RARE |= {name for name in crash_points() if name.startswith(("lake.", "catalog.", "hold.", "verify.", "move."))}
 ARGS = ["--set", "journal.segment.bytes=1MiB", "--set", "journal.retention.bytes=0", "--set", "file.rotate.bytes=64KiB"]

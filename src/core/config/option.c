@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/config/option.h"
 
+#include "core/config/seal.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <strings.h>
@@ -34,6 +36,8 @@ const char *option_type_name(OptionType type) {
         return "list";
     case OPTION_CHOICE:
         return "choice";
+    case OPTION_MAP:
+        return "texts by name";
     }
     UNREACHABLE();
 }
@@ -47,7 +51,7 @@ static const void *field_const(const OptionSpec *spec, const void *options) {
 }
 
 static bool is_text(OptionType type) {
-    return type == OPTION_TEXT || type == OPTION_LIST || type == OPTION_CHOICE;
+    return type == OPTION_TEXT || type == OPTION_LIST || type == OPTION_CHOICE || type == OPTION_MAP;
 }
 
 // Digits with an optional sign, and where they end; false when there are none or too many.
@@ -180,6 +184,7 @@ static bool parse_value(const OptionSpec *spec, void *to, const char *value, Err
         return true;
     case OPTION_TEXT:
     case OPTION_LIST:
+    case OPTION_MAP:
         *(const char **)to = value;
         return true;
     case OPTION_BOOL:
@@ -221,13 +226,72 @@ void option_defaults(const OptionTable *table, void *options) {
     }
 }
 
+// --- maps: KEY=VALUE lines --------------------------------------------------------------------------------------
+
+static size_t map_prefix(const OptionSpec *spec) {
+    return strlen(spec->name) - 1; // without the *
+}
+
 const OptionSpec *option_find(const OptionTable *table, const char *name) {
     for (size_t i = 0; i < table->count; i++) {
-        if (strcmp(table->specs[i].name, name) == 0) {
-            return &table->specs[i];
+        const OptionSpec *spec = &table->specs[i];
+        bool covers = spec->type == OPTION_MAP && strncmp(name, spec->name, map_prefix(spec)) == 0 &&
+                      name[map_prefix(spec)] != '\0';
+        if (covers || strcmp(spec->name, name) == 0) {
+            return spec;
         }
     }
     return NULL;
+}
+
+bool option_map_next(const char **at, Slice *key, Slice *value) {
+    const char *line = *at;
+    if (line == NULL || *line == '\0') {
+        return false;
+    }
+    size_t size = strcspn(line, "\n"), split = strcspn(line, "=");
+    *key = (Slice){(const uint8_t *)line, split};
+    *value = (Slice){(const uint8_t *)line + split + 1, size - split - 1};
+    *at = line + size + 1;
+    return true;
+}
+
+char *option_map_name(const OptionSpec *spec, Slice key, Arena *arena) {
+    return arena_printf(arena, "%.*s%.*s", (int)map_prefix(spec), spec->name, SLICE_ARG(key));
+}
+
+static void map_line(Buf *out, Slice key, Slice value) {
+    buf_put(out, key);
+    buf_u8(out, '=');
+    buf_put(out, value);
+    buf_u8(out, '\n');
+}
+
+static bool map_set(const OptionSpec *spec, const char **to, const char *name, const char *value, Arena *arena,
+                    Err *err) {
+    DEFER(buf_release) Buf lines = {0};
+    Slice key = slice_of(name + map_prefix(spec)), other, kept;
+    if (strcspn(name, "=\n") != strlen(name) || strchr(value, '\n') != NULL || slice_is(key, "*")) {
+        return FAIL(err, ERR_OPTION, "option '%s': not a name and a value of one line", name);
+    }
+    for (const char *at = *to; option_map_next(&at, &other, &kept);) {
+        if (!slice_equal(other, key)) {
+            map_line(&lines, other, kept);
+        }
+    }
+    map_line(&lines, key, slice_of(value));
+    *to = arena_text(arena, buf_slice(&lines));
+    return true;
+}
+
+static void map_print(const char *lines, Buf *out) {
+    Slice key, value;
+    for (size_t count = 0; option_map_next(&lines, &key, &value); count++) {
+        buf_text(out, count > 0 ? "," : "");
+        buf_put(out, key);
+        buf_u8(out, '=');
+        buf_put(out, seal_is_secret(key) ? SLICE("******") : value);
+    }
 }
 
 // How many single-letter edits lead from one to the other; names longer than 63 bytes count as far apart.
@@ -281,6 +345,9 @@ bool option_set(const OptionTable *table, void *options, const char *name, const
     if (spec == NULL) {
         return fail_unknown(table, name, err);
     }
+    if (spec->type == OPTION_MAP) {
+        return map_set(spec, field(spec, options), name, value, arena, err);
+    }
     const char *kept = arena_text(arena, slice_of(value));
     Err problem[1] = {{0}};
     if (parse_value(spec, field(spec, options), kept, problem)) {
@@ -310,7 +377,9 @@ bool option_complete(const OptionTable *table, const void *options, Err *err) {
 
 void option_print(const OptionSpec *spec, const void *options, Buf *out) {
     const void *from = field_const(spec, options);
-    if (is_text(spec->type)) {
+    if (spec->type == OPTION_MAP) {
+        map_print(*(const char *const *)from, out);
+    } else if (is_text(spec->type)) {
         const char *value = *(const char *const *)from;
         if (value != NULL && *value != '\0') {
             buf_text(out, (spec->flags & OPTION_SECRET) != 0 ? "******" : value);

@@ -16,6 +16,7 @@ typedef enum OptionType {
     OPTION_DURATION, // int64_t, milliseconds; 500ms, 60s, 5m, 1h, 7d
     OPTION_LIST,     // const char *, comma-separated
     OPTION_CHOICE,   // const char *, one of `choices`
+    OPTION_MAP,      // const char *, see option_map_next; its name ends with ".*" and stands for all that begin so
 } OptionType;
 
 enum { OPTION_REQUIRED = 1, OPTION_SECRET = 2 };
@@ -45,7 +46,11 @@ CHECKED bool option_set(const OptionTable *table, void *options, const char *nam
 // ERR_OPTION names the first REQUIRED text option that has no value.
 CHECKED bool option_complete(const OptionTable *table, const void *options, Err *err);
 const OptionSpec *option_find(const OptionTable *table, const char *name); // NULL when absent
-// The value as text that option_set would take; secrets as "******".
+// The pairs of a MAP in their order: `at` begins as the field's text. False: no more. What stands for the * is the key.
+bool option_map_next(const char **at, Slice *key, Slice *value);
+// "producer.override.linger.ms"
+char *option_map_name(const OptionSpec *spec, Slice key, Arena *arena);
+// The value as text that option_set would take; secrets as "******". A MAP as KEY=VALUE,…, for people.
 void option_print(const OptionSpec *spec, const void *options, Buf *out);
 // "bytes", "duration", … : what a value must be, for the reference and for --help.
 const char *option_type_name(OptionType type);

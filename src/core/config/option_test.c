@@ -166,3 +166,38 @@ TEST(option_that_is_required_must_be_given) {
     CHECK_OK(option_complete(&TABLE, &sample, err));
     arena_release(&arena);
 }
+
+typedef struct Mapped {
+    const char *own, *map;
+} Mapped;
+
+static const OptionSpec MAP_SPECS[] = {
+    {.name = "own", .type = OPTION_TEXT, .offset = offsetof(Mapped, own)},
+    {.name = "producer.override.*", .type = OPTION_MAP, .offset = offsetof(Mapped, map)},
+};
+static const OptionTable MAPS = {"Maps", MAP_SPECS, ARRAY_LEN(MAP_SPECS)};
+
+TEST(option_maps_keep_pairs) {
+    Mapped mapped;
+    Slice key, value;
+    Err err[1] = {{0}};
+    DEFER(buf_release) Buf out = {0};
+    arena_init(&arena, "scratch", 0);
+    option_defaults(&MAPS, &mapped);
+    CHECK(mapped.map == NULL && option_find(&MAPS, "producer.override.") == NULL);
+    CHECK(option_find(&MAPS, "producer.override.a.b") == &MAP_SPECS[1]);
+    CHECK_OK(option_set(&MAPS, &mapped, "producer.override.a", "1", &arena, err));
+    CHECK_OK(option_set(&MAPS, &mapped, "producer.override.sasl.password", "x=y", &arena, err));
+    CHECK_OK(option_set(&MAPS, &mapped, "producer.override.a", "2", &arena, err));
+    CHECK_TEXT(slice_of(mapped.map), "sasl.password=x=y\na=2\n");
+    const char *at = mapped.map;
+    CHECK(option_map_next(&at, &key, &value) && slice_is(key, "sasl.password") && slice_is(value, "x=y"));
+    CHECK_TEXT(slice_of(option_map_name(&MAP_SPECS[1], key, &arena)), "producer.override.sasl.password");
+    CHECK(option_map_next(&at, &key, &value) && !option_map_next(&at, &key, &value));
+    option_print(&MAP_SPECS[1], &mapped, &out);
+    CHECK_TEXT(buf_slice(&out), "sasl.password=******,a=2");
+    CHECK_FAILS(option_set(&MAPS, &mapped, "producer.override.a", "1\n2", &arena, err), ERR_OPTION);
+    err_clear(err);
+    CHECK_FAILS(option_set(&MAPS, &mapped, "producer.override.*", "1", &arena, err), ERR_OPTION);
+    arena_release(&arena);
+}

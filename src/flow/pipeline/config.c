@@ -112,6 +112,8 @@ char *pipeline_default_name(Arena *arena, const char *source_url, const char *si
     DEFER(buf_release) Buf out = {0};
     const char *database = source_url_database(arena, source_url);
     name_part(&out, database, strlen(database));
+    const char *prefix = strstr(sink_url, "topic.prefix="); // Kafka's, whose URLs have no folders
+    sink_url = prefix != NULL ? arena_printf(arena, "/%.*s", (int)strcspn(prefix + 13, "&"), prefix + 13) : sink_url;
     size_t end = strlen(sink_url), start;
     while (end > 0 && sink_url[end - 1] == '/') {
         end--;
@@ -170,7 +172,8 @@ static bool no_sink(const PipelineConfig *config, const PipelineDrivers *drivers
     }
     if (formats.size == 0) {
         FAIL(err, ERR_OPTION, "there is no sink for \"%.200s\"", config->sink_url);
-        return err_hint(err, "give a directory, a file:// URL, s3://bucket/prefix or iceberg+https://CATALOG");
+        return err_hint(err, "give a directory, a file:// URL, s3://bucket/prefix, kafka://broker:9092/ or "
+                             "iceberg+https://CATALOG");
     }
     if (format[0] == '\0') {
         FAIL(err, ERR_OPTION, "no format is given");

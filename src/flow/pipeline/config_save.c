@@ -3,6 +3,7 @@
 #include "flow/pipeline/config.h"
 
 #include "core/base/json.h"
+#include "core/config/seal.h"
 #include "core/config/secret.h"
 #include "core/sys/file.h"
 #include "flow/pipeline/source_url.h"
@@ -21,19 +22,38 @@ static void option_default_gather(void *context, const OptionSpec *spec, const c
     out->gather[out->at++] = arena_printf(out->arena, "%s", value);
 }
 
-// A secret's text when it is a reference; NULL for one in clear, which is not stored.
-static const char *secret_stored(const OptionsOut *out, const OptionSpec *spec) {
+static const char *text_field(const OptionsOut *out, const OptionSpec *spec) {
     const PipelineConfig *config = out->config;
     const void *options =
         option_find(&PIPELINE_OPTIONS, spec->name) == spec ? (const void *)&config->options : config->sink_options;
-    const char *text = *(const char *const *)(const void *)((const uint8_t *)options + spec->offset);
+    return *(const char *const *)(const void *)((const uint8_t *)options + spec->offset);
+}
+
+// A secret's text when it is a reference; NULL for one in clear, which is not stored.
+static const char *secret_stored(const OptionsOut *out, const OptionSpec *spec) {
+    const char *text = text_field(out, spec);
     return text != NULL && secret_referenced(text) ? text : NULL;
+}
+
+// Each of its pairs as an option of its own.
+static void map_out(OptionsOut *out, const OptionSpec *spec) {
+    Slice key, value;
+    for (const char *at = text_field(out, spec); option_map_next(&at, &key, &value);) {
+        const char *text = arena_text(out->arena, value);
+        if (!seal_is_secret(key) || secret_referenced(text)) {
+            json_field_text(out->buf, option_map_name(spec, key, out->arena), text);
+        }
+    }
 }
 
 static void option_out(void *context, const OptionSpec *spec, const char *value) {
     OptionsOut *out = context;
     if (strcmp(value, out->defaults[out->at++]) == 0 || strcmp(spec->name, "format") == 0) {
         return; // the format has a place of its own
+    }
+    if (spec->type == OPTION_MAP) {
+        map_out(out, spec);
+        return;
     }
     if ((spec->flags & OPTION_SECRET) != 0) {
         value = secret_stored(out, spec);

@@ -10,7 +10,7 @@
 #include "flow/pipeline/connector_config.h"
 #include "flow/pipeline/connector_run.h"
 #include "flow/pipeline/program_log.h"
-#include "flow/pipeline/registrar.h"
+#include "storage/kafka/registrar.h"
 #include "flow/pipeline/report.h"
 #include "flow/pipeline/request.h"
 #include "flow/pipeline/source_half.h"

@@ -4,7 +4,7 @@
 #include "core/sys/file.h"
 #include "flow/pipeline/connector_config.h"
 #include "flow/pipeline/connector_run.h"
-#include "flow/pipeline/registrar.h"
+#include "storage/kafka/registrar.h"
 #include "flow/pipeline/request.h"
 
 #define SOURCE_CLASS "postgresql://"

@@ -8,7 +8,7 @@
 #include "flow/pipeline/connector_config.h"
 #include "flow/pipeline/dead_letters.h"
 #include "flow/pipeline/program_log.h"
-#include "flow/pipeline/registrar.h"
+#include "storage/kafka/registrar.h"
 
 struct WireProgram {
     ProgramNote note;

@@ -7,13 +7,16 @@
 static const Flag SYNC_FLAGS[] = {
     {"tables", "PATTERN,…", "tables", "tables to carry: orders, sales.*; default all"},
     {"exclude", "PATTERN,…", "exclude", "tables to leave out"},
-    {"format", "FORMAT", NULL, "iceberg tables, or files: parquet, avro, json or bytes; default iceberg"},
+    {"format", "FORMAT", NULL,
+     "iceberg tables, or files: parquet, avro, json or bytes; of Kafka json or avro; default iceberg"},
     {"mode", "MODE", "mode", "iceberg: upsert, the rows as they are, or append, every change; default upsert"},
     {"namespace", "NAME", "namespace", "iceberg: of all tables; default the source's schema"},
     {"partition-by", "SPEC", "partition.by", "iceberg: day(created_at), or orders=day(created_at);items=bucket(16,id)"},
     {"rename", "NAME=NAME,…", "rename", "iceberg: other names for tables: public.orders=sales.orders"},
     {"freshness", "TIME", "freshness", "iceberg: how long a change may wait; default 1s, on object stores 60s"},
-    {"envelope", "FORM", "envelope", "files: flat, the row and what happened to it, or debezium; default flat"},
+    {"envelope", "FORM", "envelope",
+     "flat, the row and what happened to it (default in files), or debezium (in Kafka)"},
+    {"registry", "URL", "registry", "kafka: the schema registry, for --format avro"},
     {"name", "NAME", NULL, "of the pipeline; default from database and directory"},
     {"follow", NULL, NULL, "go on until SIGINT or SIGTERM"},
     {"snapshot-only", NULL, NULL, "read the tables once, leave nothing on the source"},
@@ -31,7 +34,8 @@ static const Flag SYNC_FLAGS[] = {
 static const char SYNC_DETAILS[] =
     "SOURCE is a PostgreSQL URI as libpq takes it; several hosts and target_session_attrs too. In place of a password\n"
     "it can hold a reference, ${env:NAME} or ${file:/path}. A password in clear is used but never stored: the next\n"
-    "run needs it again. SINK is a directory, a file:// URL or s3://bucket/prefix (credentials as\n"
+    "run needs it again. SINK is a directory, a file:// URL, kafka://broker:9092/?topic.prefix=NAME or "
+    "s3://bucket/prefix (credentials as\n"
     "other S3 tools find them: AWS_ACCESS_KEY_ID, profiles, roles; --set s3.endpoint=URL for other servers than AWS).\n"
     "\n"
     "The first run reads all tables as of one moment, then every change up to the moment it began. The next run of "

@@ -80,6 +80,8 @@ static const char *option_type_text(const OptionSpec *spec) {
         return "list";
     case OPTION_CHOICE:
         return spec->choices;
+    case OPTION_MAP:
+        return "text";
     }
     UNREACHABLE();
 }

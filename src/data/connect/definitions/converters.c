@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What converters can be told: names, types and defaults are Kafka Connect's and Confluent's, the texts are ours. What
-// they do is in data/connect/converter*.c; what a registry needs, in flow/pipeline/registrar.c.
+// they do is in data/connect/converter*.c; what a registry needs, in storage/kafka/registrar.c.
 #include "data/connect/definitions/rows.h"
 
 #define ROW(row_name, row_type, row_default, row_importance, row_group, row_order, row_width, row_display)  \

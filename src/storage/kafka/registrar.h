@@ -10,8 +10,8 @@
 //     bearer.auth.credentials.source      STATIC_TOKEN (bearer.auth.token)
 //     schema.registry.ssl.truststore.location, .type   PEM; proxy.host, proxy.port; http.connect.timeout.ms,
 //     http.read.timeout.ms
-#ifndef LEAT_FLOW_PIPELINE_REGISTRAR_H
-#define LEAT_FLOW_PIPELINE_REGISTRAR_H
+#ifndef LEAT_STORAGE_KAFKA_REGISTRAR_H
+#define LEAT_STORAGE_KAFKA_REGISTRAR_H
 
 #include "data/connect/converter.h"
 

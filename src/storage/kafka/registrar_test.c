@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/net/test_server.h"
-#include "flow/pipeline/registrar.c"
+#include "storage/kafka/registrar.c"
 
 static TestServer server;
 static struct {

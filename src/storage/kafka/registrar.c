@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "flow/pipeline/registrar.h"
+#include "storage/kafka/registrar.h"
 
 #include "core/base/json.h"
 #include "core/base/map.h"

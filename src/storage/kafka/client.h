@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// One handle of librdkafka, with its configuration made of ours, its log in ours, its errors as ours. For this room
+// alone: nobody else sees librdkafka.
+#ifndef LEAT_STORAGE_KAFKA_CLIENT_H
+#define LEAT_STORAGE_KAFKA_CLIENT_H
+
+#include "storage/kafka/kafka.h"
+
+#include <librdkafka/rdkafka.h>
+#include <pthread.h>
+
+typedef struct KafkaSetting {
+    const char *name, *value;
+    bool fixed; // what leat's guarantees stand on: an override of it is refused
+} KafkaSetting;
+
+typedef struct KafkaClient {
+    rd_kafka_t *handle;
+    const char *brokers;
+    bool old_scram;        // a SCRAM that brokers of Kafka 4 do not take: see kafka_fail
+    pthread_mutex_t mutex; // over what follows; librdkafka's threads write it
+    rd_kafka_resp_err_t said;
+    char said_text[256]; // of the newest error that no call has returned
+    rd_kafka_resp_err_t undelivered;
+    char undelivered_topic[256]; // of the first message that could not be delivered
+} KafkaClient;
+
+// The handle connects by itself, later. ERR_OPTION names the setting that librdkafka does not take.
+CHECKED bool kafka_client_open(KafkaClient *client, const KafkaPlace *place, rd_kafka_type_t type,
+                               const KafkaSetting *settings, size_t count, Err *err);
+void kafka_client_close(KafkaClient *client); // one that was not opened is fine
+// A broker lets nobody in: waiting does not help.
+bool kafka_client_refused(KafkaClient *client);
+// An error of librdkafka's as ours: what failed, where, why, and what to do.
+bool kafka_fail(KafkaClient *client, Err *err, const char *file, int line, rd_kafka_resp_err_t code, const char *text,
+                const char *what);
+#define KAFKA_FAIL(client, err, code, text, what) \
+    kafka_fail((client), (err), __FILE__, __LINE__, (code), (text), (what))
+
+#endif

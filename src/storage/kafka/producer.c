@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/base/log.h"
+#include "core/base/map.h"
+#include "core/sys/clock.h"
+#include "core/sys/crash.h"
+#include "storage/kafka/topics.h"
+
+#include <stdatomic.h>
+
+enum {
+    STEP_MS = 1000,      // of one call that is repeated
+    INIT_MS = 30 * 1000, // until somebody lets us begin
+    ABORT_MS = 2000,     // a kindness to readers: brokers undo it anyhow
+    ROOM_MS = 100,       // between looks for room
+    HEADERS_MAX = 32
+};
+
+struct KafkaTopic {
+    rd_kafka_topic_t *handle;
+};
+
+struct KafkaProducer {
+    KafkaClient client;
+    Arena arena[1];
+    KafkaTopicRules *rules;
+    Map topics; // by name
+    int64_t timeout_us;
+    bool transactional;
+    bool begun;   // a transaction is open
+    bool pending; // something was put since the last commit
+    bool failed;  // nothing is certain any more
+};
+
+// --- life --------------------------------------------------------------------------------------------------------
+
+static bool client_open(KafkaProducer *producer, const KafkaProducerSpec *spec, Err *err) {
+    Arena *arena = producer->arena;
+    const char *kilobytes = arena_printf(arena, "%zu", MAX(spec->memory_bytes_max / KIB, (size_t)1024));
+    const char *timeout = arena_printf(arena, "%" PRId64, spec->transaction_timeout_ms);
+    bool is = spec->transactional_id != NULL;
+    const KafkaSetting settings[] = {
+        {"transactional.id", is ? spec->transactional_id : "", is},
+        {"transaction.timeout.ms", is ? timeout : "", is},
+        {"enable.idempotence", "true", true},
+        {"acks", "all", true},
+        {"partitioner", "murmur2_random", false}, // as Java's; without a key: any
+        {"delivery.report.only.error", "true", true},
+        {"queue.buffering.max.kbytes", kilobytes, false},
+    };
+    return kafka_client_open(&producer->client, &spec->place, RD_KAFKA_PRODUCER, settings, ARRAY_LEN(settings), err);
+}
+
+bool kafka_producer_open(const KafkaProducerSpec *spec, KafkaProducer **producer, Err *err) {
+    KafkaProducer *made = calloc(1, sizeof(*made));
+    ASSERT(made != NULL);
+    arena_init_small(made->arena, "run", 2048);
+    made->rules = spec->rules;
+    made->transactional = spec->transactional_id != NULL;
+    made->timeout_us = spec->transaction_timeout_ms * 1000;
+    KafkaProducerSpec kept = *spec;
+    kept.place.brokers = arena_printf(made->arena, "%s", spec->place.brokers);
+    if (!client_open(made, &kept, err)) {
+        kafka_producer_close(made);
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    *producer = made;
+    return true;
+}
+
+void kafka_producer_close(KafkaProducer *producer) {
+    if (producer == NULL) {
+        return;
+    }
+    rd_kafka_t *handle = producer->client.handle;
+    if (handle != NULL && producer->pending) {
+        rd_kafka_purge(handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    }
+    if (handle != NULL && producer->begun) {
+        rd_kafka_error_t *error = rd_kafka_abort_transaction(handle, ABORT_MS);
+        if (error != NULL) {
+            rd_kafka_error_destroy(error);
+        }
+    }
+    for (MapEntry *entry = NULL; (entry = map_next(&producer->topics, entry)) != NULL;) {
+        rd_kafka_topic_destroy(((KafkaTopic *)entry->value)->handle);
+    }
+    map_release(&producer->topics);
+    kafka_client_close(&producer->client);
+    arena_release(producer->arena);
+    free(producer);
+}
+
+// --- calls that are repeated -------------------------------------------------------------------------------------
+
+typedef rd_kafka_error_t *(*Call)(rd_kafka_t *handle, int timeout_ms);
+
+static bool call_until(KafkaProducer *producer, Call call, int64_t limit_us, const char *what, Err *err) {
+    int64_t deadline = clock_monotonic_us() + limit_us;
+    for (;;) {
+        rd_kafka_error_t *error = call(producer->client.handle, STEP_MS);
+        if (error == NULL) {
+            return true;
+        }
+        rd_kafka_poll(producer->client.handle, 0); // what was not delivered, and why nobody answers
+        rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+        bool again = rd_kafka_error_is_retriable(error) && clock_monotonic_us() < deadline;
+        if (!again) {
+            char fatal[256];
+            producer->failed = true;
+            if (rd_kafka_error_is_fatal(error)) {
+                rd_kafka_resp_err_t cause = rd_kafka_fatal_error(producer->client.handle, fatal, sizeof(fatal));
+                code = cause != 0 ? cause : code;
+            }
+            KAFKA_FAIL(&producer->client, err, code, rd_kafka_error_string(error), what);
+        }
+        rd_kafka_error_destroy(error);
+        if (!again) {
+            return false;
+        }
+    }
+}
+
+bool kafka_producer_init(KafkaProducer *producer, Err *err) {
+    return !producer->transactional ||
+           call_until(producer, rd_kafka_init_transactions, INIT_MS * INT64_C(1000), "begin as a producer", err);
+}
+
+static bool begin(KafkaProducer *producer, Err *err) {
+    if (!producer->transactional || producer->begun) {
+        return true;
+    }
+    rd_kafka_error_t *error = rd_kafka_begin_transaction(producer->client.handle);
+    if (error != NULL) {
+        producer->failed = true;
+        KAFKA_FAIL(&producer->client, err, rd_kafka_error_code(error), rd_kafka_error_string(error),
+                   "begin a transaction");
+        rd_kafka_error_destroy(error);
+        return false;
+    }
+    producer->begun = true;
+    return true;
+}
+
+// --- putting -----------------------------------------------------------------------------------------------------
+
+static bool topic_open(KafkaProducer *producer, Slice name, bool facts, KafkaTopic **topic, Err *err) {
+    KafkaTopic *found = map_find(&producer->topics, name);
+    if (LIKELY(found != NULL)) {
+        *topic = found;
+        return true;
+    }
+    const char *text = arena_text(producer->arena, name);
+    TRY((facts ? kafka_facts_ensure : kafka_topic_ensure)(&producer->client, producer->rules, text, err));
+    found = ARENA_NEW(producer->arena, KafkaTopic);
+    found->handle = rd_kafka_topic_new(producer->client.handle, text, NULL);
+    if (found->handle == NULL) {
+        return FAIL(err, ERR_NET_SETUP, "Kafka: topic %s: %s", text, rd_kafka_err2str(rd_kafka_last_error()));
+    }
+    map_put(&producer->topics, name, found);
+    *topic = found;
+    return true;
+}
+
+bool kafka_producer_topic(KafkaProducer *producer, Slice name, KafkaTopic **topic, Err *err) {
+    return topic_open(producer, name, false, topic, err);
+}
+
+bool kafka_producer_facts(KafkaProducer *producer, Slice name, KafkaTopic **topic, Err *err) {
+    return topic_open(producer, name, true, topic, err);
+}
+
+static rd_kafka_headers_t *headers_make(const KafkaMessage *message) {
+    if (message->header_count == 0) {
+        return NULL;
+    }
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(message->header_count);
+    for (size_t i = 0; i < message->header_count; i++) {
+        const KafkaHeader *header = &message->headers[i];
+        (void)rd_kafka_header_add(headers, (const char *)header->name.data, (ssize_t)header->name.size,
+                                  header->value.data, (ssize_t)header->value.size);
+    }
+    return headers;
+}
+
+static void *borrowed(Slice slice) {
+    return (void *)(uintptr_t)slice.data; // it is copied
+}
+
+static rd_kafka_resp_err_t send_once(KafkaProducer *producer, KafkaTopic *topic, const KafkaMessage *message) {
+    rd_kafka_headers_t *headers = headers_make(message);
+    rd_kafka_vu_t parts[7] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic->handle},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {borrowed(message->key), message->key.size}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {borrowed(message->value), message->value.size}},
+        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = message->timestamp_ms},
+    };
+    size_t count = 5;
+    if (headers != NULL) {
+        parts[count++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers};
+    }
+    rd_kafka_error_t *error = rd_kafka_produceva(producer->client.handle, parts, count);
+    rd_kafka_resp_err_t code = 0;
+    if (error != NULL) {
+        code = rd_kafka_error_code(error);
+        rd_kafka_error_destroy(error);
+        if (headers != NULL) {
+            rd_kafka_headers_destroy(headers);
+        }
+    }
+    return code;
+}
+
+static bool put_failed(KafkaProducer *producer, KafkaTopic *topic, rd_kafka_resp_err_t code, Err *err) {
+    char fatal[256], what[300];
+    producer->failed = true;
+    rd_kafka_poll(producer->client.handle, 0); // what was not delivered
+    rd_kafka_resp_err_t cause = rd_kafka_fatal_error(producer->client.handle, fatal, sizeof(fatal));
+    code = cause != 0 ? cause : code;
+    snprintf(what, sizeof(what), "write to topic %s", rd_kafka_topic_name(topic->handle));
+    return KAFKA_FAIL(&producer->client, err, code, cause != 0 ? fatal : rd_kafka_err2str(code), what);
+}
+
+bool kafka_put(KafkaProducer *producer, KafkaTopic *topic, const KafkaMessage *message, Err *err) {
+    TRY(begin(producer, err));
+    int64_t deadline = 0;
+    producer->pending = true;
+    for (;;) {
+        rd_kafka_resp_err_t code = send_once(producer, topic, message);
+        if (LIKELY(code == 0)) {
+            return true;
+        }
+        int64_t now = clock_monotonic_us();
+        deadline = deadline == 0 ? now + producer->timeout_us : deadline;
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || now > deadline) {
+            return put_failed(producer, topic,
+                              code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? RD_KAFKA_RESP_ERR__TIMED_OUT : code, err);
+        }
+        rd_kafka_poll(producer->client.handle, ROOM_MS);
+    }
+}
+
+// --- committing --------------------------------------------------------------------------------------------------
+
+bool kafka_flush(KafkaProducer *producer, Err *err) {
+    int64_t deadline = clock_monotonic_us() + producer->timeout_us;
+    for (;;) {
+        rd_kafka_resp_err_t code = rd_kafka_flush(producer->client.handle, STEP_MS);
+        pthread_mutex_lock(&producer->client.mutex);
+        rd_kafka_resp_err_t undelivered = producer->client.undelivered;
+        pthread_mutex_unlock(&producer->client.mutex);
+        if (code == 0 && undelivered == 0) {
+            return true;
+        }
+        if (undelivered != 0 || clock_monotonic_us() > deadline) {
+            producer->failed = true;
+            return KAFKA_FAIL(&producer->client, err, undelivered != 0 ? undelivered : code,
+                              rd_kafka_err2str(undelivered != 0 ? undelivered : code), "write");
+        }
+    }
+}
+
+bool kafka_commit(KafkaProducer *producer, Err *err) {
+    if (!producer->transactional) {
+        TRY(kafka_flush(producer, err));
+    } else if (producer->begun) {
+        CRASH_POINT("kafka.before_commit");
+        TRY(call_until(producer, rd_kafka_commit_transaction, producer->timeout_us, "commit a transaction", err));
+        CRASH_POINT("kafka.after_commit");
+        producer->begun = false;
+    }
+    producer->pending = false;
+    pthread_mutex_lock(&producer->client.mutex);
+    producer->client.said = 0;
+    pthread_mutex_unlock(&producer->client.mutex);
+    return true;
+}
+
+bool kafka_producer_pending(const KafkaProducer *producer) {
+    return producer->pending;
+}
+
+void kafka_producer_trouble(KafkaProducer *producer, char *text, size_t size) {
+    rd_kafka_poll(producer->client.handle, 0);
+    pthread_mutex_lock(&producer->client.mutex);
+    bool away = producer->client.said != 0;
+    snprintf(text, size, "%s%.300s", away ? "Kafka: " : "", away ? producer->client.said_text : "");
+    pthread_mutex_unlock(&producer->client.mutex);
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes topics. For this room alone.
+#ifndef LEAT_STORAGE_KAFKA_TOPICS_H
+#define LEAT_STORAGE_KAFKA_TOPICS_H
+
+#include "storage/kafka/client.h"
+
+// Makes sure that the topic is there: makes it by the rules, or where leat may not make it, or is told not to, asks
+// whether somebody else has.
+CHECKED bool kafka_topic_ensure(KafkaClient *client, KafkaTopicRules *rules, const char *name, Err *err);
+// The same for a topic of facts, whatever topic.creation.enable says.
+CHECKED bool kafka_facts_ensure(KafkaClient *client, KafkaTopicRules *rules, const char *name, Err *err);
+// *exists false: no broker knows it.
+CHECKED bool kafka_topic_look(KafkaClient *client, const char *name, bool *exists, Err *err);
+
+#endif

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Apache Kafka (scripts/setup test): brokers as local processes with small heaps, gone at the end.
+
+    with KafkaCluster(nodes=1) as kafka:
+        kafka.bootstrap                      # PLAINTEXT, super user
+        kafka.read("shop.public.orders")     # committed records, from the beginning to the end
+        kafka.kill(); kafka.start()          # kill -9, and again on the same port with the same topics
+
+Every node has listeners PLAINTEXT, SASL (SASL_PLAINTEXT) and TLS (SASL_SSL), both with PLAIN and SCRAM-SHA-256. Users:
+"writer"/"writer-secret" may do all, "limited"/"limited-secret" nothing.
+"""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+import confluent_kafka
+import confluent_kafka.admin
+from original_stack import CACHE, LOGGING, java
+from postgres import free_port
+from wait import wait_until
+
+CLUSTER = "bGVhdC1rYWZrYS10ZXN0MQ"  # any 16 bytes
+FLAGS = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
+USERS = {"writer": "writer-secret", "limited": "limited-secret"}
+LISTENERS = ("plain", "sasl", "tls", "controller")
+TIMEOUT = 120  # of every wait
+
+
+def run(*argv, cwd=None, timeout=TIMEOUT):
+    result = subprocess.run([str(a) for a in argv], cwd=cwd, capture_output=True, text=True, timeout=timeout)
+    assert result.returncode == 0, f"{argv[0]}: {result.returncode}: {result.stdout[-2000:]}{result.stderr[-2000:]}"
+    return result.stdout
+
+
+def make_certificates(directory):
+    """A throw-away CA, ca.pem, and the brokers' key and certificate, broker.pem, for 127.0.0.1."""
+    subject, key = ["-subj", "/CN=leat test"], ["-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    run("openssl", "req", "-x509", *key, *subject, "-keyout", "ca.key", "-out", "ca.pem", cwd=directory)
+    run("openssl", "req", *key, "-subj", "/CN=127.0.0.1", "-keyout", "node.key", "-out", "node.csr", cwd=directory)
+    (directory / "node.ext").write_text("subjectAltName=IP:127.0.0.1\n")
+    run(
+        "openssl", "x509", "-req", "-in", "node.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days",
+        "2", "-extfile", "node.ext", "-out", "node.pem", cwd=directory,
+    )  # fmt: skip
+    parts = [(directory / name).read_text() for name in ("node.key", "node.pem", "ca.pem")]
+    (directory / "broker.pem").write_text("".join(parts))
+
+
+class Node:
+    """One broker, which is a controller too."""
+
+    def __init__(self, cluster, number):
+        self.cluster, self.number = cluster, number
+        self.ports = {name: free_port() for name in LISTENERS}
+        self.directory = cluster.directory / f"node{number}"
+        self.directory.mkdir()
+        self.log = self.directory / "broker.log"
+        self.process = None
+
+    def address(self, listener):
+        return f"127.0.0.1:{self.ports[listener]}"
+
+    def properties(self):
+        cluster, few = self.cluster, min(3, len(self.cluster.nodes))
+        jaas = "org.apache.kafka.common.security.{} required"
+        users = " ".join(f'user_{name}="{password}"' for name, password in USERS.items())
+        pem = {"keystore.type": "PEM", "keystore.location": cluster.directory / "broker.pem"}
+        pem |= {"truststore.type": "PEM", "truststore.location": cluster.directory / "ca.pem"}
+        own = {
+            "process.roles": "broker,controller",
+            "node.id": self.number,
+            "controller.quorum.voters": ",".join(f"{n.number}@{n.address('controller')}" for n in cluster.nodes),
+            "listeners": ",".join(f"{name.upper()}://{self.address(name)}" for name in LISTENERS),
+            "advertised.listeners": ",".join(f"{name.upper()}://{self.address(name)}" for name in LISTENERS[:3]),
+            "inter.broker.listener.name": "PLAIN",
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "PLAIN:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SASL_SSL,CONTROLLER:PLAINTEXT",
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
+            "listener.name.sasl.plain.sasl.jaas.config": jaas.format("plain.PlainLoginModule") + f" {users};",
+            "listener.name.sasl.scram-sha-256.sasl.jaas.config": jaas.format("scram.ScramLoginModule") + ";",
+            "listener.name.tls.plain.sasl.jaas.config": jaas.format("plain.PlainLoginModule") + f" {users};",
+            "listener.name.tls.scram-sha-256.sasl.jaas.config": jaas.format("scram.ScramLoginModule") + ";",
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS;User:writer",
+            "log.dirs": self.directory / "topics",
+            "num.partitions": 1,
+            "default.replication.factor": few,
+            "auto.create.topics.enable": "false",
+            "offsets.topic.num.partitions": 1,
+            "offsets.topic.replication.factor": few,
+            "transaction.state.log.num.partitions": 3,
+            "transaction.state.log.replication.factor": few,
+            "transaction.state.log.min.isr": min(2, few),
+            "share.coordinator.state.topic.replication.factor": 1,
+            "share.coordinator.state.topic.min.isr": 1,
+            "group.initial.rebalance.delay.ms": 0,
+            "log.cleaner.dedupe.buffer.size": 16 << 20,
+            "num.network.threads": 2,
+            "num.io.threads": 4,
+        }
+        return own | {f"listener.name.tls.ssl.{name}": value for name, value in pem.items()} | cluster.settings
+
+    def argv(self, main, *arguments):
+        logging = self.directory / "log4j2.yaml"
+        logging.write_text(LOGGING)
+        return [
+            "setpriv", "--pdeathsig", "KILL", java(), *FLAGS, f"-Dlog4j2.configurationFile={logging}", "-cp",
+            f"{CACHE}/kafka/*", main, *map(str, arguments),
+        ]  # fmt: skip
+
+    def format(self):
+        file = self.directory / "server.properties"
+        file.write_text("".join(f"{key}={value}\n" for key, value in self.properties().items()))
+        run(*self.argv("kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", file))
+
+    def start(self):
+        self.log.unlink(missing_ok=True)
+        argv = self.argv("kafka.Kafka", self.directory / "server.properties")
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def log_tail(self):
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-10:])
+
+    def ready(self):
+        def look():
+            assert self.process.poll() is None, f"broker {self.number} ended: {self.log_tail()}"
+            return "Kafka Server started" in self.log.read_text(errors="replace")
+
+        wait_until(look, lambda: f"broker {self.number} is ready; it says: {self.log_tail()}", TIMEOUT, 0.1)
+
+    def kill(self):
+        """kill -9"""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(30)
+
+
+class KafkaCluster:
+    """One node or three. settings: more properties of brokers."""
+
+    def __init__(self, nodes=1, settings=None):
+        if not (CACHE / "kafka/pom.xml").exists():
+            raise FileNotFoundError(f"Kafka is not in {CACHE}: run scripts/setup test")
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="leat-kafka-"))
+        self.settings = settings or {}
+        self.nodes = []
+        self.nodes += [Node(self, number + 1) for number in range(nodes)]
+        self._admin = None
+
+    def __enter__(self):
+        try:
+            make_certificates(self.directory)
+            for node in self.nodes:
+                node.format()
+            self.start()
+            self.make_users()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def make_users(self):
+        admin = confluent_kafka.admin
+        form = admin.ScramCredentialInfo(admin.ScramMechanism.SCRAM_SHA_256, 4096)
+        users = [admin.UserScramCredentialUpsertion(name, form, word.encode()) for name, word in USERS.items()]
+        for future in self.admin.alter_user_scram_credentials(users).values():
+            future.result(TIMEOUT)
+
+    def __exit__(self, *error):
+        self.close()
+
+    def close(self):
+        self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def start(self):
+        for node in self.nodes:
+            if node.process is None or node.process.poll() is not None:
+                node.start()
+        for node in self.nodes:
+            node.ready()
+
+    def kill(self):
+        for node in self.nodes:
+            node.kill()
+
+    def addresses(self, listener="plain"):
+        return ",".join(node.address(listener) for node in self.nodes)
+
+    @property
+    def bootstrap(self):
+        return self.addresses()
+
+    def url(self, prefix, listener="plain", **parameters):
+        """kafka://… for leat."""
+        more = "".join(f"&{name}={value}" for name, value in parameters.items())
+        return f"kafka://{self.addresses(listener)}/?topic.prefix={prefix}{more}"
+
+    # --- topics ---
+
+    @property
+    def admin(self):
+        if self._admin is None:
+            self._admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        return self._admin
+
+    def topics(self):
+        """Names, with how many partitions."""
+        found = self.admin.list_topics(timeout=TIMEOUT).topics
+        return {name: len(topic.partitions) for name, topic in found.items()}
+
+    def create_topic(self, name, partitions=1, **config):
+        config = {key.replace("_", "."): value for key, value in config.items()}
+        topic = confluent_kafka.admin.NewTopic(name, num_partitions=partitions, config=config)
+        for future in self.admin.create_topics([topic]).values():
+            future.result(TIMEOUT)
+
+    def delete_topic(self, name):
+        for future in self.admin.delete_topics([name]).values():
+            future.result(TIMEOUT)
+
+    def topic_config(self, name):
+        resource = confluent_kafka.admin.ConfigResource("topic", name)
+        (future,) = self.admin.describe_configs([resource]).values()
+        return {key: entry.value for key, entry in future.result(TIMEOUT).items()}
+
+    def alter_topic(self, name, **config):
+        admin = confluent_kafka.admin
+        entries = [
+            admin.ConfigEntry(key.replace("_", "."), value, incremental_operation=admin.AlterConfigOpType.SET)
+            for key, value in config.items()
+        ]
+        resource = admin.ConfigResource("topic", name, incremental_configs=entries)
+        for future in self.admin.incremental_alter_configs([resource]).values():
+            future.result(TIMEOUT)
+
+    def read(self, topic, isolation="read_committed"):
+        """All records that there are, from the beginning to the end; of all partitions, each in its order."""
+        partitions = self.topics().get(topic, 0)
+        consumer = confluent_kafka.Consumer(
+            {
+                "bootstrap.servers": self.bootstrap, "group.id": "test", "enable.auto.commit": False,
+                "isolation.level": isolation, "enable.partition.eof": True, "fetch.wait.max.ms": 50,
+            }
+        )  # fmt: skip
+        try:
+            at = [confluent_kafka.TopicPartition(topic, number, 0) for number in range(partitions)]
+            consumer.assign(at)
+            left, records, deadline = set(range(partitions)), [], time.monotonic() + TIMEOUT
+            while left:
+                assert time.monotonic() < deadline, f"{topic}: the end is not reached"
+                message = consumer.poll(0.5)
+                if message is None:
+                    continue
+                if message.error() is None:
+                    records.append(message)
+                elif message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
+                    left.discard(message.partition())
+                else:
+                    raise AssertionError(str(message.error()))
+            return records
+        finally:
+            consumer.close()
+
+    def values(self, topic):
+        """Of JSON; None for tombstones."""
+        return [None if m.value() is None else json.loads(m.value()) for m in self.read(topic)]
+
+    def tool(self, main, *arguments):
+        """One of Kafka's own command line tools; what it prints."""
+        return run(*self.nodes[0].argv(main, *arguments))
