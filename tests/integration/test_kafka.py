@@ -53,20 +53,22 @@ def check_topics(kafka, work, check_equal):
     """check_topics(db): flat JSON of all topics replays to what the source holds."""
 
     def check(db, prefix=None):
-        out = work / "topics"
-        shutil.rmtree(out, ignore_errors=True)
-        prefix = (prefix or kafka.prefix) + "."
-        for topic in kafka.topics():
-            if topic.startswith(prefix):
-                schema, table = topic.removeprefix(prefix).split(".")
-                directory = out / schema / table
-                directory.mkdir(parents=True)
-                values = [m.value().decode() for m in kafka.read(topic) if m.value() is not None]
-                name = f"{schema}.{table}-0-00000000000000000000.json"
-                (directory / name).write_text("".join(f"{value}\n" for value in values))
-        return check_equal(db, out)
+        return check_topics_of(kafka, prefix or kafka.prefix, db, work / "topics", check_equal)
 
     return check
+
+
+def check_topics_of(kafka, prefix, db, out, check_equal):
+    shutil.rmtree(out, ignore_errors=True)
+    for topic in kafka.topics():
+        if topic.startswith(prefix + "."):
+            schema, table = topic.removeprefix(prefix + ".").split(".")
+            directory = out / schema / table
+            directory.mkdir(parents=True)
+            values = [m.value().decode() for m in kafka.read(topic) if m.value() is not None]
+            name = f"{schema}.{table}-0-00000000000000000000.json"
+            (directory / name).write_text("".join(f"{value}\n" for value in values))
+    return check_equal(db, out)
 
 
 def change(db, numbers=(1,)):
@@ -281,6 +283,26 @@ def test_at_least_once_without_transactions(kleat, db, kafka, check_topics):
         rows[message.key()] = value if value is None or value["__op"] != "d" else None
     left = sorted(value["id"] for value in rows.values() if value is not None)
     assert left == [row[0] for row in db.query("SELECT id FROM t ORDER BY id")]
+
+
+@pytest.mark.slow
+def test_brokers_of_three_die_in_turn(leat, db, check_equal, work):
+    """Leaders and coordinators move; what is committed stays, whoever dies."""
+    with kafka_broker.KafkaCluster(3, {"min.insync.replicas": 2}) as cluster:
+        leat.out = cluster.url("three")
+        db.execute(SETUP)
+        process = leat.follow(db, *FLAT)
+        process.until(lambda: "three.public.k" in cluster.topics(), "the topics are made", 180)
+        for n, node in enumerate(cluster.nodes, 1):
+            node.kill()
+            change(db, [n])
+            process.wait_durable(db)
+            process.until(lambda: caught_up(leat), lambda: f"two brokers go on: {status(leat)}", 180)
+            node.start()
+            node.ready()
+        change(db, [4])
+        process.stop(120)
+        check_topics_of(cluster, "three", db, work / "three", check_equal)
 
 
 # --- whose topics they are ---

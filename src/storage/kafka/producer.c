@@ -283,7 +283,7 @@ bool kafka_producer_pending(const KafkaProducer *producer) {
 void kafka_producer_trouble(KafkaProducer *producer, char *text, size_t size) {
     rd_kafka_poll(producer->client.handle, 0);
     pthread_mutex_lock(&producer->client.mutex);
-    bool away = producer->client.said != 0;
+    bool away = producer->pending && producer->client.said != 0;
     snprintf(text, size, "%s%.300s", away ? "Kafka: " : "", away ? producer->client.said_text : "");
     pthread_mutex_unlock(&producer->client.mutex);
 }
