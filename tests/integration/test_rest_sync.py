@@ -61,7 +61,7 @@ def check(client, db, *tables):
 
 
 def offsets(client, name):
-    """Of every snapshot that leat has made of changes, oldest first (maintenance's have the offset of the one before)."""
+    """Of every snapshot that leat has made of changes, oldest first (maintenance's have that of the one before)."""
     snapshots = sorted(client.load_table(name).metadata.snapshots, key=lambda one: one.sequence_number)
     made = [one.summary for one in snapshots if one.summary and one.summary.operation is not Operation.REPLACE]
     return [int(summary["leat.offset"]) for summary in made if "leat.offset" in summary]
