@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: private servers, a fresh database per test, leat with its own directories, the proof by replay."""
 
-import itertools
 import pathlib
 import shutil
 import subprocess
@@ -13,14 +12,11 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import carry as carry_module  # noqa: E402
-import kafka_broker  # noqa: E402
 import leat as leat_module  # noqa: E402
 import postgres  # noqa: E402
 import replay  # noqa: E402
 import s3_proxy  # noqa: E402
 import s3_servers  # noqa: E402
-
-PREFIXES = itertools.count(1)
 
 
 def pytest_configure(config):
@@ -159,21 +155,6 @@ def fault_proxy():
     yield make
     for proxy in proxies:
         proxy.close()
-
-
-@pytest.fixture(scope="session")
-def kafka_server():
-    """A real Kafka of one node; what stops or configures it starts it again."""
-    with kafka_broker.KafkaCluster() as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def kafka(kafka_server):
-    """The same, running, and an empty prefix for topics: kafka.prefix."""
-    kafka_server.start()
-    kafka_server.prefix = f"p{next(PREFIXES)}"
-    return kafka_server
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 """Kafka as a sink, on a real Apache Kafka: what read_committed consumers see replays to exactly what the source holds,
 whatever dies on the way."""
 
+import itertools
 import json
 import pathlib
 import re
@@ -39,6 +40,24 @@ CHANGES = [
     " UPDATE t SET id = -id WHERE id = {n} + 50; INSERT INTO k VALUES ({n}), ({n}); COMMIT",
     "TRUNCATE k; INSERT INTO k VALUES ({n}); UPDATE t SET id = id + 5000 WHERE id = {n} + 60",
 ]
+
+
+@pytest.fixture(scope="module")
+def kafka_server():
+    """A real Kafka of one node; what stops or configures it starts it again."""
+    with kafka_broker.KafkaCluster() as cluster:
+        yield cluster
+
+
+PREFIXES = itertools.count(1)
+
+
+@pytest.fixture
+def kafka(kafka_server):
+    """The same, running, and an empty prefix for topics: kafka.prefix."""
+    kafka_server.start()
+    kafka_server.prefix = f"p{next(PREFIXES)}"
+    return kafka_server
 
 
 @pytest.fixture
