@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: private servers, a fresh database per test, leat with its own directories, the proof by replay."""
 
+import faulthandler
+import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 
 import pytest
+from xdist.scheduler import LoadGroupScheduling
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
@@ -34,6 +38,52 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if "slow" not in item.keywords]
     items.sort(key=lambda item: "early" not in item.keywords)
+
+
+def give_up():
+    faulthandler.dump_traceback(sys.__stderr__)
+    os._exit(3)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """A test whose time-out (pyproject.toml) cannot interrupt what it calls ends its worker: the others go on."""
+    limit = threading.Timer(float(item.config.getini("faulthandler_timeout")) + 60, give_up)
+    limit.daemon = True
+    limit.start()
+    try:
+        return (yield)
+    finally:
+        limit.cancel()
+
+
+class Groups(LoadGroupScheduling):
+    """xdist's own hangs when a worker dies: it hands out groups that are done, and waits for their tests to end."""
+
+    def remove_node(self, node):
+        given = self.assigned_work.pop(node)
+        left = {name: tests for name, tests in given.items() if not all(tests.values())}
+        if not left:
+            return None
+        name, tests = next(iter(left.items()))
+        crashed = next(test for test, done in tests.items() if not done)
+        tests[crashed] = True
+        if all(tests.values()):
+            del left[name]
+        self.workqueue.update(left)
+        for other in self.assigned_work:
+            self._reschedule(other)
+        return crashed
+
+    def _reschedule(self, node):
+        if node in self.registered_collections:  # else it has only begun
+            super()._reschedule(node)
+            super()._reschedule(node)  # a worker begins a test when it knows the one after it
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return Groups(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture(scope="session")
