@@ -357,6 +357,21 @@ bool lake_io_put(LakeIo *io, Slice uri, Slice bytes, bool only_new, Err *err) {
     return store_put(place->store, name, bytes, only_new ? "" : NULL, NULL, err);
 }
 
+void lake_io_defer(LakeIo *io) {
+    for (Place *place = io->places; place != NULL; place = place->next) {
+        store_defer(place->store);
+    }
+}
+
+bool lake_io_settle(LakeIo *io, Err *err) {
+    bool ok = true;
+    for (Place *place = io->places; place != NULL; place = place->next) {
+        Err unsaid[1] = {{0}};
+        ok = store_settle(place->store, ok ? err : unsaid) && ok;
+    }
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
 bool lake_io_remove(LakeIo *io, Slice uri, Err *err) {
     DEFER(arena_release) Arena scratch;
     arena_init(&scratch, "scratch", 0);

@@ -68,6 +68,11 @@ CHECKED bool lake_file_write(LakeFile *file, Slice bytes, Err *err);
 CHECKED bool lake_files_finish(LakeFile *const *files, size_t count, Err *err); // many: their uploads run side by side
 void lake_file_abort(LakeFile *file);
 
+// From here on small new files in a local folder, and removals, need not be durable before lake_io_settle has made all
+// of them so. For what nothing names yet: a catalog's pointer may move only behind it.
+void lake_io_defer(LakeIo *io);
+CHECKED bool lake_io_settle(LakeIo *io, Err *err);
+
 CHECKED bool lake_io_remove(LakeIo *io, Slice uri, Err *err); // absent is fine
 CHECKED bool lake_io_list(LakeIo *io, Slice prefix_uri, bool (*visit)(void *context, Slice uri, uint64_t size),
                           void *context, Err *err);

@@ -111,6 +111,16 @@ bool store_remove(Store *store, const char *name, Err *err) {
     return store->driver->remove(store->state, name, err);
 }
 
+void store_defer(Store *store) {
+    if (store->driver->defer != NULL) {
+        store->driver->defer(store->state);
+    }
+}
+
+bool store_settle(Store *store, Err *err) {
+    return store->driver->settle == NULL || store->driver->settle(store->state, err);
+}
+
 bool store_sweep(Store *store, const char *const *keep, size_t keep_count, Err *err) {
     return store->driver->sweep(store->state, keep, keep_count, err);
 }

@@ -90,6 +90,10 @@ typedef struct StoreDriver {
     bool (*put)(void *state, const char *name, Slice bytes, const char *if_tag, char tag[STORE_TAG_BYTES_MAX],
                 Err *err);
     bool (*remove)(void *state, const char *name, Err *err); // absent is fine
+    // From `defer` on, what is put as new, or removed, need not be durable before `settle` has made it so, all at once:
+    // that takes hardly more waits for the disk than a single file. NULL = each is durable at once.
+    void (*defer)(void *state);
+    bool (*settle)(void *state, Err *err); // ends it, also with an error: then what of it is durable is not known
     // Drops every staged byte of this owner that no token in `keep` names: what a crash left behind.
     bool (*sweep)(void *state, const char *const *keep, size_t keep_count, Err *err);
     void (*usage)(void *state, StoreUsage *usage); // NULL = it costs nothing
@@ -114,6 +118,8 @@ CHECKED bool store_read(Store *store, const char *name, uint64_t offset, size_t 
 CHECKED bool store_put(Store *store, const char *name, Slice bytes, const char *if_tag, char tag[STORE_TAG_BYTES_MAX],
                        Err *err);
 CHECKED bool store_remove(Store *store, const char *name, Err *err);
+void store_defer(Store *store);
+CHECKED bool store_settle(Store *store, Err *err);
 CHECKED bool store_sweep(Store *store, const char *const *keep, size_t keep_count, Err *err);
 void store_usage(Store *store, StoreUsage *usage);
 

@@ -288,6 +288,24 @@ TEST(stores_put_small_objects_under_a_condition) {
     }
 }
 
+TEST(stores_make_many_small_objects_durable_in_one_go) {
+    EACH_STORE(store) {
+        CHECK_OK(store_settle(store, err)); // nothing was deferred
+        store_defer(store);
+        CHECK_OK(store_put(store, "a/1", SLICE("one"), "", NULL, err));
+        CHECK_OK(store_put(store, "a/2", SLICE("two"), "", NULL, err));
+        CHECK_OK(store_put(store, "b/3", SLICE("three"), "", NULL, err));
+        CHECK_FAILS(store_put(store, "a/1", SLICE("another"), "", NULL, err), ERR_CHANGED);
+        CHECK_OK(store_put(store, "a/2", SLICE("2"), NULL, NULL, err)); // over another: durable at once
+        check_bytes(store, "a/1", "one");
+        CHECK_OK(store_remove(store, "b/3", err)); // and with it its folder
+        CHECK_OK(store_settle(store, err));
+        CHECK_OK(store_put(store, "c", SLICE("4"), "", NULL, err));
+        CHECK_OK(store_settle(store, err));
+        check_list(store, "", "a/1:3 a/2:1 c:1 ");
+    }
+}
+
 TEST(stores_keep_staged_bytes_until_they_are_swept) {
     EACH_STORE(store) {
         char kept[STORE_TOKEN_BYTES_MAX], lost[STORE_TOKEN_BYTES_MAX], foreign[STORE_TOKEN_BYTES_MAX];

@@ -107,15 +107,8 @@ static bool after_load(Committing *sink, CatalogCommit *commit, Arena *arena, Er
            catalog_load(sink->lake->catalog, commit->name, arena, &commit->after, err);
 }
 
-static bool tables_commit(Committing *sink, Arena *arena, Err *err) {
-    Touched *touched = ARENA_ARRAY(arena, Touched, sink->tables->count);
-    size_t count = 0;
-    TRY(tables_touch(sink, touched, &count, err));
-    if (count == 0) {
-        return true;
-    }
-    CRASH_POINT("lake.files_written");
-    CatalogCommit *commits = ARENA_ARRAY(arena, CatalogCommit, count);
+static bool commits_make(Committing *sink, Touched *touched, size_t count, CatalogCommit *commits, Arena *arena,
+                         Err *err) {
     size_t last = count - 1;
     while (last > 0 && !touched[last].rows) {
         last--;
@@ -126,7 +119,32 @@ static bool tables_commit(Committing *sink, Arena *arena, Err *err) {
         }
         TRY(commit_make(sink, &touched[i], &commits[i], arena, err));
     }
-    CRASH_POINT("lake.manifests_written");
+    return true;
+}
+
+// All that the commits will name. Until then nobody looks for it, so it becomes durable in one go.
+static bool files_write(Committing *sink, Touched *touched, size_t *count, CatalogCommit *commits, Arena *arena,
+                        Err *err) {
+    lake_io_defer(sink->lake->io);
+    bool ok = tables_touch(sink, touched, count, err);
+    if (ok && *count > 0) {
+        CRASH_POINT("lake.files_written");
+        ok = commits_make(sink, touched, *count, commits, arena, err);
+        CRASH_POINT("lake.manifests_written");
+    }
+    Err unsaid[1] = {{0}};
+    ok = lake_io_settle(sink->lake->io, ok ? err : unsaid) && ok;
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
+static bool tables_commit(Committing *sink, Arena *arena, Err *err) {
+    Touched *touched = ARENA_ARRAY(arena, Touched, sink->tables->count);
+    CatalogCommit *commits = ARENA_ARRAY(arena, CatalogCommit, sink->tables->count);
+    size_t count = 0;
+    TRY(files_write(sink, touched, &count, commits, arena, err));
+    if (count == 0) {
+        return true;
+    }
     TRY(catalog_commit(sink->lake->catalog, commits, count, PATIENCE_MS, arena, err));
     CRASH_POINT("lake.committed");
     sink->lake->commits++;

@@ -208,13 +208,18 @@ static void remove_written(Embedded *embedded, Step *steps, size_t count) {
 }
 
 static bool write_all(Embedded *embedded, Step *steps, size_t count, Err *err) {
-    for (size_t i = 0; i < count; i++) {
-        if (!lake_io_put(embedded->io, steps[i].file, steps[i].json, true, err)) {
-            remove_written(embedded, steps, i);
-            return err_frame(err, __FILE__, __LINE__);
-        }
-        steps[i].written = true;
+    bool ok = true;
+    lake_io_defer(embedded->io);
+    for (size_t i = 0; ok && i < count; i++) {
+        ok = lake_io_put(embedded->io, steps[i].file, steps[i].json, true, err);
+        steps[i].written = ok;
         CRASH_POINT("catalog.file_written");
+    }
+    Err unsaid[1] = {{0}};
+    ok = lake_io_settle(embedded->io, ok ? err : unsaid) && ok;
+    if (!ok) {
+        remove_written(embedded, steps, count);
+        return err_frame(err, __FILE__, __LINE__);
     }
     CRASH_POINT("catalog.files_written");
     return true;
@@ -234,6 +239,7 @@ static void remove_dropped(Embedded *embedded, const Step *step) {
 }
 
 static void finish(Embedded *embedded, const Step *steps, size_t count, Arena *arena) {
+    lake_io_defer(embedded->io); // removals that a crash takes back do no harm
     for (size_t i = 0; i < count; i++) {
         CatalogCommit *commit = steps[i].commit;
         commit->done = true;
@@ -241,6 +247,10 @@ static void finish(Embedded *embedded, const Step *steps, size_t count, Arena *a
                                        .metadata_file = arena_slice(arena, steps[i].file)};
         embedded_keep(embedded, steps[i].file, steps[i].json);
         remove_dropped(embedded, &steps[i]);
+    }
+    Err unsaid[1] = {{0}};
+    if (!lake_io_settle(embedded->io, unsaid)) {
+        err_clear(unsaid); // nothing was written
     }
 }
 

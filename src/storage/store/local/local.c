@@ -21,6 +21,10 @@ typedef struct Local {
     const char *root;
     const char *put; // ROOT/.leat-staging/OWNER.put: the file that a put writes first
     Staging staging; // ROOT/.leat-staging/OWNER
+    bool defers;
+    Arena later; // paths of what is not durable yet: files, then
+    Buf files;   // const char *
+    Buf folders; // likewise, each once
 } Local;
 
 // --- paths -----------------------------------------------------------------------------------------------------
@@ -136,6 +140,7 @@ static bool local_open(const StoreContext *context, void **state, Err *err) {
     Local *local = calloc(1, sizeof(*local));
     ASSERT(local != NULL);
     arena_init(&local->run, "run", 1 * MIB);
+    arena_init(&local->later, "batch", 0);
     bool ok =
         local_store_path(context->url, &local->run, &local->root, err) && staging_folder_make(local->root, 0777, err);
     if (!ok) {
@@ -162,8 +167,59 @@ static void local_close(void *state) {
     Local *local = state;
     remove_staging_root(local);
     staging_release(&local->staging);
+    buf_release(&local->files);
+    buf_release(&local->folders);
+    arena_release(&local->later);
     arena_release(&local->run);
     free(local);
+}
+
+// --- durable later ---------------------------------------------------------------------------------------------
+
+static void local_defer(void *state) {
+    ((Local *)state)->defers = true;
+}
+
+static void defer_file(Local *local, const char *path, const char *folder) {
+    const char *file = arena_text(&local->later, slice_of(path));
+    buf_bytes(&local->files, &file, sizeof(file)); // NOLINT(bugprone-sizeof-expression)
+    const char *const *known = (const char *const *)(const void *)local->folders.data;
+    for (size_t i = 0; i < local->folders.size / sizeof(*known); i++) {
+        if (strcmp(known[i], folder) == 0) {
+            return;
+        }
+    }
+    folder = arena_text(&local->later, slice_of(folder));
+    buf_bytes(&local->folders, &folder, sizeof(folder)); // NOLINT(bugprone-sizeof-expression)
+}
+
+static bool file_settle(const char *path, Err *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT || FAIL_ERRNO(err, "open %s", path); // removed meanwhile
+    }
+    bool ok = file_sync(fd, path, err);
+    file_close(&fd);
+    return ok;
+}
+
+static bool local_settle(void *state, Err *err) {
+    Local *local = state;
+    const char *const *files = (const char *const *)(const void *)local->files.data;
+    const char *const *folders = (const char *const *)(const void *)local->folders.data;
+    bool ok = true;
+    for (size_t i = 0; ok && i < local->files.size / sizeof(*files); i++) {
+        ok = file_settle(files[i], err);
+    }
+    for (size_t i = 0; ok && i < local->folders.size / sizeof(*folders); i++) {
+        ok = !file_exists(folders[i]) || file_sync_directory(folders[i], err);
+    }
+    CRASH_POINT("store.local.settled");
+    local->defers = false;
+    buf_reset(&local->files);
+    buf_reset(&local->folders);
+    arena_reset(&local->later);
+    return ok;
 }
 
 // --- staging ---------------------------------------------------------------------------------------------------
@@ -423,7 +479,7 @@ static bool check_tag(const char *path, const char *if_tag, Err *err) {
     return ok && (strcmp(tag, if_tag) == 0 || changed(path, err));
 }
 
-static bool put_write(const Local *local, Slice bytes, Err *err) {
+static bool put_write(const Local *local, Slice bytes, bool later, Err *err) {
     char folder[PATH_MAX];
     snprintf(folder, sizeof(folder), "%s", local->put);
     staging_parent(folder);
@@ -438,7 +494,12 @@ static bool put_write(const Local *local, Slice bytes, Err *err) {
     if (fd < 0) {
         return FAIL_ERRNO(err, "make %s", local->put);
     }
-    bool ok = file_write(fd, local->put, bytes, 0, err) && file_sync(fd, local->put, err);
+    bool ok = file_write(fd, local->put, bytes, 0, err);
+    if (ok && later) {
+        sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); // begins; a hint
+    } else {
+        ok = ok && file_sync(fd, local->put, err);
+    }
     file_close(&fd);
     return ok || err_frame(err, __FILE__, __LINE__);
 }
@@ -447,9 +508,9 @@ static bool put_locked(const Local *local, const char *path, Slice bytes, const 
     if (if_tag != NULL) {
         TRY(check_tag(path, if_tag, err));
     }
-    TRY(put_write(local, bytes, err));
-    CRASH_POINT("store.local.put_written");
     bool absent = if_tag != NULL && if_tag[0] == '\0';
+    TRY(put_write(local, bytes, absent && local->defers, err));
+    CRASH_POINT("store.local.put_written");
     if ((absent ? rename_new(local->put, path) : rename(local->put, path)) != 0) {
         return absent && errno == EEXIST ? changed(path, err) : FAIL_ERRNO(err, "rename %s to %s", local->put, path);
     }
@@ -459,8 +520,9 @@ static bool put_locked(const Local *local, const char *path, Slice bytes, const 
 // The folder is locked meanwhile, so that of two who compare and write one loses.
 static bool local_put(void *state, const char *name, Slice bytes, const char *if_tag, char tag[STORE_TAG_BYTES_MAX],
                       Err *err) {
-    const Local *local = state;
+    Local *local = state;
     char path[PATH_MAX], folder[PATH_MAX];
+    bool later = local->defers && if_tag != NULL && if_tag[0] == '\0';
     TRY(name_path(local, name, path, err));
     memcpy(folder, path, sizeof(folder));
     staging_parent(folder);
@@ -468,10 +530,13 @@ static bool local_put(void *state, const char *name, Slice bytes, const char *if
     int fd = -1;
     TRY(file_open(folder, O_RDONLY | O_DIRECTORY, &fd, err));
     bool ok = (flock(fd, LOCK_EX) == 0 || FAIL_ERRNO(err, "lock %s", folder)) &&
-              put_locked(local, path, bytes, if_tag, err) && (fsync(fd) == 0 || FAIL_ERRNO(err, "fsync %s", folder));
+              put_locked(local, path, bytes, if_tag, err) &&
+              (later || fsync(fd) == 0 || FAIL_ERRNO(err, "fsync %s", folder));
     file_close(&fd);
     if (!ok) {
         unlink(local->put);
+    } else if (later) {
+        defer_file(local, path, folder);
     }
     tag_of(bytes, tag);
     return ok || err_frame(err, __FILE__, __LINE__);
@@ -497,7 +562,7 @@ static bool local_remove(void *state, const char *name, Err *err) {
     for (staging_parent(path); strlen(path) > strlen(local->root) && rmdir(path) == 0;) {
         staging_parent(path);
     }
-    return !file_exists(path) || file_sync_directory(path, err);
+    return local->defers || !file_exists(path) || file_sync_directory(path, err);
 }
 
 static bool sweep_remove(void *context, const char *name, Err *err) {
@@ -531,5 +596,7 @@ const StoreDriver LOCAL_STORE = {
     .put = local_put,
     .modified = local_modified,
     .remove = local_remove,
+    .defer = local_defer,
+    .settle = local_settle,
     .sweep = local_sweep,
 };
