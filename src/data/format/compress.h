@@ -42,6 +42,14 @@ CHECKED bool gzip_finish(GzipStream *stream, Buf *out, Err *err);
 size_t gzip_held(const GzipStream *stream); // bytes of memory
 void gzip_close(GzipStream *stream);
 
+// A file of gzip members read in pieces, in some 40 KiB of memory.
+typedef struct GunzipStream GunzipStream;
+CHECKED bool gunzip_open(GunzipStream **stream, Err *err);
+// Appends what these bytes hold, up to a thousand times as much. ERR_VALUE: damaged.
+CHECKED bool gunzip_write(GunzipStream *stream, Slice bytes, Buf *out, Err *err);
+CHECKED bool gunzip_finish(const GunzipStream *stream, Err *err); // ERR_VALUE: the file ends too early
+void gunzip_close(GunzipStream *stream);                          // NULL is fine
+
 const char *codec_name(Codec codec);                     // "none", "gzip", "deflate", "snappy", "zstd", "lz4_raw"
 CHECKED bool codec_find(const char *name, Codec *codec); // "lz4" too
 

@@ -175,7 +175,11 @@ static bool moment_begin(VerifyRun *run, HoldAnswer *answer, Err *err) {
         if (!lost) {
             SinkContext context;
             pipeline_sink_context(config, run->state_directory, &context);
-            return config->sink->compare_open(&context, HOLD_TAG, &run->sink, err);
+            SinkCompareOptions options = {.tag = HOLD_TAG,
+                                          .limit = run->moment.commit_lsn,
+                                          .stop = run->how->stop,
+                                          .throttle = run->throttle.bytes_per_second > 0 ? &run->throttle : NULL};
+            return config->sink->compare_open(&context, &options, &run->sink, err);
         }
     }
     return FAIL(err, ERR_LOCKED, "the process that runs pipeline %s changes all the time", config->name);

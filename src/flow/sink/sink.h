@@ -10,6 +10,7 @@
 
 #include "core/base/err.h"
 #include "core/config/option.h"
+#include "core/sys/throttle.h"
 #include "data/connect/connect_record.h"
 #include "flow/sink/record_rules.h"
 #include "storage/journal/journal.h"
@@ -110,6 +111,14 @@ typedef struct SinkCompareTable {
     void *state;         // the driver's
 } SinkCompareTable;
 
+// What is compared.
+typedef struct SinkCompareOptions {
+    const char *tag;           // of commit_at
+    uint64_t limit;            // changes with this commit_lsn and above came after the moment; 0 = it is not known
+    const volatile bool *stop; // ERR_INTERRUPTED; NULL = never
+    Throttle *throttle;        // of what compare_rows reads without giving it; NULL = none
+} SinkCompareOptions;
+
 typedef struct SinkCompareRow {
     const Value *values; // one a field of the record
     Slice file;          // where it stands, for corrections
@@ -171,7 +180,7 @@ typedef struct SinkDriver {
     bool (*repair)(void *state, const char *corrections, SinkRepair *repair, Err *err);
     // The target as it was at a tag, read by any process beside the one that writes; one thread at a time, but that
     // compare_map and compare_rows may run side by side.
-    bool (*compare_open)(const SinkContext *context, const char *tag, void **compare, Err *err);
+    bool (*compare_open)(const SinkContext *context, const SinkCompareOptions *options, void **compare, Err *err);
     // The table of that topic; lives as long as `arena`, which compare_close needs no more. `schema` is that of the
     // source's rows; NULL: it has none. ERR_NOT_FOUND: there is no such table; ERR_TABLE: it cannot be compared.
     bool (*compare_table)(void *compare, Slice topic, const Schema *schema, Arena *arena, SinkCompareTable *table,

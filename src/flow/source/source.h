@@ -139,8 +139,9 @@ typedef struct SourceCompare {
     size_t row_count;
     // All rows, divided: this is part `part` of `parts` (0 and 1 are the whole).
     uint32_t part, parts;
-    uint32_t sample;    // only about one row in so many (by pages); 0 = all
-    Throttle *throttle; // of the bytes read; NULL = as fast as it goes
+    uint32_t sample;       // only about one row in so many (by pages); 0 = all
+    Throttle *throttle;    // of the bytes read; NULL = as fast as it goes
+    const Schema **schema; // set to that of the table's rows, also when it has none; NULL = it need not be
 } SourceCompare;
 
 // OP_READ, as a snapshot gives them. `ordinal` is the row's place in the comparison: see SourceCompare.rows. The schema

@@ -4,7 +4,7 @@
 #define LEAT_FLOW_VERIFY_ROW_STORE_H
 
 #include "flow/sink/corrections.h"
-#include "flow/verify/row_hash.h"
+#include "flow/sink/row_hash.h"
 #include "flow/verify/verify.h"
 
 typedef struct StoredRow {

@@ -224,9 +224,11 @@ static bool sink_row(void *at, const SinkCompareRow *given, Err *err) {
 
 static bool source_read(Run *run, Err *err) {
     const VerifyContext *context = run->context;
-    SourceCompare what = {.throttle = context->throttle, .sample = context->sample > 1 ? context->sample : 0};
+    const Schema *schema = NULL;
+    SourceCompare what = {
+        .throttle = context->throttle, .sample = context->sample > 1 ? context->sample : 0, .schema = &schema};
     TRY(context->source->compare_table(context->source_state, run->topic, &what, source_row, run, err));
-    TRY(run->opened || table_open(run, NULL, err)); // the source has no rows
+    TRY(run->opened || table_open(run, schema, err)); // the source has no rows
     return true;
 }
 

@@ -65,12 +65,12 @@ static bool compare_places(LakeCompare *compare, const SinkContext *context, Err
            lake_own_tables(&compare->lake, known_visit, compare, err);
 }
 
-bool lake_compare_open(const SinkContext *context, const char *tag, void **opened, Err *err) {
+bool lake_compare_open(const SinkContext *context, const SinkCompareOptions *options, void **opened, Err *err) {
     LakeCompare *compare = calloc(1, sizeof(*compare));
     ASSERT(compare != NULL);
     arena_init(compare->run, "run", 0);
     compare->options = *(const LakeOptions *)context->options;
-    compare->tag = arena_printf(compare->run, "%s", tag);
+    compare->tag = arena_printf(compare->run, "%s", options->tag);
     compare->lake = (Lake){.options = &compare->options,
                            .pipeline = arena_printf(compare->run, "%s", context->pipeline),
                            .append = strcmp(compare->options.mode, "append") == 0};

@@ -8,7 +8,7 @@
 #include "flow/sink/sink.h"
 
 // As SinkDriver has them.
-CHECKED bool lake_compare_open(const SinkContext *context, const char *tag, void **compare, Err *err);
+CHECKED bool lake_compare_open(const SinkContext *context, const SinkCompareOptions *options, void **compare, Err *err);
 CHECKED bool lake_compare_table(void *compare, Slice topic, const Schema *schema, Arena *arena, SinkCompareTable *table,
                                 Err *err);
 CHECKED bool lake_compare_map(const SinkCompareTable *table, Arena *scratch, const Schema *schema, const Event *event,

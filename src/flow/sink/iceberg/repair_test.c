@@ -135,7 +135,7 @@ static void rows_at(Bench *bench, const char *name, const Schema *schema, Rows *
     void *compare = NULL;
     SinkCompareTable table;
     *rows = (Rows){0};
-    CHECK_OK(lake_compare_open(&bench->context, name, &compare, err));
+    CHECK_OK(lake_compare_open(&bench->context, &(SinkCompareOptions){.tag = name}, &compare, err));
     CHECK_OK(lake_compare_table(compare, SLICE("public.t"), schema, &arena, &table, err));
     CHECK_INT(table.record->field_count, 2);
     CHECK_INT(table.key_count, 1);

@@ -6,6 +6,7 @@
 #include "core/sys/crash.h"
 #include "core/sys/random.h"
 #include "data/connect/headers.h"
+#include "flow/sink/objects/compare.h"
 #include "flow/sink/objects/publish.h"
 #include "flow/sink/objects/withdraw.h"
 #include "storage/store/local/local.h"
@@ -41,6 +42,11 @@ static StoreContext store_context(const SinkContext *context, const char *owner,
     const char *staging = arena_printf(arena, "%s/staging", context->state_directory);
     return (StoreContext){
         .url = context->url, .owner = owner, .staging_directory = staging, .options = store_options(context)};
+}
+
+bool objects_store_open(const SinkContext *context, const char *owner, Arena *arena, Store **store, Err *err) {
+    StoreContext opening = store_context(context, owner, arena);
+    return store_open(store_for(context->url), &opening, store, err);
 }
 
 static bool objects_probe(const SinkContext *context, Err *err) {
@@ -574,4 +580,10 @@ const SinkDriver OBJECTS_SINK = {
     .hold = objects_hold,
     .commit_at = objects_commit_at,
     .release = objects_release,
+    .compare_open = objects_compare_open,
+    .compare_table = objects_compare_table,
+    .compare_map = objects_compare_map,
+    .compare_rows = objects_compare_rows,
+    .compare_table_close = objects_compare_table_close,
+    .compare_close = objects_compare_close,
 };

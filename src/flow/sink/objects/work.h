@@ -67,6 +67,8 @@ typedef struct Objects {
     SinkStats stats;
 } Objects;
 
+// Of the context's target, under a name of one who stages nothing or as the state has it.
+CHECKED bool objects_store_open(const SinkContext *context, const char *owner, Arena *arena, Store **store, Err *err);
 void tables_add(TableList *list, ObjectsTable *table);
 ObjectsTable *objects_table_add(Objects *sink, Slice topic);
 // The table is published at the next cut: its sealed files, and with `all` its open ones.

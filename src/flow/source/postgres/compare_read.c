@@ -313,6 +313,9 @@ static bool table_read(Reading *reading, const CompareTable *table, Err *err) {
         TRY(leaf_prepare(reading->compare, leaf, err));
         arena_reset(&reading->run);
         reading->values = ARENA_ARRAY(&reading->run, Value, leaf->relation.field_count + 1U);
+        if (reading->what->schema != NULL) {
+            *reading->what->schema = &leaf->relation.schema;
+        }
         TRY(reading->what->rows != NULL ? rows_read(reading, err) : leaf_read(reading, &turn, err));
     }
     return true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keyed 128-bit hashes of rows: two multiplicative lanes of 64 bits, each with secrets of its own.
-#ifndef LEAT_FLOW_VERIFY_ROW_HASH_H
-#define LEAT_FLOW_VERIFY_ROW_HASH_H
+#ifndef LEAT_FLOW_SINK_ROW_HASH_H
+#define LEAT_FLOW_SINK_ROW_HASH_H
 
 #include "data/event/value.h"
 #include "data/format/shape.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "flow/verify/row_hash.h"
+#include "flow/sink/row_hash.h"
 
 #include "core/base/decimal.h"
 #include "core/sys/random.h"
