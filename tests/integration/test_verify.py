@@ -226,6 +226,63 @@ def test_any_number_of_differences_is_repaired(lake, db):
     process.stop()
 
 
+def rows_of(lake, name):
+    process, catalog = server_of(lake)
+    return process, catalog.load_table(name)
+
+
+def test_rows_without_a_key_are_repaired_as_a_bag(lake, db):
+    db.execute(
+        "CREATE TABLE bag (line text, n numeric(10,2), at timestamp); ALTER TABLE bag REPLICA IDENTITY FULL;"
+        "INSERT INTO bag SELECT 'line ' || i % 20, i % 2 + 0.5, '2026-01-01' FROM generate_series(1, 200) i;"
+        "INSERT INTO bag SELECT NULL, NULL, NULL FROM generate_series(1, 5)"
+    )
+    lake.sync(db, *FRESH, "--set", "key=full-row", "--set", "maintenance=off")
+    assert verify(lake)["public.bag"]["result"] == "equal"
+    process, bag = rows_of(lake, "public.bag")
+    rows = bag.scan(row_filter="line = 'line 3'").to_arrow()
+    assert len(rows) == 10
+    bag.delete("line = 'line 7'")
+    bag.delete("line = 'line 3'")
+    bag.append(rows.slice(0, 4))  # six too few of these
+    bag.append(bag.scan(row_filter="line = 'line 5'").to_arrow())  # ten too many of those
+    process.kill()
+    found = verify(lake, want=1)["public.bag"]
+    assert (found["missing"], found["extra"], found["equal_rows"]) == (16, 10, 189), found
+    db.execute("DELETE FROM bag WHERE line = 'line 9'; INSERT INTO bag VALUES ('line 5', 1.5, '2026-01-01')")
+    found = verify(lake, "--repair")
+    assert found["public.bag"]["result"] == "equal" and found["all"]["repair"] == {
+        "put": 16, "removed": 10, "passed_over": 0}, found  # fmt: skip
+    db.execute("UPDATE bag SET n = 7 WHERE line = 'line 3'; DELETE FROM bag WHERE line = 'line 5'")
+    assert verify(lake)["public.bag"]["source_rows"] == 196 - 11
+
+
+def test_tables_of_changes_are_compared_by_the_newest_row_of_each_key(lake, db):
+    tables(db)
+    args = [*FRESH, "--set", "mode=append", "--set", "maintenance=off"]
+    lake.sync(db, *args)
+    found = verify(lake, want=2)
+    assert "no key" in found.pop("public.log")["message"]
+    check_all_equal(found, {name: count for name, count in ROWS.items() if name != "public.log"})
+    db.execute("ALTER TABLE things ALTER doc SET STORAGE EXTERNAL, ADD big text")
+    db.execute("UPDATE orders SET amount = 1 WHERE id % 5 = 0; DELETE FROM parts WHERE tenant = 1")
+    db.execute("UPDATE orders SET id = id + 100000 WHERE id % 50 = 1; DELETE FROM orders WHERE id = 7")
+    db.execute("UPDATE things SET big = repeat(md5(id::text), 300)")
+    db.execute("UPDATE things SET tags = '{x}'; UPDATE things SET id = gen_random_uuid() WHERE doc @> '{\"n\": 5}'")
+    db.execute("TRUNCATE days; INSERT INTO days SELECT i, '2026-01-05', 'new' FROM generate_series(1, 30) i")
+    parts = db.value("SELECT count(*) FROM parts")
+    found = verify(lake, want=2)
+    del found["public.log"]
+    want = {"public.orders": 1999, "public.parts": parts, "public.things": 300, "public.days": 30}
+    check_all_equal(found, want)
+    process, orders = rows_of(lake, "public.orders")
+    orders.delete("id = 77")
+    process.kill()
+    found = verify(lake, "--repair", "--tables", "orders", want=1)["public.orders"]
+    assert [(d["kind"], d["key"]) for d in found["differences"]] == [("missing", {"id": 77})]
+    assert "leat resync" in found["irreparable"]
+
+
 def test_a_comparison_that_is_killed_leaves_nothing_behind(lake, db):
     tables(db)
     process = follow(lake, db)

@@ -79,6 +79,9 @@ static void result_json(Buf *buf, const VerifyResult *result, VerifyDetail detai
     if (result->record == NULL) {
         return;
     }
+    if (!verify_is_equal(result) && result->irreparable != NULL) {
+        json_field_text(buf, "irreparable", result->irreparable);
+    }
     if (result->different > 0) {
         columns_json(buf, "different_columns", result, result->column_differs);
     }

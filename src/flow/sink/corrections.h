@@ -16,11 +16,11 @@ typedef struct CorrectionPlace {
 
 typedef struct Correction {
     Slice topic;
-    const Value *key; // in the target's types, in the key's order; NULL = the table has no key
+    const Value *key; // in the target's types, in the key's order, or the whole row; NULL = the table has neither
     size_t key_count;
     const Schema *schema;          // of `after`
     const Value *after;            // the row as the source has it; NULL = it has none
-    const CorrectionPlace *places; // all rows of that key that the target had
+    const CorrectionPlace *places; // all rows of that key that the target had; of whole rows those that are too much
     size_t place_count;
 } Correction;
 

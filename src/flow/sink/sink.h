@@ -107,8 +107,12 @@ typedef struct SinkCompareTable {
     const Shape *record; // a STRUCT: the columns that both sides have, in the target's types
     const int32_t *key;  // fields of it
     size_t key_count;    // 0 = none: a row may be there any number of times
-    uint64_t rows;       // about so many
-    void *state;         // the driver's
+    // Then what its corrections have for a key: the whole row.
+    const int32_t *bag;
+    size_t bag_count;
+    uint64_t rows;           // about so many
+    const char *irreparable; // why `repair` has nothing for it; NULL = it can be repaired
+    void *state;             // the driver's
 } SinkCompareTable;
 
 // What is compared.

@@ -157,26 +157,33 @@ static void difference_keep(Matching *matching, const VerifyDifference *differen
     matching->differences[result->difference_count++] = *difference;
 }
 
-static const Value *key_of(const VerifyResult *result, Arena *arena, const Value *row) {
-    Value *key = ARENA_ARRAY(arena, Value, result->key_count);
-    for (size_t i = 0; i < result->key_count; i++) {
-        key[i] = row[result->key[i]];
+static const Value *key_of(Arena *arena, const Value *row, const int32_t *fields, size_t count) {
+    Value *key = ARENA_ARRAY(arena, Value, count);
+    for (size_t i = 0; i < count; i++) {
+        key[i] = row[fields[i]];
     }
-    return result->key_count > 0 ? key : NULL;
+    return count > 0 ? key : NULL;
 }
 
-static bool correction_add(Matching *matching, const VerifyDifference *difference, Err *err) {
+static bool correction_add(Matching *matching, Arena *arena, const VerifyDifference *difference, Err *err) {
+    const VerifyResult *result = matching->result;
     if (matching->corrections == NULL) {
         return true;
     }
-    Correction correction = {.topic = matching->result->topic,
-                             .key = difference->key,
-                             .key_count = matching->result->key_count,
+    bool bag = result->key_count == 0;
+    const Value *row = difference->source != NULL ? difference->source : difference->sink;
+    Correction correction = {.topic = result->topic,
+                             .key = bag ? key_of(arena, row, result->bag, result->bag_count) : difference->key,
+                             .key_count = bag ? result->bag_count : result->key_count,
                              .schema = difference->schema,
                              .after = difference->after,
                              .places = difference->places,
                              .place_count = difference->place_count};
-    return correction_files_add(matching->corrections, &correction, err);
+    for (uint64_t i = 0; i < (bag && difference->after != NULL ? difference->count : 1);
+         i++) { // so often it is missing
+        TRY(correction_files_add(matching->corrections, &correction, err));
+    }
+    return true;
 }
 
 static bool difference_add(Matching *matching, VerifyKind kind, Group source, Group sink, uint64_t count, Err *err) {
@@ -198,14 +205,15 @@ static bool difference_add(Matching *matching, VerifyKind kind, Group source, Gr
         difference.sink = values_of(arena, matching->sink, sink.at, fields, NULL, NULL);
         places_set(matching, arena, &difference, sink);
     }
-    difference.key = key_of(result, arena, difference.source != NULL ? difference.source : difference.sink);
+    difference.key =
+        key_of(arena, difference.source != NULL ? difference.source : difference.sink, result->key, result->key_count);
     if (kind == VERIFY_DIFFERENT) {
         columns_count(matching, difference.source, difference.sink);
     }
     if (kept) {
         difference_keep(matching, &difference);
     }
-    bool ok = correction_add(matching, &difference, err);
+    bool ok = correction_add(matching, arena, &difference, err);
     arena_reset(matching->scratch);
     return ok;
 }

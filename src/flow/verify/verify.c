@@ -165,6 +165,9 @@ static bool table_open(Run *run, const Schema *schema, Err *err) {
     result->record = run->table.record;
     result->key = run->table.key;
     result->key_count = run->table.key_count;
+    result->bag = run->table.bag;
+    result->bag_count = run->table.bag_count;
+    result->irreparable = run->table.irreparable;
     result->column_differs = ARENA_ARRAY(run->arena, uint64_t, result->record->field_count);
     result->lost = ARENA_ARRAY(run->arena, uint64_t, result->record->field_count);
     if (context->sample > 1 && run->table.key_count == 0) {
@@ -306,15 +309,16 @@ static bool buckets_choose(Run *run, bool *differs, bool *wanted) {
 static bool second_look(Run *run, bool *differs, Err *err) {
     const VerifyContext *context = run->context;
     size_t max = context->differences_max > 0 ? context->differences_max : DIFFERENCES_MAX;
+    CorrectionFiles *corrections = run->result->irreparable == NULL ? context->corrections : NULL;
     bool *wanted = ARENA_ARRAY(run->arena, bool, BUCKETS);
     run->wanted = wanted;
     while (buckets_choose(run, differs, wanted)) {
         row_store_reset(&run->source.store);
         row_store_reset(&run->sink.store);
         TRY(pass(run, err));
-        TRY(row_stores_match(&run->source.store, &run->sink.store, &run->rows, max, run->arena, context->corrections,
+        TRY(row_stores_match(&run->source.store, &run->sink.store, &run->rows, max, run->arena, corrections,
                              run->result, err));
-        if (context->corrections == NULL) {
+        if (corrections == NULL) {
             return true;
         }
     }

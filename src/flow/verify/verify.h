@@ -57,6 +57,9 @@ typedef struct VerifyResult {
     const Shape *record; // NULL: it could not be compared
     const int32_t *key;
     size_t key_count;
+    const int32_t *bag; // see SinkCompareTable
+    size_t bag_count;
+    const char *irreparable; // why no corrections were made; NULL = they can be
     uint64_t source_rows, sink_rows;
     uint64_t equal;                                // rows
     uint64_t missing, extra, different, duplicate; // keys, or rows without one

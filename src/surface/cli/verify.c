@@ -71,7 +71,7 @@ static void rule_text(Buf *out, const VerifyResult *result) {
     buf_u8(out, ')');
 }
 
-static void outcome_text(Buf *out, const VerifiedTable *table) {
+static void outcome_text(Buf *out, const VerifiedTable *table, bool repair) {
     if (table->outcome == VERIFY_NOT_COMPARED) {
         buf_text(out, "not compared: ");
         text_plain(out, slice_of(table->why.message));
@@ -85,6 +85,9 @@ static void outcome_text(Buf *out, const VerifiedTable *table) {
         buf_text(out, "equal");
     } else {
         counts_text(out, &table->result);
+    }
+    if (repair && table->outcome == VERIFY_DIFFERS && table->result.irreparable != NULL) {
+        buf_printf(out, "; not repaired: %s", table->result.irreparable);
     }
     if (table->result.inexact > 0 && table->result.record != NULL) {
         rule_text(out, &table->result);
@@ -115,7 +118,7 @@ static void tables_text(const Cli *cli, const Verified *verified, Buf *out) {
             text_count(&rows, (double)table->result.source_rows);
             text_duration(&time, table->result.us / 1000);
         }
-        outcome_text(&result, table);
+        outcome_text(&result, table, cli_has(cli, "repair"));
         cells[at++] = cell(cli, &name);
         cells[at++] = cell(cli, &rows);
         cells[at++] = cell(cli, &time);

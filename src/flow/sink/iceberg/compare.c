@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/sink/iceberg/compare.h"
 
+#include "core/sys/file.h"
 #include "core/sys/random.h"
+#include "flow/sink/changes.h"
 #include "flow/sink/iceberg/memory.h"
 #include "flow/sink/iceberg/places.h"
 #include "flow/sink/iceberg/rebuild.h"
 #include "lake/iceberg/rows.h"
+
+// Leat's own columns of a change.
+enum { OWN_OP, OWN_COMMIT_LSN, OWN_ORDINAL, OWN_UNCHANGED, OWN_KEY_BEFORE, OWN_COUNT };
+static const char *const OWN_NAMES[OWN_COUNT] = {"__op", "__commit_lsn", "__ordinal", "__unchanged", "__key_before"};
 
 typedef struct KnownTable {
     TableName name;
@@ -15,7 +21,8 @@ typedef struct LakeCompare {
     LakeOptions options;
     Lake lake;
     Arena run[1];
-    const char *tag;
+    const char *tag, *spill;
+    uint64_t limit;
     Map tables; // by topic: KnownTable
 } LakeCompare;
 
@@ -32,8 +39,15 @@ typedef struct ComparedTable {
     int32_t *ids;         // one a field of the record
     int32_t *from;        // likewise: place in the flat record
     int32_t *key;
+    size_t key_count;
     Shape record;
     Value *values; // of one source row
+    // mode=append: its rows are changes, of which the newest of each key counts. What is read behind the record's
+    // fields:
+    int32_t own[OWN_COUNT]; // places of leat's columns, -1 = it has no such
+    Shape named;            // the record with the names that changes know its columns by
+    Value *change;          // one a field of it
+    Changes *changes;       // NULL: they were not read yet
 } ComparedTable;
 
 // --- the lake --------------------------------------------------------------------------------------------------
@@ -71,6 +85,8 @@ bool lake_compare_open(const SinkContext *context, const SinkCompareOptions *opt
     arena_init(compare->run, "run", 0);
     compare->options = *(const LakeOptions *)context->options;
     compare->tag = arena_printf(compare->run, "%s", options->tag);
+    compare->limit = options->limit;
+    compare->spill = arena_printf(compare->run, "%s/compare", context->state_directory);
     compare->lake = (Lake){.options = &compare->options,
                            .pipeline = arena_printf(compare->run, "%s", context->pipeline),
                            .append = strcmp(compare->options.mode, "append") == 0};
@@ -87,6 +103,8 @@ void lake_compare_close(void *opened) {
     if (compare == NULL) {
         return;
     }
+    Err ignored[1] = {{0}};
+    (void)!file_remove_tree(compare->spill, ignored);
     map_release(&compare->tables);
     if (compare->lake.catalog != NULL) {
         catalog_close(compare->lake.catalog);
@@ -122,7 +140,7 @@ static void columns_choose(ComparedTable *table) {
     const Mapping *mapping = &table->mapping;
     uint32_t all = mapping->schema.shape->field_count, count = 0;
     ShapeField *fields = ARENA_ARRAY(table->run, ShapeField, all);
-    table->ids = ARENA_ARRAY(table->run, int32_t, all + 1);
+    table->ids = ARENA_ARRAY(table->run, int32_t, all + OWN_COUNT);
     table->from = ARENA_ARRAY(table->run, int32_t, all);
     table->key = ARENA_ARRAY(table->run, int32_t, mapping->key_count);
     for (uint32_t i = 0; i < all; i++) {
@@ -141,6 +159,7 @@ static void columns_choose(ComparedTable *table) {
         count++;
     }
     table->record = (Shape){.kind = SHAPE_STRUCT, .fields = fields, .field_count = count};
+    table->key_count = mapping->full_row ? 0 : mapping->key_count;
     if (mapping->deleted >= 0) {
         table->ids[count] = mapping->schema.shape->fields[mapping->deleted].shape.id;
     }
@@ -148,6 +167,43 @@ static void columns_choose(ComparedTable *table) {
     Shape *shape = ARENA_NEW(table->run, Shape);
     *shape = shape_copy(table->run, mapping->schema.shape);
     table->columns = (TableSchema){.id = mapping->schema.id, .shape = shape};
+}
+
+// A change's own columns are read behind those of the row.
+static bool changes_choose(ComparedTable *table, Err *err) {
+    const Mapping *mapping = &table->mapping;
+    const Shape *record = mapping->plan->value, *key = mapping->plan->key;
+    uint32_t count = table->record.field_count, read = count;
+    if (key == NULL) {
+        FAIL(err, ERR_TABLE,
+             "its rows are changes (mode=append), and it has no key that would tell which of them count");
+        return err_hint(err, "give the table a primary key, or a replica identity by index");
+    }
+    for (int i = 0; i < OWN_COUNT; i++) {
+        int32_t flat = shape_find(record, slice_of(OWN_NAMES[i]));
+        table->own[i] = -1;
+        for (uint32_t j = 0; j < mapping->schema.shape->field_count && flat >= 0; j++) {
+            if (mapping->from[j] == flat) {
+                table->ids[read] = mapping->schema.shape->fields[j].shape.id;
+                table->own[i] = (int32_t)read++;
+            }
+        }
+        TRY(table->own[i] >= 0 || i >= OWN_UNCHANGED || FAIL(err, ERR_TABLE, "it has no column %s", OWN_NAMES[i]));
+    }
+    ShapeField *fields = ARENA_ARRAY(table->run, ShapeField, count);
+    for (uint32_t i = 0; i < count; i++) {
+        fields[i] = table->record.fields[i];
+        fields[i].name = arena_slice(table->run, record->fields[table->from[i]].name);
+    }
+    table->named = (Shape){.kind = SHAPE_STRUCT, .fields = fields, .field_count = count};
+    table->change = ARENA_ARRAY(table->run, Value, count + 1);
+    table->key_count = key->field_count;
+    table->key = ARENA_ARRAY(table->run, int32_t, key->field_count);
+    for (uint32_t i = 0; i < key->field_count; i++) {
+        table->key[i] = shape_find(&table->named, key->fields[i].name);
+        TRY(table->key[i] >= 0 || FAIL(err, ERR_TABLE, "it has no column %.*s", SLICE_ARG(key->fields[i].name)));
+    }
+    return true;
 }
 
 // The source has no rows: all that the table has is too much, by its own key.
@@ -159,6 +215,7 @@ static void columns_of_table(ComparedTable *table) {
     table->record = *shape;
     table->ids = ARENA_ARRAY(table->run, int32_t, shape->field_count + 1);
     table->key = ARENA_ARRAY(table->run, int32_t, schema->identifier_count);
+    table->key_count = schema->identifier_count;
     table->mapping = (Mapping){.key_count = schema->identifier_count, .deleted = -1};
     uint32_t count = 0;
     for (uint32_t i = 0; i < shape->field_count; i++) {
@@ -187,17 +244,21 @@ static bool table_read(ComparedTable *table, const KnownTable *known, const Sche
     const SnapshotRef *ref = table_ref_find(metadata, slice_of(compare->tag));
     table->snapshot = ref != NULL ? table_snapshot_find(metadata, ref->snapshot_id) : NULL;
     table->append = slice_is(table_property(metadata, "leat.mode"), "append");
-    if (table->append) {
-        FAIL(err, ERR_TABLE, "its rows are changes (mode=append), not the rows of the source");
-        return err_hint(err, "compare a table of mode=upsert");
-    }
     if (schema == NULL) {
         columns_of_table(table);
-        return true;
+        return !table->append || FAIL(err, ERR_TABLE, "it has no partition that could have rows");
     }
     TRY(mapping_of(table, schema, err));
     columns_choose(table);
-    return true;
+    return !table->append || changes_choose(table, err);
+}
+
+// Why what differs in it cannot be put right; NULL: it can.
+static const char *irreparable(const ComparedTable *table) {
+    return table->append ? "its rows are changes, which are history (mode=append): have it read again, leat resync"
+           : table->mapping.key_count == 0
+               ? "without a key its rows cannot be found again: have it read again, leat resync"
+               : NULL;
 }
 
 bool lake_compare_table(void *opened, Slice topic, const Schema *schema, Arena *arena, SinkCompareTable *shown,
@@ -220,12 +281,19 @@ bool lake_compare_table(void *opened, Slice topic, const Schema *schema, Arena *
     Shape *record = ARENA_NEW(arena, Shape);
     *record = shape_copy(arena, &table->record);
     shown->record = record;
-    shown->key_count = table->mapping.full_row ? 0 : table->mapping.key_count;
+    shown->key_count = table->key_count;
+    shown->irreparable = irreparable(table);
     int32_t *key = ARENA_ARRAY(arena, int32_t, shown->key_count);
     if (shown->key_count > 0) {
         memcpy(key, table->key, shown->key_count * sizeof(*key));
     }
     shown->key = key;
+    if (table->mapping.full_row && schema != NULL) {
+        int32_t *bag = ARENA_ARRAY(arena, int32_t, table->mapping.key_count);
+        memcpy(bag, table->key, table->mapping.key_count * sizeof(*bag));
+        shown->bag = bag;
+        shown->bag_count = table->mapping.key_count;
+    }
     shown->rows = table->snapshot != NULL ? lake_number(snapshot_summary(table->snapshot, "total-records")) : 0;
     return true;
 }
@@ -238,6 +306,7 @@ void lake_compare_table_close(SinkCompareTable *shown) {
     if (table->table != NULL) {
         table_close(table->table);
     }
+    changes_free(table->changes);
     arena_release(table->run);
     arena_release(table->shape);
     free(table);
@@ -317,6 +386,32 @@ static bool rows_give(RowsRun *run, LakeRows *rows, Slice path, Err *err) {
     }
 }
 
+static size_t columns_read(const ComparedTable *table) {
+    size_t count = table->record.field_count + (table->mapping.deleted >= 0 ? 1 : 0);
+    for (int i = 0; i < OWN_COUNT && table->append; i++) {
+        count += table->own[i] >= 0;
+    }
+    return count;
+}
+
+// mode=append: each is a change.
+static bool change_row(void *context, const SinkCompareRow *row, Err *err) {
+    ComparedTable *table = context;
+    const Value *own[OWN_COUNT];
+    for (int i = 0; i < OWN_COUNT; i++) {
+        own[i] = table->own[i] >= 0 ? &row->values[table->own[i]] : NULL;
+    }
+    memcpy(table->change, row->values, table->record.field_count * sizeof(Value));
+    ChangeRow change = {.op = own[OWN_OP]->kind == VALUE_STRING ? own[OWN_OP]->bytes : (Slice){0},
+                        .lsn = (uint64_t)own[OWN_COMMIT_LSN]->integer,
+                        .ordinal = (uint64_t)own[OWN_ORDINAL]->integer,
+                        .values = table->change,
+                        .unchanged = own[OWN_UNCHANGED],
+                        .before = own[OWN_KEY_BEFORE],
+                        .position = row->position};
+    return changes_add(table->changes, &change, err) || err_prefix(err, "%.*s", SLICE_ARG(row->file));
+}
+
 static bool file_rows(void *context, const ManifestEntry *entry, Err *err) {
     RowsRun *run = context;
     ComparedTable *table = run->table;
@@ -326,7 +421,7 @@ static bool file_rows(void *context, const ManifestEntry *entry, Err *err) {
     LakeRead how = {.table = table_metadata(table->table),
                     .schema = &table->columns,
                     .ids = table->ids,
-                    .count = table->record.field_count + (table->mapping.deleted >= 0 ? 1 : 0),
+                    .count = columns_read(table),
                     .deleted = lake_deletes_of(run->deletes, entry->file.path),
                     .sequence = -1};
     LakeRows *rows = NULL;
@@ -336,9 +431,8 @@ static bool file_rows(void *context, const ManifestEntry *entry, Err *err) {
     return ok;
 }
 
-bool lake_compare_rows(const SinkCompareTable *shown, bool (*row)(void *context, const SinkCompareRow *row, Err *err),
+static bool table_rows(ComparedTable *table, bool (*row)(void *context, const SinkCompareRow *row, Err *err),
                        void *context, Err *err) {
-    ComparedTable *table = shown->state;
     if (table->snapshot == NULL) {
         return true;
     }
@@ -348,4 +442,21 @@ bool lake_compare_rows(const SinkCompareTable *shown, bool (*row)(void *context,
     bool ok = table_each_file(table->table, table->snapshot, false, file_rows, &run, err);
     lake_deletes_free(deletes);
     return ok;
+}
+
+bool lake_compare_rows(const SinkCompareTable *shown, bool (*row)(void *context, const SinkCompareRow *row, Err *err),
+                       void *context, Err *err) {
+    ComparedTable *table = shown->state;
+    if (!table->append) {
+        return table_rows(table, row, context, err);
+    }
+    if (table->changes == NULL) {
+        ChangesOptions options = {.directory = table->compare->spill,
+                                  .record = &table->named,
+                                  .key = table->key,
+                                  .key_count = table->key_count,
+                                  .limit = table->compare->limit};
+        TRY(changes_new(&options, &table->changes, err) && table_rows(table, change_row, table, err));
+    }
+    return changes_rows(table->changes, row, context, err);
 }

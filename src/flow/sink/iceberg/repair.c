@@ -87,7 +87,7 @@ static bool table_enter(Repairing *repairing, const Correction *correction, Err 
             table->borrowed = true;
         }
     }
-    if (table == NULL || table->index == NULL || table->append || table->mapping.full_row) {
+    if (table == NULL || table->index == NULL || table->append) {
         return true;
     }
     TRY(lake_table_settle(table, err));
@@ -147,6 +147,25 @@ static bool row_fits(const LakeTable *table, const Correction *correction) {
     return table->schema != NULL && schema_equal(table->schema, correction->schema);
 }
 
+// Equal rows cannot be told apart: so many of them go, or one more comes. Where one was deleted since the tag, nobody
+// knows how many there should be.
+static bool bag_apply(Repairing *repairing, const Correction *correction, Err *err) {
+    LakeTable *table = repairing->table;
+    KeyHash hash = mapping_key_hash(&table->mapping, correction->key);
+    if (deleted_since(table, hash) || (correction->after != NULL && !row_fits(table, correction))) {
+        repairing->repair->passed_over++;
+        return true;
+    }
+    if (correction->after != NULL) {
+        return row_put(repairing, correction, err);
+    }
+    for (size_t i = 0; i < correction->place_count; i++) {
+        repairing->repair->removed++;
+        TRY(pending_add(table, hash, KEY_NOWHERE, false, err));
+    }
+    return pending_drain(table, err);
+}
+
 static bool correction_apply(Repairing *repairing, const Correction *correction, Err *err) {
     LakeTable *table = repairing->table;
     KeyHash hash = mapping_key_hash(&table->mapping, correction->key);
@@ -174,7 +193,7 @@ static bool correction_visit(void *context, const Correction *correction, Err *e
         repairing->repair->passed_over++;
         return true;
     }
-    return correction_apply(repairing, correction, err);
+    return (table->mapping.full_row ? bag_apply : correction_apply)(repairing, correction, err);
 }
 
 // What was opened with a schema of the corrections' file takes that of the next event.
