@@ -187,7 +187,7 @@ class OriginalStack:
         file = self.write("connect", self.connect_properties())
         main = "org.apache.kafka.connect.cli.ConnectDistributed"
         self.worker = JavaProcess(self.directory, "connect", CONNECT_HEAP, main, file)
-        self.worker.until(self.connect_answers, "Connect answers")
+        self.worker.until(self.connect_answers, "Connect answers", 240)
 
     def connect_answers(self):
         try:

@@ -172,6 +172,10 @@ static bool to_decimal(const LeafCast *cast, RecordClass class, Arena *scratch, 
 
 // --- texts and bytes -------------------------------------------------------------------------------------------
 
+static int32_t scale_of(const LeafCast *cast) {
+    return cast->from != NULL ? cast->from->scale : 0;
+}
+
 static bool to_text(const LeafCast *cast, RecordClass class, Arena *scratch, const Value *value, Value *to, Err *err) {
     DEFER(buf_release) Buf text = {0};
     Slice decimal;
@@ -186,7 +190,10 @@ static bool to_text(const LeafCast *cast, RecordClass class, Arena *scratch, con
     } else if (value->kind == VALUE_FLOAT32 || value->kind == VALUE_FLOAT64) {
         smt_real_text(&text, value->real, value->kind == VALUE_FLOAT32);
     } else if (class == RECORD_TEXT) { // bytes, or a decimal's: JSON has them as base64
-        json_base64(&text, value->bytes);
+        Slice bytes = value->bytes;
+        bool held = value->kind != VALUE_DECIMAL || decimal_unscaled(scratch, value->bytes, scale_of(cast), &bytes);
+        TRY(held || too_much(cast, err));
+        json_base64(&text, bytes);
         *to = value_bytes(VALUE_STRING, arena_slice(scratch, (Slice){text.data + 1, text.size - 2}));
         return true;
     } else if (class == RECORD_REAL || class == RECORD_DECIMAL) {
@@ -205,6 +212,8 @@ static bool to_bytes(const LeafCast *cast, RecordClass class, Arena *scratch, co
     Slice bytes = value->bytes;
     if (value->kind == VALUE_STRING) {
         TRY(text_base64(scratch, value->bytes, &bytes) || no_text(cast, err));
+    } else if (value->kind == VALUE_DECIMAL && class == RECORD_TEXT) { // base64 of it, in JSON
+        TRY(decimal_unscaled(scratch, value->bytes, scale_of(cast), &bytes) || too_much(cast, err));
     } else if (value->kind != VALUE_BYTES) {
         return wrong(cast, class, err);
     }

@@ -111,6 +111,12 @@ static bool missing(Slice name, Err *err) {
     return err_hint(err, "make it, or let the connector: iceberg.tables.auto-create-enabled=true");
 }
 
+// A name without a namespace: no catalog has such a table.
+static bool names_none(Slice name) {
+    const uint8_t *dot = name.size > 0 ? memchr(name.data, '.', name.size) : NULL;
+    return dot == NULL || dot == name.data || name.data[name.size - 1] == '.';
+}
+
 // What went wrong with a table stays so for a while.
 static bool target_open(RecordSink *sink, Target *target, Slice name, const ConnectRecord *sample, Err *err) {
     int64_t now = clock_monotonic_us();
@@ -118,8 +124,8 @@ static bool target_open(RecordSink *sink, Target *target, Slice name, const Conn
         *err = target->error;
         return target->error.code == ERR_NONE;
     }
-    bool found = false;
-    bool ok = record_table_open(sink->lake, sink->rules, name, sample, &target->table, &found, err);
+    bool found = false, none = sink->rules->dynamic && !sink->rules->create && names_none(name);
+    bool ok = none || record_table_open(sink->lake, sink->rules, name, sample, &target->table, &found, err);
     target->looked_us = now;
     target->absent = ok && !found;
     if (ok && !found && !sink->rules->dynamic) {
