@@ -213,6 +213,48 @@ def test_what_cannot_be_compared_is_told(lake, db, new_server, receiver):
     server.until(lambda: told()[-1] == ("verify_not_compared", "resolved"), lambda: f"it is told ({told()})", LONG)
 
 
+def test_tables_that_are_set_aside_are_named(lake, db, new_server, receiver):
+    tables(db)
+    lake.sync(db, *FRESH, "--set", "type.change=fail", "--set", "catalog.interval=1s")
+    name = lake.pipeline
+    server = new_server({"webhook.url": receiver.url})
+    server.wait_state(name)
+    assert "quarantined" not in server.status(name)
+    db.execute("ALTER TABLE parts ALTER note TYPE int USING 5; UPDATE orders SET amount = 7 WHERE id = 7")
+    db.execute("INSERT INTO parts VALUES (8, 'x', 6)")
+    server.until(lambda: server.status(name).get("quarantined"), "it is set aside", LONG)
+    (table,) = server.status(name)["quarantined"]
+    assert table["table"] == "public.parts" and "passed over" in table["reason"], table
+    server.until(lambda: of(scrape(server), "leat_connector_quarantined_tables", name) == 1, "it is counted", LONG)
+    told = lambda: [event for event in receiver.events if event["event"] == "quarantine"]  # noqa: E731
+    server.until(lambda: told() and told()[-1]["state"] == "raised", "it is told", LONG)
+    assert "public.parts: " in lake.run("connector", "show", name, "--url", server.connect_url).stdout
+    lines = lake.run("status", name, "--offline").stdout.splitlines()
+    assert [line for line in lines if "public.parts" in line and "set aside" in line], lines
+    known = now(server, name)  # such a table is no news
+    assert of_tables(known) == dict.fromkeys(ROWS, "equal") | {"public.parts": "not_compared"}, known
+    server.restart()
+    server.until(lambda: server.status(name).get("quarantined"), "it is remembered", LONG)
+
+
+def test_how_fresh_each_table_is(lake, db, new_server):
+    tables(db)
+    lake.sync(db, *FRESH)
+    name = lake.pipeline
+    server = new_server()
+    server.wait_state(name)
+    before = time.time()
+    db.execute("UPDATE orders SET amount = 8 WHERE id = 8")
+
+    def metric(what):
+        return of(scrape(server), f"leat_table_{what}", name, table="public.orders")
+
+    server.until(lambda: metric("committed_timestamp_seconds"), "the change is committed", LONG)
+    assert abs(metric("committed_timestamp_seconds") - before) < 60
+    server.until(lambda: metric("lag_seconds") == 0 and metric("pending_rows") == 0, "nothing waits", LONG)
+    assert of(scrape(server), "leat_table_lag_seconds", name, table="public.parts") is None  # no change of it yet
+
+
 def slow(lake, db, new_server):
     """A server that is comparing, and will be for minutes."""
     tables(db)

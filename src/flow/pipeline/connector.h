@@ -13,7 +13,7 @@
 //     {"phase":…,"trouble":…,"tables":[…],                 as status.json (report.h), plus
 //      "topics":[{"name":…,"next_offset":…}],              of a source: what it wrote; of a sink: what it reads
 //      "offsets":[{"partition":{…},"offset":{…}}],         in Connect's form
-//      "quarantined_tables":[{"table":…,"reason":…,"lsn":…}],   of a source: put aside, where, and why
+//      "quarantined_tables":[{"table":…,"reason":…,"lsn":…}],   put aside, why, and where if that is known
 //      "quarantined":N,"records":N,"bytes":N,…,
 //      "verify":{…}}                                       of kind sync: verify_state.h
 #ifndef LEAT_FLOW_PIPELINE_CONNECTOR_H

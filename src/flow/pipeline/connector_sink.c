@@ -369,9 +369,9 @@ static bool work(SinkWorker *worker, Err *err) {
 
 static bool joins_end(SinkWorker *worker, bool ok, Err *err) {
     for (Join *join = worker->joins; join != NULL; join = join->next) {
-        SinkStats stats;
+        SinkPumpLast last = {0};
         Err why[1] = {{0}};
-        if (!sink_pump_finish(join->pump, &stats, why) && ok) {
+        if (!sink_pump_finish(join->pump, &last, why) && ok) {
             *err = *why;
             ok = false;
         }

@@ -29,7 +29,39 @@ static uint64_t quarantined(const PipelineReport *report) {
     for (size_t i = 0; i < report->table_count; i++) {
         count += report->tables[i].reason != NULL;
     }
+    for (size_t i = 0; i < report->sink_table_count; i++) {
+        count += report->sink_tables[i].aside != NULL;
+    }
     return count;
+}
+
+static void quarantined_one(Buf *json, Slice table, const char *reason, uint64_t lsn) {
+    buf_text(json, json->data[json->size - 1] == '[' ? "{" : ",{");
+    json_key(json, "table");
+    json_quote(json, table);
+    json_field_text(json, "reason", reason);
+    if (lsn != 0) {
+        json_field_lsn(json, "lsn", lsn);
+    }
+    buf_u8(json, '}');
+}
+
+// By the source or by the sink.
+static void quarantined_json(Buf *json, const PipelineReport *report) {
+    json_key(json, "quarantined_tables");
+    buf_u8(json, '[');
+    for (size_t i = 0; i < report->table_count; i++) {
+        const TableReport *table = &report->tables[i];
+        if (table->reason != NULL) {
+            quarantined_one(json, slice_of(table->name), table->reason, table->lsn);
+        }
+    }
+    for (size_t i = 0; i < report->sink_table_count; i++) {
+        if (report->sink_tables[i].aside != NULL) {
+            quarantined_one(json, report->sink_tables[i].topic, report->sink_tables[i].aside, 0);
+        }
+    }
+    buf_u8(json, ']');
 }
 
 static void reported(void *context, const PipelineReport *report) {
@@ -47,6 +79,7 @@ static void reported(void *context, const PipelineReport *report) {
     buf_u8(json, '{');
     pipeline_report_json(json, report, &(PipelineReportJson){.all_tables = true});
     json_field_uint(json, "quarantined", quarantined(report));
+    quarantined_json(json, report);
     json_field_uint(json, "records", report->sink.events);
     json_field_uint(json, "bytes", report->sink.bytes);
     if (report->verify.size > 0) {

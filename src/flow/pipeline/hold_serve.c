@@ -139,6 +139,12 @@ void hold_serve_tables(HoldServe *serve, const TableReport *tables, size_t count
     pthread_mutex_unlock(&serve->mutex);
 }
 
+void hold_serve_doubt(HoldServe *serve, Slice table, const char *reason) {
+    pthread_mutex_lock(&serve->mutex);
+    table_doubt(serve, table, reason);
+    pthread_mutex_unlock(&serve->mutex);
+}
+
 static void tables_write(HoldServe *serve, Buf *text) {
     pthread_mutex_lock(&serve->mutex);
     json_key(text, "tables");

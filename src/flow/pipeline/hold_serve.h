@@ -21,6 +21,8 @@ HoldState hold_serve_state(const HoldServe *serve);
 // True while V waits for the commit. Any thread.
 bool hold_serve_hurried(const HoldServe *serve);
 // How the tables are captured now. Any thread, a few times a second.
+// The sink does not take what comes of that table.
+void hold_serve_doubt(HoldServe *serve, Slice table, const char *reason);
 void hold_serve_tables(HoldServe *serve, const TableReport *tables, size_t count);
 
 // The sink was opened, maybe again.

@@ -22,6 +22,7 @@
 #define JOURNAL_PART 4
 #define SPOOL_PART   8
 #define SINK_PART    4
+enum { TABLES_BYTES = 1024 };
 
 typedef struct Runner {
     SourceHalf half; // first: what the source calls gets it
@@ -35,6 +36,8 @@ typedef struct Runner {
     bool adopted; // the target was asked what it remembers
     Arena requests;
     Arena memory; // what the target remembers
+    Arena tables; // of the sink, of the report
+    int64_t tables_at;
     char *resync;
     char sink_trouble[512];
     _Atomic LogPosition read_below; // see SinkContext
@@ -94,12 +97,36 @@ static void read_note(Runner *runner) {
     }
 }
 
+// What the sink cannot take is not what its source is, and is no news for who compares.
+static void sink_tables_take(Runner *runner, SinkTable *tables, size_t count) {
+    runner->half.report.sink_tables = tables;
+    runner->half.report.sink_table_count = count;
+    for (size_t i = 0; i < count; i++) {
+        if (tables[i].aside != NULL) {
+            hold_serve_doubt(runner->hold, tables[i].topic, tables[i].aside);
+        }
+    }
+}
+
+static void sink_tables_look(Runner *runner) {
+    int64_t now = clock_monotonic_us();
+    SinkTable *tables = NULL;
+    size_t count = 0;
+    if (now >= runner->tables_at) {
+        runner->tables_at = now + STATUS_US;
+        arena_reset(&runner->tables);
+        sink_pump_tables(runner->pump, &runner->tables, &tables, &count);
+        sink_tables_take(runner, tables, count);
+    }
+}
+
 static void reported(SourceHalf *half, bool last) {
     Runner *runner = (Runner *)half;
     read_note(runner);
     if (runner->pump != NULL) {
         SinkPumpLook look;
         sink_pump_look(runner->pump, &look);
+        sink_tables_look(runner);
         runner->half.report.sink = look.stats;
         runner->half.report.sink_behind_bytes = look.behind_bytes;
         hold_serve_tables(runner->hold, runner->half.report.tables, runner->half.report.table_count);
@@ -302,8 +329,12 @@ static bool runner_run(Runner *runner, Err *err) {
     source_half_report(&runner->half, false);
     if (runner->pump != NULL) {
         Err flush[1] = {{0}};
-        bool flushed = sink_pump_finish(runner->pump, &runner->half.report.sink, flush);
+        SinkPumpLast ended = {.arena = &runner->tables};
+        arena_reset(&runner->tables);
+        bool flushed = sink_pump_finish(runner->pump, &ended, flush);
         runner->pump = NULL;
+        runner->half.report.sink = ended.stats;
+        sink_tables_take(runner, ended.tables, ended.table_count);
         if (!flushed && (ok || err->code == ERR_INTERRUPTED)) {
             *err = *flush;
             ok = false;
@@ -314,6 +345,22 @@ static bool runner_run(Runner *runner, Err *err) {
     runner->half.report.phase = PIPELINE_DONE;
     source_half_report(&runner->half, true);
     return ok;
+}
+
+static void aside_keep(const PipelineRun *run, PipelineReport *last) {
+    const SinkTable *tables = last->sink_tables;
+    size_t count = run->kept != NULL ? last->sink_table_count : 0;
+    SinkTable *kept = count > 0 ? ARENA_ARRAY(run->kept, SinkTable, count) : NULL;
+    last->sink_tables = kept;
+    last->sink_table_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (tables[i].aside != NULL) {
+            SinkTable *to = &kept[last->sink_table_count++];
+            *to = tables[i];
+            to->topic = arena_slice(run->kept, tables[i].topic);
+            to->aside = arena_text(run->kept, slice_of(tables[i].aside));
+        }
+    }
 }
 
 bool pipeline_run(const PipelineConfig *config, const PipelineRun *run, PipelineReport *last, Err *err) {
@@ -330,16 +377,20 @@ bool pipeline_run(const PipelineConfig *config, const PipelineRun *run, Pipeline
     runner.hold = hold_serve_new(config->directory, config->source->reached);
     arena_init(&runner.requests, "run", 0);
     arena_init(&runner.memory, "run", 0);
+    arena_init_small(&runner.tables, "tables", TABLES_BYTES);
     bool ok = runner_run(&runner, err);
     *last = runner.half.report;
     last->tables = NULL;
     last->table_count = 0;
     last->sink_trouble = NULL;
+    last->verify = (Slice){0};
+    aside_keep(run, last);
     file_close(&runner.lock);
     hold_serve_free(runner.hold);
     arena_release(&runner.requests);
     source_half_release(&runner.half);
     arena_release(&runner.memory);
+    arena_release(&runner.tables);
     return ok;
 }
 

@@ -103,6 +103,8 @@ typedef struct PipelineReport {
     uint64_t sink_behind_bytes;                   // of the journal not yet published
     const char *sink_trouble;                     // what the sink cannot get past for now, or NULL
     SinkStats sink;
+    const SinkTable *sink_tables; // that the sink knows of, by topic; of a last report those that are set aside
+    size_t sink_table_count;
     uint64_t dead_letters;
     Slice verify; // what is known of verifications (verify_state.h), during the report call; empty = none are made
 } PipelineReport;
@@ -117,6 +119,7 @@ typedef struct PipelineRun {
     const volatile bool *stop;                                   // set by a signal handler: stop at a checkpoint
     void (*report)(void *context, const PipelineReport *report); // about four times a second, from the run's thread
     void *context;
+    Arena *kept; // the last report's tables are kept in it; NULL = they are not
 } PipelineRun;
 // Runs until its mode says that it is done, or *stop. Reconnects with backoff on every transient fault in FOLLOW, and
 // in the other modes for a while (about two minutes) before it gives up.

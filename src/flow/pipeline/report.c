@@ -47,6 +47,36 @@ void table_reports_json(Buf *buf, const TableReport *tables, size_t count, const
     buf_u8(buf, ']');
 }
 
+static void sink_table_json(Buf *buf, const SinkTable *table, int64_t now_us) {
+    buf_u8(buf, '{');
+    json_key(buf, "table");
+    json_quote(buf, table->topic);
+    if (table->aside != NULL) {
+        json_field_text(buf, "aside", table->aside);
+    } else {
+        if (table->committed_us != 0) {
+            json_field_int(buf, "committed_ms", table->committed_us / 1000);
+        }
+        json_field_int(buf, "lag_ms", table->waiting_us != 0 ? MAX(now_us - table->waiting_us, INT64_C(0)) / 1000 : 0);
+        json_field_uint(buf, "pending_rows", table->waiting_rows);
+    }
+    buf_u8(buf, '}');
+}
+
+void sink_tables_json(Buf *buf, const SinkTable *tables, size_t count, bool aside) {
+    int64_t now_us = clock_wall_us();
+    bool first = true;
+    buf_u8(buf, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (!aside || tables[i].aside != NULL) {
+            buf_text(buf, first ? "" : ",");
+            sink_table_json(buf, &tables[i], now_us);
+            first = false;
+        }
+    }
+    buf_u8(buf, ']');
+}
+
 // What the sink asked of its store, and what a month at this rate would cost. Nothing for a store that costs nothing.
 static void requests_json(Buf *buf, const PipelineReport *report) {
     const StoreUsage *usage = &report->sink.requests;
@@ -104,6 +134,10 @@ void pipeline_report_json(Buf *buf, const PipelineReport *report, const Pipeline
     json_field_uint(buf, "dead_letters", report->dead_letters);
     json_key(buf, "tables");
     table_reports_json(buf, report->tables, report->table_count, how);
+    if (report->sink_table_count > 0) {
+        json_key(buf, "sink_tables");
+        sink_tables_json(buf, report->sink_tables, report->sink_table_count, !how->all_tables);
+    }
 }
 
 void pipeline_status_json(Buf *buf, const PipelineReport *report) {

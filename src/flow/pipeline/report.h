@@ -16,6 +16,10 @@ void pipeline_report_json(Buf *buf, const PipelineReport *report, const Pipeline
 // One object for status.json: the report's fields, all tables, "pid" and "time_ms" (wall clock, ms since 1970).
 void pipeline_status_json(Buf *buf, const PipelineReport *report);
 
+// [{"table":"public.orders","committed_ms":…,"lag_ms":…,"pending_rows":…,"aside":…},…] of the sink's; lag_ms: how long
+// ago the oldest change happened that is not committed, 0 = all are. With `aside` only those that are set aside.
+void sink_tables_json(Buf *buf, const SinkTable *tables, size_t count, bool aside);
+
 // [{"table":"public.orders","state":"snapshot",…},…]
 void table_reports_json(Buf *buf, const TableReport *tables, size_t count, const PipelineReportJson *how);
 

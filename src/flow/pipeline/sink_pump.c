@@ -13,26 +13,35 @@
 #define TURN_ENTRIES   512   // and while they are
 #define READER_BYTES   (1 * MIB)
 #define WAIT_MS_MAX    500
-#define PACE_US        20000 // what becomes durable within it is taken in one go
+#define TABLES_US      1000000 // between looks at the sink's tables
+#define PACE_US        20000   // what becomes durable within it is taken in one go
 #define BACKOFF_US_MIN 200000
 #define BACKOFF_US_MAX 10000000
 #define FINISH_TRIES   5 // of a transient error, once the run is over
-enum { CUTS_KEPT = 256 };
+enum { CUTS_KEPT = 256, TABLES_BYTES = 1024 };
 
 typedef struct KeptCut {
     LogPosition at;
     Position position;
 } KeptCut;
 
+typedef struct Tables {
+    Arena arena; // of their texts
+    Buf at;      // SinkTable
+} Tables;
+
 struct SinkPump {
     SinkPumpSpec spec;
     pthread_t thread;
     _Atomic bool finishing;
     HoldGroup group; // of the thread
+    int64_t tables_at;
+    Tables tables; // that it gathers
 
     pthread_mutex_t mutex; // over all that follows
     JournalReader *reader; // for waking
     SinkPumpLook look;
+    Tables shown;
     Err err;
     Position published;
     LogPosition pinned;
@@ -46,6 +55,24 @@ struct SinkPump {
 void sink_pump_look(SinkPump *pump, SinkPumpLook *look) {
     pthread_mutex_lock(&pump->mutex);
     *look = pump->look;
+    pthread_mutex_unlock(&pump->mutex);
+}
+
+static SinkTable table_copy(Arena *arena, const SinkTable *table) {
+    SinkTable copy = *table;
+    copy.topic = arena_slice(arena, table->topic);
+    copy.aside = table->aside != NULL ? arena_text(arena, slice_of(table->aside)) : NULL;
+    return copy;
+}
+
+void sink_pump_tables(SinkPump *pump, Arena *arena, SinkTable **tables, size_t *count) {
+    pthread_mutex_lock(&pump->mutex);
+    const SinkTable *shown = (const SinkTable *)(const void *)pump->shown.at.data;
+    *count = pump->shown.at.size / sizeof(SinkTable);
+    *tables = ARENA_ARRAY(arena, SinkTable, *count + 1);
+    for (size_t i = 0; i < *count; i++) {
+        (*tables)[i] = table_copy(arena, &shown[i]);
+    }
     pthread_mutex_unlock(&pump->mutex);
 }
 
@@ -83,6 +110,28 @@ static void trouble_set(SinkPump *pump, const char *message) {
     pthread_mutex_unlock(&pump->mutex);
 }
 
+static void table_gather(void *context, const SinkTable *table) {
+    Tables *tables = context;
+    SinkTable copy = table_copy(&tables->arena, table);
+    buf_bytes(&tables->at, &copy, sizeof(copy));
+}
+
+static void tables_look(SinkPump *pump, Sink *sink, bool now) {
+    int64_t clock = clock_monotonic_us();
+    if (!now && clock < pump->tables_at) {
+        return;
+    }
+    pump->tables_at = clock + TABLES_US;
+    arena_reset(&pump->tables.arena);
+    buf_reset(&pump->tables.at);
+    sink_tables(sink, table_gather, &pump->tables);
+    pthread_mutex_lock(&pump->mutex);
+    Tables shown = pump->shown;
+    pump->shown = pump->tables;
+    pump->tables = shown;
+    pthread_mutex_unlock(&pump->mutex);
+}
+
 // Only what the sink has committed may be trimmed.
 static bool progress(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err) {
     LogPosition pin = sink_pin(sink);
@@ -96,6 +145,7 @@ static bool progress(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err
     bool moved = !pump->has_pin || pin != pump->pinned;
     cuts_publish(pump, pin);
     pthread_mutex_unlock(&pump->mutex);
+    tables_look(pump, sink, false);
     if (moved) {
         trouble_set(pump, stats.trouble);
         TRY(journal_pin(pump->spec.journal, pump->spec.pin, pin, err));
@@ -112,6 +162,7 @@ static bool idle(SinkPump *pump, Sink *sink, JournalReader *reader, bool last_lo
         TRY(pump->spec.hold == NULL || hold_serve_end(pump->spec.hold, sink, err));
         TRY(sink_flush(sink, err));
         *done = true;
+        tables_look(pump, sink, true);
         return progress(pump, sink, reader, err);
     }
     TRY(sink_tick(sink, &next_ms, err));
@@ -270,13 +321,22 @@ bool sink_pump_pin(const SinkPumpSpec *spec, Err *err) {
            file_exists(path) || journal_pin(spec->journal, spec->pin, 0, err);
 }
 
+static void tables_free(Tables *tables) {
+    arena_release(&tables->arena);
+    buf_release(&tables->at);
+}
+
 bool sink_pump_start(const SinkPumpSpec *spec, SinkPump **pump, Err *err) {
     SinkPump *started = calloc(1, sizeof(*started));
     ASSERT(started != NULL);
     started->spec = *spec;
+    arena_init_small(&started->tables.arena, "tables", TABLES_BYTES);
+    arena_init_small(&started->shown.arena, "tables", TABLES_BYTES);
     pthread_mutex_init(&started->mutex, NULL);
     int failed = pthread_create(&started->thread, NULL, pump_thread, started);
     if (failed != 0) {
+        tables_free(&started->tables);
+        tables_free(&started->shown);
         free(started);
         return err_errno(err, __FILE__, __LINE__, failed, "start a thread");
     }
@@ -284,7 +344,7 @@ bool sink_pump_start(const SinkPumpSpec *spec, SinkPump **pump, Err *err) {
     return true;
 }
 
-bool sink_pump_finish(SinkPump *pump, SinkStats *stats, Err *err) {
+bool sink_pump_finish(SinkPump *pump, SinkPumpLast *last, Err *err) {
     pump->finishing = true;
     pthread_mutex_lock(&pump->mutex);
     if (pump->reader != NULL) {
@@ -293,11 +353,16 @@ bool sink_pump_finish(SinkPump *pump, SinkStats *stats, Err *err) {
     pthread_mutex_unlock(&pump->mutex);
     pthread_join(pump->thread, NULL);
     bool ok = !pump->look.failed;
-    *stats = pump->look.stats;
+    last->stats = pump->look.stats;
+    if (last->arena != NULL) {
+        sink_pump_tables(pump, last->arena, &last->tables, &last->table_count);
+    }
     if (!ok) {
         *err = pump->err;
     }
     pthread_mutex_destroy(&pump->mutex);
+    tables_free(&pump->tables);
+    tables_free(&pump->shown);
     free(pump);
     return ok;
 }

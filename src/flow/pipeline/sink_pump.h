@@ -37,10 +37,18 @@ CHECKED bool sink_pump_pin(const SinkPumpSpec *spec, Err *err);
 // The journal must have been opened once, so that its directory is there.
 CHECKED bool sink_pump_start(const SinkPumpSpec *spec, SinkPump **pump, Err *err);
 void sink_pump_look(SinkPump *pump, SinkPumpLook *look);
+// What the sink knew of its tables about a second ago, or when it ended; copied into the arena.
+void sink_pump_tables(SinkPump *pump, Arena *arena, SinkTable **tables, size_t *count);
 // The newest position whose cut, and everything before it, is published. False when there is none yet.
 bool sink_pump_published(SinkPump *pump, Position *position);
 // Ends the thread, with `flush` after everything durable in the journal is published. False: err says why that could
 // not be. `pump` is freed either way.
-CHECKED bool sink_pump_finish(SinkPump *pump, SinkStats *stats, Err *err);
+typedef struct SinkPumpLast {
+    SinkStats stats;
+    Arena *arena; // for `tables`; NULL = these are not wanted
+    SinkTable *tables;
+    size_t table_count;
+} SinkPumpLast;
+CHECKED bool sink_pump_finish(SinkPump *pump, SinkPumpLast *last, Err *err);
 
 #endif

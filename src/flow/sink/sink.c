@@ -52,6 +52,12 @@ void sink_stats(Sink *sink, SinkStats *stats) {
     sink->driver->stats(sink->state, stats);
 }
 
+void sink_tables(Sink *sink, SinkTableVisit visit, void *context) {
+    if (sink->driver->tables != NULL) {
+        sink->driver->tables(sink->state, visit, context);
+    }
+}
+
 // --- comparisons -----------------------------------------------------------------------------------------------
 
 static bool compares(const Sink *sink, Err *err) {

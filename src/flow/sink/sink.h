@@ -91,6 +91,16 @@ typedef struct SinkResetEpoch {
     uint64_t epoch;
 } SinkResetEpoch;
 
+// A table of the target, as the sink that writes it knows it.
+typedef struct SinkTable {
+    Slice topic;
+    const char *aside;     // why its changes are passed over until it is read again; NULL = they are not
+    int64_t committed_us;  // when the newest committed change happened at the source; 0 = none in this run
+    int64_t waiting_us;    // and the oldest that was taken and is not committed; 0 = there is none
+    uint64_t waiting_rows; // changes so taken
+} SinkTable;
+typedef void (*SinkTableVisit)(void *context, const SinkTable *table);
+
 typedef struct SinkOffset {
     Slice topic;
     uint64_t committed; // records below are published
@@ -155,6 +165,8 @@ typedef struct SinkDriver {
     // The lowest position that is still needed after a crash now: the journal may be trimmed below it.
     LogPosition (*pin)(void *state);
     void (*stats)(void *state, SinkStats *stats);
+    // Each table that it has open or has set aside; NULL where a sink knows of none.
+    void (*tables)(void *state, SinkTableVisit visit, void *context);
     // Takes records of these topics from other offsets on, while nobody has the sink open. Back: what was published
     // from there on is removed first, so the offset is the nearest one that no published file has records on both sides
     // of: the next below, or if the journal has not got that one any more, the next above. Ahead: what lies between is
@@ -209,6 +221,7 @@ CHECKED bool sink_flush(Sink *sink, Err *err);
 CHECKED bool sink_tick(Sink *sink, int64_t *next_ms, Err *err);
 LogPosition sink_pin(Sink *sink);
 void sink_stats(Sink *sink, SinkStats *stats);
+void sink_tables(Sink *sink, SinkTableVisit visit, void *context);
 // ERR_OPTION where the driver cannot.
 CHECKED bool sink_hold(Sink *sink, Err *err);
 CHECKED bool sink_commit_at(Sink *sink, const Position *at, const char *tag, bool *done, Err *err);

@@ -73,6 +73,9 @@ enum {
     SERIES_CPU,
     SERIES_TABLE_CHANGES,
     SERIES_TABLE_SNAPSHOT,
+    SERIES_TABLE_LAG,
+    SERIES_TABLE_COMMITTED,
+    SERIES_TABLE_PENDING,
     SERIES_VERIFY_RESULT,
     SERIES_VERIFY_TIME,
     SERIES_VERIFY_SECONDS,
@@ -98,6 +101,13 @@ static const Family SERIES[SERIES_COUNT] = {
     [SERIES_TABLE_CHANGES] = {"leat_table_changes_total", "counter", "Changes of one table", NULL, 1},
     [SERIES_TABLE_SNAPSHOT] = {"leat_table_snapshot_rows_total", "counter", "Rows read by snapshots of one table", NULL,
                                1},
+    [SERIES_TABLE_LAG] =
+        {"leat_table_lag_seconds", "gauge",
+         "How long ago the oldest change of the table happened that its target has not; 0 = it has all", NULL, 1},
+    [SERIES_TABLE_COMMITTED] = {"leat_table_committed_timestamp_seconds", "gauge",
+                                "When the newest change happened that the target's table has", NULL, 1},
+    [SERIES_TABLE_PENDING] = {"leat_table_pending_rows", "gauge", "Changes that the sink has taken and not committed",
+                              NULL, 1},
     [SERIES_VERIFY_RESULT] = {"leat_connector_verify_result", "gauge", "1 for what the last verification came to", NULL,
                               1},
     [SERIES_VERIFY_TIME] = {"leat_connector_verify_timestamp_seconds", "gauge", "When the last verification ended",
@@ -220,7 +230,7 @@ static void head(Buf *out, const Family *family) {
 typedef struct Scrape {
     Buf families[ARRAY_LEN(FAMILIES)];
     Buf series[SERIES_COUNT];
-    size_t tables, tables_omitted, verified;
+    size_t tables, tables_omitted, sink_tables, verified;
 } Scrape;
 
 static const char *state_name(const json_t *state) {
@@ -280,6 +290,22 @@ static double field(const json_t *object, const char *name) {
 
 static void put(Scrape *scrape, int series_of, const char *connector, const char *table, double value) {
     series(&scrape->series[series_of], &SERIES[series_of], connector, table != NULL ? "table" : NULL, table, value);
+}
+
+static void sink_tables(Scrape *scrape, const char *name, const json_t *list) {
+    for (size_t i = 0; i < json_array_size(list) && scrape->sink_tables < METRICS_TABLES_MAX; i++) {
+        const json_t *table = json_array_get(list, i), *committed = json_object_get(table, "committed_ms");
+        const char *table_name = json_string_value(json_object_get(table, "table"));
+        if (table_name == NULL || json_object_get(table, "aside") != NULL) {
+            continue;
+        }
+        scrape->sink_tables++;
+        put(scrape, SERIES_TABLE_LAG, name, table_name, field(table, "lag_ms") / 1000);
+        put(scrape, SERIES_TABLE_PENDING, name, table_name, field(table, "pending_rows"));
+        if (committed != NULL) {
+            put(scrape, SERIES_TABLE_COMMITTED, name, table_name, json_number_value(committed) / 1000);
+        }
+    }
 }
 
 static void verified_table(Scrape *scrape, const char *name, const json_t *table) {
@@ -364,6 +390,7 @@ static void one_connector(Scrape *scrape, const Known *known) {
     slot_share(scrape, name, report);
     store_requests(scrape, name, report);
     tables(scrape, name, report);
+    sink_tables(scrape, name, json_object_get(report, "sink_tables"));
     verified(scrape, name, json_object_get(report, "verify"));
     process(scrape, "worker", name, json_integer_value(json_object_get(state, "pid")));
     json_decref(state);

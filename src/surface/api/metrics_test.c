@@ -105,6 +105,33 @@ TEST(metrics_say_what_verifications_found) {
     metrics_close(surface.context);
 }
 
+TEST(metrics_say_how_fresh_tables_are) {
+    Err err[1] = {{0}};
+    ApiSurface surface;
+    CHECK_OK(metrics_open(NULL, &surface, err));
+    tell(&surface, MESSAGE_STATE, "p",
+         "{\"report\":{\"sink_tables\":[{\"table\":\"a\",\"committed_ms\":2500,\"lag_ms\":1500,\"pending_rows\":3},{"
+         "\"table\":\"b\",\"lag_ms\":0,\"pending_rows\":0},{\"table\":\"c\",\"aside\":\"why\"}]}}");
+    Scrape scrape;
+    Buf out = {0};
+    const char *text = lines(&surface, &scrape, &out);
+    const char *wanted[] = {
+        "leat_table_lag_seconds{connector=\"p\",table=\"a\"} 1.5\n",
+        "leat_table_committed_timestamp_seconds{connector=\"p\",table=\"a\"} 2.5\n",
+        "leat_table_pending_rows{connector=\"p\",table=\"a\"} 3\n",
+        "leat_table_lag_seconds{connector=\"p\",table=\"b\"} 0\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        if (strstr(text, wanted[i]) == NULL) {
+            test_fail(__FILE__, __LINE__, "not there: %s", wanted[i]);
+        }
+    }
+    CHECK(strstr(text, "table=\"c\"") == NULL);
+    CHECK(strstr(text, "committed_timestamp_seconds{connector=\"p\",table=\"b\"") == NULL);
+    buf_release(&out);
+    metrics_close(surface.context);
+}
+
 TEST(metrics_bound_the_tables) {
     Err err[1] = {{0}};
     ApiSurface surface;

@@ -124,8 +124,12 @@ static void show_quarantined(const Cli *cli, const json_t *status, Buf *out) {
     const json_t *tables = json_object_get(status, "quarantined");
     for (size_t i = 0; i < json_array_size(tables); i++) {
         const json_t *table = json_array_get(tables, i);
-        buf_printf(out, "aside    %s from %s on: %s\n", text_at(cli, table, "table"), text_at(cli, table, "lsn"),
-                   text_at(cli, table, "reason"));
+        const char *lsn = text_at(cli, table, "lsn");
+        buf_printf(out, "aside    %s", text_at(cli, table, "table"));
+        if (strcmp(lsn, "-") != 0) {
+            buf_printf(out, " from %s on", lsn);
+        }
+        buf_printf(out, ": %s\n", text_at(cli, table, "reason"));
     }
 }
 

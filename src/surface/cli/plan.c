@@ -204,5 +204,7 @@ void summary_json(Buf *out, const Summary *summary) {
     json_field_int(out, "slot_retained_bytes", last->slot_retained_bytes);
     json_field_int(out, "slot_cap_bytes", summary->plan->slot_cap_bytes);
     json_field_text(out, "sink", summary->config->sink_url);
+    json_key(out, "set_aside");
+    sink_tables_json(out, last->sink_tables, last->sink_table_count, true);
     buf_text(out, "}\n");
 }

@@ -37,6 +37,20 @@ static void tables_read(const json_t *array, Arena *arena, StatusFile *status) {
     }
 }
 
+// A table that the sink has set aside is shown as that, whatever the source does with it.
+static void aside_read(const json_t *sink_tables, Arena *arena, StatusFile *status) {
+    for (size_t i = 0; i < json_array_size(sink_tables); i++) {
+        const json_t *table = json_array_get(sink_tables, i);
+        const char *name = json_string_value(json_object_get(table, "table")), *reason = text(table, "aside", arena);
+        for (size_t j = 0; reason != NULL && name != NULL && j < status->table_count; j++) {
+            if (strcmp(status->tables[j].name, name) == 0) {
+                status->tables[j].state = "set aside";
+                status->tables[j].reason = reason;
+            }
+        }
+    }
+}
+
 static double dollars(const json_t *root, const char *key) {
     const json_t *value = json_object_get(root, key);
     return json_is_number(value) ? json_number_value(value) : -1;
@@ -69,6 +83,7 @@ static void status_read(const json_t *root, Arena *arena, StatusFile *status) {
     status->month_storage_usd = dollars(root, "sink_month_storage_usd");
     requests_read(json_object_get(root, "sink_requests"), status);
     tables_read(json_object_get(root, "tables"), arena, status);
+    aside_read(json_object_get(root, "sink_tables"), arena, status);
 }
 
 static void verify_look(const json_t *root, Arena *arena, StatusFile *status) {

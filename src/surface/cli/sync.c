@@ -147,6 +147,23 @@ static bool plan(const Cli *cli, const Summary *summary, PipelinePlan *to, Err *
     return true;
 }
 
+// All went well but for tables that the sink could not go on with.
+static bool none_aside(const Cli *cli, const PipelineConfig *config, const PipelineReport *last, Err *err) {
+    DEFER(buf_release) Buf names = {0};
+    for (size_t i = 0; i < last->sink_table_count; i++) {
+        buf_text(&names, i > 0 ? "," : "");
+        text_plain(&names, last->sink_tables[i].topic);
+    }
+    if (last->sink_table_count == 0) {
+        return true;
+    }
+    const char *all = arena_text(cli->arena, buf_slice(&names));
+    FAIL(err, ERR_TABLE, "%zu tables are set aside, all others are carried: %.200s; %s", last->sink_table_count, all,
+         last->sink_tables[0].aside);
+    return err_hint(err, "have them read again: leat resync %s --tables %.300s; the next run does it", config->name,
+                    all);
+}
+
 static bool run(Cli *cli, Summary *summary, PipelineReport *last, Err *err) {
     int64_t began_us = clock_monotonic_us();
     Progress *progress = progress_begin(cli->arena, summary->config->name);
@@ -154,7 +171,8 @@ static bool run(Cli *cli, Summary *summary, PipelineReport *last, Err *err) {
                        .verifies = summary->mode == SOURCE_FOLLOW,
                        .stop = &cli_stop,
                        .report = progress_report,
-                       .context = progress};
+                       .context = progress,
+                       .kept = cli->arena};
     bool ok = pipeline_run(summary->config, &how, last, err);
     summary->rows = progress_rows(progress);
     summary->elapsed_ms = (clock_monotonic_us() - began_us) / 1000;
@@ -166,7 +184,7 @@ static bool run(Cli *cli, Summary *summary, PipelineReport *last, Err *err) {
     summary->stopped = cli_stop && summary->mode != SOURCE_FOLLOW;
     cli->exit_code = summary->stopped ? EXIT_INTERRUPTED : EXIT_DONE;
     print(summary, summary_text, summary_json);
-    return true;
+    return summary->mode == SOURCE_FOLLOW || none_aside(cli, summary->config, last, err);
 }
 
 bool sync_command(Cli *cli, Err *err) {

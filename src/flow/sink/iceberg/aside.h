@@ -6,19 +6,31 @@
 //
 // So is a table whose next event it cannot take: its schema has changed into one that its columns cannot follow, a row
 // is changed and there is no key to find it by. It stays at its last commit. After a restart its events are found
-// missing.
+// missing, and until there is one it is remembered.
 #ifndef LEAT_FLOW_SINK_ICEBERG_ASIDE_H
 #define LEAT_FLOW_SINK_ICEBERG_ASIDE_H
 
 #include "flow/sink/iceberg/table.h"
+#include "flow/sink/sink.h"
 
+typedef struct Aside {
+    Map tables; // by topic: what is said of them
+    Map before; // likewise: what an earlier run has set aside, until the next event of each is looked at
+    char *path; // where both are kept; NULL = nowhere
+    bool dirty; // they are not
+} Aside;
+
+// What earlier runs have set aside. `path` stays with the caller.
+CHECKED bool aside_load(Aside *aside, char *path, Err *err);
 // The table of an event's topic, which no one has opened yet. NULL: it is, or is now, set aside.
-CHECKED bool aside_table_open(Lake *lake, Map *aside, const JournalEntry *entry, LakeTable **table, Err *err);
+CHECKED bool aside_table_open(Lake *lake, Aside *aside, const JournalEntry *entry, LakeTable **table, Err *err);
 // After an error of the table's event. True, and no error any more: it is set aside, for its ERR_TABLE. `table` (NULL:
 // it could not be opened) is closed then.
-bool aside_table_put(const Lake *lake, Map *aside, const JournalEntry *entry, LakeTable *table, Err *err);
+CHECKED bool aside_table_put(const Lake *lake, Aside *aside, const JournalEntry *entry, LakeTable *table, Err *err);
 // What is set aside, and the remedy; empty when nothing is.
-void aside_say(const Map *aside, char *text, size_t size);
-void aside_release(Map *aside);
+void aside_say(const Aside *aside, char *text, size_t size);
+void aside_release(Aside *aside);
+// Those, and the tables that are open.
+void aside_tables(const Map *tables, const Aside *aside, SinkTableVisit visit, void *context);
 
 #endif

@@ -43,7 +43,7 @@ typedef struct IcebergSink {
     const _Atomic LogPosition *read_below; // see SinkContext
     JournalReader *reader;                 // that gave the last cut
     Maintain *maintain;
-    Map aside;    // by topic: tables whose events are passed over (aside.h)
+    Aside aside;  // tables whose events are passed over
     LakeCut last; // the last cut
     uint8_t position[POSITION_BYTES_MAX];
     bool open_group; // events since the last cut
@@ -207,7 +207,7 @@ static bool state_open(IcebergSink *sink, Err *err) {
     bool behind = whole && last->sequence < sink->state.sequence;
     sink->cut = sink->committed = sink->pin = behind ? 0 : sink->state.log;
     sink->lake.epoch_max = sink->state.epoch;
-    return true;
+    return aside_load(&sink->aside, arena_printf(sink->run, "%s/aside.json", sink->state_directory), err);
 }
 
 static bool maintain_open(IcebergSink *sink, const SinkContext *context, Err *err) {
@@ -583,6 +583,10 @@ static void iceberg_stats(void *state, SinkStats *stats) {
     lake_io_usage(sink->lake.io, &stats->requests);
 }
 
+static void iceberg_tables(void *state, SinkTableVisit visit, void *context) {
+    aside_tables(&((const IcebergSink *)state)->tables, &((const IcebergSink *)state)->aside, visit, context);
+}
+
 // --- comparisons -----------------------------------------------------------------------------------------------
 
 static bool iceberg_hold(void *state, Err *err) {
@@ -775,6 +779,7 @@ const SinkDriver ICEBERG_SINK = {
     .tick = iceberg_tick,
     .pin = iceberg_pin,
     .stats = iceberg_stats,
+    .tables = iceberg_tables,
     .reset = iceberg_reset,
     .offsets = iceberg_offsets,
     .remove = iceberg_remove,

@@ -237,6 +237,8 @@ bool lake_table_take(LakeTable *table, const JournalEntry *entry, Err *err) {
         return true; // it is in the table
     }
     table->next = entry->offset + MAX(event->offset_span, UINT32_C(1));
+    table->newest_us = event->source_us;
+    table->oldest_us = table->oldest_us != 0 ? table->oldest_us : event->source_us;
     if (UNLIKELY(entry->schema != table->schema)) {
         TRY(reshape(table, entry->schema, err));
     }

@@ -98,12 +98,14 @@ typedef struct LakeTable {
     Arena batch[1];   // until the next commit is done
     Arena shape[1];   // of the mapping
     Mapping mapping;
-    const Schema *schema; // that the mapping is of
-    Slice numbers;        // mapping_numbers
-    Value *row;           // one a field of the table
-    uint64_t committed;   // events below are in the table
-    uint64_t next;        // behind the last event taken
-    Map files;            // by number: LakeDataFile
+    const Schema *schema;         // that the mapping is of
+    Slice numbers;                // mapping_numbers
+    Value *row;                   // one a field of the table
+    uint64_t committed;           // events below are in the table
+    uint64_t next;                // behind the last event taken
+    int64_t newest_us, oldest_us; // when the last one happened, and the first that is not committed (0 = all are)
+    int64_t committed_us;         // and the newest that is; 0 = none since it was opened
+    Map files;                    // by number: LakeDataFile
     Map by_path;
     uint32_t next_file;
     Map writers;      // by partition: LakeWriter

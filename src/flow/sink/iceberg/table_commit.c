@@ -365,6 +365,8 @@ bool lake_table_done(LakeTable *table, const CatalogCommit *commit, Err *err) {
     if (commit != NULL) {
         TRY(refresh(table, &commit->after, snapshot_after(table, commit), err));
         table->committed = table->next;
+        table->committed_us = table->newest_us;
+        table->oldest_us = 0;
     }
     files_settle(table);
     table->swap = (LakeSwap){0};
