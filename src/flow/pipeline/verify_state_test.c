@@ -57,7 +57,6 @@ TEST(verify_state_keeps_the_newest_of_each_table) {
 
 TEST(verify_state_is_kept_in_a_file) {
     Err err[1] = {{0}};
-    DEFER(buf_release) Buf out = {0};
     char directory[] = "/tmp/leat_verify_XXXXXX";
     CHECK(mkdtemp(directory) != NULL);
     VerifyState *state = NULL;

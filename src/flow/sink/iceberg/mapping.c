@@ -23,9 +23,18 @@ static bool same_letters(Slice a, Slice b) {
 
 // Columns of metadata that readers show under these names, and leat's own.
 static bool reserved(Slice name) {
-    static const char *const NAMES[] = {
-        "_file",     "_pos",        "_deleted", "_spec_id", "_partition", "_row_id", "_last_updated_sequence_number",
-        "__deleted", "__deleted_at"};
+    static const char *const NAMES[] = {"_file",
+                                        "_pos",
+                                        "_deleted",
+                                        "_spec_id",
+                                        "_partition",
+                                        "_row_id",
+                                        "_last_updated_sequence_number",
+                                        "_change_type",
+                                        "_change_ordinal",
+                                        "_commit_snapshot_id", // of views of what has changed
+                                        "__deleted",
+                                        "__deleted_at"};
     for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
         if (same_letters(name, slice_of(NAMES[i]))) {
             return true;
@@ -35,31 +44,35 @@ static bool reserved(Slice name) {
 }
 
 // Half of the readers do not tell upper from lower case.
-static bool taken(const Shape *record, uint32_t below, Slice name) {
-    for (uint32_t i = 0; i < below; i++) {
-        if (same_letters(record->fields[i].name, name)) {
+static bool is_one_of(const Slice *names, uint32_t count, Slice name) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (same_letters(names[i], name)) {
             return true;
         }
     }
     return false;
 }
 
-// The name of the source's column `at` in the table: its own, unless that is reserved or, but for case, one before it.
-static Slice column_name(const Maker *maker, const Shape *record, uint32_t at) {
-    Slice name = record->fields[at].name;
-    if (reserved(name)) {
-        name = slice_of(arena_printf(maker->arena, "_%.*s", SLICE_ARG(name)));
+// The names of the source's columns in the table: their own, unless that is reserved or, but for case, one before it.
+// One that is made is nobody else's own.
+static const Slice *column_names(const Maker *maker, const Shape *record) {
+    Slice *own = ARENA_ARRAY(maker->arena, Slice, record->field_count);
+    Slice *made = ARENA_ARRAY(maker->arena, Slice, record->field_count);
+    for (uint32_t i = 0; i < record->field_count; i++) {
+        own[i] = record->fields[i].name;
     }
-    if (!taken(record, at, name)) {
-        return name;
-    }
-    for (int i = 2; i < VERSIONS_MAX; i++) {
-        Slice other = slice_of(arena_printf(maker->arena, "%.*s_%d", SLICE_ARG(name), i));
-        if (!taken(record, record->field_count, other)) {
-            return other;
+    for (uint32_t i = 0; i < maker->source->column_count; i++) {
+        Slice name = own[i];
+        while (reserved(name) || (name.data != own[i].data && is_one_of(own, record->field_count, name))) {
+            name = slice_of(arena_printf(maker->arena, "_%.*s", SLICE_ARG(name)));
+        }
+        made[i] = name;
+        for (int n = 2; n < VERSIONS_MAX && is_one_of(made, i, made[i]); n++) {
+            Slice other = slice_of(arena_printf(maker->arena, "%.*s_%d", SLICE_ARG(name), n));
+            made[i] = is_one_of(own, record->field_count, other) ? made[i] : other;
         }
     }
-    return name;
+    return made;
 }
 
 // --- types -----------------------------------------------------------------------------------------------------
@@ -357,10 +370,11 @@ static void begin(Maker *maker, uint32_t more) {
 
 static bool columns_make(Maker *maker, const Mapping *mapping, Err *err) {
     const Shape *record = mapping->plan->value;
+    const Slice *names = column_names(maker, record);
     for (uint32_t i = 0; i < maker->source->column_count; i++) {
         bool key = (maker->source->columns[i].flags & COLUMN_KEY) != 0 && mapping->plan->key != NULL;
         bool required = key && !maker->options->append;
-        TRY(field_put(maker, column_name(maker, record, i), &record->fields[i].shape, required, (int32_t)i, err));
+        TRY(field_put(maker, names[i], &record->fields[i].shape, required, (int32_t)i, err));
     }
     for (uint32_t i = maker->source->column_count; maker->options->append && i < record->field_count; i++) {
         TRY(field_put(maker, record->fields[i].name, &record->fields[i].shape, false, (int32_t)i, err));

@@ -3,8 +3,8 @@
 // converts them, but exactly: a value that its column would hold only rounded, cut or wrapped is ERR_VALUE.
 //
 //     int, long    whole numbers, texts of such
-//     float        numbers (of 64 bits: the nearest), texts
-//     double       numbers, texts
+//     float        whole numbers that it has exactly, other numbers (of 64 bits: the nearest), texts
+//     double       whole numbers that it has exactly, other numbers, texts
 //     decimal      numbers, texts that need no more digits than the column has
 //     boolean      booleans, texts: "true", whatever its case, is true, all others false
 //     string       texts, numbers and booleans as Java prints them; lists, maps and structs as JSON

@@ -106,9 +106,10 @@ static bool whole_of(const LeafCast *cast, RecordClass class, Arena *scratch, co
 static bool real_of(const LeafCast *cast, RecordClass class, Arena *scratch, const Value *value, double *number,
                     Err *err) {
     Slice decimal;
-    if (class == RECORD_INT) {
-        *number = (double)value->integer;
-        return true;
+    if (class == RECORD_INT) { // whose every digit counts
+        *number = cast->to->kind == SHAPE_FLOAT32 ? (double)(float)value->integer : (double)value->integer;
+        bool within = *number >= -0x1p63 && *number < 0x1p63;
+        return (within && (int64_t)*number == value->integer) || too_much(cast, err);
     }
     if (value->kind == VALUE_FLOAT32 || value->kind == VALUE_FLOAT64) {
         *number = value->real;

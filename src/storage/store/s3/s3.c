@@ -57,7 +57,9 @@ static S3Payload payload_of(const S3Options *options, bool tls) {
 
 static bool open_clients(S3 *s3, Err *err) {
     const S3Options *options = &s3->options;
-    HttpClientOptions http = {.connections_max = (int)options->requests_max, .ca_file = set(options->ca_file)};
+    HttpClientOptions http = {.connections_max = (int)options->requests_max,
+                              .stalled_ms = options->timeout_ms,
+                              .ca_file = set(options->ca_file)};
     TRY(http_client_open(&http, &s3->http, err));
     http_client_stop_flag(s3->http, s3->stop);
     AwsProviderOptions keys = {.access_key = set(options->access_key),

@@ -34,6 +34,7 @@ typedef struct S3Options {
     const char *payload;  // auto, signed, streaming, unsigned
     const char *ca_file;
     int64_t requests_max;
+    int64_t timeout_ms;
     AwsSupply supply; // no option: set by whoever hands keys out; comes before all others
 } S3Options;
 
@@ -117,6 +118,13 @@ typedef struct S3Options {
          .type = OPTION_TEXT,                                                                                    \
          .offset = offsetof(Type, member.ca_file),                                                               \
          .text = "Certificates (PEM) that the endpoint's is checked with; unset: the system's."},                \
+        {.name = "s3.timeout",                                                                                   \
+         .type = OPTION_DURATION,                                                                                \
+         .offset = offsetof(Type, member.timeout_ms),                                                            \
+         .default_text = "30s",                                                                                  \
+         .min = 100,                                                                                             \
+         .max = 3600 * 1000,                                                                                     \
+         .text = "A request or answer that does not move for so long is sent again."},                           \
     {                                                                                                            \
         .name = "s3.requests.max", .type = OPTION_INT, .offset = offsetof(Type, member.requests_max),            \
         .default_text = "8", .min = 1, .max = 64, .text = "Requests under way at once, each on its connection."  \
