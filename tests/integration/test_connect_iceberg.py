@@ -331,3 +331,55 @@ def test_validation_says_what_there_is(server, work):
     assert "iceberg.catalog.uri" in problems(iceberg__catalog__type="rest")
     assert "iceberg.tables" in problems(iceberg__tables=None)
     assert "iceberg.table.a.b.route-regex" in problems(**{"iceberg__table__a__b__route-regex": "("})
+
+
+def replaced(server):
+    if not catalog(server).table_exists("shop.orders"):
+        return 0
+    return sum(s.summary.operation.value == "replace" for s in table(server).metadata.snapshots)
+
+
+@pytest.mark.parametrize("how", ["append", "upsert"])
+def test_tables_are_maintained_where_that_is_asked_for(server, db, work, how):
+    """Not by default: the catalog or somebody's jobs may do it."""
+    db.execute(connectors.ORDERS)
+    server.start()
+    create(server, "shop", connectors.source(db), JSON_SCHEMAS)
+    config = upsert(work) if how == "upsert" else {**sink(work, TOPIC), **UNWRAP}
+    config["leat.freshness"] = "10ms"
+    create(server, "lake", config, JSON_SCHEMAS)
+
+    def step(n):
+        db.execute(f"UPDATE orders SET name = 'n{n}' WHERE id % 5 = {n % 5} AND id < 100")
+        db.execute(f"INSERT INTO orders VALUES ({100 + n}, 'x', 1)")
+        ids = lambda: {row["id"] for row in rows(server)}  # noqa: E731
+        server.until(lambda: 100 + n in ids(), f"row {n} is there", 60)
+
+    for n in range(12):
+        step(n)
+    files = int(table(server).current_snapshot().summary["total-data-files"])
+    assert replaced(server) == 0 and files >= 10
+    put(server, "lake", config, JSON_SCHEMAS, {"leat.maintenance": "on", "leat.maintenance.cpu": "100"})
+    for n in range(12, 16):
+        step(n)
+    few = lambda: int(table(server).current_snapshot().summary["total-data-files"]) <= 10  # noqa: E731
+    server.until(lambda: replaced(server) > 0 and few(), "files are joined", 90)
+    for n in range(16, 19):
+        step(n)
+    if how == "upsert":
+        until_orders(server, db)
+    else:
+        seen = [row["id"] for row in rows(server)]
+        assert all(seen.count(100 + n) == 1 for n in range(19)) and seen.count(1) == 1 + 4  # n = 1, 6, 11, 16
+    offsets = [json.loads(s.summary["leat.offsets"])[TOPIC] for s in table(server).metadata.snapshots]
+    assert offsets == sorted(offsets)
+    by_hand = subprocess.run(
+        [server.binary, "table", "rewrite-data-files", "shop.orders", "--catalog", f"{server.data}/catalog.db",
+         "--warehouse", str(work / "warehouse"), "--output", "json"],
+        env={"LEAT_DATA_DIR": str(server.data), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert by_hand.returncode == 0, by_hand.stderr
+    assert int(table(server).current_snapshot().summary["total-data-files"]) == 1
+    step(20)
+    if how == "upsert":
+        until_orders(server, db)

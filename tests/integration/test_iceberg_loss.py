@@ -292,3 +292,34 @@ def test_damage_of_what_is_remembered_is_named(lake, db):  # noqa: F811
     change(db, 1)
     lake.sync(db, *SINK)
     check(lake, db)
+
+
+def test_what_maintenance_commits_is_remembered(lake, db):  # noqa: F811
+    """Snapshots that expire give a table another metadata file, in an idle pipeline, too; older ones go in the end."""
+    db.execute(SETUP)
+    process = lake.follow(db, *SINK)
+    process.wait_durable(db)
+    for n in range(1, 4):
+        change(db, n)
+        process.wait_durable(db)
+    wait_until(lambda: len(rows(lake, "u")) == 4, "all is committed", timeout=60)
+    memory = lake.out / "_leat" / f"{lake.pipeline}.lake"
+
+    def remembers():
+        return all(metadata_file(lake, name).rsplit("/", 1)[1].encode() in memory.read_bytes() for name in "tu")
+
+    wait_until(remembers, "the last commit is remembered", timeout=60)
+    before = metadata_file(lake, "t")
+    lake.run("table", "expire-snapshots", "public.t", "--older-than", "0s")
+    assert metadata_file(lake, "t") != before
+    wait_until(remembers, "the expiry is remembered", timeout=60)
+    lake.run("table", "rewrite-data-files", "public.t")
+    wait_until(remembers, "what was rewritten is remembered", timeout=60)
+    process.kill()
+    for old in (lake.out / "public" / "t" / "metadata").glob("*.metadata.json"):
+        if not metadata_file(lake, "t").endswith(old.name):
+            old.unlink()  # as write.metadata.previous-versions-max does in the end
+    shutil.rmtree(lake.data)
+    change(db, 9)
+    lake.sync(db, *SINK)
+    check(lake, db)

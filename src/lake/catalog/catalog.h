@@ -58,6 +58,9 @@ typedef struct CatalogDriver {
                       size_t removed_count, Err *err);
     bool (*tables)(void *state, Slice space, Arena *arena, Slice **tables, size_t *count, Err *err);
     bool (*load)(void *state, TableName name, Arena *arena, CatalogTable *table, Err *err);
+    // Which metadata file is the newest, without reading it: tables of one catalog may lie where this one's io has no
+    // business. NULL where a catalog does not say that by itself.
+    bool (*where)(void *state, TableName name, Arena *arena, Slice *metadata_file, Err *err);
     // All or nothing where `atomic` says so. Tables that REQUIRE_CREATE are made. ERR_CHANGED names table and
     // requirement. After ERR_NET_… of a commit its outcome is unknown: catalog_commit finds out.
     bool (*commit)(void *state, CatalogCommit *commits, size_t count, Arena *arena, Err *err);

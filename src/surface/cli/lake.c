@@ -55,11 +55,52 @@ static bool several(const CliLake *lake, const char *const *names, size_t count,
     return err_hint(err, "say which: --pipeline %.*s", SLICE_ARG(buf_slice(&list)));
 }
 
+typedef struct CliPlace {
+    const char *url;
+    S3Options s3;
+    RestCatalogOptions rest;
+} CliPlace;
+
+static bool is_below(Slice file, const char *url, Arena *arena) {
+    Slice there = lake_uri_normal(file, arena), here = lake_uri_normal(slice_of(url), arena);
+    return there.size > here.size && memcmp(there.data, here.data, here.size) == 0 && there.data[here.size] == '/';
+}
+
+// Closes what is open and opens it with the options of the pipeline in whose warehouse the table lies.
+static bool place_choose(CliLake *lake, TableName name, Err *err) {
+    const CatalogDriver *driver = catalog_driver(lake->catalog);
+    Slice file;
+    if (lake->all_count < 2 || driver->where == NULL) {
+        return true;
+    }
+    TRY(driver->where(catalog_state(lake->catalog), name, lake->cli->arena, &file, err));
+    if (is_below(file, lake->places.url, lake->cli->arena)) {
+        return true;
+    }
+    for (size_t i = 0; i < lake->all_count; i++) {
+        const CliPlace *place = &lake->all[i];
+        if (!is_below(file, place->url, lake->cli->arena)) {
+            continue;
+        }
+        catalog_close(lake->catalog);
+        lake->catalog = NULL;
+        lake_io_close(lake->io);
+        lake->io = NULL;
+        lake->places.url = place->url;
+        lake->s3 = place->s3;
+        lake->rest = place->rest;
+        TRY(cli_lake_sets(lake->cli, &lake->s3, &lake->rest, err));
+        return lake_places_open(&lake->places, lake->cli->arena, &lake->io, &lake->catalog, err);
+    }
+    return true;
+}
+
 // Those of the data directory, if they have one catalog.
 static bool of_directory(CliLake *lake, Err *err) {
     const char **names = NULL, *url = NULL, *directory = lake->places.data_directory;
     size_t count = 0, lakes = 0;
     TRY(pipeline_list(directory, lake->cli->arena, &names, &count, err));
+    lake->all = ARENA_ARRAY(lake->cli->arena, CliPlace, count);
     for (size_t i = 0; i < count; i++) {
         PipelineConfig config;
         TRY(cli_pipeline_load(lake->cli, names[i], &config, err));
@@ -72,7 +113,8 @@ static bool of_directory(CliLake *lake, Err *err) {
             return several(lake, names, count, err);
         }
         url = its;
-        lakes++;
+        lake->all[lakes++] = (CliPlace){lake->places.url, lake->s3, lake->rest};
+        lake->all_count = lakes;
     }
     if (lakes == 0 && !lake_places_exist(&lake->places)) {
         FAIL(err, ERR_NOT_FOUND, "there is no catalog in %s", directory);
@@ -237,6 +279,7 @@ const char *cli_table_text(const Cli *cli, TableName name) {
 bool cli_table_load(CliLake *lake, TableName name, CliTable *table, Err *err) {
     CatalogTable found;
     *table = (CliTable){.name = name, .text = cli_table_text(lake->cli, name)};
+    TRY(place_choose(lake, name, err));
     TRY(catalog_load(lake->catalog, name, lake->cli->arena, &found, err));
     TRY(table_open(lake->io, found.metadata_json, found.metadata_file, &table->table, err));
     table->metadata = table_metadata(table->table);

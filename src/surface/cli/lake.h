@@ -25,6 +25,9 @@ typedef struct CliLake {
     LakePlaces places;
     S3Options s3;
     RestCatalogOptions rest;
+    // Of the pipelines whose catalog this is: a table is looked at with what its own has.
+    struct CliPlace *all;
+    size_t all_count;
     char *staging;
     LakeIo *io;
     Catalog *catalog;

@@ -134,11 +134,6 @@ static void iceberg_close(void *state) {
     free(sink);
 }
 
-static int64_t interval_us(const LakeOptions *options, const char *url) {
-    bool local = LOCAL_STORE.accepts(url);
-    return (options->freshness_ms > 0 ? options->freshness_ms : local ? 1000 : 60 * 1000) * 1000;
-}
-
 static IcebergSink *sink_new(const SinkContext *context) {
     IcebergSink *sink = calloc(1, sizeof(*sink));
     ASSERT(sink != NULL);
@@ -146,7 +141,7 @@ static IcebergSink *sink_new(const SinkContext *context) {
     arena_init(sink->scratch, "scratch", 0);
     sink->options = *(const LakeOptions *)context->options;
     sink->state_directory = arena_printf(sink->run, "%s", context->state_directory);
-    sink->interval_us = interval_us(&sink->options, context->url);
+    sink->interval_us = lake_interval_us(&sink->options, context->url);
     sink->complete = context->complete;
     sink->read_below = context->read_below;
     sink->lake = (Lake){.options = &sink->options,
@@ -211,14 +206,14 @@ static bool state_open(IcebergSink *sink, Err *err) {
 }
 
 static bool maintain_open(IcebergSink *sink, const SinkContext *context, Err *err) {
-    // A connector's tables may be anybody's: whose snapshots and files go is not for leat to say.
-    bool by_itself = strcmp(sink->options.maintenance, "on") == 0 && context->records == NULL;
+    // A connector's tables may be anybody's: that their snapshots and files go must have been asked for.
+    bool on = strcmp(sink->options.maintenance, "on") == 0, off = strcmp(sink->options.maintenance, "off") == 0;
     MaintainContext wanted = {.places = places_of(sink, context, sink->run),
                               .options = &sink->options,
                               .state_directory = sink->state_directory,
                               .memory_bytes_max = context->memory_bytes_max,
                               .interval_us = sink->interval_us,
-                              .by_itself = by_itself};
+                              .by_itself = context->records != NULL ? on : !off};
     wanted.places.owner = arena_printf(sink->run, "%s--maintenance", context->pipeline);
     wanted.places.staging_directory = arena_printf(sink->run, "%s/staging-maintenance", context->state_directory);
     return maintain_start(&wanted, &sink->maintain, err);
@@ -307,12 +302,25 @@ static bool maintain_commit(IcebergSink *sink, Arena *arena, Err *err) {
 
 static bool commit(IcebergSink *sink, Err *err);
 
+// What maintenance has committed by itself is remembered, in an idle sink, too.
+static bool moved_remember(IcebergSink *sink, Err *err) {
+    bool some = false;
+    TRY(maintain_note_moved(sink->maintain, &sink->lake, &sink->memory, &some, err));
+    const Remembered *last = &sink->memory.last; // until a cut has come, what it says of the journal holds
+    if (!some || !sink->complete || sink->dirty || sink->reader != NULL) {
+        return !some || !sink->complete || sink->dirty || state_advance(sink, err); // dirty: with the next commit
+    }
+    bool same = last->state.size > 0 && last->sequence == sink->state.sequence && last->epoch == sink->state.epoch;
+    return !same || memory_put(&sink->memory, &sink->state, last->state, err);
+}
+
 // Between transactions; where nothing else is to be committed, what waits is.
 static bool maintain_step(IcebergSink *sink, Err *err) {
     if (sink->maintain == NULL || sink->open_group) {
         return true;
     }
     TRY(maintain_keys(sink->maintain, err));
+    TRY(moved_remember(sink, err));
     bool later = sink->dirty || sink->held || sink->lake.watched;
     if (!later) {
         maintain_hand(sink->maintain, &sink->tables);

@@ -10,7 +10,7 @@
 
 #include <time.h>
 
-enum { LARGEST_EVERY = 4 };
+enum { LARGEST_EVERY = 4, SEPARATOR = 0x1f };
 #define LOOK_US      (INT64_C(1000) * 1000)
 #define CREDIT_US    (INT64_C(100) * 1000) // that a rest is worth
 #define TRASH_US     (INT64_C(60) * 1000000)
@@ -283,6 +283,7 @@ void maintain_stop(Maintain *maintain) {
     places_close(maintain);
     pthread_cond_destroy(&maintain->changed);
     pthread_mutex_destroy(&maintain->mutex);
+    map_release(&maintain->moved);
     map_release(&maintain->hand.files);
     arena_release(maintain->hand.arena);
     arena_release(maintain->run);
@@ -381,7 +382,7 @@ void maintain_offer(Maintain *maintain, LakeTable *table) {
         return;
     }
     keep(maintain, table);
-    if (maintain->hurry || !worth_it(table, clock_monotonic_us()) ||
+    if (maintain->hurry || table->branch != NULL || !worth_it(table, clock_monotonic_us()) ||
         table_snapshot_current(table_metadata(table->table)) == NULL) {
         return;
     }
@@ -576,6 +577,49 @@ bool maintain_keys(Maintain *maintain, Err *err) {
         TRY(!ready || keys_tell(maintain, job, err));
     }
     return true;
+}
+
+void maintain_note(Maintain *maintain, TableName name) {
+    DEFER(buf_release) Buf key = {0};
+    buf_put(&key, name.space);
+    buf_u8(&key, SEPARATOR);
+    buf_put(&key, name.table);
+    pthread_mutex_lock(&maintain->mutex);
+    map_put(&maintain->moved, buf_slice(&key), maintain);
+    pthread_mutex_unlock(&maintain->mutex);
+}
+
+static TableName moved_name(Slice key) {
+    size_t at = key.size;
+    while (key.data[at - 1] != SEPARATOR) { // the namespace has some of its own
+        at--;
+    }
+    return (TableName){{key.data, at - 1}, slice_from(key, at)};
+}
+
+bool maintain_note_moved(Maintain *maintain, Lake *lake, LakeMemory *memory, bool *some, Err *err) {
+    DEFER(arena_release) Arena scratch;
+    arena_init_small(&scratch, "scratch", 256);
+    pthread_mutex_lock(&maintain->mutex);
+    Map moved = maintain->moved;
+    maintain->moved = (Map){0};
+    pthread_mutex_unlock(&maintain->mutex);
+    *some = moved.count > 0;
+    bool ok = true;
+    for (MapEntry *e = NULL; ok && (e = map_next(&moved, e)) != NULL;) {
+        CatalogTable found;
+        TableName name = moved_name(e->key);
+        ok = catalog_load(lake->catalog, name, &scratch, &found, err);
+        if (ok) {
+            memory_note(memory, name, found.metadata_file);
+        } else if (err->code == ERR_NOT_FOUND) {
+            err_clear(err);
+            ok = true;
+        }
+        arena_reset(&scratch);
+    }
+    map_release(&moved);
+    return ok || err_frame(err, __FILE__, __LINE__);
 }
 
 void maintain_hurry(Maintain *maintain) {

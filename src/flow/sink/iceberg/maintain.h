@@ -12,6 +12,7 @@
 #ifndef LEAT_FLOW_SINK_ICEBERG_MAINTAIN_H
 #define LEAT_FLOW_SINK_ICEBERG_MAINTAIN_H
 
+#include "flow/sink/iceberg/memory.h"
 #include "flow/sink/iceberg/places.h"
 #include "flow/sink/iceberg/table.h"
 
@@ -47,6 +48,9 @@ CHECKED bool maintain_keys(Maintain *maintain, Err *err);
 // the sink stops.
 void maintain_hurry(Maintain *maintain);
 void maintain_calm(Maintain *maintain);
+// Notes where the metadata is of the tables that the thread has changed by itself since: older files are removed in the
+// end. *some: there were any.
+CHECKED bool maintain_note_moved(Maintain *maintain, Lake *lake, LakeMemory *memory, bool *some, Err *err);
 typedef enum MaintainState {
     MAINTAIN_IDLE,
     MAINTAIN_AT_WORK, // the thread is; look again soon

@@ -137,6 +137,7 @@ static bool expire(Maintain *maintain, Kept *kept, const TableMetadata *metadata
         *done = false; // a branch or tag was set meanwhile: chosen again the next time
         return err->code == ERR_CHANGED ? (err_clear(err), true) : err_frame(err, __FILE__, __LINE__);
     }
+    maintain_note(maintain, kept->name);
     expired_note(kept, metadata, &choice);
     return true;
 }

@@ -99,6 +99,7 @@ static void alone(Maintain *maintain) {
     bool ok = maintain_reach(maintain, err);
     const HandPlace place = {.io = maintain->io, .catalog = maintain->catalog, .pace = alone_pace, .context = maintain};
     ok = ok && hand_do(&place, &hand->handed.work, hand->arena, &hand->done, err);
+    maintain_note(maintain, hand->handed.work.name);
     hand->failed = !ok;
     hand->error = *err;
     hand->gone = hand->gone || err->code == ERR_INTERRUPTED; // it is asked again, or done by who asks

@@ -122,6 +122,7 @@ struct Maintain {
     Map kept;     // by name; entries are made under the mutex, and the thread's then
     bool looking; // the thread is at something that is no job
     uint64_t rounds;
+    Map moved; // by namespace, 0x1f, name: tables whose metadata the thread has changed; under the mutex
     Hand hand;
     bool at_once; // the thread is at what was asked for by hand: without regard to the share
     // The share of the core:
@@ -134,6 +135,7 @@ struct Maintain {
 // Waits for as long as the share of the core asks for. ERR_INTERRUPTED: the sink stops.
 CHECKED bool maintain_pace(void *maintain, Err *err);
 CHECKED bool maintain_load(Maintain *maintain, TableName name, Arena *arena, Table **table, Err *err);
+void maintain_note(Maintain *maintain, TableName name);    // the thread has changed its metadata
 CHECKED bool maintain_reach(Maintain *maintain, Err *err); // its places, in the thread
 // Under the mutex, in the sink's thread: a job for it, if one is free. NULL: there is none.
 Job *maintain_job(Maintain *maintain, LakeTable *table);

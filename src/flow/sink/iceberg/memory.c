@@ -121,6 +121,25 @@ bool lake_metadata_parse(TableName name, const CatalogTable *found, Arena *arena
     return err_hint(err, "restore the file; or register an older one of the table's metadata files in the catalog");
 }
 
+// The data directory's catalog may have tables of other pipelines, whose warehouses are elsewhere: this one's store
+// options are not for them, and the metadata of tables on S3 must not make it open files of this machine.
+bool lake_where(Lake *lake, TableName name, Arena *arena, LakeWhere *where, Err *err) {
+    const CatalogDriver *driver = catalog_driver(lake->catalog);
+    Slice warehouse = lake_io_warehouse(lake->io), file;
+    *where = LAKE_HERE;
+    if (driver->where == NULL || warehouse.size == 0) {
+        return true;
+    }
+    TRY(driver->where(catalog_state(lake->catalog), name, arena, &file, err));
+    Slice here = lake_uri_normal(warehouse, arena), there = lake_uri_normal(file, arena);
+    bool below =
+        there.size > here.size && memcmp(there.data, here.data, here.size) == 0 && there.data[here.size] == '/';
+    bool local = memcmp(here.data, "file:", MIN(here.size, (size_t)5)) == 0;
+    bool local_there = there.size > 5 && memcmp(there.data, "file:", 5) == 0;
+    *where = below || (local && local_there) ? LAKE_HERE : local == local_there ? LAKE_BESIDE : LAKE_ELSEWHERE;
+    return true;
+}
+
 bool lake_own_tables(Lake *lake,
                      bool (*visit)(void *context, TableName name, const CatalogTable *found,
                                    const TableMetadata *metadata, Err *err),
@@ -140,8 +159,18 @@ bool lake_own_tables(Lake *lake,
             TableName name = {spaces[i], tables[j]};
             CatalogTable found;
             TableMetadata metadata;
+            LakeWhere where;
             arena_reset(&scratch);
-            TRY(catalog_load(lake->catalog, name, &scratch, &found, err));
+            TRY(lake_where(lake, name, &scratch, &where, err));
+            if (where == LAKE_ELSEWHERE) {
+                continue;
+            }
+            bool loaded = catalog_load(lake->catalog, name, &scratch, &found, err);
+            if (!loaded && where == LAKE_BESIDE) { // another bucket, for which these credentials are not
+                err_clear(err);
+                continue;
+            }
+            TRY(loaded);
             TRY(lake_metadata_parse(name, &found, &scratch, &metadata, err));
             bool ours = slice_is(table_property(&metadata, "leat.pipeline"), lake->pipeline);
             TRY(!ours || visit(context, name, &found, &metadata, err));

@@ -67,6 +67,10 @@ CHECKED bool memory_remove(LakeMemory *memory, Err *err); // if it is this owner
 // As the catalog has it; an error names table and file.
 CHECKED bool lake_metadata_parse(TableName name, const CatalogTable *found, Arena *arena, TableMetadata *metadata,
                                  Err *err);
+// Where a table of the catalog lies, as seen from the lake's warehouse: below it (or not known); in another place of
+// the same kind; on S3 and not on this machine, or the other way.
+typedef enum LakeWhere { LAKE_HERE, LAKE_BESIDE, LAKE_ELSEWHERE } LakeWhere;
+CHECKED bool lake_where(Lake *lake, TableName name, Arena *arena, LakeWhere *where, Err *err);
 // The tables that this pipeline has made.
 CHECKED bool lake_own_tables(Lake *lake,
                              bool (*visit)(void *context, TableName name, const CatalogTable *found,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/sink/iceberg/options.h"
 
+#include "storage/store/local/local.h"
+
 #define AT(field) offsetof(LakeOptions, field)
 #define DAY_MS    (INT64_C(24) * 3600 * 1000)
 
@@ -44,8 +46,10 @@ static const OptionSpec SPECS[] = {
      "change them."},
     {"file.compression.level", OPTION_INT, 0, AT(compression_level), "1", 1, 19, NULL, "Of zstd."},
     REST_CATALOG_OPTION_SPECS(LakeOptions, rest),
-    {"maintenance", OPTION_CHOICE, 0, AT(maintenance), "on", 0, 0, "on,off",
-     "Files are compacted and snapshots expired by the writer, or by somebody else (a catalog that does it)."},
+    {"maintenance", OPTION_CHOICE, 0, AT(maintenance), "auto", 0, 0, "auto,on,off",
+     "Files are compacted and snapshots expired by the writer, or by somebody else (a catalog that does it). auto: "
+     "leat "
+     "does so for tables of its own, not for those of sink connectors."},
     {"maintenance.cpu", OPTION_INT, 0, AT(maintenance_cpu), "25", 1, 100, NULL,
      "The most of one core that maintenance takes, in percent."},
     {"snapshot.retention", OPTION_DURATION, 0, AT(snapshot_retention_ms), "5d", 60 * 1000, 3650 * DAY_MS, NULL,
@@ -139,4 +143,9 @@ const char *lake_partition_text(const LakeOptions *options, Slice space, Slice t
         }
     }
     return all;
+}
+
+int64_t lake_interval_us(const LakeOptions *options, const char *url) {
+    bool local = LOCAL_STORE.accepts(url);
+    return (options->freshness_ms > 0 ? options->freshness_ms : local ? 1000 : 60 * 1000) * 1000;
 }

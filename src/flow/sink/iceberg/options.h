@@ -26,7 +26,7 @@ typedef struct LakeOptions {
     int64_t large_page_bytes; // of columns of large values
     int64_t compression_level;
     RestCatalogOptions rest; // when the catalog is iceberg+https://
-    const char *maintenance; // on | off
+    const char *maintenance; // auto | on | off
     int64_t maintenance_cpu; // percent of a core
     int64_t snapshot_retention_ms, snapshot_grace_ms;
     int64_t orphan_age_ms; // 0 = they stay
@@ -34,6 +34,9 @@ typedef struct LakeOptions {
 } LakeOptions;
 
 extern const OptionTable ICEBERG_OPTIONS;
+
+// Wanted between two commits, of a sink at that URL.
+int64_t lake_interval_us(const LakeOptions *options, const char *url);
 
 // What a table shall be called: the namespace and the name that it would like to have.
 typedef struct LakeName {

@@ -60,6 +60,12 @@ static bool lost(const LakeTable *table, Err *err) {
         SLICE_ARG(table->name.space), SLICE_ARG(table->name.table));
 }
 
+static bool is_elsewhere(const LakeTable *table, Arena *scratch) {
+    Err absent[1] = {{0}};
+    LakeWhere where = LAKE_HERE;
+    return lake_where(table->lake, table->name, scratch, &where, absent) && where == LAKE_ELSEWHERE;
+}
+
 // Tables that differ in case only, or in what a name cannot hold, would have one name: the later one gets a number.
 // *take: it is to be taken over.
 static bool table_find(LakeTable *table, const char *source, Arena *scratch, CatalogTable *found, bool *exists,
@@ -69,6 +75,7 @@ static bool table_find(LakeTable *table, const char *source, Arena *scratch, Cat
         if (i > 1) {
             table->name.table = slice_of(arena_printf(table->run, "%.*s_%d", SLICE_ARG(wanted), i));
         }
+        TRY(!is_elsewhere(table, scratch) || foreign(table, err));
         *exists = catalog_load(table->lake->catalog, table->name, scratch, found, err);
         if (!*exists) {
             if (err->code != ERR_NOT_FOUND) {

@@ -556,6 +556,13 @@ static const OptionSpec SPECS[] = {
 #undef AT
 static const OptionTable OPTIONS = {"Embedded catalog", SPECS, ARRAY_LEN(SPECS)};
 
+static bool where(void *state, TableName name, Arena *arena, Slice *metadata_file, Err *err) {
+    TablePointer pointer;
+    TRY(embedded_pointer(state, name, arena, &pointer, err));
+    *metadata_file = pointer.file;
+    return pointer.found || embedded_no_table(name, err);
+}
+
 const CatalogDriver EMBEDDED_CATALOG = {
     .name = "embedded",
     .options = &OPTIONS,
@@ -569,6 +576,7 @@ const CatalogDriver EMBEDDED_CATALOG = {
     .space_set = space_set,
     .tables = tables,
     .load = load,
+    .where = where,
     .commit = embedded_commit,
     .atomic = atomic,
     .register_table = register_table,
