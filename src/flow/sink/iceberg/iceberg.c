@@ -61,12 +61,8 @@ typedef struct IcebergSink {
 
 // --- places ----------------------------------------------------------------------------------------------------
 
-static bool is_catalog_url(const char *url) {
-    return strncmp(url, "iceberg+", strlen("iceberg+")) == 0;
-}
-
 static bool iceberg_accepts(const char *url) {
-    return is_catalog_url(url) || LOCAL_STORE.accepts(url) || S3_STORE.accepts(url);
+    return lake_is_catalog_url(url) || LOCAL_STORE.accepts(url) || S3_STORE.accepts(url);
 }
 
 static LakePlaces places_of(const IcebergSink *sink, const SinkContext *context, Arena *arena) {
@@ -87,7 +83,7 @@ static bool places_exist(IcebergSink *sink, const SinkContext *context) {
 // The files alone, where there is no catalog yet.
 static bool files_open(IcebergSink *sink, const SinkContext *context, Err *err) {
     LakePlaces places = places_of(sink, context, sink->run);
-    LakeIoContext io = {.warehouse = is_catalog_url(context->url) ? NULL : context->url,
+    LakeIoContext io = {.warehouse = lake_is_catalog_url(context->url) ? NULL : context->url,
                         .owner = places.owner,
                         .staging_directory = places.staging_directory,
                         .s3_options = places.s3};
@@ -100,7 +96,7 @@ static bool places_open(IcebergSink *sink, const SinkContext *context, Err *err)
 }
 
 static bool iceberg_probe(const SinkContext *context, Err *err) {
-    if (is_catalog_url(context->url)) {
+    if (lake_is_catalog_url(context->url)) {
         return true;
     }
     const StoreDriver *store = S3_STORE.accepts(context->url) ? &S3_STORE : &LOCAL_STORE;

@@ -6,7 +6,7 @@
 
 static const CatalogDriver *const CATALOGS[] = {&EMBEDDED_CATALOG, &REST_CATALOG, NULL};
 
-static bool is_catalog_url(const char *url) {
+bool lake_is_catalog_url(const char *url) {
     return url != NULL && strncmp(url, "iceberg+", strlen("iceberg+")) == 0;
 }
 
@@ -20,7 +20,7 @@ const CatalogDriver *lake_catalog_driver(const char *url) {
 }
 
 const char *lake_catalog_url(const LakePlaces *places, Arena *arena) {
-    if (is_catalog_url(places->url)) {
+    if (lake_is_catalog_url(places->url)) {
         return places->url;
     }
     bool named = places->catalog != NULL && places->catalog[0] != '\0';
@@ -45,7 +45,7 @@ bool lake_places_open(const LakePlaces *places, Arena *arena, LakeIo **io, Catal
         FAIL(err, ERR_OPTION, "there is no catalog for \"%.200s\"", url);
         return err_hint(err, "give iceberg+https://HOST/…?warehouse=NAME, or leave catalog empty");
     }
-    LakeIoContext place = {.warehouse = is_catalog_url(places->url) ? NULL : places->url,
+    LakeIoContext place = {.warehouse = lake_is_catalog_url(places->url) ? NULL : places->url,
                            .owner = places->owner,
                            .staging_directory = places->staging_directory,
                            .s3_options = places->s3};

@@ -27,4 +27,6 @@ bool lake_places_exist(const LakePlaces *places);
 // NULL.
 CHECKED bool lake_places_open(const LakePlaces *places, Arena *arena, LakeIo **io, Catalog **catalog, Err *err);
 
+bool lake_is_catalog_url(const char *url); // "iceberg+https://…"; NULL is none
+
 #endif
