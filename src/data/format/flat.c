@@ -196,7 +196,9 @@ static bool inexact(FlatPlan *plan, const Step *step, Value *to, const char *wha
     if (plan->fail_on_inexact) {
         (void)FAIL(err, ERR_VALUE, "%s cannot be held by the form that %s takes in files", what,
                    type_kind_name(step->type->kind));
-        return err_hint(err, "let such values become NULL, or such columns text (docs/sources/postgresql-types.md)");
+        return err_hint(
+            err,
+            "let such values become NULL, or such columns text: inexact.values (docs/sources/postgresql-types.md)");
     }
     plan->base.inexact++;
     *to = (Value){.kind = VALUE_NULL};

@@ -268,7 +268,8 @@ static void offsets_json(SinkWorker *worker) {
 }
 
 typedef struct Sums {
-    uint64_t behind, events, bytes, files, published_ms;
+    uint64_t behind, events, bytes, files, published_ms, tries;
+    int64_t away_ms;
     uint64_t stats[STATS_KEPT];
     StoreUsage requests;
     char trouble[512];
@@ -280,6 +281,8 @@ static void sums_make(SinkWorker *worker, Sums *sums) {
         SinkPumpLook look;
         sink_pump_look(join->pump, &look);
         sums->behind += look.behind_bytes;
+        sums->tries += look.tries;
+        sums->away_ms = MAX(sums->away_ms, look.away_ms);
         sums->events += look.stats.events;
         sums->bytes += look.stats.bytes;
         sums->files += look.stats.files;
@@ -319,6 +322,8 @@ static void report(SinkWorker *worker, const char *phase) {
     json_field_uint(&text, "bytes", sums.bytes);
     json_field_uint(&text, "sink_files", sums.files);
     json_field_uint(&text, "sink_behind_bytes", sums.behind);
+    json_field_uint(&text, "sink_tries", sums.tries);
+    json_field_int(&text, "sink_away_ms", sums.away_ms);
     json_field_uint(&text, "sink_published_ms", sums.published_ms);
     json_key(&text, "sink_requests");
     buf_u8(&text, '{');

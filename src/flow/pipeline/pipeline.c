@@ -120,6 +120,17 @@ static void sink_tables_look(Runner *runner) {
     }
 }
 
+// A sink that cannot be opened does not look by itself.
+static uint64_t behind_bytes(const Runner *runner, const SinkPumpLook *look) {
+    JournalInfo info = {0};
+    if (runner->half.journal == NULL || look->tries == 0) {
+        return look->behind_bytes;
+    }
+    journal_info(runner->half.journal, &info);
+    LogPosition from = MAX(look->pin, info.begin);
+    return info.end > from ? info.end - from : 0;
+}
+
 static void reported(SourceHalf *half, bool last) {
     Runner *runner = (Runner *)half;
     read_note(runner);
@@ -128,7 +139,9 @@ static void reported(SourceHalf *half, bool last) {
         sink_pump_look(runner->pump, &look);
         sink_tables_look(runner);
         runner->half.report.sink = look.stats;
-        runner->half.report.sink_behind_bytes = look.behind_bytes;
+        runner->half.report.sink_behind_bytes = behind_bytes(runner, &look);
+        runner->half.report.sink_tries = look.tries;
+        runner->half.report.sink_away_ms = (uint64_t)look.away_ms;
         hold_serve_tables(runner->hold, runner->half.report.tables, runner->half.report.table_count);
         snprintf(runner->sink_trouble, sizeof(runner->sink_trouble), "%s", look.trouble);
     }
@@ -340,6 +353,7 @@ static bool runner_run(Runner *runner, Err *err) {
             ok = false;
         }
         runner->half.report.sink_behind_bytes = 0;
+        runner->half.report.sink_tries = runner->half.report.sink_away_ms = 0;
         runner->sink_trouble[0] = '\0';
     }
     runner->half.report.phase = PIPELINE_DONE;

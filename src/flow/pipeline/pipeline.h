@@ -102,6 +102,7 @@ typedef struct PipelineReport {
     uint64_t queue_bytes, queue_bytes_max;        // read and not yet handed to a commit; what may be
     uint64_t sink_behind_bytes;                   // of the journal not yet published
     const char *sink_trouble;                     // what the sink cannot get past for now, or NULL
+    uint64_t sink_tries, sink_away_ms;            // how often, and since when, it has failed to
     SinkStats sink;
     const SinkTable *sink_tables; // that the sink knows of, by topic; of a last report those that are set aside
     size_t sink_table_count;

@@ -126,6 +126,8 @@ void pipeline_report_json(Buf *buf, const PipelineReport *report, const Pipeline
     json_field_uint(buf, "queue_bytes_max", report->queue_bytes_max);
     json_field_uint(buf, "sink_behind_bytes", report->sink_behind_bytes);
     json_field_text(buf, "sink_trouble", report->sink_trouble);
+    json_field_uint(buf, "sink_tries", report->sink_tries);
+    json_field_uint(buf, "sink_away_ms", report->sink_away_ms);
     json_field_uint(buf, "sink_events", report->sink.events);
     json_field_uint(buf, "sink_bytes", report->sink.bytes);
     json_field_uint(buf, "sink_files", report->sink.files);

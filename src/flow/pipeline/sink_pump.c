@@ -17,7 +17,9 @@
 #define PACE_US        20000   // what becomes durable within it is taken in one go
 #define BACKOFF_US_MIN 200000
 #define BACKOFF_US_MAX 10000000
-#define FINISH_TRIES   5 // of a transient error, once the run is over
+#define FINISH_TRIES   5                        // of a transient error, once the run is over
+#define TELL_AGAIN_US  (INT64_C(600) * 1000000) // of trouble that lasts
+#define GIVE_UP_US     (INT64_C(30) * 1000000)  // once the run is over, what is away is waited for so long
 enum { CUTS_KEPT = 256, TABLES_BYTES = 1024 };
 
 typedef struct KeptCut {
@@ -30,6 +32,13 @@ typedef struct Tables {
     Buf at;      // SinkTable
 } Tables;
 
+// What the sink cannot get past, from the first failure until it has got on.
+typedef struct Trouble {
+    int64_t since_us, tell_us;
+    uint64_t told; // a bit an error code: each is logged once
+    uint64_t tries;
+} Trouble;
+
 struct SinkPump {
     SinkPumpSpec spec;
     pthread_t thread;
@@ -37,11 +46,15 @@ struct SinkPump {
     HoldGroup group; // of the thread
     int64_t tables_at;
     Tables tables; // that it gathers
+    Trouble trouble;
+    int64_t finish_us;  // when it saw that the run is over
+    int64_t backoff_us; // before it is tried again
 
     pthread_mutex_t mutex; // over all that follows
     JournalReader *reader; // for waking
     SinkPumpLook look;
     Tables shown;
+    int64_t away_us; // since when, while look.tries > 0
     Err err;
     Position published;
     LogPosition pinned;
@@ -55,6 +68,7 @@ struct SinkPump {
 void sink_pump_look(SinkPump *pump, SinkPumpLook *look) {
     pthread_mutex_lock(&pump->mutex);
     *look = pump->look;
+    look->away_ms = look->tries > 0 ? MAX((clock_monotonic_us() - pump->away_us) / 1000, 1) : 0;
     pthread_mutex_unlock(&pump->mutex);
 }
 
@@ -103,10 +117,14 @@ static void cuts_publish(SinkPump *pump, LogPosition pin) {
     }
 }
 
-// Stays until the sink has got on, not only until it is tried again.
 static void trouble_set(SinkPump *pump, const char *message) {
+    const Trouble *trouble = &pump->trouble;
+    LogPosition end = pump->reader != NULL ? journal_reader_end(pump->reader) : 0;
     pthread_mutex_lock(&pump->mutex);
+    pump->look.behind_bytes = end > pump->look.pin ? end - pump->look.pin : pump->look.behind_bytes;
     snprintf(pump->look.trouble, sizeof(pump->look.trouble), "%s", message);
+    pump->look.tries = trouble->tries;
+    pump->away_us = trouble->since_us;
     pthread_mutex_unlock(&pump->mutex);
 }
 
@@ -132,6 +150,44 @@ static void tables_look(SinkPump *pump, Sink *sink, bool now) {
     pthread_mutex_unlock(&pump->mutex);
 }
 
+// Stays until the sink has got on, not only until it is tried again. The log has it once, and again while it lasts.
+static void trouble_tell(SinkPump *pump, const Err *err) {
+    static_assert(ERR_INTERNAL < 64, "a bit an error code");
+    Trouble *trouble = &pump->trouble;
+    int64_t now = clock_monotonic_us();
+    if (trouble->tries++ == 0 || now >= trouble->tell_us) {
+        trouble->since_us = trouble->tries == 1 ? now : trouble->since_us;
+        trouble->tell_us = now + TELL_AGAIN_US;
+        trouble->told = 0;
+    }
+    trouble_set(pump, err->message);
+    if ((trouble->told & UINT64_C(1) << err->code) == 0) {
+        trouble->told |= UINT64_C(1) << err->code;
+        log_warn(LOG_SINK, "the sink cannot go on; trying again", LOG_TEXT("error", err_name(err->code)),
+                 LOG_TEXT("reason", err->message), LOG_TEXT("hint", err->hint), LOG_UINT("tries", trouble->tries));
+    }
+}
+
+static void trouble_over(SinkPump *pump) {
+    Trouble *trouble = &pump->trouble;
+    if (trouble->tries > 0) {
+        log_info(LOG_SINK, "the sink goes on again", LOG_UINT("tries", trouble->tries),
+                 LOG_INT("seconds", (clock_monotonic_us() - trouble->since_us) / 1000000));
+        *trouble = (Trouble){0};
+        pump->backoff_us = BACKOFF_US_MIN;
+    }
+}
+
+// The sink waits, within a call: see SinkContext.
+static bool waits(void *context, const Err *why) {
+    SinkPump *pump = context;
+    if (pump->finishing && pump->finish_us == 0) {
+        pump->finish_us = clock_monotonic_us();
+    }
+    trouble_tell(pump, why);
+    return !pump->finishing || clock_monotonic_us() < pump->finish_us + GIVE_UP_US;
+}
+
 // Only what the sink has committed may be trimmed.
 static bool progress(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err) {
     LogPosition pin = sink_pin(sink);
@@ -147,6 +203,7 @@ static bool progress(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err
     pthread_mutex_unlock(&pump->mutex);
     tables_look(pump, sink, false);
     if (moved) {
+        trouble_over(pump);
         trouble_set(pump, stats.trouble);
         TRY(journal_pin(pump->spec.journal, pump->spec.pin, pin, err));
         pump->pinned = pin;
@@ -166,9 +223,14 @@ static bool idle(SinkPump *pump, Sink *sink, JournalReader *reader, bool last_lo
         return progress(pump, sink, reader, err);
     }
     TRY(sink_tick(sink, &next_ms, err));
-    SinkStats stats;
-    sink_stats(sink, &stats);
-    trouble_set(pump, stats.trouble);
+    if (next_ms < 0) { // nothing waits to be published
+        trouble_over(pump);
+    }
+    if (pump->trouble.tries == 0) {
+        SinkStats stats;
+        sink_stats(sink, &stats);
+        trouble_set(pump, stats.trouble);
+    }
     TRY(progress(pump, sink, reader, err));
     journal_reader_wait(reader, next_ms < 0 ? WAIT_MS_MAX : (int)MIN(next_ms, WAIT_MS_MAX));
     if (!pump->finishing) {
@@ -284,7 +346,6 @@ static bool attempt(SinkPump *pump, Err *err) {
 
 static void *pump_thread(void *context) {
     SinkPump *pump = context;
-    int64_t backoff_us = BACKOFF_US_MIN;
     int tries = 0;
     for (;;) {
         Err err[1] = {{0}};
@@ -299,16 +360,14 @@ static void *pump_thread(void *context) {
             pthread_mutex_unlock(&pump->mutex);
             break;
         }
-        trouble_set(pump, err->message);
-        log_warn(LOG_SINK, "the sink cannot go on; trying again", LOG_TEXT("error", err_name(err->code)),
-                 LOG_TEXT("reason", err->message), LOG_TEXT("hint", err->hint));
-        for (int64_t slept = 0; slept < backoff_us && !pump->finishing; slept += 50000) {
+        trouble_tell(pump, err);
+        for (int64_t slept = 0; slept < pump->backoff_us && !pump->finishing; slept += 50000) {
             clock_sleep_us(50000);
         }
         if (pump->finishing) {
             clock_sleep_us(BACKOFF_US_MIN);
         }
-        backoff_us = MIN(backoff_us * 2, BACKOFF_US_MAX);
+        pump->backoff_us = MIN(pump->backoff_us * 2, BACKOFF_US_MAX);
     }
     return NULL;
 }
@@ -332,6 +391,9 @@ bool sink_pump_start(const SinkPumpSpec *spec, SinkPump **pump, Err *err) {
     started->spec = *spec;
     arena_init_small(&started->tables.arena, "tables", TABLES_BYTES);
     arena_init_small(&started->shown.arena, "tables", TABLES_BYTES);
+    started->backoff_us = BACKOFF_US_MIN;
+    started->spec.context.waits = waits;
+    started->spec.context.waits_context = started;
     pthread_mutex_init(&started->mutex, NULL);
     int failed = pthread_create(&started->thread, NULL, pump_thread, started);
     if (failed != 0) {

@@ -30,6 +30,8 @@ typedef struct SinkPumpLook {
     LogPosition pin;   // what lies below is published; 0 before the sink was opened
     bool failed;       // see sink_pump_join
     char trouble[512]; // what the sink cannot get past for now; "" = nothing
+    uint64_t tries;    // failed since it last got on
+    int64_t away_ms;   // since the first of them
 } SinkPumpLook;
 
 // A sink pins the journal from its creation on, also when it cannot be opened yet.

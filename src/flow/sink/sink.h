@@ -51,6 +51,10 @@ typedef struct SinkContext {
     // not known.
     const _Atomic LogPosition *read_below;
     bool compared; // `checkpoint` was asked in this run, and what it said was done
+    // Called, from within the sink's calls, while it waits for something that is away: what that is. False: it is not
+    // to wait any longer. NULL = nobody wants to know.
+    bool (*waits)(void *context, const Err *why);
+    void *waits_context;
 } SinkContext;
 
 // What the target remembers of a pipeline and the data directory does not: that was lost, or is an older copy.

@@ -12,6 +12,8 @@ struct Catalog {
     const CatalogDriver *driver;
     void *state;
     const _Atomic bool *stop;
+    bool (*waits)(void *context, const Err *why);
+    void *waits_context;
 };
 
 bool catalog_open(const CatalogDriver *driver, const CatalogContext *context, Catalog **opened, Err *err) {
@@ -34,6 +36,11 @@ void catalog_close(Catalog *catalog) {
         catalog->driver->close(catalog->state);
         free(catalog);
     }
+}
+
+void catalog_on_wait(Catalog *catalog, bool (*waits)(void *context, const Err *why), void *context) {
+    catalog->waits = waits;
+    catalog->waits_context = context;
 }
 
 const CatalogDriver *catalog_driver(const Catalog *catalog) {
@@ -201,6 +208,12 @@ static bool rest(const Catalog *catalog, int64_t wait_ms, int64_t until_us) {
     return !stopped(catalog);
 }
 
+static bool waits(const Catalog *catalog, const Err *why) {
+    Err told = *why;
+    (void)err_prefix(&told, "the catalog is away");
+    return catalog->waits == NULL || catalog->waits(catalog->waits_context, &told);
+}
+
 bool catalog_commit(Catalog *catalog, CatalogCommit *commits, size_t count, int64_t patience_ms, Arena *arena,
                     Err *err) {
     int64_t until_us = patience_ms < 0 ? -1 : clock_monotonic_us() + patience_ms * 1000, wait_ms = WAIT_MIN_MS;
@@ -228,11 +241,11 @@ bool catalog_commit(Catalog *catalog, CatalogCommit *commits, size_t count, int6
             *err = *asked;
             return err_frame(err, __FILE__, __LINE__);
         }
-        if (!rest(catalog, wait_ms, until_us)) {
+        if ((wait_ms > WAIT_MIN_MS && !waits(catalog, err)) || !rest(catalog, wait_ms, until_us)) {
             return err_frame(err, __FILE__, __LINE__);
         }
-        log_info(LOG_SINK, "the catalog is asked again", LOG_SLICE("table", commits[0].name.table),
-                 LOG_TEXT("reason", err->message));
+        log_debug(LOG_SINK, "the catalog is asked again", LOG_SLICE("table", commits[0].name.table),
+                  LOG_TEXT("reason", err->message));
         wait_ms = MIN(2 * wait_ms, (int64_t)WAIT_MAX_MS);
         err_clear(err);
     }

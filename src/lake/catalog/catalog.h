@@ -83,6 +83,8 @@ void *catalog_state(const Catalog *catalog);
 // stand.
 CHECKED bool catalog_commit(Catalog *catalog, CatalogCommit *commits, size_t count, int64_t patience_ms, Arena *arena,
                             Err *err);
+// While catalog_commit waits it calls this before every try but the first two. False: it gives up.
+void catalog_on_wait(Catalog *catalog, bool (*waits)(void *context, const Err *why), void *context);
 CHECKED bool catalog_load(Catalog *catalog, TableName name, Arena *arena, CatalogTable *table, Err *err);
 // Does this metadata show that the change was made? By its snapshots; a new table by its identity, or by the properties
 // that it is given; else by those that are set. What shows nothing has not been made.

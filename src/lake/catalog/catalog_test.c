@@ -168,6 +168,27 @@ TEST(catalog_commit_has_patience_as_told) {
     arena_release(arena);
 }
 
+static bool wait_counted(void *context, const Err *why) {
+    CHECK_INT(why->code, ERR_NET_BUSY);
+    return ++*(int *)context < 2;
+}
+
+TEST(catalog_commit_says_that_it_waits) {
+    Err err[1] = {{0}};
+    Arena arena[1];
+    arena_init(arena, "scratch", 0);
+    TableUpdate update = {.action = UPDATE_ADD_SNAPSHOT, .snapshot = {.id = 42}};
+    CatalogCommit commit = {.name = {SLICE("n"), SLICE("a")}, .change = {.updates = &update, .update_count = 1}};
+    Catalog *catalog = begin("aaaaaaaa");
+    int said = 0;
+    catalog_on_wait(catalog, wait_counted, &said);
+    CHECK_FAILS(catalog_commit(catalog, &commit, 1, -1, arena, err), ERR_NET_BUSY); // no patience any more
+    CHECK_INT(said, 2);
+    CHECK_INT(scripted.commits, 3); // of the first one nothing is said: mostly the next one does it
+    catalog_close(catalog);
+    arena_release(arena);
+}
+
 TEST(catalog_makes_parents) {
     Err err[1] = {{0}};
     Catalog *catalog = begin("");

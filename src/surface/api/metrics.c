@@ -52,6 +52,8 @@ static const Family FAMILIES[] = {
     {"leat_connector_commit_seconds_total", "counter", "Time that those took", "commit_us", 0.000001},
     {"leat_connector_sink_behind_bytes", "gauge", "Bytes of the journal that the sink has not published",
      "sink_behind_bytes", 1},
+    {"leat_connector_sink_away_seconds", "gauge", "How long the sink has not got past an error; 0 = it goes on",
+     "sink_away_ms", 0.001},
     {"leat_connector_sink_events_total", "counter", "Events published by the sink", "sink_events", 1},
     {"leat_connector_sink_bytes_total", "counter", "Bytes published by the sink", "sink_bytes", 1},
     {"leat_connector_sink_files_total", "counter", "Files published by the sink", "sink_files", 1},

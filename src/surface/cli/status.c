@@ -191,6 +191,10 @@ static void journal_text(Buf *out, const Standing *standing) {
     if (file->sink_trouble != NULL && standing->pid != 0) {
         buf_text(out, "  sink      cannot go on: ");
         text_plain(out, slice_of(file->sink_trouble));
+        if (file->sink_tries > 0) {
+            buf_printf(out, "; %" PRId64 " tries in ", file->sink_tries);
+            text_duration(out, file->sink_away_ms);
+        }
         buf_u8(out, '\n');
     }
     requests_text(out, file);

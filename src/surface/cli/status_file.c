@@ -74,6 +74,8 @@ static void status_read(const json_t *root, Arena *arena, StatusFile *status) {
     status->changes = number(root, "changes", 0);
     status->journal_bytes = number(root, "journal_bytes", 0);
     status->sink_behind_bytes = number(root, "sink_behind_bytes", 0);
+    status->sink_tries = number(root, "sink_tries", 0);
+    status->sink_away_ms = number(root, "sink_away_ms", 0);
     status->sink_files = number(root, "sink_files", 0);
     status->sink_commits = number(root, "sink_commits", 0);
     status->sink_bytes = number(root, "sink_bytes", 0);

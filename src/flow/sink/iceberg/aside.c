@@ -3,11 +3,22 @@
 
 #include "core/base/log.h"
 #include "core/sys/file.h"
+#include "flow/sink/iceberg/memory.h"
 
 #include <jansson.h>
 
 #define FILE_BYTES_MAX (64 * MIB)
-enum { FORMAT = 1, ASIDE_TEXT_BYTES = 300 };
+enum { FORMAT = 1, ASIDE_TEXT_BYTES = 400, ASIDE_HINT_BYTES = 800 };
+
+// What is to be done; `first` before the table is read again, "" = nothing.
+typedef struct Remedy {
+    const char *first;
+    const char *brief; // all of it, for the status
+} Remedy;
+
+static const Remedy REMEDY_CATALOG = {
+    "when the catalog is an older copy, stop leat and give it the newer metadata back: leat catalog rebuild",
+    "have it read again: leat resync"};
 
 // --- remembered ------------------------------------------------------------------------------------------------
 
@@ -77,19 +88,17 @@ static void forget(Aside *aside, Slice topic) {
 // --- what happens ----------------------------------------------------------------------------------------------
 
 // `reason` names the table.
-static void put_reason(Aside *aside, const Lake *lake, const JournalEntry *entry, const char *reason) {
+static void put_reason(Aside *aside, const Lake *lake, const JournalEntry *entry, const char *reason, Remedy remedy) {
     const Schema *schema = entry->schema;
     char text[ASIDE_TEXT_BYTES];
-    snprintf(text, sizeof(text), "%.250s: its changes are passed over", reason);
+    snprintf(text, sizeof(text), "%.250s: its changes are passed over (%s)", reason, remedy.brief);
     forget(aside, entry->topic->name);
     text_put(&aside->tables, entry->topic->name, text);
     aside->dirty = true;
-    char hint[ASIDE_TEXT_BYTES];
-    snprintf(
-        hint, sizeof(hint),
-        "have it read again: leat resync %s --tables %.*s.%.*s; or, when the catalog is an older copy, stop leat and "
-        "give it the newer metadata back: leat catalog rebuild",
-        lake->pipeline, SLICE_ARG(schema->space), SLICE_ARG(schema->table));
+    char hint[ASIDE_HINT_BYTES];
+    snprintf(hint, sizeof(hint), "%s%shave it read again: leat resync %s --tables %.*s.%.*s", remedy.first,
+             remedy.first[0] != '\0' ? "; then " : "", lake->pipeline, SLICE_ARG(schema->space),
+             SLICE_ARG(schema->table));
     log_warn(LOG_SINK, "a table is set aside", LOG_TEXT("reason", text), LOG_TEXT("hint", hint));
 }
 
@@ -97,7 +106,7 @@ static void put_aside(Aside *aside, const Lake *lake, const JournalEntry *entry,
     char reason[ASIDE_TEXT_BYTES];
     snprintf(reason, sizeof(reason), "table %.*s.%.*s %s", SLICE_ARG(entry->schema->space),
              SLICE_ARG(entry->schema->table), what);
-    put_reason(aside, lake, entry, reason);
+    put_reason(aside, lake, entry, reason, REMEDY_CATALOG);
 }
 
 static const char *missing(const LakeTable *table, uint64_t offset) {
@@ -117,6 +126,7 @@ bool aside_table_open(Lake *lake, Aside *aside, const JournalEntry *entry, LakeT
     TRY(lake_table_open(lake, entry->topic->name, entry->schema, anew || first, table, err));
     if (anew || first) {
         forget(aside, entry->topic->name);
+        err_clear(&aside->refused);
         return save(aside, err);
     }
     const char *what = *table == NULL ? "is not in the catalog any more" : missing(*table, entry->offset);
@@ -129,17 +139,61 @@ bool aside_table_open(Lake *lake, Aside *aside, const JournalEntry *entry, LakeT
     } else {
         forget(aside, entry->topic->name);
     }
+    err_clear(&aside->refused);
     return save(aside, err);
 }
 
-bool aside_table_put(const Lake *lake, Aside *aside, const JournalEntry *entry, LakeTable *table, Err *err) {
-    if (err->code != ERR_TABLE) {
+// A value is its table's affair only where that is asked for.
+static bool is_the_tables(const Lake *lake, ErrCode code) {
+    bool values = strcmp(lake->options->inexact, "aside") == 0;
+    return code == ERR_TABLE || code == ERR_EXISTS || (code == ERR_VALUE && values);
+}
+
+static Remedy remedy_of(const Err *err) {
+    const char *brief = err->code == ERR_EXISTS  ? "have it taken over (--adopt) or rename it, then leat resync"
+                        : err->code == ERR_VALUE ? "mend the value, or inexact.values=text, then leat resync"
+                                                 : REMEDY_CATALOG.brief;
+    return (Remedy){err->hint, brief};
+}
+
+static bool own_visit(void *context, TableName name, const CatalogTable *found, const TableMetadata *metadata,
+                      Err *err) {
+    *(bool *)context = true;
+    return true;
+}
+
+// Its name is taken by another's table: is there any of ours?
+static bool refused_note(Lake *lake, Aside *aside, Err *err) {
+    Err why = *err;
+    bool any = false;
+    err_clear(err);
+    TRY(lake_own_tables(lake, own_visit, &any, err));
+    if (!any) {
+        aside->refused = why;
+    }
+    return true;
+}
+
+bool aside_alone(const Aside *aside) {
+    return aside->refused.code != ERR_NONE;
+}
+
+bool aside_refuse(const Aside *aside, Err *err) {
+    *err = aside->refused;
+    return false;
+}
+
+bool aside_table_put(Lake *lake, Aside *aside, const JournalEntry *entry, LakeTable *table, Err *err) {
+    if (!is_the_tables(lake, err->code)) {
         return false;
     }
     if (table != NULL) {
         lake_table_close(table);
     }
-    put_reason(aside, lake, entry, err->message);
+    put_reason(aside, lake, entry, err->message, remedy_of(err));
+    if (err->code == ERR_EXISTS && !aside_alone(aside)) {
+        TRY(refused_note(lake, aside, err));
+    }
     err_clear(err);
     return save(aside, err);
 }
@@ -149,8 +203,7 @@ void aside_say(const Aside *aside, char *text, size_t size) {
     text[0] = '\0';
     for (MapEntry *e = NULL; (e = map_next(map, e)) != NULL;) {
         bool more = aside->tables.count + aside->before.count > 1;
-        snprintf(text, size, "%s (have it read again: leat resync)%s", (const char *)e->value,
-                 more ? "; and others" : "");
+        snprintf(text, size, "%s%s", (const char *)e->value, more ? "; and others" : "");
         return;
     }
 }

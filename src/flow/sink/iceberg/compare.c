@@ -122,6 +122,7 @@ static bool mapping_of(ComparedTable *table, const Schema *schema, Err *err) {
     const TableMetadata *metadata = table_metadata(table->table);
     LakeTable like = {.lake = &table->compare->lake, .append = table->append};
     MappingOptions how = lake_mapping_options(&like, metadata->format_version);
+    how.envelope.fail_on_inexact = false; // such a value is not in the table: that is what is to be found out
     how.numbers = table_property(metadata, "leat.columns");
     arena_reset(table->shape);
     TRY(mapping_make(table->shape, schema, table_schema_current(metadata), metadata->last_column_id, &how,

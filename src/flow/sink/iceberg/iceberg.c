@@ -221,6 +221,7 @@ static bool iceberg_open(const SinkContext *context, void **state, Err *err) {
         iceberg_close(sink);
         return err_frame(err, __FILE__, __LINE__);
     }
+    catalog_on_wait(sink->lake.catalog, context->waits, context->waits_context);
     if (context->records != NULL) {
         ASSERT(context->rules != NULL);
         sink->records = record_sink_new(&sink->lake, context->rules, context->records, &sink->tables);
@@ -446,11 +447,16 @@ static int64_t wait_us(const IcebergSink *sink) {
     return sink->dirty_us + interval - clock_monotonic_us();
 }
 
-// What was read whole, and what of it: tables that were taken over lose what the source has not.
-static bool sweep(IcebergSink *sink) {
+// The source has been read whole, and all of that was taken.
+static bool all_read(const IcebergSink *sink) {
     LogPosition read = sink->read_below != NULL ? *sink->read_below : 0;
+    return read != 0 && !sink->open_group && sink->cut >= read;
+}
+
+// Tables that were taken over lose what the source has not.
+static bool sweep(IcebergSink *sink) {
     bool any = false;
-    if (read == 0 || sink->open_group || sink->cut < read) {
+    if (!all_read(sink)) {
         return false;
     }
     for (MapEntry *e = NULL; (e = map_next(&sink->tables, e)) != NULL;) {
@@ -477,6 +483,9 @@ static bool cut_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
                            .cut_ms = entry->cut_ms};
     if (sink->last.epoch != sink->state.epoch) { // before any table has a commit of it
         TRY(state_save(sink, err));
+    }
+    if (UNLIKELY(aside_alone(&sink->aside))) { // what was passed over is not let go of before it is decided
+        return !all_read(sink) || aside_refuse(&sink->aside, err);
     }
     bool swept = sweep(sink);
     if (sink->dirty) {
@@ -537,6 +546,7 @@ static bool indexes_save(IcebergSink *sink, Err *err) {
 }
 
 static bool flush(IcebergSink *sink, Err *err) {
+    TRY(!aside_alone(&sink->aside) || aside_refuse(&sink->aside, err));
     (void)sweep(sink);
     TRY((!sink->dirty && sink->pin == sink->cut) || commit(sink, err));
     TRY(maintain_end(sink, err));
@@ -556,6 +566,9 @@ static bool iceberg_tick(void *state, int64_t *next_ms, Err *err) {
     IcebergSink *sink = state;
     TRY(usable(sink, err));
     *next_ms = -1;
+    if (UNLIKELY(aside_alone(&sink->aside))) {
+        return settled(sink, !all_read(sink) || aside_refuse(&sink->aside, err), err);
+    }
     if (sweep(sink)) {
         return settled(sink, commit(sink, err), err);
     }
@@ -689,39 +702,6 @@ static bool purge_visit(void *context, TableName name, const CatalogTable *found
     return catalog_driver(sink->lake.catalog)->drop(catalog_state(sink->lake.catalog), name, true, err);
 }
 
-typedef struct Floors {
-    const char *owner;
-    Arena *arena;
-    Buf floors; // JournalFloor
-    uint64_t epoch;
-} Floors;
-
-static bool floor_visit(void *context, TableName name, const CatalogTable *found, const TableMetadata *metadata,
-                        Err *err) {
-    Floors *floors = context;
-    Slice owner = table_property(metadata, "leat.owner"), topic = table_property(metadata, "leat.topic");
-    if (!slice_is(owner, floors->owner) || topic.size == 0) {
-        return true; // said when the table is opened
-    }
-    JournalFloor floor = {arena_slice(floors->arena, topic), lake_number(table_property(metadata, "leat.offset"))};
-    buf_bytes(&floors->floors, &floor, sizeof(floor));
-    floors->epoch = MAX(floors->epoch, lake_number(table_property(metadata, "leat.epoch")));
-    return true;
-}
-
-// An older copy of a data directory would give offsets out again that the tables have.
-static bool checkpoint_floors(IcebergSink *sink, Arena *arena, SinkCheckpoint *checkpoint, Err *err) {
-    Floors floors = {.owner = sink->state.owner, .arena = arena};
-    bool ok = lake_own_tables(&sink->lake, floor_visit, &floors, err);
-    Slice all = arena_slice(arena, buf_slice(&floors.floors));
-    buf_release(&floors.floors);
-    *checkpoint = (SinkCheckpoint){.ahead = floors.epoch > sink->state.epoch,
-                                   .epoch = floors.epoch,
-                                   .floors = (const JournalFloor *)(const void *)all.data,
-                                   .floor_count = all.size / sizeof(JournalFloor)};
-    return ok;
-}
-
 static bool checkpoint_make(IcebergSink *sink, const SinkContext *context, Arena *arena, SinkCheckpoint *checkpoint,
                             Err *err) {
     bool found = false, known = places_exist(sink, context);
@@ -738,7 +718,7 @@ static bool checkpoint_make(IcebergSink *sink, const SinkContext *context, Arena
     if (sink->memory.found && !same && sink->options.adopt[0] == '\0') {
         return memory_lost(&sink->memory, err);
     }
-    return !found || !known || checkpoint_floors(sink, arena, checkpoint, err);
+    return !found || !known || lake_floors(&sink->lake, &sink->state, arena, checkpoint, err);
 }
 
 static bool iceberg_checkpoint(const SinkContext *context, Arena *arena, SinkCheckpoint *checkpoint, Err *err) {

@@ -21,6 +21,7 @@
 
 #include "flow/sink/iceberg/state.h"
 #include "flow/sink/iceberg/table.h"
+#include "flow/sink/sink.h"
 
 typedef struct RememberedTable {
     TableName name;
@@ -76,5 +77,7 @@ CHECKED bool lake_own_tables(Lake *lake,
                              bool (*visit)(void *context, TableName name, const CatalogTable *found,
                                            const TableMetadata *metadata, Err *err),
                              void *context, Err *err);
+// What a data directory that is an older copy must not give out again: the tables have these offsets and that epoch.
+CHECKED bool lake_floors(Lake *lake, const LakeState *state, Arena *arena, SinkCheckpoint *checkpoint, Err *err);
 
 #endif

@@ -34,8 +34,9 @@ static const OptionSpec SPECS[] = {
     {"adopt.rows", OPTION_CHOICE, 0, AT(adopt_rows), "read", 0, 0, "read,keep",
      "What becomes of the rows of a table that is taken over: the source is read and they are made equal to it (read), "
      "or they stay and only changes are carried (keep, with --no-snapshot)."},
-    {"inexact.values", OPTION_CHOICE, 0, AT(inexact), "null", 0, 0, "null,fail,text",
-     "A value that its column's type cannot hold (NaN, infinity) is NULL or an error; text: such columns are text."},
+    {"inexact.values", OPTION_CHOICE, 0, AT(inexact), "null", 0, 0, "null,fail,aside,text",
+     "A value that its column's type cannot hold (NaN, infinity) is NULL, stops the pipeline (fail), or sets its table "
+     "aside; text: such columns are text."},
     {"type.change", OPTION_CHOICE, 0, AT(type_change), "suffix", 0, 0, "suffix,fail",
      "A column whose new type the old one cannot become: a new column beside it (name__v2), or the table is set "
      "aside."},

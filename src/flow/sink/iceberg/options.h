@@ -17,7 +17,7 @@ typedef struct LakeOptions {
     const char *partition_by; // "day(created_at)" or "orders=day(created_at);items=bucket(16,id)"
     const char *catalog;      // "" = the embedded one
     const char *adopt;        // "*", or "sales.orders,…": tables of others that are taken over
-    const char *inexact;      // null | fail | text
+    const char *inexact;      // null | fail | aside | text
     const char *type_change;  // suffix | fail
     const char *adopt_rows;   // read | keep
     const char *deletes;      // hard | soft

@@ -210,3 +210,37 @@ bool memory_restore(LakeMemory *memory, Err *err) {
     }
     return lake_own_tables(memory->lake, ahead_visit, memory, err);
 }
+
+// --- an older copy of the data directory -----------------------------------------------------------------------
+
+typedef struct Floors {
+    const char *owner;
+    Arena *arena;
+    Buf floors; // JournalFloor
+    uint64_t epoch;
+} Floors;
+
+static bool floor_visit(void *context, TableName name, const CatalogTable *found, const TableMetadata *metadata,
+                        Err *err) {
+    Floors *floors = context;
+    Slice owner = table_property(metadata, "leat.owner"), topic = table_property(metadata, "leat.topic");
+    if (!slice_is(owner, floors->owner) || topic.size == 0) {
+        return true; // said when the table is opened
+    }
+    JournalFloor floor = {arena_slice(floors->arena, topic), lake_number(table_property(metadata, "leat.offset"))};
+    buf_bytes(&floors->floors, &floor, sizeof(floor));
+    floors->epoch = MAX(floors->epoch, lake_number(table_property(metadata, "leat.epoch")));
+    return true;
+}
+
+bool lake_floors(Lake *lake, const LakeState *state, Arena *arena, SinkCheckpoint *checkpoint, Err *err) {
+    Floors floors = {.owner = state->owner, .arena = arena};
+    bool ok = lake_own_tables(lake, floor_visit, &floors, err);
+    Slice all = arena_slice(arena, buf_slice(&floors.floors));
+    buf_release(&floors.floors);
+    *checkpoint = (SinkCheckpoint){.ahead = floors.epoch > state->epoch,
+                                   .epoch = floors.epoch,
+                                   .floors = (const JournalFloor *)(const void *)all.data,
+                                   .floor_count = all.size / sizeof(JournalFloor)};
+    return ok;
+}

@@ -19,14 +19,15 @@ enum { NAMES_TRIED = 100 };
 MappingOptions lake_mapping_options(const LakeTable *table, int32_t format_version) {
     const Lake *lake = table->lake;
     const LakeOptions *options = lake->options;
-    return (MappingOptions){.append = table->append,
-                            .soft = strcmp(options->deletes, "soft") == 0,
-                            .full_row = strcmp(options->key, "full-row") == 0,
-                            .suffix = strcmp(options->type_change, "suffix") == 0,
-                            .format_version = format_version,
-                            .envelope = {.connector = slice_of(lake->pipeline),
-                                         .fail_on_inexact = strcmp(options->inexact, "fail") == 0,
-                                         .exact_text = strcmp(options->inexact, "text") == 0}};
+    return (MappingOptions){
+        .append = table->append,
+        .soft = strcmp(options->deletes, "soft") == 0,
+        .full_row = strcmp(options->key, "full-row") == 0,
+        .suffix = strcmp(options->type_change, "suffix") == 0,
+        .format_version = format_version,
+        .envelope = {.connector = slice_of(lake->pipeline),
+                     .fail_on_inexact = strcmp(options->inexact, "fail") == 0 || strcmp(options->inexact, "aside") == 0,
+                     .exact_text = strcmp(options->inexact, "text") == 0}};
 }
 
 // Ours: of this pipeline and this table of the source.
