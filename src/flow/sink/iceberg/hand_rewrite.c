@@ -189,17 +189,31 @@ static bool group_merge(Rewriting *rewriting, const CompactGroup *group, Replace
     return true;
 }
 
+// Has any file that stays rows that are deleted? Else no delete file is of use.
+static bool deletes_needed(const Rewriting *rewriting) {
+    for (size_t i = 0; i < seen_count(&rewriting->data); i++) {
+        Slice path = seen_at(&rewriting->data, i)->file.path;
+        const Positions *deleted = lake_deletes_of(rewriting->positions, path);
+        if (deleted != NULL && positions_count(deleted) > 0 && map_find(&rewriting->live, path) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool deletes_gather(Rewriting *rewriting, Replaced *replaced, Err *err) {
     Arena *arena = rewriting->arena;
     size_t count = seen_count(&rewriting->deletes), left = 0, group_count = 0;
     DataFile *files = ARENA_ARRAY(arena, DataFile, count);
     CompactGroup *groups = NULL;
+    bool needed = deletes_needed(rewriting);
     for (size_t i = 0; i < count; i++) {
         const DataFile *file = &seen_at(&rewriting->deletes, i)->file;
         if (file->content != CONTENT_POSITION_DELETES || file->content_offset >= 0) {
             continue;
         }
-        if (file->referenced_file.size > 0 && !is_live(rewriting, file->referenced_file)) {
+        bool gone = file->referenced_file.size > 0 && !is_live(rewriting, file->referenced_file);
+        if (!needed || gone) {
             buf_bytes(&replaced->removed, file, sizeof(*file));
         } else {
             files[left++] = *file;
