@@ -140,7 +140,7 @@ def test_partitions(lake, db, spec):
     check_table(lake, db, "p", ["id", "name", "at"])
 
 
-POINTS = ["lake.files_written", "lake.manifests_written", "lake.committed", "lake.state_saved"]
+POINTS = ["lake.files_written", "lake.manifests_written", "store.local.settled", "lake.committed", "lake.state_saved"]
 
 
 @pytest.mark.parametrize("point", POINTS)

@@ -61,6 +61,7 @@ RARE |= {name for name in crash_points() if name.startswith("index.")}
 RARE |= {name for name in crash_points() if name.startswith("kafka.")}
 # The lake passes them: test_iceberg.py, test_catalog_rest.py, test_verify.py and test_catalog_move.py do that.
 RARE |= {name for name in crash_points() if name.startswith(("lake.", "catalog.", "hold.", "verify.", "move."))}
+RARE |= {"store.local.settled"}
 ARGS = ["--set", "journal.segment.bytes=1MiB", "--set", "journal.retention.bytes=0", "--set", "file.rotate.bytes=64KiB"]
 
 
