@@ -133,6 +133,11 @@ static const Meaning *meaning_of(rd_kafka_resp_err_t code) {
     return NULL;
 }
 
+bool kafka_passes(rd_kafka_resp_err_t code) {
+    const Meaning *meaning = meaning_of(code);
+    return meaning != NULL && (meaning->ours == ERR_NET_UNREACHABLE || meaning->ours == ERR_NET_BUSY);
+}
+
 bool kafka_fail(KafkaClient *client, Err *err, const char *file, int line, rd_kafka_resp_err_t code, const char *text,
                 const char *what) {
     char said[256], topic[256];

@@ -31,6 +31,8 @@ CHECKED bool kafka_client_open(KafkaClient *client, const KafkaPlace *place, rd_
 void kafka_client_close(KafkaClient *client); // one that was not opened is fine
 // A broker lets nobody in: waiting does not help.
 bool kafka_client_refused(KafkaClient *client);
+// What it says passes by itself.
+bool kafka_passes(rd_kafka_resp_err_t code);
 // An error of librdkafka's as ours: what failed, where, why, and what to do.
 bool kafka_fail(KafkaClient *client, Err *err, const char *file, int line, rd_kafka_resp_err_t code, const char *text,
                 const char *what);

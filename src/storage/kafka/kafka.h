@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kafka as leat writes and reads it: a producer whose records and position become visible in one act, and what a
-// compacted topic says last of a key.
+// Kafka as leat writes and reads it: a producer whose records and position become visible in one act, a consumer that
+// keeps no state of its own, and what a compacted topic says last of a key.
 //
 // A transactional producer has a stable transactional id. kafka_producer_init fences whoever else has it (an older
 // process that still lives, or a network that still delivers) and waits until what that one had under way is committed
@@ -74,6 +74,80 @@ CHECKED bool kafka_flush(KafkaProducer *producer, Err *err);
 bool kafka_producer_pending(const KafkaProducer *producer);
 // Why it waits, for reports; "" = it does not.
 void kafka_producer_trouble(KafkaProducer *producer, char *text, size_t size);
+
+// --- consuming ---------------------------------------------------------------------------------------------------
+
+// Reads partitions that its caller names, from offsets that its caller keeps. It joins no group: the group's offsets
+// are only looked at and set, so that Kafka's own tools see them.
+typedef struct KafkaConsumer KafkaConsumer; // one thread at a time
+
+typedef struct KafkaConsumerSpec {
+    KafkaPlace place;
+    const char *group;       // whose offsets; NULL = none are asked for or set
+    bool uncommitted;        // records of open and undone transactions too
+    size_t memory_bytes_max; // records that wait to be taken
+} KafkaConsumerSpec;
+
+enum { KAFKA_OFFSET_NONE = -1 };
+
+// A partition and a place in it: of the record that comes next.
+typedef struct KafkaPartition {
+    const char *topic;
+    int32_t partition;
+    int64_t offset;
+    const char *note; // what stands beside a group's offset; NULL or "" = nothing
+} KafkaPartition;
+
+typedef enum KafkaFetchedKind {
+    KAFKA_FETCHED,
+    KAFKA_AT_END,       // `offset` comes next; records that nobody sees (transactions' markers) are passed over
+    KAFKA_OUT_OF_RANGE, // what was asked for is not in the partition: removed, or never there. Nothing more comes of it
+    KAFKA_GONE,         // there is no such topic or partition (any more)
+} KafkaFetchedKind;
+
+// Borrowed until the next poll.
+typedef struct KafkaFetched {
+    KafkaFetchedKind kind;
+    const char *topic;
+    int32_t partition;
+    int64_t offset;
+    int64_t timestamp_ms; // -1 = none
+    Slice key, value;     // data NULL = null
+    const KafkaHeader *headers;
+    size_t header_count;
+} KafkaFetched;
+
+typedef struct KafkaTopicLook {
+    const char *name;
+    int32_t partitions;
+} KafkaTopicLook;
+
+CHECKED bool kafka_consumer_open(const KafkaConsumerSpec *spec, KafkaConsumer **consumer, Err *err);
+void kafka_consumer_close(KafkaConsumer *consumer); // NULL is fine
+// All topics that leat's user may see, in the order of their names, without those of the brokers themselves.
+CHECKED bool kafka_consumer_topics(KafkaConsumer *consumer, Arena *arena, KafkaTopicLook **topics, size_t *count,
+                                   Err *err);
+// The offsets of a partition: of its first record that there is, and behind its last one that readers see (behind no
+// transaction that is open, but with `uncommitted`). ERR_NOT_FOUND: there is no such partition.
+CHECKED bool kafka_consumer_bounds(KafkaConsumer *consumer, const char *topic, int32_t partition, int64_t *first,
+                                   int64_t *end, Err *err);
+// These partitions are read from now on, beside those assigned before.
+CHECKED bool kafka_consumer_assign(KafkaConsumer *consumer, const KafkaPartition *partitions, size_t count, Err *err);
+// Nothing more comes of these.
+CHECKED bool kafka_consumer_drop(KafkaConsumer *consumer, const KafkaPartition *partitions, size_t count, Err *err);
+// Fetching stops, or goes on, for all.
+CHECKED bool kafka_consumer_pause(KafkaConsumer *consumer, bool paused, Err *err);
+// Some records of one or more partitions, in order in each; waits up to `timeout_ms` for the first. A record's errors
+// are the partition's: see KafkaFetchedKind. The call's own are the connection's; what passes by itself is not told.
+CHECKED bool kafka_consumer_poll(KafkaConsumer *consumer, int timeout_ms, const KafkaFetched **records, size_t *count,
+                                 Err *err);
+// Sets offset and note of each to the group's, in the arena; KAFKA_OFFSET_NONE where it has none.
+CHECKED bool kafka_consumer_committed(KafkaConsumer *consumer, Arena *arena, KafkaPartition *partitions, size_t count,
+                                      Err *err);
+// Sets the group's. ERR_LOCKED: the group has members, and takes none from others.
+CHECKED bool kafka_consumer_commit(KafkaConsumer *consumer, const KafkaPartition *partitions, size_t count, Err *err);
+// Deletes the group; one that is not there is fine.
+CHECKED bool kafka_consumer_group_delete(KafkaConsumer *consumer, Err *err);
 
 // --- looking -----------------------------------------------------------------------------------------------------
 

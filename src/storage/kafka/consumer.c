@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads partitions. They are assigned, never subscribed to, so brokers see no member of the group. A partition whose
+// offset is not to be had is told, not moved: auto.offset.reset=error.
+#include "core/base/log.h"
+#include "core/sys/clock.h"
+#include "storage/kafka/client.h"
+
+enum {
+    BATCH_MAX = 512,       // records of a poll
+    REQUEST_MS = 15 * 1000 // of one question to the brokers
+};
+
+struct KafkaConsumer {
+    KafkaClient client;
+    rd_kafka_queue_t *queue;
+    Arena batch[1]; // of the last poll: headers
+    rd_kafka_message_t *messages[BATCH_MAX];
+    size_t message_count;
+    KafkaFetched records[BATCH_MAX];
+};
+
+// --- life --------------------------------------------------------------------------------------------------------
+
+static bool client_open(KafkaConsumer *consumer, const KafkaConsumerSpec *spec, Err *err) {
+    Arena *arena = consumer->batch;
+    const char *kilobytes = arena_printf(arena, "%zu", MAX(spec->memory_bytes_max / KIB, (size_t)1024));
+    const KafkaSetting settings[] = {
+        {"group.id", spec->group != NULL ? spec->group : "leat", true},
+        {"isolation.level", spec->uncommitted ? "read_uncommitted" : "read_committed", true},
+        {"enable.partition.eof", "true", true},
+        {"enable.auto.commit", "false", true},
+        {"enable.auto.offset.store", "false", true},
+        {"auto.offset.reset", "error", true},
+        {"allow.auto.create.topics", "false", true},
+        {"queued.max.messages.kbytes", kilobytes, false},
+        {"fetch.wait.max.ms", "100", false},
+    };
+    return kafka_client_open(&consumer->client, &spec->place, RD_KAFKA_CONSUMER, settings, ARRAY_LEN(settings), err);
+}
+
+bool kafka_consumer_open(const KafkaConsumerSpec *spec, KafkaConsumer **consumer, Err *err) {
+    KafkaConsumer *made = calloc(1, sizeof(*made));
+    ASSERT(made != NULL);
+    arena_init_small(made->batch, "batch", 2048);
+    if (!client_open(made, spec, err)) {
+        kafka_consumer_close(made);
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    rd_kafka_poll_set_consumer(made->client.handle);
+    made->queue = rd_kafka_queue_get_consumer(made->client.handle);
+    *consumer = made;
+    return true;
+}
+
+static void batch_release(KafkaConsumer *consumer) {
+    for (size_t i = 0; i < consumer->message_count; i++) {
+        rd_kafka_message_destroy(consumer->messages[i]);
+    }
+    consumer->message_count = 0;
+    arena_reset(consumer->batch);
+}
+
+void kafka_consumer_close(KafkaConsumer *consumer) {
+    if (consumer == NULL) {
+        return;
+    }
+    batch_release(consumer);
+    if (consumer->queue != NULL) {
+        rd_kafka_queue_destroy(consumer->queue);
+    }
+    kafka_client_close(&consumer->client);
+    arena_release(consumer->batch);
+    free(consumer);
+}
+
+// --- what there is -----------------------------------------------------------------------------------------------
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const KafkaTopicLook *)a)->name, ((const KafkaTopicLook *)b)->name);
+}
+
+// A broker that lets nobody in is known before the answer's time is over.
+static rd_kafka_resp_err_t metadata_read(KafkaConsumer *consumer, const struct rd_kafka_metadata **metadata) {
+    int64_t deadline = clock_monotonic_us() + REQUEST_MS * INT64_C(1000);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    while (code != 0 && clock_monotonic_us() < deadline && !kafka_client_refused(&consumer->client)) {
+        code = rd_kafka_metadata(consumer->client.handle, 1, NULL, metadata, 1000);
+    }
+    return code;
+}
+
+bool kafka_consumer_topics(KafkaConsumer *consumer, Arena *arena, KafkaTopicLook **topics, size_t *count, Err *err) {
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_resp_err_t code = metadata_read(consumer, &metadata);
+    if (code != 0) {
+        return KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), "list the topics");
+    }
+    KafkaTopicLook *found = ARENA_ARRAY(arena, KafkaTopicLook, (size_t)metadata->topic_cnt);
+    size_t known = 0;
+    for (int i = 0; i < metadata->topic_cnt; i++) {
+        const struct rd_kafka_metadata_topic *topic = &metadata->topics[i];
+        bool internal = strncmp(topic->topic, "__", 2) == 0;
+        if (topic->err == 0 && topic->partition_cnt > 0 && !internal) {
+            found[known++] = (KafkaTopicLook){arena_text(arena, slice_of(topic->topic)), topic->partition_cnt};
+        }
+    }
+    rd_kafka_metadata_destroy(metadata);
+    if (known > 0) {
+        qsort(found, known, sizeof(*found), by_name);
+    }
+    *topics = found;
+    *count = known;
+    return true;
+}
+
+static bool is_gone(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+           code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+
+bool kafka_consumer_bounds(KafkaConsumer *consumer, const char *topic, int32_t partition, int64_t *first, int64_t *end,
+                           Err *err) {
+    rd_kafka_resp_err_t code =
+        rd_kafka_query_watermark_offsets(consumer->client.handle, topic, partition, first, end, REQUEST_MS);
+    if (is_gone(code)) {
+        return FAIL(err, ERR_NOT_FOUND, "Kafka at %s: topic %s has no partition %d", consumer->client.brokers, topic,
+                    partition);
+    }
+    char what[300];
+    snprintf(what, sizeof(what), "look at topic %s", topic);
+    return code == 0 || KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), what);
+}
+
+// --- assignment --------------------------------------------------------------------------------------------------
+
+static rd_kafka_topic_partition_list_t *list_of(const KafkaPartition *partitions, size_t count) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_topic_partition_t *item =
+            rd_kafka_topic_partition_list_add(list, partitions[i].topic, partitions[i].partition);
+        item->offset = partitions[i].offset;
+        size_t size = partitions[i].note != NULL ? strlen(partitions[i].note) : 0;
+        if (size > 0) {
+            item->metadata = calloc(1, size); // librdkafka frees it
+            ASSERT(item->metadata != NULL);
+            memcpy(item->metadata, partitions[i].note, size);
+            item->metadata_size = size;
+        }
+    }
+    return list;
+}
+
+// What a call over a list came to, which it takes.
+static bool list_end(KafkaConsumer *consumer, rd_kafka_topic_partition_list_t *list, rd_kafka_error_t *error,
+                     const char *what, Err *err) {
+    bool ok = error == NULL;
+    if (!ok) {
+        KAFKA_FAIL(&consumer->client, err, rd_kafka_error_code(error), rd_kafka_error_string(error), what);
+        rd_kafka_error_destroy(error);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return ok;
+}
+
+bool kafka_consumer_assign(KafkaConsumer *consumer, const KafkaPartition *partitions, size_t count, Err *err) {
+    rd_kafka_topic_partition_list_t *list = list_of(partitions, count);
+    return list_end(consumer, list, rd_kafka_incremental_assign(consumer->client.handle, list), "read", err);
+}
+
+bool kafka_consumer_drop(KafkaConsumer *consumer, const KafkaPartition *partitions, size_t count, Err *err) {
+    rd_kafka_topic_partition_list_t *list = list_of(partitions, count);
+    return list_end(consumer, list, rd_kafka_incremental_unassign(consumer->client.handle, list), "stop reading", err);
+}
+
+bool kafka_consumer_pause(KafkaConsumer *consumer, bool paused, Err *err) {
+    rd_kafka_topic_partition_list_t *list = NULL;
+    rd_kafka_resp_err_t code = rd_kafka_assignment(consumer->client.handle, &list);
+    if (code == 0) {
+        code = paused ? rd_kafka_pause_partitions(consumer->client.handle, list)
+                      : rd_kafka_resume_partitions(consumer->client.handle, list);
+        rd_kafka_topic_partition_list_destroy(list);
+    }
+    return code == 0 || KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), "pause");
+}
+
+// --- records -----------------------------------------------------------------------------------------------------
+
+static void headers_take(KafkaConsumer *consumer, const rd_kafka_message_t *message, KafkaFetched *record) {
+    rd_kafka_headers_t *headers = NULL;
+    if (rd_kafka_message_headers(message, &headers) != 0) {
+        return;
+    }
+    size_t count = rd_kafka_header_cnt(headers);
+    KafkaHeader *taken = ARENA_ARRAY(consumer->batch, KafkaHeader, count);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = NULL;
+        const void *value = NULL;
+        size_t size = 0;
+        if (rd_kafka_header_get_all(headers, i, &name, &value, &size) == 0) {
+            taken[i] = (KafkaHeader){slice_of(name), {value, size}};
+        }
+    }
+    record->headers = taken;
+    record->header_count = count;
+}
+
+// Of a code that is no record's: what became of the partition. False: it is no news of a partition.
+static bool kind_of(rd_kafka_resp_err_t code, KafkaFetchedKind *kind) {
+    bool range = code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+    *kind = code == 0                                  ? KAFKA_FETCHED
+            : code == RD_KAFKA_RESP_ERR__PARTITION_EOF ? KAFKA_AT_END
+            : range                                    ? KAFKA_OUT_OF_RANGE
+                                                       : KAFKA_GONE;
+    return *kind != KAFKA_GONE || is_gone(code);
+}
+
+static bool message_take(KafkaConsumer *consumer, const rd_kafka_message_t *message, size_t *count, Err *err) {
+    KafkaFetchedKind kind = KAFKA_FETCHED;
+    if (!kind_of(message->err, &kind) || message->rkt == NULL) {
+        const char *topic = message->rkt != NULL ? rd_kafka_topic_name(message->rkt) : "";
+        char what[300];
+        snprintf(what, sizeof(what), "read%s%.250s", topic[0] != '\0' ? " topic " : "", topic);
+        if (!kafka_passes(message->err)) {
+            return KAFKA_FAIL(&consumer->client, err, message->err, rd_kafka_message_errstr(message), what);
+        }
+        log_debug(LOG_SOURCE, "Kafka passes", LOG_TEXT("reason", rd_kafka_message_errstr(message)));
+        return true;
+    }
+    KafkaFetched *record = &consumer->records[(*count)++];
+    *record = (KafkaFetched){.kind = kind,
+                             .topic = rd_kafka_topic_name(message->rkt),
+                             .partition = message->partition,
+                             .offset = message->offset,
+                             .timestamp_ms = -1};
+    if (kind == KAFKA_FETCHED) {
+        record->timestamp_ms = rd_kafka_message_timestamp(message, NULL);
+        record->key = (Slice){message->key, message->key_len};
+        record->value = (Slice){message->payload, message->len};
+        headers_take(consumer, message, record);
+    }
+    return true;
+}
+
+bool kafka_consumer_poll(KafkaConsumer *consumer, int timeout_ms, const KafkaFetched **records, size_t *count,
+                         Err *err) {
+    batch_release(consumer);
+    *records = consumer->records;
+    *count = 0;
+    ssize_t got = rd_kafka_consume_batch_queue(consumer->queue, timeout_ms, consumer->messages, BATCH_MAX);
+    consumer->message_count = got > 0 ? (size_t)got : 0;
+    for (size_t i = 0; i < consumer->message_count; i++) {
+        TRY(message_take(consumer, consumer->messages[i], count, err));
+    }
+    if (kafka_client_refused(&consumer->client)) {
+        return KAFKA_FAIL(&consumer->client, err, RD_KAFKA_RESP_ERR__TRANSPORT, "", "read");
+    }
+    return true;
+}
+
+// --- the group's offsets -----------------------------------------------------------------------------------------
+
+bool kafka_consumer_committed(KafkaConsumer *consumer, Arena *arena, KafkaPartition *partitions, size_t count,
+                              Err *err) {
+    rd_kafka_topic_partition_list_t *list = list_of(partitions, count);
+    rd_kafka_resp_err_t code = rd_kafka_committed(consumer->client.handle, list, REQUEST_MS);
+    for (size_t i = 0; i < count && code == 0; i++) {
+        const rd_kafka_topic_partition_t *item = &list->elems[i];
+        code = is_gone(item->err) ? 0 : item->err;
+        partitions[i].offset = item->err == 0 && item->offset >= 0 ? item->offset : KAFKA_OFFSET_NONE;
+        partitions[i].note = arena_text(arena, (Slice){item->metadata, item->metadata_size});
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == 0 ||
+           KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), "look at the consumer group's offsets");
+}
+
+bool kafka_consumer_commit(KafkaConsumer *consumer, const KafkaPartition *partitions, size_t count, Err *err) {
+    rd_kafka_topic_partition_list_t *list = list_of(partitions, count);
+    rd_kafka_resp_err_t code = rd_kafka_commit(consumer->client.handle, list, 0);
+    for (size_t i = 0; i < count && code == 0; i++) {
+        code = is_gone(list->elems[i].err) ? 0 : list->elems[i].err;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID || code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION) {
+        FAIL(err, ERR_LOCKED, "Kafka at %s: the consumer group has members, so its offsets cannot be set",
+             consumer->client.brokers);
+        return err_hint(err, "give the pipeline a group of its own: group.id");
+    }
+    return code == 0 || KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), "commit offsets");
+}
+
+static rd_kafka_resp_err_t deleted_code(rd_kafka_event_t *event) {
+    size_t count = 0;
+    rd_kafka_resp_err_t code = event == NULL ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event);
+    const rd_kafka_DeleteGroups_result_t *result = code == 0 ? rd_kafka_event_DeleteGroups_result(event) : NULL;
+    const rd_kafka_group_result_t **groups =
+        result != NULL ? rd_kafka_DeleteGroups_result_groups(result, &count) : NULL;
+    if (count == 1 && rd_kafka_group_result_error(groups[0]) != NULL) {
+        code = rd_kafka_error_code(rd_kafka_group_result_error(groups[0]));
+    }
+    return code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND ? 0 : code;
+}
+
+bool kafka_consumer_group_delete(KafkaConsumer *consumer, Err *err) {
+    char name[512];
+    size_t size = sizeof(name);
+    char problem[256];
+    if (rd_kafka_conf_get(rd_kafka_conf(consumer->client.handle), "group.id", name, &size) != RD_KAFKA_CONF_OK) {
+        return true;
+    }
+    rd_kafka_DeleteGroup_t *group = rd_kafka_DeleteGroup_new(name);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client.handle);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(consumer->client.handle, RD_KAFKA_ADMIN_OP_DELETEGROUPS);
+    rd_kafka_AdminOptions_set_request_timeout(options, REQUEST_MS, problem, sizeof(problem));
+    rd_kafka_DeleteGroups(consumer->client.handle, &group, 1, options, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, REQUEST_MS + 1000);
+    rd_kafka_resp_err_t code = deleted_code(event);
+    if (event != NULL) {
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_DeleteGroup_destroy(group);
+    return code == 0 || KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), "delete the consumer group");
+}
