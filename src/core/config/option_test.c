@@ -2,6 +2,7 @@
 #include "core/config/option.c" // NOLINT
 
 #include "core/base/test.h"
+#include "core/config/properties.h"
 
 typedef struct Sample {
     const char *name, *key, *list, *policy;
@@ -194,6 +195,12 @@ TEST(option_maps_keep_pairs) {
     CHECK(option_map_next(&at, &key, &value) && slice_is(key, "sasl.password") && slice_is(value, "x=y"));
     CHECK_TEXT(slice_of(option_map_name(&MAP_SPECS[1], key, &arena)), "producer.override.sasl.password");
     CHECK(option_map_next(&at, &key, &value) && !option_map_next(&at, &key, &value));
+    Properties pairs = {0};
+    properties_set_map(&arena, &pairs, "x.", mapped.map);
+    properties_set_map(&arena, &pairs, "y.", NULL);
+    CHECK(pairs.count == 2);
+    CHECK_TEXT(properties_find(&pairs, SLICE("x.sasl.password"))->value, "x=y");
+    CHECK_TEXT(properties_find(&pairs, SLICE("x.a"))->value, "2");
     option_print(&MAP_SPECS[1], &mapped, &out);
     CHECK_TEXT(buf_slice(&out), "sasl.password=******,a=2");
     CHECK_FAILS(option_set(&MAPS, &mapped, "producer.override.a", "1\n2", &arena, err), ERR_OPTION);

@@ -3,6 +3,7 @@
 
 #include "core/base/json.h"
 #include "core/base/map.h"
+#include "core/config/option.h"
 
 enum { PROPERTY_NAME_MAX = 1024 };
 
@@ -34,6 +35,13 @@ void properties_set(Arena *arena, Properties *properties, Slice name, Slice valu
     }
     more[properties->count] = (Property){arena_slice(arena, name), copy};
     *properties = (Properties){more, properties->count + 1};
+}
+
+void properties_set_map(Arena *arena, Properties *properties, const char *prefix, const char *map) {
+    Slice key, value;
+    while (option_map_next(&map, &key, &value)) {
+        properties_set(arena, properties, slice_of(arena_printf(arena, "%s%.*s", prefix, SLICE_ARG(key))), value);
+    }
 }
 
 void properties_remove(Properties *properties, Slice name) {

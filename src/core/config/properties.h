@@ -32,6 +32,8 @@ const Property *properties_find(const Properties *properties, Slice name);
 const char *properties_text(Arena *arena, const Properties *properties, const char *name, const char *otherwise);
 // Puts or replaces one; the texts are copied.
 void properties_set(Arena *arena, Properties *properties, Slice name, Slice value);
+// The pairs of an option of type OPTION_MAP (option.h), each name behind `prefix`.
+void properties_set_map(Arena *arena, Properties *properties, const char *prefix, const char *map);
 void properties_remove(Properties *properties, Slice name);
 // Those whose names begin with `prefix`, without it: "transforms.unwrap." of {"transforms.unwrap.type": …} is {"type":
 // …}.

@@ -9,7 +9,6 @@ typedef struct Reading {
     KafkaClient client;
     const char *topic;
     Slice key;
-    Arena *arena;
     Buf newest;
     bool found, wait;
     int64_t end; // of the topic when its end was first seen; -1 = not yet
@@ -99,7 +98,7 @@ bool kafka_fact(const KafkaPlace *place, const char *topic, Slice key, bool wait
                                             {"enable.auto.commit", "false", true},
                                             {"fetch.wait.max.ms", "100", false},
                                             {"auto.offset.reset", "earliest", true}};
-    Reading reading = {.topic = topic, .key = key, .wait = wait, .arena = arena, .end = -1};
+    Reading reading = {.topic = topic, .key = key, .wait = wait, .end = -1};
     bool exists = false;
     TRY(kafka_client_open(&reading.client, place, RD_KAFKA_CONSUMER, SETTINGS, ARRAY_LEN(SETTINGS), err));
     rd_kafka_poll_set_consumer(reading.client.handle);

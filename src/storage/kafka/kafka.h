@@ -70,8 +70,6 @@ CHECKED bool kafka_put(KafkaProducer *producer, KafkaTopic *topic, const KafkaMe
 CHECKED bool kafka_commit(KafkaProducer *producer, Err *err);
 // Without a transaction: what was put before is in the topics, before what is put after it.
 CHECKED bool kafka_flush(KafkaProducer *producer, Err *err);
-// Something was put since the last commit.
-bool kafka_producer_pending(const KafkaProducer *producer);
 // Why it waits, for reports; "" = it does not.
 void kafka_producer_trouble(KafkaProducer *producer, char *text, size_t size);
 

@@ -28,7 +28,6 @@ struct KafkaProducer {
     bool transactional;
     bool begun;   // a transaction is open
     bool pending; // something was put since the last commit
-    bool failed;  // nothing is certain any more
 };
 
 // --- life --------------------------------------------------------------------------------------------------------
@@ -106,7 +105,6 @@ static bool call_until(KafkaProducer *producer, Call call, int64_t limit_us, con
         bool again = rd_kafka_error_is_retriable(error) && clock_monotonic_us() < deadline;
         if (!again) {
             char fatal[256];
-            producer->failed = true;
             if (rd_kafka_error_is_fatal(error)) {
                 rd_kafka_resp_err_t cause = rd_kafka_fatal_error(producer->client.handle, fatal, sizeof(fatal));
                 code = cause != 0 ? cause : code;
@@ -131,7 +129,6 @@ static bool begin(KafkaProducer *producer, Err *err) {
     }
     rd_kafka_error_t *error = rd_kafka_begin_transaction(producer->client.handle);
     if (error != NULL) {
-        producer->failed = true;
         KAFKA_FAIL(&producer->client, err, rd_kafka_error_code(error), rd_kafka_error_string(error),
                    "begin a transaction");
         rd_kafka_error_destroy(error);
@@ -213,7 +210,6 @@ static rd_kafka_resp_err_t send_once(KafkaProducer *producer, KafkaTopic *topic,
 
 static bool put_failed(KafkaProducer *producer, KafkaTopic *topic, rd_kafka_resp_err_t code, Err *err) {
     char fatal[256], what[300];
-    producer->failed = true;
     rd_kafka_poll(producer->client.handle, 0); // what was not delivered
     rd_kafka_resp_err_t cause = rd_kafka_fatal_error(producer->client.handle, fatal, sizeof(fatal));
     code = cause != 0 ? cause : code;
@@ -253,7 +249,6 @@ bool kafka_flush(KafkaProducer *producer, Err *err) {
             return true;
         }
         if (undelivered != 0 || clock_monotonic_us() > deadline) {
-            producer->failed = true;
             return KAFKA_FAIL(&producer->client, err, undelivered != 0 ? undelivered : code,
                               rd_kafka_err2str(undelivered != 0 ? undelivered : code), "write");
         }
@@ -274,10 +269,6 @@ bool kafka_commit(KafkaProducer *producer, Err *err) {
     producer->client.said = 0;
     pthread_mutex_unlock(&producer->client.mutex);
     return true;
-}
-
-bool kafka_producer_pending(const KafkaProducer *producer) {
-    return producer->pending;
 }
 
 void kafka_producer_trouble(KafkaProducer *producer, char *text, size_t size) {

@@ -24,15 +24,6 @@ struct KafkaTopicRules {
 
 // --- rules -------------------------------------------------------------------------------------------------------
 
-static Properties properties_of(Arena *arena, const char *lines) {
-    Properties all = {0};
-    Slice key, value;
-    for (const char *at = lines; option_map_next(&at, &key, &value);) {
-        properties_set(arena, &all, key, value);
-    }
-    return all;
-}
-
 static bool number_of(Arena *arena, const Properties *config, const char *name, int otherwise, int *number, Err *err) {
     const char *text = properties_text(arena, config, name, NULL);
     char *end = NULL;
@@ -64,7 +55,8 @@ static bool group_make(KafkaTopicRules *rules, const Properties *all, Slice name
 }
 
 static bool rules_make(KafkaTopicRules *rules, const KafkaOptions *options, Err *err) {
-    Properties all = properties_of(rules->arena, options->topic_creation);
+    Properties all = {0};
+    properties_set_map(rules->arena, &all, "", options->topic_creation);
     const char *enable = properties_text(rules->arena, &all, "enable", "true");
     rules->enabled = strcmp(enable, "true") == 0;
     if (!rules->enabled && strcmp(enable, "false") != 0) {

@@ -54,14 +54,28 @@ static bool usable(const KafkaSink *sink, Err *err) {
 
 // --- committing --------------------------------------------------------------------------------------------------
 
-static void position_make(KafkaSink *sink, KafkaPosition *position) {
+void kafka_sink_touch(KafkaSink *sink, KafkaTable *table, uint64_t next) {
+    table->next = next;
+    if (!table->touched) {
+        table->touched = true;
+        table->next_touched = sink->touched;
+        sink->touched = table;
+    }
+}
+
+// `state` is filled with what the position borrows of it.
+static void position_make(KafkaSink *sink, Buf *state, KafkaPosition *position) {
     size_t count = 0;
-    KafkaOffset *offsets = ARENA_ARRAY(sink->scratch, KafkaOffset, sink->tables.count);
-    for (MapEntry *entry = NULL; (entry = map_next(&sink->tables, entry)) != NULL;) {
-        const KafkaTable *table = entry->value;
-        if (table->touched) {
-            offsets[count++] = (KafkaOffset){table->name, table->next};
-        }
+    for (const KafkaTable *table = sink->touched; table != NULL; table = table->next_touched) {
+        count++;
+    }
+    KafkaOffset *offsets = ARENA_ARRAY(sink->scratch, KafkaOffset, count);
+    count = 0;
+    for (const KafkaTable *table = sink->touched; table != NULL; table = table->next_touched) {
+        offsets[count++] = (KafkaOffset){table->name, table->next};
+    }
+    if (sink->reader != NULL) {
+        journal_reader_state(sink->reader, state);
     }
     *position = (KafkaPosition){.owner = slice_of(sink->owner.name),
                                 .log = sink->cut,
@@ -69,19 +83,19 @@ static void position_make(KafkaSink *sink, KafkaPosition *position) {
                                 .cut = sink->cut_sequence,
                                 .offsets = offsets,
                                 .offset_count = count,
-                                .state = buf_slice(&sink->state)};
+                                .state = sink->reader != NULL ? buf_slice(state) : sink->adopted};
 }
 
 bool kafka_sink_commit(KafkaSink *sink, Err *err) {
     KafkaPosition position;
-    DEFER(buf_release) Buf value = {0};
+    DEFER(buf_release) Buf value = {0}, state = {0};
     arena_reset(sink->scratch);
-    position_make(sink, &position);
+    position_make(sink, &state, &position);
     kafka_position_encode(&value, &position);
     // Without transactions the position must not be there before its records are.
     TRY(strcmp(sink->options.exactly_once, "enabled") == 0 || kafka_flush(sink->producer, err));
     KafkaMessage message = {.key = sink->key, .value = buf_slice(&value), .timestamp_ms = clock_wall_us() / 1000};
-    TRY(kafka_put(sink->producer, map_find(&sink->topics, SLICE("")), &message, err));
+    TRY(kafka_put(sink->producer, sink->facts, &message, err));
     TRY(kafka_commit(sink->producer, err));
     sink->committed = sink->cut;
     sink->committed_us = clock_monotonic_us();
@@ -108,19 +122,9 @@ static KafkaTable *table_of(KafkaSink *sink, Slice name) {
     return table;
 }
 
-static bool topic_of(KafkaSink *sink, Slice name, KafkaTopic **topic, Err *err) {
-    *topic = map_find(&sink->topics, name);
-    if (LIKELY(*topic != NULL)) {
-        return true;
-    }
-    TRY(kafka_producer_topic(sink->producer, name, topic, err));
-    map_put(&sink->topics, name, *topic);
-    return true;
-}
-
 static bool record_put(KafkaSink *sink, const KafkaRecord *record, Err *err) {
     KafkaTopic *topic = NULL;
-    TRY(topic_of(sink, record->topic, &topic, err));
+    TRY(kafka_producer_topic(sink->producer, record->topic, &topic, err));
     TRY(kafka_put(sink->producer, topic, &record->message, err));
     sink->begun_us = sink->begun_us != 0 ? sink->begun_us : clock_monotonic_us();
     sink->bytes += record->message.key.size + record->message.value.size;
@@ -146,8 +150,7 @@ static bool event_take(KafkaSink *sink, const JournalEntry *entry, Err *err) {
         }
     }
     CRASH_POINT("kafka.put");
-    table->next = next;
-    table->touched = true;
+    kafka_sink_touch(sink, table, next);
     sink->stats.events++;
     bool large = sink->bytes >= (uint64_t)sink->options.transaction_bytes_max;
     bool old = sink->begun_us != 0 && (sink->stats.events & 255) == 0 &&
@@ -164,15 +167,12 @@ static bool cut_take(KafkaSink *sink, const JournalEntry *entry, Err *err) {
     sink->cut_epoch = entry->epoch;
     sink->cut_sequence = entry->cut_sequence;
     sink->moved = true;
-    for (MapEntry *at = NULL; (at = map_next(&sink->tables, at)) != NULL;) {
-        KafkaTable *table = at->value;
+    for (KafkaTable *table = sink->touched; table != NULL; table = table->next_touched) {
         table->touched = false;
         table->below = 0;
     }
-    if (sink->complete) {
-        buf_reset(&sink->state);
-        journal_reader_state(entry->reader, &sink->state);
-    }
+    sink->touched = NULL;
+    sink->reader = sink->complete ? entry->reader : NULL;
     bool due =
         sink->begun_us != 0 && clock_monotonic_us() - sink->begun_us >= sink->options.transaction_interval_ms * 1000;
     return !due || kafka_sink_commit(sink, err);

@@ -34,8 +34,6 @@ void kafka_sink_release(KafkaSink *sink) {
     kafka_records_free(sink->records);
     kafka_topic_rules_release(sink->rules);
     map_release(&sink->tables);
-    map_release(&sink->topics);
-    buf_release(&sink->state);
     arena_release(sink->scratch);
     arena_release(sink->run);
 }
@@ -162,8 +160,8 @@ static void resume(KafkaSink *sink, const KafkaPosition *position) {
     for (size_t i = 0; i < position->offset_count; i++) {
         KafkaTable *table = ARENA_NEW(sink->run, KafkaTable);
         table->name = position->offsets[i].topic;
-        table->below = table->next = position->offsets[i].next;
-        table->touched = true;
+        table->below = position->offsets[i].next;
+        kafka_sink_touch(sink, table, table->below);
         map_put(&sink->tables, table->name, table);
     }
 }
@@ -191,20 +189,17 @@ static bool position_check(KafkaSink *sink, const SinkContext *context, bool fen
 
 bool kafka_sink_begin(KafkaSink *sink, const SinkContext *context, Err *err) {
     KafkaPosition position = {0};
-    KafkaTopic *facts = NULL;
     bool found = false, adopted = false;
     TRY(owner_ensure(sink, err));
     TRY(position_check(sink, context, false, &position, &found, &adopted, err));
     TRY(producer_open(sink, context, err));
-    TRY(kafka_producer_facts(sink->producer, slice_of(sink->options.position_topic), &facts, err));
-    map_put(&sink->topics, SLICE(""), facts);
+    TRY(kafka_producer_facts(sink->producer, slice_of(sink->options.position_topic), &sink->facts, err));
     TRY(kafka_producer_init(sink->producer, err));
     CRASH_POINT("kafka.fenced");
     TRY(position_check(sink, context, true, &position, &found, &adopted, err)); // with what was under way before
     if (adopted) {
         position.log = 0;
-        buf_reset(&sink->state);
-        buf_put(&sink->state, position.state);
+        sink->adopted = position.state;
     }
     if (found) {
         resume(sink, &position);

@@ -58,13 +58,6 @@ static void set(Arena *arena, Properties *config, const char *name, const char *
     properties_set(arena, config, slice_of(name), slice_of(value));
 }
 
-static void under(Arena *arena, Properties *config, const char *prefix, const char *lines) {
-    Slice key, value;
-    for (const char *at = lines; option_map_next(&at, &key, &value);) {
-        properties_set(arena, config, slice_of(arena_printf(arena, "%s%.*s", prefix, SLICE_ARG(key))), value);
-    }
-}
-
 static bool registry_check(const KafkaSinkOptions *options, bool avro, Err *err) {
     if (avro && options->registry[0] == '\0') {
         FAIL(err, ERR_OPTION, "format avro needs a schema registry");
@@ -89,7 +82,7 @@ bool kafka_sink_config(const KafkaSinkOptions *options, const char *name, Arena 
         set(arena, config, "schema.name.adjustment.mode", "avro");
         set(arena, config, "field.name.adjustment.mode", "avro");
     }
-    under(arena, config, "", options->debezium);
+    properties_set_map(arena, config, "", options->debezium);
     for (int i = 0; i < 2; i++) {
         const char *side = i == 0 ? "key.converter" : "value.converter";
         set(arena, config, side,
@@ -108,7 +101,7 @@ bool kafka_sink_config(const KafkaSinkOptions *options, const char *name, Arena 
             }
         }
     }
-    under(arena, config, "key.converter.", options->key_converter);
-    under(arena, config, "value.converter.", options->value_converter);
+    properties_set_map(arena, config, "key.converter.", options->key_converter);
+    properties_set_map(arena, config, "value.converter.", options->value_converter);
     return true;
 }

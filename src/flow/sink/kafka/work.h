@@ -12,7 +12,8 @@ typedef struct KafkaTable {
     Slice name;
     uint64_t next;  // what lies below is in the transaction or committed
     uint64_t below; // …and this far it was committed before we began
-    bool touched;   // since the last cut
+    bool touched;   // since the last cut: it is in the sink's list
+    struct KafkaTable *next_touched;
 } KafkaTable;
 
 typedef struct KafkaSink {
@@ -26,15 +27,18 @@ typedef struct KafkaSink {
     KafkaTopicRules *rules;
     KafkaProducer *producer;
     KafkaRecords *records;
-    Slice key; // of the position
+    Slice key;         // of the position
+    KafkaTopic *facts; // where the position is written
     Map tables;
-    Map topics;      // of Kafka, by name
+    KafkaTable *touched;
     LogPosition cut; // the last cut taken
     uint64_t cut_epoch, cut_sequence;
-    Buf state;             // of the journal at that cut, with ack.policy=sink
+    // With ack.policy=sink: who knows the journal's state as of that cut; NULL before the first one in this run, when
+    // it is `adopted`, if anything.
+    const JournalReader *reader;
+    Slice adopted;
     LogPosition committed; // the position's
     bool moved;            // the cut is above the position
-    bool inside;           // something was taken since the cut
     int64_t begun_us;      // when the transaction's first record was put; 0 = it has none
     int64_t committed_us;
     uint64_t bytes; // of the transaction
@@ -49,6 +53,8 @@ CHECKED bool kafka_sink_prepare(KafkaSink *sink, const SinkContext *context, Err
 void kafka_sink_release(KafkaSink *sink);
 // Commits what was taken, with its position.
 CHECKED bool kafka_sink_commit(KafkaSink *sink, Err *err);
+// What lies below `next` of it, and above the last cut, is in the transaction or committed.
+void kafka_sink_touch(KafkaSink *sink, KafkaTable *table, uint64_t next);
 // Fences, reads the position, claims it when it is ours to claim.
 CHECKED bool kafka_sink_begin(KafkaSink *sink, const SinkContext *context, Err *err);
 // See SinkDriver.
