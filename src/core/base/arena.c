@@ -111,6 +111,18 @@ char *arena_text(Arena *arena, Slice slice) {
     return copy;
 }
 
+Slice arena_percent_decoded(Arena *arena, Slice text) {
+    uint8_t *to = arena_alloc(arena, text.size + 1);
+    size_t size = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        bool escape = text.data[i] == '%' && text.size - i > 2 && hex_digit(text.data[i + 1]) >= 0 &&
+                      hex_digit(text.data[i + 2]) >= 0;
+        to[size++] = escape ? (uint8_t)(hex_digit(text.data[i + 1]) * 16 + hex_digit(text.data[i + 2])) : text.data[i];
+        i += escape ? 2 : 0;
+    }
+    return (Slice){to, size};
+}
+
 char *arena_printf(Arena *arena, const char *format, ...) {
     va_list args;
     va_start(args, format);

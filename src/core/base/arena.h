@@ -33,6 +33,8 @@ void *arena_array(Arena *arena, size_t item_size, size_t count) __attribute__((r
 // A copy that lives as long as the arena. arena_text adds a NUL, for the edges of the OS and of libraries.
 Slice arena_slice(Arena *arena, Slice slice);
 char *arena_text(Arena *arena, Slice slice);
+// A copy in which %XX are bytes; what is no escape stays as it is. With a NUL behind it, and any that it decoded.
+Slice arena_percent_decoded(Arena *arena, Slice text);
 char *arena_printf(Arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -39,6 +39,11 @@ static inline Slice slice_from(Slice slice, size_t offset) {
     return (Slice){slice.data + offset, slice.size - offset};
 }
 
+// A hexadecimal digit's value, upper or lower case; -1 when `c` is none.
+static inline int hex_digit(int c) {
+    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+}
+
 // Without the bytes of `blanks` at both ends.
 Slice slice_trim(Slice slice, const char *blanks);
 #define SLICE_BLANKS " \t\n\v\f\r" // as isspace has them

@@ -49,13 +49,6 @@ static bool unexpected(JsonReader *reader, const char *wanted, Err *err) {
 
 // --- texts -----------------------------------------------------------------------------------------------------
 
-static int hex_digit(uint8_t c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 // Four hexadecimal digits at `at`; -1 when there are none.
 static int32_t unit_at(const JsonReader *reader, size_t at) {
     int32_t unit = 0;

@@ -62,13 +62,6 @@ static bool base64_decode(Slice text, Arena *arena, Slice *bytes) {
 
 // --- the master key --------------------------------------------------------------------------------------------
 
-static int hex_digit(uint8_t c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 static bool hex_key(Slice text, uint8_t *key) {
     if (text.size != 2 * (size_t)KEY_BYTES) {
         return false;

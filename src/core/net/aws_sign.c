@@ -135,30 +135,6 @@ static bool service_is_s3(const AwsSigning *signing) {
 
 // --- the canonical request -------------------------------------------------------------------------------------
 
-static int hex_value(uint8_t c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                  : -1;
-}
-
-// %XX become bytes; what is no escape stays.
-static Slice decode(Slice text, Arena *arena) {
-    uint8_t *out = arena_alloc(arena, text.size);
-    size_t size = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        bool escape = text.data[i] == '%' && text.size - i > 2 && hex_value(text.data[i + 1]) >= 0 &&
-                      hex_value(text.data[i + 2]) >= 0;
-        if (escape) {
-            out[size++] = (uint8_t)(hex_value(text.data[i + 1]) * 16 + hex_value(text.data[i + 2]));
-            i += 2;
-        } else {
-            out[size++] = text.data[i];
-        }
-    }
-    return (Slice){out, size};
-}
-
 static Slice encode(Slice text, bool keep_slash, Arena *arena) {
     DEFER(buf_release) Buf out = {0};
     http_encode(&out, text, keep_slash);
@@ -228,8 +204,9 @@ static void canonical_query(Buf *out, Slice query, Arena *arena) {
         const uint8_t *equals = memchr(one.data, '=', one.size);
         size_t name_size = equals != NULL ? (size_t)(equals - one.data) : one.size;
         Slice value = slice_from(one, equals != NULL ? name_size + 1 : name_size);
-        pairs[count++] = (Pair){.name = encode(decode((Slice){one.data, name_size}, arena), false, arena),
-                                .value = encode(decode(value, arena), false, arena)};
+        pairs[count++] =
+            (Pair){.name = encode(arena_percent_decoded(arena, (Slice){one.data, name_size}), false, arena),
+                   .value = encode(arena_percent_decoded(arena, value), false, arena)};
     }
     qsort(pairs, count, sizeof(*pairs), query_compare);
     for (size_t i = 0; i < count; i++) {
@@ -308,7 +285,7 @@ static char *canonical_headers(Buf *out, const HttpHeader *headers, size_t count
 static char *canonical_hash(const Signer *signer, const char *method, const Url *url, Slice query,
                             const HttpHeader *headers, size_t count, const char *payload_hash, char **names) {
     DEFER(buf_release) Buf out = {0};
-    Slice path = service_is_s3(signer->signing) ? decode(url->path, signer->arena) : url->path;
+    Slice path = service_is_s3(signer->signing) ? arena_percent_decoded(signer->arena, url->path) : url->path;
     buf_printf(&out, "%s\n", method);
     http_encode(&out, path, true);
     buf_u8(&out, '\n');

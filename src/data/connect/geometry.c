@@ -169,10 +169,6 @@ static Value polygon_value(Arena *arena, double *numbers, size_t count) {
     return wkb_value(arena, wkb(arena, WKB_POLYGON, numbers, count / 2), "polygon", NULL);
 }
 
-static int hex_digit(uint8_t c) {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
 // The bytes go on as they are; the SRID is shown beside them too.
 static bool ewkb_value(Arena *arena, Slice text, Value *value) {
     uint8_t *bytes = arena_alloc(arena, text.size / 2);

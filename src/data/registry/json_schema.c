@@ -64,18 +64,14 @@ static void collect_marks(Arena *arena, Document *document, const JsonNode *node
     }
 }
 
-static int hex(uint8_t c) {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
 // One part of a pointer: percent-escapes, then ~1 and ~0.
 static Slice pointer_part(Arena *arena, Slice part) {
     uint8_t *text = arena_alloc(arena, part.size);
     size_t size = 0;
     for (size_t i = 0; i < part.size; i++) {
         uint8_t c = part.data[i];
-        if (c == '%' && i + 2 < part.size && hex(part.data[i + 1]) >= 0 && hex(part.data[i + 2]) >= 0) {
-            c = (uint8_t)(hex(part.data[i + 1]) * 16 + hex(part.data[i + 2]));
+        if (c == '%' && i + 2 < part.size && hex_digit(part.data[i + 1]) >= 0 && hex_digit(part.data[i + 2]) >= 0) {
+            c = (uint8_t)(hex_digit(part.data[i + 1]) * 16 + hex_digit(part.data[i + 2]));
             i += 2;
         } else if (c == '~' && i + 1 < part.size && (part.data[i + 1] == '0' || part.data[i + 1] == '1')) {
             c = part.data[++i] == '1' ? '/' : '~';

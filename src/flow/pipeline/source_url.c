@@ -46,25 +46,6 @@ static Slice between(const char *at, const char *end) {
     return (Slice){(const uint8_t *)at, (size_t)(end - at)};
 }
 
-static int hex(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
-}
-
-// A parameter's name with its %XX decoded, as libpq reads it.
-static Slice decoded(Arena *arena, const char *at, const char *end) {
-    uint8_t *out = arena_alloc(arena, (size_t)(end - at) + 1);
-    size_t size = 0;
-    while (at < end) {
-        if (*at == '%' && end - at >= 3 && hex(at[1]) >= 0 && hex(at[2]) >= 0) {
-            out[size++] = (uint8_t)(hex(at[1]) * 16 + hex(at[2]));
-            at += 3;
-        } else {
-            out[size++] = (uint8_t)*at++;
-        }
-    }
-    return (Slice){out, size};
-}
-
 // user:password@host, up to the path. A password with a bare "@" ends at the last one here, so that no part of it is
 // taken for a host.
 static void authority(Buf *out, const char *at, const char *end, bool *removed) {
@@ -90,7 +71,8 @@ static void query(Arena *arena, Buf *out, const char *at, const char *end, bool 
     char separator = '?';
     while (at < end) {
         const char *next = find(at, end, "&"), *equals = find(at, next, "=");
-        if (is_secret(decoded(arena, at, equals)) && (equals == next || !is_reference(equals + 1, next))) {
+        Slice name = arena_percent_decoded(arena, between(at, equals)); // as libpq reads it
+        if (is_secret(name) && (equals == next || !is_reference(equals + 1, next))) {
             *removed = true;
         } else {
             buf_u8(out, (uint8_t)separator);

@@ -75,13 +75,6 @@ static bool timestamp_of(Slice text, bool zone, int64_t *micros) {
     return zone ? slice_is(text, "+00:00") || slice_is(text, "Z") : text.size == 0;
 }
 
-static int hex_digit(uint8_t c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 // Dashes are passed over: those of a UUID.
 static bool bytes_of(Slice text, bool dashes, Arena *arena, Slice *bytes) {
     uint8_t *made = ARENA_ARRAY(arena, uint8_t, text.size / 2 + 1);

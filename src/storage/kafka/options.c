@@ -9,19 +9,8 @@ bool kafka_url_accepts(const char *url) {
     return strncmp(url, SCHEME, strlen(SCHEME)) == 0;
 }
 
-static int hex(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
 static const char *decoded(Arena *arena, const char *text, size_t size) {
-    char *to = arena_alloc(arena, size + 1);
-    size_t count = 0;
-    for (size_t i = 0; i < size; i++) {
-        bool escaped = text[i] == '%' && i + 2 < size && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0;
-        to[count++] = escaped ? (char)(hex(text[i + 1]) * 16 + hex(text[i + 2])) : text[i];
-        i += escaped ? 2 : 0;
-    }
-    return to;
+    return (const char *)arena_percent_decoded(arena, (Slice){(const uint8_t *)text, size}).data;
 }
 
 bool kafka_url_parse(const char *url, Arena *arena, KafkaUrl *parts, Err *err) {

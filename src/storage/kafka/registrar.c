@@ -63,21 +63,6 @@ static const char *basic(Arena *arena, Slice user_info) {
     return arena_printf(arena, "Basic %.*s", (int)text.size - 2, (const char *)text.data + 1); // without the quotes
 }
 
-static int hex(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
-static Slice percent_decoded(Arena *arena, const char *text, size_t size) {
-    uint8_t *to = arena_alloc(arena, size);
-    size_t count = 0;
-    for (size_t i = 0; i < size; i++) {
-        bool escaped = text[i] == '%' && i + 2 < size && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0;
-        to[count++] = escaped ? (uint8_t)(hex(text[i + 1]) * 16 + hex(text[i + 2])) : (uint8_t)text[i];
-        i += escaped ? 2 : 0;
-    }
-    return (Slice){to, count};
-}
-
 static bool read_url(Registrar *registrar, Slice item, bool take_user, Err *err) {
     char *url = arena_text(registrar->arena, item);
     size_t scheme = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
@@ -90,7 +75,8 @@ static bool read_url(Registrar *registrar, Slice item, bool take_user, Err *err)
     size_t host_size = strcspn(url + scheme, "/?#");
     const char *at = memrchr(url + scheme, '@', host_size);
     if (at != NULL) {
-        Slice user = percent_decoded(registrar->arena, url + scheme, (size_t)(at - url) - scheme);
+        Slice user = arena_percent_decoded(registrar->arena,
+                                           (Slice){(const uint8_t *)url + scheme, (size_t)(at - url) - scheme});
         registrar->url_authorization[registrar->url_count] = take_user ? basic(registrar->arena, user) : NULL;
         url = arena_printf(registrar->arena, "%.*s%s", (int)scheme, url, at + 1);
     }

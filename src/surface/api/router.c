@@ -90,14 +90,6 @@ static void bad_request(const ApiSurface *surface, ApiAnswer *answer, const char
 
 // ---- decoding
 
-static int hex_digit(uint8_t byte) {
-    if (byte >= '0' && byte <= '9') {
-        return byte - '0';
-    }
-    uint8_t lower = byte | 0x20;
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 // With a NUL behind it. False: a broken escape, a NUL, or no UTF-8.
 static bool decode(Arena *arena, Slice text, bool plus_is_blank, Slice *decoded) {
     uint8_t *to = arena_alloc(arena, text.size + 1);

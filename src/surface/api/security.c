@@ -59,10 +59,7 @@ static bool hex_digest(Slice hex, uint8_t digest[SHA256_DIGEST_LENGTH]) {
         return false;
     }
     for (size_t i = 0; i < hex.size; i++) {
-        uint8_t byte = hex.data[i] | 0x20;
-        int digit = hex.data[i] >= '0' && hex.data[i] <= '9' ? hex.data[i] - '0'
-                    : byte >= 'a' && byte <= 'f'             ? byte - 'a' + 10
-                                                             : -1;
+        int digit = hex_digit(hex.data[i]);
         if (digit < 0) {
             return false;
         }

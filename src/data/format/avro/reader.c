@@ -138,10 +138,6 @@ static bool skip(AvroReader *reader, const AvroType *type, int depth, Err *err) 
     return !data->bad || bad(reader, type, "the data end too early", err);
 }
 
-static int hex_digit(uint8_t c) {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
-}
-
 static bool uuid_value(AvroReader *reader, const AvroType *type, Slice text, Value *value, Err *err) {
     *value = value_bytes(VALUE_UUID, text);
     if (type->kind == AVRO_FIXED) {

@@ -151,13 +151,6 @@ bool text_real(Slice text, double *number) {
 
 // --- bytes -----------------------------------------------------------------------------------------------------
 
-static int hex_digit(uint8_t c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 bool text_uuid(Slice text, uint8_t bytes[16]) {
     size_t at = 0;
     if (text.size != 36) {

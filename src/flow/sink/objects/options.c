@@ -139,13 +139,6 @@ static bool word_in(const char *words, const char *word) {
     return at != NULL && (at == words || at[-1] == ' ') && (at[size] == ' ' || at[size] == '\0');
 }
 
-static int hex_digit(char byte) {
-    return byte >= '0' && byte <= '9'   ? byte - '0'
-           : byte >= 'a' && byte <= 'f' ? byte - 'a' + 10
-           : byte >= 'A' && byte <= 'F' ? byte - 'A' + 10
-                                        : -1;
-}
-
 static bool unescape(Arena *arena, const char *text, Slice *bytes, Err *err) {
     static const char ESCAPES[] = "nrt0\\", MEANING[] = "\n\r\t\0\\";
     uint8_t *made = ARENA_ARRAY(arena, uint8_t, strlen(text) + 1);

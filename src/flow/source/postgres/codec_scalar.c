@@ -283,13 +283,6 @@ bool pg_binary_bytes(const PgCodec *codec, Slice bytes, Arena *arena, Value *val
     return true;
 }
 
-static int hex_digit(uint8_t c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 // bytea_output = escape: \\ and \ooo.
 static bool bytes_unescape(Slice text, uint8_t *data, size_t *size) {
     *size = 0;

@@ -377,16 +377,11 @@ static size_t hex_digits(Slice text, uint32_t *number) {
     size_t at = 0;
     *number = 0;
     for (; at < text.size && at < 9; at++) {
-        uint8_t c = text.data[at];
-        uint32_t digit = 0;
-        if (c >= '0' && c <= '9') {
-            digit = (uint32_t)c - '0';
-        } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
-            digit = ((uint32_t)c | 0x20) - 'a' + 10;
-        } else {
+        int digit = hex_digit(text.data[at]);
+        if (digit < 0) {
             break;
         }
-        *number = *number << 4 | digit;
+        *number = *number << 4 | (uint32_t)digit;
     }
     return at <= 8 ? at : 0;
 }

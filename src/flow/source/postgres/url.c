@@ -288,18 +288,14 @@ static void mask(Buf *buf, Slice value) {
     }
 }
 
-static int hex_value(int c) {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
-}
-
 // libpq decodes percent signs in keywords too.
 static bool is_secret(Slice keyword) {
     char plain[32] = {0};
     size_t size = 0;
     for (size_t i = 0; i < keyword.size && size < sizeof(plain) - 1; i++) {
         int c = keyword.data[i];
-        if (c == '%' && i + 2 < keyword.size && hex_value(keyword.data[i + 1]) >= 0) {
-            c = hex_value(keyword.data[i + 1]) * 16 + MAX(hex_value(keyword.data[i + 2]), 0);
+        if (c == '%' && i + 2 < keyword.size && hex_digit(keyword.data[i + 1]) >= 0) {
+            c = hex_digit(keyword.data[i + 1]) * 16 + MAX(hex_digit(keyword.data[i + 2]), 0);
             i += 2;
         }
         plain[size++] = (char)c;

@@ -4,27 +4,10 @@
 
 #define SCHEME "iceberg+"
 
-static int hex_digit(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 // A value of the query as the user wrote it, encoded or not, encoded once.
 static const char *encoded(const char *text, size_t size, Arena *arena) {
-    DEFER(buf_release) Buf plain = {0}, out = {0};
-    for (size_t i = 0; i < size; i++) {
-        int high = text[i] == '%' && i + 2 < size ? hex_digit(text[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-        if (low >= 0) {
-            buf_u8(&plain, (uint8_t)(high * 16 + low));
-            i += 2;
-        } else {
-            buf_u8(&plain, (uint8_t)text[i]);
-        }
-    }
-    http_encode(&out, buf_slice(&plain), false);
+    DEFER(buf_release) Buf out = {0};
+    http_encode(&out, arena_percent_decoded(arena, (Slice){(const uint8_t *)text, size}), false);
     return arena_text(arena, buf_slice(&out));
 }
 

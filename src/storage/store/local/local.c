@@ -29,13 +29,6 @@ typedef struct Local {
 
 // --- paths -----------------------------------------------------------------------------------------------------
 
-static int hex_digit(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 static bool url_decode(const char *text, Arena *arena, const char **path, Err *err) {
     char *decoded = arena_alloc(arena, strlen(text) + 1);
     size_t size = 0;
