@@ -79,7 +79,6 @@ DRIVER_EXCEPTIONS = {
     ("storage/store/fault", "storage/store/local"),  # wraps a real store and fails its n-th call
     ("surface/cli", "flow/source/postgres"),  # doctor speaks to the source without a pipeline
     ("surface/cli", "flow/source/generator"),  # leat generate
-    ("surface/cli", "storage/journal/local"),  # leat journal check
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 

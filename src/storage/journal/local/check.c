@@ -2,6 +2,7 @@
 // `leat journal check`: reads all of the log, trusts nothing.
 #include "core/base/digest.h"
 #include "data/event/event_codec.h"
+#include "storage/journal/local/local.h"
 #include "storage/journal/local/look.h"
 
 typedef struct Check {
@@ -268,8 +269,8 @@ static bool check_segment(Check *check, LogPosition start, LogPosition limit, Er
     return check_frames(check, frame.next, limit, &check->before_valid, err);
 }
 
-bool journal_check(const char *directory, JournalCheck *result, void (*finding)(void *context, const char *text),
-                   void *context, Err *err) {
+bool local_check(const char *directory, JournalCheck *result, void (*finding)(void *context, const char *text),
+                 void *context, Err *err) {
     *result = (JournalCheck){0};
     Check check = {.result = result, .finding = finding, .context = context, .directory = directory};
     segment_reader_init(&check.segment, 1 * MIB);

@@ -2,6 +2,7 @@
 #include "storage/journal/local/look.h"
 
 #include "core/sys/file.h"
+#include "storage/journal/local/local.h"
 #include "storage/journal/local/recover.h"
 
 bool look_live(const char *directory) {
@@ -55,33 +56,19 @@ void look_close(Look *look) {
     ledger_release(&look->ledger);
 }
 
-bool journal_look(const char *directory, JournalLook *found, JournalStateVisit state, JournalTopicVisit topic,
-                  void *context, Err *err) {
+bool local_look(const char *directory, JournalLook *found, Ledger *ledger, Err *err) {
     Look look;
     bool ok = look_open(&look, directory, err);
     if (ok) {
-        const Ledger *ledger = &look.ledger;
+        Ledger empty = *ledger;
+        *ledger = look.ledger;
+        look.ledger = empty;
         *found = (JournalLook){
             .info = {.epoch = MAX(ledger->epoch, look.head_epoch),
-                     .cut_sequence = ledger->cut_sequence,
-                     .position = ledger->position,
                      .begin = segment_start(&look.segments, 0),
-                     .end = look.end,
-                     .cut_ms = ledger->cut_ms},
+                     .end = look.end},
             .live = look.live,
         };
-        for (uint32_t id = 0; id < ledger_topic_end(ledger); id++) {
-            const LedgerTopic *each = ledger_topic(ledger, id);
-            if (each != NULL) {
-                found->topic_count++;
-                if (topic != NULL) {
-                    topic(context, each->topic.name, each->next_offset);
-                }
-            }
-        }
-        if (state != NULL) {
-            ledger_each(ledger, state, context);
-        }
     }
     look_close(&look);
     return ok || err_frame(err, __FILE__, __LINE__);

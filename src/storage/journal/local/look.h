@@ -4,7 +4,7 @@
 #define LEAT_STORAGE_JOURNAL_LOCAL_LOOK_H
 
 #include "storage/journal/local/head.h"
-#include "storage/journal/local/ledger.h"
+#include "storage/journal/ledger.h"
 #include "storage/journal/local/segment.h"
 
 typedef struct Look {

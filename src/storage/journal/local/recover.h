@@ -9,7 +9,7 @@
 #ifndef LEAT_STORAGE_JOURNAL_LOCAL_RECOVER_H
 #define LEAT_STORAGE_JOURNAL_LOCAL_RECOVER_H
 
-#include "storage/journal/local/ledger.h"
+#include "storage/journal/ledger.h"
 #include "storage/journal/local/segment.h"
 
 typedef struct Recovered {

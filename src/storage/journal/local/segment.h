@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Segment files: their names, their making, and reading frames out of one.
+// Segment files: their names, their making, and reading frames out of one. A journal is a directory:
+//     lock                       held by the writer for life; text: its pid
+//     00000000000000000000.seg   segments; the name is the LogPosition of the first byte, in decimal
+//     head                       see head.h: how far the log is durable; a hint that may be older than the truth
+//     pins/NAME                  see pins.h: what sinks still need
+//     *.tmp                      left by a crash; removed at the next open
+// Recovery reads the last segment, up to the last CUT that is whole and whose group is whole; what follows is cut off
+// when it can be the rest of a group that never became durable, and is ERR_JOURNAL_CORRUPT otherwise (recover.h).
 #ifndef LEAT_STORAGE_JOURNAL_LOCAL_SEGMENT_H
 #define LEAT_STORAGE_JOURNAL_LOCAL_SEGMENT_H
 
-#include "storage/journal/local/frame.h"
+#include "storage/journal/frame.h"
 
 #include <limits.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The writing side of storage/journal/journal.h on local files.
+// The writing side of storage/journal/journal.h, whatever the log is kept in.
 //
 // Events are encoded into one batch per topic. A batch that is large enough, or all of them at a cut, becomes a frame
 // in `out`. `out` is handed to the flusher at a cut, or earlier, as a part without a cut, when memory runs short; the
@@ -7,26 +7,21 @@
 #include "storage/journal/journal.h"
 
 #include "core/base/digest.h"
-#include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
 #include "core/sys/file.h"
 #include "data/event/event_codec.h"
-#include "storage/journal/local/flusher.h"
-#include "storage/journal/local/ledger.h"
-#include "storage/journal/local/pins.h"
-#include "storage/journal/local/recover.h"
+#include "storage/journal/flusher.h"
+#include "storage/journal/pins.h"
 
+#include <limits.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 #define SEGMENT_BYTES_DEFAULT (64 * MIB)
 #define MEMORY_BYTES_DEFAULT  (16 * MIB)
 #define MEMORY_BYTES_MIN      (256 * KIB)
 #define BATCH_BYTES           (64 * KIB)
-#define READ_WINDOW_BYTES     (1 * MIB)
 
 typedef struct TopicBatch {
     LedgerTopic *topic;
@@ -43,7 +38,6 @@ struct Journal {
     JournalOptions options;
     size_t part_bytes; // out and batches together, before a part is written early
     size_t batch_bytes;
-    int lock_fd;
     Ledger ledger;
     Buf batches; // TopicBatch *, by topic
     Buf touched; // TopicBatch *, since the last cut
@@ -64,24 +58,7 @@ struct Journal {
 
 // --- opening ---------------------------------------------------------------------------------------------------
 
-typedef struct RemoveTemporary {
-    const char *directory;
-    Err *err;
-    bool ok;
-} RemoveTemporary;
-
-static bool remove_temporary(void *context, const char *name) {
-    RemoveTemporary *remove = context;
-    size_t size = strlen(name);
-    char path[PATH_MAX];
-    if (size > 4 && strcmp(name + size - 4, ".tmp") == 0 &&
-        snprintf(path, sizeof(path), "%s/%s", remove->directory, name) < (int)sizeof(path)) {
-        remove->ok = file_remove(path, remove->err);
-    }
-    return remove->ok;
-}
-
-static void preamble_encode(const Ledger *ledger, LogPosition start, Buf *buf) {
+void journal_preamble(const Ledger *ledger, LogPosition start, Buf *buf) {
     segment_header_encode(buf, &(SegmentHeader){start, ledger->epoch, ledger->cut_ms});
     frame_begin(buf);
     ledger_state_encode(ledger, buf);
@@ -90,92 +67,28 @@ static void preamble_encode(const Ledger *ledger, LogPosition start, Buf *buf) {
 
 bool journal_seed(const char *directory, Slice state, Err *err) {
     DEFER(buf_release) Buf preamble = {0};
-    SegmentList segments = {0};
     Ledger ledger;
     ledger_init(&ledger);
-    TRY(file_make_directories(directory, err));
-    bool ok = ledger_apply_state(&ledger, state, err) && segment_list(&segments, directory, err);
-    if (ok && segment_count(&segments) > 0) {
-        ok = FAIL(err, ERR_EXISTS, "%s holds a journal", directory);
-    }
-    int fd = -1;
+    bool ok = ledger_apply_state(&ledger, state, err);
     if (ok) {
-        preamble_encode(&ledger, 0, &preamble);
-        ok = segment_make(directory, 0, buf_slice(&preamble), &fd, err);
+        journal_preamble(&ledger, 0, &preamble);
+        ok = journal_driver(directory)->seed(directory, buf_slice(&preamble), err);
     }
-    file_close(&fd);
-    segment_list_release(&segments);
     ledger_release(&ledger);
     return ok || err_frame(err, __FILE__, __LINE__);
 }
 
-static bool create(Journal *journal, LogPosition start, Err *err) {
-    Flusher *flusher = &journal->flusher;
-    preamble_encode(&journal->ledger, start, &journal->preamble);
-    int fd = -1;
-    TRY(segment_make(journal->directory, start, buf_slice(&journal->preamble), &fd, err));
-    file_close(&flusher->fd);
-    flusher->fd = fd;
-    segment_list_add(&flusher->segments, start);
+static bool segment_begin(Journal *journal, Err *err) {
+    LogPosition start = journal->cut_end;
+    journal_preamble(&journal->ledger, start, &journal->preamble);
+    bool ok = journal->flusher.driver->rotate(journal->flusher.log, start, buf_slice(&journal->preamble), err);
     journal->cut_end = journal->segment_body = start + journal->preamble.size;
     buf_reset(&journal->preamble);
-    return true;
-}
-
-// Opens the last segment for writing, and cuts off what does not count. What counts is synced: a process that was
-// killed may have left whole groups that only the page cache has.
-static bool resume(Journal *journal, LogPosition start, const Recovered *recovered, Err *err) {
-    char path[PATH_MAX];
-    TRY(segment_path(path, journal->directory, start, err));
-    TRY(file_open(path, O_RDWR, &journal->flusher.fd, err));
-    if (recovered->tail > recovered->end) {
-        log_info(LOG_JOURNAL, "cut off what follows the last cut", LOG_TEXT("file", path),
-                 LOG_UINT("bytes", recovered->tail - recovered->end));
-        CRASH_POINT("journal.before_truncate");
-        if (ftruncate(journal->flusher.fd, (off_t)(recovered->end - start)) != 0) {
-            return FAIL_ERRNO(err, "truncate %s", path);
-        }
-        CRASH_POINT("journal.after_truncate");
-    }
-    return file_sync(journal->flusher.fd, path, err);
-}
-
-static bool recover(Journal *journal, Err *err) {
-    Flusher *flusher = &journal->flusher;
-    TRY(segment_list(&flusher->segments, journal->directory, err));
-    TRY(head_open(&flusher->head, journal->directory, err));
-    LogPosition head_end = flusher->head.page != NULL ? flusher->head.page->end : 0;
-    uint64_t head_epoch = flusher->head.page != NULL ? flusher->head.page->epoch : 0;
-    size_t count = segment_count(&flusher->segments);
-    Ledger *ledger = &journal->ledger;
-    if (count == 0) {
-        if (head_end > 0) {
-            FAIL(err, ERR_JOURNAL_CORRUPT, "%s: no segment is left of a log of %" PRIu64 " bytes", journal->directory,
-                 head_end);
-            return err_hint(err, "restore the journal from a copy");
-        }
-        ledger->epoch = head_epoch + 1;
-        TRY(create(journal, 0, err));
-    } else {
-        TRY(segment_list_check(&flusher->segments, journal->directory, err));
-        LogPosition start = segment_start(&flusher->segments, count - 1);
-        SegmentReader segment;
-        Recovered recovered = {0};
-        segment_reader_init(&segment, READ_WINDOW_BYTES);
-        bool ok = segment_reader_open(&segment, journal->directory, start, err) &&
-                  recover_segment(&segment, head_end, ledger, &recovered, err);
-        journal->segment_body = segment_first(&segment) + segment.state_bytes;
-        segment_reader_release(&segment);
-        TRY(ok);
-        TRY(resume(journal, start, &recovered, err));
-        ledger->epoch = MAX(ledger->epoch, head_epoch) + 1;
-        journal->cut_end = recovered.end;
-    }
-    return true;
+    return ok;
 }
 
 // Offsets only rise; a segment begins with what they are now.
-static bool floors_apply(Journal *journal, Err *err) {
+static bool floors_apply(Journal *journal) {
     const JournalOptions *options = &journal->options;
     Ledger *ledger = &journal->ledger;
     bool raised = ledger->epoch <= options->epoch_floor;
@@ -187,40 +100,23 @@ static bool floors_apply(Journal *journal, Err *err) {
             topic->logged = raised = true;
         }
     }
-    return !raised || create(journal, journal->cut_end, err);
+    return raised;
 }
 
-static bool open_files(Journal *journal, const char *directory, Err *err) {
+static bool open_log(Journal *journal, Err *err) {
     Flusher *flusher = &journal->flusher;
-    char path[PATH_MAX];
-    if (snprintf(journal->directory, PATH_MAX, "%s", directory) >= PATH_MAX ||
-        snprintf(path, PATH_MAX, "%s/lock", directory) >= PATH_MAX) {
-        return FAIL(err, ERR_IO_FAILED, "path is longer than %d bytes", PATH_MAX);
-    }
-    TRY(file_make_directories(directory, err));
-    TRY(file_lock(path, &journal->lock_fd, err));
-    RemoveTemporary remove = {directory, err, true};
-    TRY(file_list(directory, remove_temporary, &remove, err));
-    TRY(remove.ok);
-    flusher->directory = journal->directory;
-    TRY(recover(journal, err));
-    TRY(floors_apply(journal, err));
     Ledger *ledger = &journal->ledger;
-    TRY(head_make(&flusher->head, directory, journal->cut_end, err));
-    if (journal->cut_end > journal->segment_body &&
-        journal->cut_end - journal->segment_body >= journal->options.segment_bytes_max) {
-        TRY(create(journal, journal->cut_end, err));
-    }
-    HeadPage *page = flusher->head.page;
-    page->epoch = ledger->epoch;
-    page->pid = (uint32_t)getpid();
-    page->cut_ms = ledger->cut_ms;
-    page->cut_sequence = ledger->cut_sequence;
-    page->begin = segment_start(&flusher->segments, 0);
-    page->end = journal->cut_end;
-    CRASH_POINT("journal.opened");
-    head_signal(&flusher->head);
-    flusher->durable = (FlushCut){ledger->cut_sequence, ledger->cut_ms, ledger->position, journal->cut_end};
+    LogStart start = {0};
+    TRY(flusher->driver->open(journal->directory, ledger, &start, &flusher->log, err));
+    journal->cut_end = start.end;
+    journal->segment_body = start.body;
+    ledger->epoch++;
+    bool raised = floors_apply(journal);
+    bool full = start.end > start.body && start.end - start.body >= journal->options.segment_bytes_max;
+    TRY(!(start.empty || start.segment || raised || full) || segment_begin(journal, err));
+    TRY(flusher->driver->ready(flusher->log, ledger, journal->cut_end, err));
+    LogPosition end = start.empty ? journal->cut_end : start.end; // a new segment's head is nothing to read
+    flusher->durable = (LogCut){ledger->cut_sequence, ledger->cut_ms, ledger->position, end};
     flusher->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (flusher->event_fd < 0) {
         return FAIL_ERRNO(err, "make an eventfd");
@@ -230,8 +126,7 @@ static bool open_files(Journal *journal, const char *directory, Err *err) {
 
 static void full_at_update(Journal *journal) {
     uint64_t max = journal->options.bytes_max;
-    LogPosition begin = segment_start(&journal->flusher.segments, 0);
-    journal->full_at = max == 0 ? UINT64_MAX : begin + max;
+    journal->full_at = max == 0 ? UINT64_MAX : journal->flusher.driver->begin(journal->flusher.log) + max;
 }
 
 bool journal_open(const char *directory, const JournalOptions *options, Journal **journal, Err *err) {
@@ -252,9 +147,12 @@ bool journal_open(const char *directory, const JournalOptions *options, Journal 
         MAX(set->memory_bytes_max == 0 ? MEMORY_BYTES_DEFAULT : set->memory_bytes_max, MEMORY_BYTES_MIN);
     made->part_bytes = set->memory_bytes_max / 4;
     made->batch_bytes = MIN(BATCH_BYTES, made->part_bytes / 4);
-    made->lock_fd = made->flusher.fd = made->flusher.event_fd = -1;
+    made->flusher.event_fd = -1;
+    made->flusher.driver = journal_driver(directory);
     ledger_init(&made->ledger);
-    if (!open_files(made, directory, err)) {
+    bool fits = snprintf(made->directory, PATH_MAX, "%s", directory) < PATH_MAX ||
+                FAIL(err, ERR_IO_FAILED, "path is longer than %d bytes", PATH_MAX);
+    if (!fits || !open_log(made, err)) {
         journal_close(made);
         return err_frame(err, __FILE__, __LINE__);
     }
@@ -269,13 +167,14 @@ static TopicBatch *batch_of(const Journal *journal, uint32_t topic) {
     return ((TopicBatch **)(void *)journal->batches.data)[topic];
 }
 
-// Parts that were written early are not part of any cut: recovery would cut them off, so do it now. Only a courtesy.
+// Parts that were written early are not part of any cut: recovery would drop them, so do it now. Only a courtesy.
 static void drop_parts(Journal *journal) {
-    Flusher *flusher = &journal->flusher;
-    if (journal->out_at > journal->cut_end && !flusher->failed && segment_count(&flusher->segments) > 0) {
-        LogPosition start = segment_start(&flusher->segments, segment_count(&flusher->segments) - 1);
-        int rc = ftruncate(flusher->fd, (off_t)(journal->cut_end - start));
-        (void)rc;
+    const Flusher *flusher = &journal->flusher;
+    if (journal->out_at > journal->cut_end && !flusher->failed) {
+        LogPosition next = journal->out_at;
+        Err ignored[1] = {{0}};
+        bool dropped = flusher->driver->undo(flusher->log, journal->cut_end, &next, ignored);
+        (void)dropped;
     }
 }
 
@@ -299,11 +198,8 @@ void journal_close(Journal *journal) {
     buf_release(&journal->out);
     buf_release(&journal->preamble);
     ledger_release(&journal->ledger);
-    head_close(&flusher->head);
-    segment_list_release(&flusher->segments);
-    file_close(&flusher->fd);
+    flusher->driver->close(flusher->log);
     file_close(&flusher->event_fd);
-    file_close(&journal->lock_fd);
     free(journal);
 }
 
@@ -476,49 +372,14 @@ static bool batch_begin(Journal *journal, TopicBatch *batch, uint32_t schema_id,
     return true;
 }
 
-// Segments that nobody needs go: those wholly below `lowest`, of which `keep` bytes stay for at most `keep_ms`.
-static bool trim(Journal *journal, LogPosition lowest, uint64_t keep, uint64_t keep_ms, Err *err) {
-    SegmentList *segments = &journal->flusher.segments;
-    SegmentReader reader;
-    segment_reader_init(&reader, 0);
-    uint64_t now_ms = (uint64_t)clock_wall_us() / 1000;
-    size_t dropped = 0;
-    bool ok = true;
-    while (ok && dropped + 1 < segment_count(segments)) {
-        LogPosition end = segment_start(segments, dropped + 1);
-        bool past = end <= lowest && lowest - end >= keep;
-        if (!past && end <= lowest && keep_ms != 0) {
-            ok = segment_reader_open(&reader, journal->directory, end, err);
-            past = ok && reader.header.cut_ms + keep_ms <= now_ms;
-        }
-        if (!past) {
-            break;
-        }
-        char path[PATH_MAX];
-        CRASH_POINT("journal.before_trim");
-        ok = segment_path(path, journal->directory, segment_start(segments, dropped), err) && file_remove(path, err);
-        CRASH_POINT("journal.trimmed_one");
-        dropped += ok;
-    }
-    segment_reader_release(&reader);
-    if (dropped > 0) {
-        segment_list_drop(segments, dropped);
-        journal->flusher.head.page->begin = segment_start(segments, 0);
-        full_at_update(journal);
-        ok = ok && file_sync_directory(journal->directory, err);
-    }
-    return ok;
-}
-
 static bool trim_as(Journal *journal, uint64_t keep, uint64_t keep_ms, Err *err) {
     Flusher *flusher = &journal->flusher;
     pthread_mutex_lock(&flusher->mutex);
-    LogPosition lowest = flusher->durable.end;
+    LogTrim trim = {.lowest = flusher->durable.end, .keep = keep, .keep_ms = keep_ms};
     pthread_mutex_unlock(&flusher->mutex);
-    TRY(pins_lowest(journal->directory, lowest, &lowest, err));
-    pthread_mutex_lock(&flusher->mutex); // the list grows in the flusher's thread
-    bool ok = trim(journal, lowest, keep, keep_ms, err);
-    pthread_mutex_unlock(&flusher->mutex);
+    TRY(pins_lowest(journal->directory, trim.lowest, &trim.lowest, err));
+    bool ok = flusher->driver->trim(flusher->log, &trim, err);
+    full_at_update(journal);
     return ok || err_frame(err, __FILE__, __LINE__);
 }
 
@@ -591,7 +452,7 @@ static void group_reset(Journal *journal) {
     journal->group_frames = journal->group_bytes = 0;
 }
 
-static void cut_encode(Journal *journal, const FlushCut *cut) {
+static void cut_encode(Journal *journal, const LogCut *cut) {
     Buf *out = &journal->out;
     LogPosition at = out_end(journal);
     size_t start = out->size, count = 0;
@@ -620,7 +481,7 @@ bool journal_cut(Journal *journal, const Position *position, Err *err) {
         return flusher_failure(&journal->flusher, err);
     }
     TRY(batches_close(journal, err));
-    FlushCut cut = {.sequence = group_of(journal), .ms = (uint64_t)clock_wall_us() / 1000, .position = *position};
+    LogCut cut = {.sequence = group_of(journal), .ms = (uint64_t)clock_wall_us() / 1000, .position = *position};
     cut_encode(journal, &cut);
     cut.end = out_end(journal);
     journal->ledger.cut_sequence = cut.sequence;
@@ -630,7 +491,7 @@ bool journal_cut(Journal *journal, const Position *position, Err *err) {
     journal->out_at = journal->cut_end = cut.end;
     buf_reset(&journal->preamble);
     if (cut.end - journal->segment_body >= journal->options.segment_bytes_max) {
-        preamble_encode(&journal->ledger, cut.end, &journal->preamble);
+        journal_preamble(&journal->ledger, cut.end, &journal->preamble);
         journal->out_at = journal->cut_end = journal->segment_body = cut.end + journal->preamble.size;
     }
     group_reset(journal);
@@ -642,15 +503,14 @@ bool journal_cut(Journal *journal, const Position *position, Err *err) {
 bool journal_rollback(Journal *journal, Err *err) {
     Flusher *flusher = &journal->flusher;
     TRY(flusher_wait(flusher, err));
+    LogPosition next = journal->cut_end;
     if (journal->out_at > journal->cut_end) { // parts were written early: no trace of them may stay
         CRASH_POINT("journal.before_rollback");
-        LogPosition start = segment_start(&flusher->segments, segment_count(&flusher->segments) - 1);
-        if (ftruncate(flusher->fd, (off_t)(journal->cut_end - start)) != 0) {
-            return FAIL_ERRNO(err, "truncate the last segment in %s", journal->directory);
-        }
+        next = journal->out_at;
+        TRY(flusher->driver->undo(flusher->log, journal->cut_end, &next, err));
         CRASH_POINT("journal.rolled_back");
     }
-    journal->out_at = journal->cut_end;
+    journal->out_at = journal->cut_end = next;
     buf_reset_keep(&journal->out, 2 * journal->part_bytes);
     size_t count = 0;
     TopicBatch **batches = touched_batches(journal, &count);
@@ -718,7 +578,7 @@ void journal_info(const Journal *journal, JournalInfo *info) {
         .epoch = journal->ledger.epoch,
         .cut_sequence = flusher->durable.sequence,
         .position = flusher->durable.position,
-        .begin = segment_start(&flusher->segments, 0),
+        .begin = flusher->driver->begin(flusher->log),
         .end = flusher->durable.end,
         .cut_ms = flusher->durable.ms,
         .cuts = flusher->cuts,

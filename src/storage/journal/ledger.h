@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a journal knows at one place of its log: topics with their next offsets, schemas, the source's small facts, the
 // last cut. The writer keeps one, recovery and readers rebuild one from a segment's STATE frame and what follows it.
-#ifndef LEAT_STORAGE_JOURNAL_LOCAL_LEDGER_H
-#define LEAT_STORAGE_JOURNAL_LOCAL_LEDGER_H
+#ifndef LEAT_STORAGE_JOURNAL_LEDGER_H
+#define LEAT_STORAGE_JOURNAL_LEDGER_H
 
 #include "core/base/arena.h"
 #include "core/base/map.h"
-#include "storage/journal/local/frame.h"
+#include "storage/journal/frame.h"
 
 enum { LEDGER_IDS_MAX = 1 << 22, TOPIC_NAME_BYTES_MAX = 512 };
 

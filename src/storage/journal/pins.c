@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/journal/local/pins.h"
+#include "storage/journal/pins.h"
 
 #include "core/sys/file.h"
 

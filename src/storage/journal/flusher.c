@@ -1,69 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/journal/local/flusher.h"
+#include "storage/journal/flusher.h"
 
 #include "core/sys/clock.h"
-#include "core/sys/crash.h"
-#include "core/sys/file.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
-static LogPosition last_start(const Flusher *flusher) {
-    return segment_start(&flusher->segments, segment_count(&flusher->segments) - 1);
-}
-
-static bool write_job(Flusher *flusher, LogPosition start, Err *err) {
-    FlushJob *job = &flusher->job;
-    char path[PATH_MAX];
-    TRY(segment_path(path, flusher->directory, start, err));
-    CRASH_POINT("journal.before_write");
-#ifdef LEAT_CRASH_POINTS
-    // In two writes, so that a test can die between them.
-    Slice half = {job->bytes.data, job->bytes.size / 2};
-    TRY(file_write(flusher->fd, path, half, (off_t)(job->at - start), err));
-    CRASH_POINT("journal.half_written");
-#endif
-    TRY(file_write(flusher->fd, path, buf_slice(&job->bytes), (off_t)(job->at - start), err));
-    if (!job->has_cut) {
-        // Ask the kernel to begin writing it out, so that the sync at the cut does not find gigabytes to do. A hint:
-        // errors show at the sync.
-        sync_file_range(flusher->fd, (off_t)(job->at - start), (off_t)job->bytes.size, SYNC_FILE_RANGE_WRITE);
-        CRASH_POINT("journal.part_written");
-        return true;
-    }
-    CRASH_POINT("journal.after_write");
-    TRY(file_sync(flusher->fd, path, err));
-    CRASH_POINT("journal.after_fsync");
-    return true;
-}
-
-static void publish(Flusher *flusher, uint64_t took_us) {
-    const FlushCut *cut = &flusher->job.cut;
-    HeadPage *page = flusher->head.page;
-    atomic_store_explicit(&page->cut_ms, cut->ms, memory_order_relaxed);
-    atomic_store_explicit(&page->cut_sequence, cut->sequence, memory_order_relaxed);
-    atomic_store_explicit(&page->end, cut->end, memory_order_release);
-    CRASH_POINT("journal.after_head");
-    head_signal(&flusher->head);
+static void durable_set(Flusher *flusher, uint64_t took_us) {
     pthread_mutex_lock(&flusher->mutex);
-    flusher->durable = *cut;
+    flusher->durable = flusher->job.cut;
     flusher->cuts++;
     flusher->cuts_us += took_us;
     pthread_mutex_unlock(&flusher->mutex);
-}
-
-static bool rotate(Flusher *flusher, Err *err) {
-    int fd = -1;
-    LogPosition start = flusher->job.cut.end;
-    CRASH_POINT("journal.before_rotate");
-    TRY(segment_make(flusher->directory, start, buf_slice(&flusher->job.preamble), &fd, err));
-    file_close(&flusher->fd);
-    flusher->fd = fd;
-    pthread_mutex_lock(&flusher->mutex);
-    segment_list_add(&flusher->segments, start);
-    pthread_mutex_unlock(&flusher->mutex);
-    return true;
 }
 
 static void signal_event(const Flusher *flusher) {
@@ -72,15 +20,15 @@ static void signal_event(const Flusher *flusher) {
     (void)wrote; // full means that it is readable already
 }
 
-static bool work(Flusher *flusher, LogPosition start, Err *err) {
-    FlushJob *job = &flusher->job;
+static bool work(Flusher *flusher, Err *err) {
+    const LogJob *job = &flusher->job;
     int64_t began_us = clock_monotonic_us();
-    TRY(write_job(flusher, start, err));
+    TRY(flusher->driver->write(flusher->log, job, err));
     if (job->has_cut) {
-        publish(flusher, (uint64_t)(clock_monotonic_us() - began_us));
+        durable_set(flusher, (uint64_t)(clock_monotonic_us() - began_us));
         if (job->preamble.size > 0) {
             signal_event(flusher);
-            TRY(rotate(flusher, err));
+            TRY(flusher->driver->rotate(flusher->log, job->cut.end, buf_slice(&job->preamble), err));
         }
     }
     return true;
@@ -96,10 +44,9 @@ static void *flusher_main(void *context) {
         if (!flusher->busy) {
             break;
         }
-        LogPosition start = last_start(flusher);
         pthread_mutex_unlock(&flusher->mutex);
         Err err[1] = {{0}};
-        bool ok = work(flusher, start, err);
+        bool ok = work(flusher, err);
         pthread_mutex_lock(&flusher->mutex);
         if (!ok) {
             flusher->err = *err;
@@ -171,16 +118,16 @@ static void swap(Buf *a, Buf *b) {
     *b = c;
 }
 
-bool flusher_give(Flusher *flusher, Buf *bytes, LogPosition at, const FlushCut *cut, Buf *preamble, Err *err) {
+bool flusher_give(Flusher *flusher, Buf *bytes, LogPosition at, const LogCut *cut, Buf *preamble, Err *err) {
     pthread_mutex_lock(&flusher->mutex);
     bool ok = wait_locked(flusher);
     if (ok) {
-        FlushJob *job = &flusher->job;
+        LogJob *job = &flusher->job;
         swap(&job->bytes, bytes);
         swap(&job->preamble, preamble);
         job->at = at;
         job->has_cut = cut != NULL;
-        job->cut = cut != NULL ? *cut : (FlushCut){0};
+        job->cut = cut != NULL ? *cut : (LogCut){0};
         flusher->bytes = job->bytes.size;
         flusher->busy = true;
         pthread_cond_signal(&flusher->wake);

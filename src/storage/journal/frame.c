@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/journal/local/frame.h"
+#include "storage/journal/frame.h"
 
 #include "core/base/digest.h"
 

@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The journal on disk, format version 1.
+// The journal's frames, format version 1.
 //
-// A journal is a directory:
-//     lock                       held by the writer for life; text: its pid
-//     00000000000000000000.seg   segments; the name is the LogPosition of the first byte, in decimal
-//     head                       see head.h: how far the log is durable; a hint that may be older than the truth
-//     pins/NAME                  see pins.h: what sinks still need
-//     *.tmp                      left by a crash; removed at the next open
-//
-// A segment: header, one STATE frame, then frames. The next segment's name is the position where this one ends, and a
-// segment ends behind a CUT. All numbers are little-endian; v = LEB128 varint, sized = v length, then the bytes.
+// A segment: header, one STATE frame, then frames. The next segment starts at the position where this one ends, and a
+// segment ends behind a CUT. All numbers are little-endian; v = LEB128 varint, sized = v length, then the bytes. What
+// holds segments is the driver's: a directory of files (local/segment.h).
 //
 // Segment header, 64 bytes:
 //     0 "LEATJRNL" · 8 u32 version · 12 u32 zero · 16 u64 position of the segment · 24 u64 epoch of the writer
@@ -31,11 +25,8 @@
 //     CUT (4)    v epoch, v cut ms, sized position, u32 CRC-32C over the CRCs of the group's other frames, v their
 //                number, v their bytes with padding, v topics touched {v id, v next offset}, v state changes
 //                {sized key, sized value; empty = removed}
-//
-// Recovery reads the last segment, up to the last CUT that is whole and whose group is whole; what follows is cut off
-// when it can be the rest of a group that never became durable, and is ERR_JOURNAL_CORRUPT otherwise (recover.h).
-#ifndef LEAT_STORAGE_JOURNAL_LOCAL_FRAME_H
-#define LEAT_STORAGE_JOURNAL_LOCAL_FRAME_H
+#ifndef LEAT_STORAGE_JOURNAL_FRAME_H
+#define LEAT_STORAGE_JOURNAL_FRAME_H
 
 #include "core/base/buf.h"
 #include "core/base/err.h"

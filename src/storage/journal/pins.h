@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // pins/NAME: one line of text, "1 POSITION", that holds the log from POSITION on. Written whole or not at all.
-#ifndef LEAT_STORAGE_JOURNAL_LOCAL_PINS_H
-#define LEAT_STORAGE_JOURNAL_LOCAL_PINS_H
+#ifndef LEAT_STORAGE_JOURNAL_PINS_H
+#define LEAT_STORAGE_JOURNAL_PINS_H
 
 #include "core/base/err.h"
 #include "storage/journal/journal.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/journal/local/ledger.h"
+#include "storage/journal/ledger.h"
 
 void ledger_init(Ledger *ledger) {
     *ledger = (Ledger){0};
