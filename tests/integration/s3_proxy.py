@@ -48,6 +48,7 @@ FAULTS = {
     "corrupt_request": Fault(corrupt_request=True),
     "corrupt_answer": Fault(answer="corrupt"),
     "slow_down": Fault("none", "canned", 503, "SlowDown"),
+    "too_many": Fault("none", "canned", 429, "TooManyRequests"),
     "error_500": Fault("none", "canned", 500, "InternalError"),
     "error_500_after": Fault("all", "canned", 500, "InternalError"),
     "error_in_200": Fault("none", "canned", 200, "InternalError"),
@@ -385,6 +386,6 @@ def describe(message, connection):
 
 def canned(fault, method):
     body = b"" if method == "HEAD" else ERROR.format(fault.code, "the proxy says so").encode()
-    reason = {200: "OK", 400: "Bad Request", 403: "Forbidden", 500: "Internal Server Error", 503: "Slow Down"}
+    reason = {200: "OK", 400: "Bad Request", 403: "Forbidden", 429: "Too Many Requests", 500: "Internal Server Error", 503: "Slow Down"}
     head = f"HTTP/1.1 {fault.status} {reason[fault.status]}\r\nContent-Type: application/xml\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body

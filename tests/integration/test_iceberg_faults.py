@@ -3,10 +3,15 @@
 
 import json
 import re
+import shutil
+import sqlite3
+import subprocess
 
 import pytest
 from catalog import CatalogServer
 from catalog_proxy import CatalogProxy
+from pyiceberg.table.snapshots import Operation
+from test_iceberg import check_table, lake, rows, table_of  # noqa: F401 (lake is a fixture)
 from test_rest_sync import check, into, offsets, rows_if
 from wait import wait_until
 
@@ -137,3 +142,120 @@ def test_a_stop_does_not_wait_for_the_catalog(leat, db, catalog, proxy):
     away.back()
     leat.sync(db, *FRESH)
     check(client, db, "a")
+
+
+# --- storage ----------------------------------------------------------------------------------------------------
+
+STORM = ("slow_down", "too_many", "cut_before", "cut_request", "cut_after", "cut_answer", "error_500_after", "delay")
+
+
+def rows_there(leat):
+    """None before there is a table."""
+    try:
+        return rows(leat, "a")
+    except (AssertionError, sqlite3.Error):
+        return []
+
+
+def committed(leat, table):
+    """The offsets that the table's snapshots say, oldest first."""
+    made = [one for one in table_of(leat, table).metadata.snapshots if one.summary.operation is not Operation.REPLACE]
+    return [int(one.summary["leat.offset"]) for one in sorted(made, key=lambda one: one.sequence_number)]
+
+
+def test_an_object_store_that_asks_for_time(lake, db, versitygw, fault_proxy):  # noqa: F811
+    """Beneath the tables: it says slow down to everything, for longer than a call is tried; then it is flaky."""
+    proxy, env = fault_proxy(versitygw.server), versitygw.server.env()
+    lake.out = versitygw.url("wh")
+    lake.reader = {
+        "s3.endpoint": versitygw.server.endpoint,
+        "s3.access-key-id": env["AWS_ACCESS_KEY_ID"],
+        "s3.secret-access-key": env["AWS_SECRET_ACCESS_KEY"],
+        "s3.region": "us-east-1",
+    }
+    args = [*FRESH, "--set", f"s3.endpoint={proxy.endpoint}"]
+    db.execute(SETUP)
+    process = lake.follow(db, *args, env=env)
+    process.until(lambda: (lake.data / "catalog.db").exists(), "the catalog is there")
+    process.until(lambda: len(rows_there(lake)) == 500, "the snapshot is there", 60)
+    assert status(lake)["sink_requests"]["retries"] == 0
+    before = status(lake)["sink_requests"]["put"]
+    proxy.add("slow_down", key="data/")
+    db.execute("UPDATE a SET v = 'slow' WHERE id < 50; INSERT INTO a VALUES (1000, 'slow')")
+    process.until(lambda: status(lake)["sink_tries"] >= 1, "a call was tried in vain", 60)
+    tried = proxy.times(fault="slow_down")
+    process.until(lambda: proxy.times(fault="slow_down") > tried, "the tables are opened again, and written", 60)
+    seen = status(lake)
+    process.until(lambda: status(lake)["time_ms"] > seen["time_ms"], "it says how it is now", 60)
+    now = status(lake)
+    assert "SlowDown" in now["sink_trouble"] and now["sink_requests"]["retries"] >= 4, now
+    assert now["sink_requests"]["put"] > before and now["sink_files"] > 0, (before, now)  # nothing begins anew
+    gaps = [b.at - a.at for a, b in zip(proxy.of(fault="slow_down"), proxy.of(fault="slow_down")[1:])]
+    assert max(gaps) > 2, gaps  # it is left in peace for longer and longer
+    assert lines(process, WAITS) == 1, process.stderr()
+    process.wait_durable(db)  # the source is read meanwhile
+    process.kill()
+    process = lake.follow(db, *args, env=env)
+    proxy.calm()
+    for fault, every in zip(STORM, (7, 11, 13, 17, 19, 23, 29, 31)):
+        proxy.add(fault, every=every)
+    i = 0
+    while i % 8 or len(proxy.faults()) < len(STORM):  # one of each kind at least
+        db.execute(
+            f"BEGIN; INSERT INTO a VALUES ({2000 + i}, 'new'); UPDATE a SET v = 'u{i}' WHERE id % 20 = {i % 20};"
+            f"DELETE FROM a WHERE id = {400 + i}; COMMIT"
+        )
+        i += 1
+        if i % 8 == 0:
+            before = len(committed(lake, "a"))
+            db.execute(f"UPDATE a SET v = 'more' WHERE id = {i}")
+            process.until(lambda: len(committed(lake, "a")) > before, "there are commits", 120)
+    assert status(lake)["sink_requests"]["retries"] > 0
+    proxy.calm()
+    process.stop(timeout=120)
+    check_table(lake, db, "a", ["id", "v"])
+    seen = committed(lake, "a")
+    assert seen == sorted(set(seen)), seen
+
+
+# --- the disk ---------------------------------------------------------------------------------------------------
+
+WIDE = "INSERT INTO a SELECT i, md5(random()::text) FROM generate_series({0}, {0} + 59999) i"
+
+
+@pytest.mark.parametrize("which", ["warehouse", "index", "data"])
+def test_a_full_disk(lake, db, small_disk, which):  # noqa: F811
+    """Of the tables, of their key indexes (which take 12 bytes a row), or of all that is leat's own."""
+    disk = small_disk("small", {"warehouse": 4, "index": 1, "data": 8}[which] * MIB)
+    args = [*FRESH, "--set", "format.version=3", "--set", "maintenance=off"]
+    if which == "warehouse":
+        lake.out = disk / "out"
+    elif which == "data":
+        lake.data = disk / "data"
+    db.execute(SETUP)
+    lake.sync(db, *args)
+    if which == "index":
+        (index,) = lake.data.glob("**/index")
+        shutil.move(index, disk / "index")
+        index.symlink_to(disk / "index")
+    process = lake.follow(db, *args)
+    process.wait_streaming(db)
+    for part in range(3):
+        db.execute(WIDE.format(10000 + part * 60000))
+        db.execute(f"UPDATE a SET v = v || '{part}' WHERE id % 3 = {part}")
+    process.until(lambda: "io_full" in process.stderr(), "it says that the disk is full", 120)
+    told = next(line for line in process.stderr().splitlines() if "io_full" in line)
+    assert str(disk) in told or which == "index" and "/index/" in told, told
+    assert "free space" in told, told
+    db.execute("UPDATE a SET v = 'while the disk is full' WHERE id < 10; DELETE FROM a WHERE id BETWEEN 20 AND 30")
+    if which == "data":
+        process.kill()
+    subprocess.run(["mount", "-o", f"remount,size={256 * MIB}", disk], check=True)
+    if which != "data":
+        process.wait_durable(db, 120)
+        process.wait_log(GOES_ON, 60)
+        process.stop(120)
+    lake.sync(db, *args)
+    check_table(lake, db, "a", ["id", "v"])
+    seen = committed(lake, "a")
+    assert seen == sorted(set(seen)), seen

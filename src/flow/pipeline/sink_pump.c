@@ -49,6 +49,8 @@ struct SinkPump {
     Trouble trouble;
     int64_t finish_us;  // when it saw that the run is over
     int64_t backoff_us; // before it is tried again
+    SinkStats before;   // of the sinks of this run that were closed
+    uint64_t events;    // that the open one had taken when it last got on
 
     pthread_mutex_t mutex; // over all that follows
     JournalReader *reader; // for waking
@@ -188,11 +190,33 @@ static bool waits(void *context, const Err *why) {
     return !pump->finishing || clock_monotonic_us() < pump->finish_us + GIVE_UP_US;
 }
 
+// What the run has done so far: a sink that is opened again begins at nothing.
+static void stats_all(const SinkPump *pump, Sink *sink, SinkStats *stats) {
+    const SinkStats *before = &pump->before;
+    sink_stats(sink, stats);
+    stats->events += before->events;
+    stats->bytes += before->bytes;
+    stats->files += before->files;
+    stats->commits += before->commits;
+    stats->published_ms = MAX(stats->published_ms, before->published_ms);
+    store_usage_add(&stats->requests, &before->requests);
+}
+
+static void stats_keep(SinkPump *pump, Sink *sink) {
+    SinkStats stats;
+    stats_all(pump, sink, &stats);
+    stats.events = MAX(pump->events, pump->before.events); // what was not published is taken again
+    pump->before = stats;
+    pthread_mutex_lock(&pump->mutex);
+    pump->look.stats = stats;
+    pthread_mutex_unlock(&pump->mutex);
+}
+
 // Only what the sink has committed may be trimmed.
 static bool progress(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err) {
     LogPosition pin = sink_pin(sink);
     SinkStats stats;
-    sink_stats(sink, &stats);
+    stats_all(pump, sink, &stats);
     LogPosition end = journal_reader_end(reader);
     pthread_mutex_lock(&pump->mutex);
     pump->look.stats = stats;
@@ -203,6 +227,7 @@ static bool progress(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err
     pthread_mutex_unlock(&pump->mutex);
     tables_look(pump, sink, false);
     if (moved) {
+        pump->events = stats.events;
         trouble_over(pump);
         trouble_set(pump, stats.trouble);
         TRY(journal_pin(pump->spec.journal, pump->spec.pin, pin, err));
@@ -329,6 +354,9 @@ static bool attempt_open(SinkPump *pump, SinkContext *context, Err *err) {
         pthread_mutex_unlock(&pump->mutex);
     }
     journal_reader_close(reader);
+    if (!ok) {
+        stats_keep(pump, sink);
+    }
     sink_close(sink);
     return ok;
 }

@@ -276,16 +276,7 @@ void lake_io_usage(LakeIo *io, StoreUsage *usage) {
     for (const Place *place = io->places; place != NULL; place = place->next) {
         StoreUsage one;
         store_usage(place->store, &one);
-        usage->put += one.put;
-        usage->multipart += one.multipart;
-        usage->part += one.part;
-        usage->get += one.get;
-        usage->head += one.head;
-        usage->list += one.list;
-        usage->remove += one.remove;
-        usage->retries += one.retries;
-        usage->bytes_up += one.bytes_up;
-        usage->bytes_down += one.bytes_down;
+        store_usage_add(usage, &one);
     }
 }
 

@@ -137,3 +137,16 @@ double store_requests_cost(const StoreUsage *usage) {
     double reads = (double)(usage->get + usage->head);
     return (writes * 0.005 + reads * 0.0004) / 1000;
 }
+
+void store_usage_add(StoreUsage *sum, const StoreUsage *more) {
+    sum->put += more->put;
+    sum->multipart += more->multipart;
+    sum->part += more->part;
+    sum->get += more->get;
+    sum->head += more->head;
+    sum->list += more->list;
+    sum->remove += more->remove;
+    sum->retries += more->retries;
+    sum->bytes_up += more->bytes_up;
+    sum->bytes_down += more->bytes_down;
+}

@@ -52,6 +52,7 @@ typedef struct StoreUsage {
 // 0.005 for a thousand that write or list, 0.0004 for a thousand that read, removing is free. Other services: see their
 // own.
 double store_requests_cost(const StoreUsage *usage);
+void store_usage_add(StoreUsage *sum, const StoreUsage *more);
 #define STORE_GB_MONTH_COST 0.023 // a GB (10^9 bytes) kept for a month, likewise
 
 typedef struct StoreDriver {
