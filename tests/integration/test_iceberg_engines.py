@@ -71,6 +71,48 @@ UPDATE days SET v = 3 WHERE id % 5 = 0; DELETE FROM buckets WHERE v = 2; INSERT 
 DELETE FROM gone;
 """,
 ]
+# What SQL, engines or their readers have for themselves, and the name in the lake where it is another one.
+COLUMNS = {name: name for name in (
+    "table", "group", "select", "from", "a b", " ", "a.b", "a`b", 'q"t', "it's", "back\\slash", "Ü", "日本語", "😀",
+    "a/b?c#d%41", "1x", "x" * 63, "Name", "name_2", "__file", "___file", "file_path", "pos", "row", "filename", "rowid",
+    "file_row_number", "_metadata", "$path", "$partition", "$file_modified_time", "_path", "_size", "_time", "partition",
+    "snapshot_id", "element", "key", "value", "__index_level_0__",
+)} | {
+    "name": "name_3", "NAME": "NAME_4", "_file": "____file", "_FILE": "____FILE_2", "_pos": "__pos", "_deleted": "___deleted",
+    "_spec_id": "__spec_id", "_partition": "__partition", "_row_id": "__row_id",
+    "_last_updated_sequence_number": "__last_updated_sequence_number", "_change_type": "__change_type",
+    "_change_ordinal": "__change_ordinal", "_commit_snapshot_id": "__commit_snapshot_id",
+}  # fmt: skip
+TABLES = {"order": "order", "Order": "Order", "a b": "a b", "Ünï 日本": "Ünï 日本", 'x.y"z': "x_y_z", "x_y_z": "x_y_z_2"}
+
+
+def sql_name(name):
+    return '"' + name.replace('"', '""') + '"'
+
+
+def strange():
+    """Tables and columns with such names, and a change of each row."""
+    columns = "".join(f", {sql_name(name)} text" for name in COLUMNS)
+    yield f'CREATE TABLE "select" ("order" int PRIMARY KEY{columns})'
+    for i in range(1, 5):
+        values = "".join(", " + literal(f"{name}|{i}") for name in COLUMNS)
+        yield f'INSERT INTO "select" VALUES ({i}{values})'
+    for name in TABLES:
+        yield f"CREATE TABLE {sql_name(name)} (id int PRIMARY KEY, v text)"
+        yield f"INSERT INTO {sql_name(name)} VALUES (1, {literal(name)}), (2, 'x'), (3, NULL)"
+
+
+def strange_changes():
+    sets = ", ".join(f"{sql_name(name)} = {sql_name(name)} || '!'" for name in COLUMNS)
+    yield f'UPDATE "select" SET {sets} WHERE "order" > 2; DELETE FROM "select" WHERE "order" = 2'
+    for name in TABLES:
+        yield f"UPDATE {sql_name(name)} SET v = v || '!' WHERE id = 1; DELETE FROM {sql_name(name)} WHERE id = 2"
+
+
+def literal(text):
+    return "'" + text.replace("'", "''") + "'"
+
+
 PARTITIONS = "days=day(at);buckets=bucket(4, id), truncate(2, name);places=country"
 
 
@@ -86,7 +128,7 @@ class Engine:
 
     def rows(self, table, location):
         binary = "by" if table.endswith(".kinds") else None
-        self.process.stdin.write(json.dumps({"name": table, "location": location, "binary": binary}) + "\n")
+        self.process.stdin.write(json.dumps({"name": table.split(".", 1), "location": location, "binary": binary}) + "\n")
         self.process.stdin.flush()
         for line in self.process.stdout:
             if line.startswith(MARK):
@@ -109,7 +151,8 @@ class TrinoEngine:
         self.server = trino.Trino(directory, catalog, free_port()).start()
 
     def rows(self, table, location):
-        found = self.server.rows(f"SELECT * FROM lake.{table}")
+        name = ".".join('"' + part.replace('"', '""') + '"' for part in table.split(".", 1))
+        found = self.server.rows(f"SELECT * FROM lake.{name}")
         return [{name: plain(value) for name, value in row.items()} for row in found]
 
     def close(self):
@@ -125,7 +168,7 @@ def fill(leat, db):
                      f"partition.by={PARTITIONS}"])  # fmt: skip
         runs.append([*common, "--name", f"log{version}", "--set", f"namespace=log{version}", "--set", "mode=append",
                      "--tables", "public.emptied,public.places"])  # fmt: skip
-    for sql in (BEGIN, *CHANGES):
+    for sql in (BEGIN + ";".join(strange()), CHANGES[0] + ";".join(strange_changes()), *CHANGES[1:]):
         db.execute(sql)
         for run in runs:
             leat.run(*leat.sync_args(db, run))
@@ -148,7 +191,7 @@ def lake(pg, tmp_path_factory):
             engines[engine] = TrinoEngine(catalog.url, directory / "trino")
         elif engine not in engines:
             engines[engine] = Engine(engine, catalog.url, directory / f"{engine}.log")
-        location = catalog.pyiceberg().load_table(table).metadata.location
+        location = catalog.pyiceberg().load_table(tuple(table.split(".", 1))).metadata.location
         return engines[engine].rows(table, location)
 
     yield types.SimpleNamespace(leat=leat, db=db, ask=ask, url=catalog.url, load=catalog.pyiceberg().load_table)
@@ -187,6 +230,19 @@ def test_equal(lake, engine, version, kind):
         expected = [row | {"a": row["a"] or [], "texts": row["texts"] or []} if "a" in row and "texts" in row else row
                     for row in expected]  # fmt: skip
     assert ordered(found) == ordered(expected)
+
+
+@pytest.mark.parametrize("engine,version", READ_BY)
+def test_names(lake, engine, version):
+    needs(engine)
+    values = lambda rows: sorted([[plain(value) for value in row] for row in rows], key=str)  # noqa: E731
+    found = lake.ask(engine, f"v{version}.select")
+    if engine == "pyiceberg":
+        assert list(found[0]) == ["order", *COLUMNS.values()]
+    assert values(row.values() for row in found) == values(lake.db.query('SELECT * FROM "select"'))
+    for name, told in TABLES.items() if version == 2 else ():
+        found = lake.ask(engine, f"v{version}.{told}")
+        assert values(row.values() for row in found) == values(lake.db.query(f"SELECT * FROM {sql_name(name)}")), name
 
 
 @pytest.mark.parametrize("engine,version", READ_BY)

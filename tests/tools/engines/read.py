@@ -3,7 +3,7 @@
 
     python read.py spark|pyiceberg|duckdb|polars|datafusion|chdb CATALOG_URL
 
-Reads lines of JSON, {"name": "ns.table", "location": its directory, "binary": its column of bytes or null}, and
+Reads lines of JSON, {"name": ["ns", "table"], "location": its directory, "binary": its column of bytes or null}, and
 answers each with {"rows": [{column: text}]} or {"error": text}: values as texts that do not depend on the engine (see
 plain). Engines that know REST catalogs are asked through one, attached as docs/catalog.md says (attach.py); chDB reads
 the directory.
@@ -50,6 +50,11 @@ def plain(value):
     raise TypeError(f"a value of {type(value)}")
 
 
+def quoted(name, quote):
+    """Whatever the names are."""
+    return ".".join(quote + part.replace(quote, quote * 2) + quote for part in name)
+
+
 def arrow_rows(table):
     return table.to_pylist()
 
@@ -61,7 +66,7 @@ class Pyiceberg:
         self.catalog = eval(attach.code("pyiceberg", url)[0], {"load_catalog": load_catalog})
 
     def load(self, name):
-        return self.catalog.load_table(name)
+        return self.catalog.load_table(tuple(name))
 
     def rows(self, name, location, binary):
         return arrow_rows(self.load(name).scan().to_arrow())
@@ -97,7 +102,8 @@ class Duckdb:
         self.connection.execute(attach.code("duckdb", url)[0])
 
     def rows(self, name, location, binary):
-        return arrow_rows(self.connection.execute(f"SELECT * FROM lake.{name}").to_arrow_table())
+        sql = "SELECT * FROM lake." + quoted(name, '"')
+        return arrow_rows(self.connection.execute(sql).to_arrow_table())
 
 
 class Spark:
@@ -118,7 +124,7 @@ class Spark:
         self.session = builder.getOrCreate()
 
     def rows(self, name, location, binary):
-        return [row.asDict(recursive=True) for row in self.session.table(f"lake.{name}").collect()]
+        return [row.asDict(recursive=True) for row in self.session.table(f"lake.{quoted(name, '`')}").collect()]
 
 
 class Chdb:
