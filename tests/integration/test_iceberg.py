@@ -107,11 +107,19 @@ def test_types_arrive_as_they_are(lake, db):
 
 def test_columns_come_and_go(lake, db):
     db.execute("CREATE TABLE c (id int PRIMARY KEY, a int, b text); INSERT INTO c VALUES (1, 1, 'x'), (2, 2, 'y')")
+    db.execute("COMMENT ON TABLE c IS 'what \"c\" is'; COMMENT ON COLUMN c.a IS 'ä'; COMMENT ON COLUMN c.b IS 'of b'")
     lake.sync(db, *ARGS)
+    docs = lambda: {field.name: field.doc for field in table_of(lake, "c").schema().fields}  # noqa: E731
+    assert docs() == {"id": None, "a": "ä", "b": "of b"}
+    assert table_of(lake, "c").properties["comment"] == 'what "c" is'
+    db.execute("COMMENT ON COLUMN c.a IS 'other'; COMMENT ON COLUMN c.id IS NULL; COMMENT ON TABLE c IS 'other c'")
     db.execute("ALTER TABLE c ADD d text; UPDATE c SET d = 'd' WHERE id = 1; ALTER TABLE c DROP b")
+    db.execute("COMMENT ON COLUMN c.d IS 'of d'")
     db.execute("INSERT INTO c VALUES (3, 3, 'dd')")
     lake.sync(db, *ARGS)
     check_table(lake, db, "c", ["id", "a", "d"])
+    assert docs() == {"id": None, "a": "other", "b": "of b", "d": "of d"}
+    assert table_of(lake, "c").properties["comment"] == "other c"
     db.execute("ALTER TABLE c ALTER a TYPE bigint; INSERT INTO c VALUES (4, 5000000000, NULL)")
     lake.sync(db, *ARGS)
     check_table(lake, db, "c", ["id", "a", "d"])

@@ -27,7 +27,7 @@ static Arena arena[1];
 
 static RecordPlan *compile(Identity identity, const Column *columns) {
     Err err[1] = {{0}};
-    Schema schema = {1, NAME("public"), NAME("t"), identity, columns, COUNT};
+    Schema schema = {1, NAME("public"), NAME("t"), {0}, identity, columns, COUNT};
     EnvelopeOptions options = {.connector = SLICE("shop"), .database = SLICE("db")};
     RecordPlan *plan;
     CHECK_OK(DEBEZIUM_ENVELOPE.compile(arena, &schema, &options, &plan, err));

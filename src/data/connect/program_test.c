@@ -12,7 +12,7 @@ static const Column COLUMNS[] = {
     {.name = NAME("id"), .type = {.kind = TYPE_INT32}, .flags = COLUMN_KEY | COLUMN_PRIMARY, .key_ordinal = 1},
     {.name = NAME("v"), .type = {.kind = TYPE_STRING, .source_name = NAME("text")}},
 };
-static const Schema TABLE = {1, NAME("public"), NAME("t"), IDENTITY_KEY, COLUMNS, ARRAY_LEN(COLUMNS)};
+static const Schema TABLE = {1, NAME("public"), NAME("t"), {0}, IDENTITY_KEY, COLUMNS, ARRAY_LEN(COLUMNS)};
 
 static Arena run[1], scratch[1];
 
@@ -184,7 +184,7 @@ TEST(program_exact_forms) {
         {.name = NAME("d"), .type = {.kind = TYPE_DATE}},
         {.name = NAME("i"), .type = {.kind = TYPE_INTERVAL, .precision = 6}},
     };
-    const Schema table = {1, NAME("public"), NAME("t"), IDENTITY_INDEX, columns, ARRAY_LEN(columns)};
+    const Schema table = {1, NAME("public"), NAME("t"), {0}, IDENTITY_INDEX, columns, ARRAY_LEN(columns)};
     Value key[5] = {{.kind = VALUE_NULL}, text("x")};
     Value row[5] = {value_int(1), text("x"), value_int(2), {.kind = VALUE_DATE, .integer = INT32_MAX}};
     row[4] = (Value){.kind = VALUE_INTERVAL, .interval = {14, 3, 3661500000}};
@@ -261,14 +261,14 @@ TEST(program_side_topics) {
     arena_init(run, "run", 0);
     arena_init(scratch, "scratch", 0);
     ConnectProgram *program = program_of("{\"topic.prefix\":\"p\",\"notification.sink.topic.name\":\"n\"}");
-    Schema heartbeat = {2, NAME("$heartbeat"), NAME(""), IDENTITY_NOTHING, NULL, 0};
+    Schema heartbeat = {2, NAME("$heartbeat"), NAME(""), {0}, IDENTITY_NOTHING, NULL, 0};
     Event event = {.op = OP_CREATE, .capture_us = 5999, .source_us = 7000};
     check_side(program, &heartbeat, event, "__debezium-heartbeat.p {\"serverName\":\"p\"} {\"ts_ms\":5}");
     Column transaction[] = {{.name = NAME("status")},
                             {.name = NAME("id")},
                             {.name = NAME("event_count")},
                             {.name = NAME("data_collections")}};
-    Schema schema = {3, NAME("$transaction"), NAME(""), IDENTITY_NOTHING, transaction, ARRAY_LEN(transaction)};
+    Schema schema = {3, NAME("$transaction"), NAME(""), {0}, IDENTITY_NOTHING, transaction, ARRAY_LEN(transaction)};
     Value row[] = {text("END"), text("1:2"), value_int(3),
                    text("[{\"data_collection\":\"public.t\",\"event_count\":3}]")};
     event.after = row;
@@ -281,7 +281,7 @@ TEST(program_side_topics) {
                              {.name = NAME("type")},
                              {.name = NAME("additional_data")},
                              {.name = NAME("timestamp")}};
-    schema = (Schema){4, NAME("$notification"), NAME(""), IDENTITY_NOTHING, notification, ARRAY_LEN(notification)};
+    schema = (Schema){4, NAME("$notification"), NAME(""), {0}, IDENTITY_NOTHING, notification, ARRAY_LEN(notification)};
     Value told[] = {text("i"), text("Initial Snapshot"), text("STARTED"), text("{\"k\":\"v\"}"), value_int(9)};
     event.after = told;
     check_side(program, &schema, event,
@@ -289,7 +289,7 @@ TEST(program_side_topics) {
                "\"additional_data\":{\"k\":\"v\"},\"timestamp\":9}");
     route_of(program, &schema, "n", false, "11111111");
     Column message[] = {{.name = NAME("prefix")}, {.name = NAME("content")}};
-    schema = (Schema){5, NAME("$message"), NAME(""), IDENTITY_NOTHING, message, ARRAY_LEN(message)};
+    schema = (Schema){5, NAME("$message"), NAME(""), {0}, IDENTITY_NOTHING, message, ARRAY_LEN(message)};
     Value said[] = {text("x"), value_bytes(VALUE_BYTES, SLICE("abc"))};
     event.after = said;
     check_side(program, &schema, event,

@@ -2,20 +2,22 @@
 #include "data/event/schema.h"
 
 // Bytes of a schema: u8 version, sized space, sized table, u8 identity, v columns, then per column sized name, type,
-// v flags, v key_ordinal, and from version 2 on sized default_text. A schema without defaults is of version 1, as older
-// leats read it. A type: u8 kind, z precision, z scale, v source_id, sized source_name, u8 has element
+// v flags, v key_ordinal, from version 2 on sized default_text, from version 3 on sized comment; from version 3 on then
+// the table's sized comment. A schema without comments is of version 2, one without defaults either of version 1, as
+// older leats read them. A type: u8 kind, z precision, z scale, v source_id, sized source_name, u8 has element
 // [type], v fields {sized name, type}, v labels {sized}.
-enum { SCHEMA_VERSION = 2, TYPE_DEPTH_MAX = 32 };
+enum { SCHEMA_VERSION = 3, TYPE_DEPTH_MAX = 32 };
 
 bool schema_equal(const Schema *a, const Schema *b) {
     if (!slice_equal(a->space, b->space) || !slice_equal(a->table, b->table) || a->identity != b->identity ||
-        a->column_count != b->column_count) {
+        a->column_count != b->column_count || !slice_equal(a->comment, b->comment)) {
         return false;
     }
     for (uint32_t i = 0; i < a->column_count; i++) {
         const Column *x = &a->columns[i], *y = &b->columns[i];
         if (!slice_equal(x->name, y->name) || x->flags != y->flags || x->key_ordinal != y->key_ordinal ||
-            !slice_equal(x->default_text, y->default_text) || !type_equal(&x->type, &y->type)) {
+            !slice_equal(x->default_text, y->default_text) || !slice_equal(x->comment, y->comment) ||
+            !type_equal(&x->type, &y->type)) {
             return false;
         }
     }
@@ -26,11 +28,13 @@ Schema schema_copy(Arena *arena, const Schema *schema) {
     Schema copy = *schema;
     copy.space = arena_slice(arena, schema->space);
     copy.table = arena_slice(arena, schema->table);
+    copy.comment = arena_slice(arena, schema->comment);
     Column *columns = ARENA_ARRAY(arena, Column, schema->column_count);
     for (uint32_t i = 0; i < schema->column_count; i++) {
         columns[i] = schema->columns[i];
         columns[i].name = arena_slice(arena, schema->columns[i].name);
         columns[i].default_text = arena_slice(arena, schema->columns[i].default_text);
+        columns[i].comment = arena_slice(arena, schema->columns[i].comment);
         columns[i].type = type_copy(arena, &schema->columns[i].type);
     }
     copy.columns = columns;
@@ -67,18 +71,19 @@ static void type_encode(Buf *buf, const Type *type) {
     }
 }
 
-static bool has_defaults(const Schema *schema) {
+// The oldest that holds it.
+static uint8_t version_of(const Schema *schema) {
+    bool defaults = false, comments = schema->comment.size > 0;
     for (uint32_t i = 0; i < schema->column_count; i++) {
-        if (schema->columns[i].default_text.size > 0) {
-            return true;
-        }
+        defaults |= schema->columns[i].default_text.size > 0;
+        comments |= schema->columns[i].comment.size > 0;
     }
-    return false;
+    return comments ? 3 : defaults ? 2 : 1;
 }
 
 void schema_encode(Buf *buf, const Schema *schema) {
-    bool defaults = has_defaults(schema);
-    buf_u8(buf, defaults ? SCHEMA_VERSION : 1);
+    uint8_t version = version_of(schema);
+    buf_u8(buf, version);
     buf_slice_sized(buf, schema->space);
     buf_slice_sized(buf, schema->table);
     buf_u8(buf, (uint8_t)schema->identity);
@@ -89,9 +94,15 @@ void schema_encode(Buf *buf, const Schema *schema) {
         type_encode(buf, &column->type);
         buf_varint(buf, column->flags);
         buf_varint(buf, column->key_ordinal);
-        if (defaults) {
+        if (version >= 2) {
             buf_slice_sized(buf, column->default_text);
         }
+        if (version >= 3) {
+            buf_slice_sized(buf, column->comment);
+        }
+    }
+    if (version >= 3) {
+        buf_slice_sized(buf, schema->comment);
     }
 }
 
@@ -153,8 +164,10 @@ bool schema_decode(Slice bytes, Arena *arena, Schema *schema, Err *err) {
         columns[i].flags = (uint32_t)read_varint(&reader);
         columns[i].key_ordinal = (uint32_t)read_varint(&reader);
         columns[i].default_text = version >= 2 ? arena_slice(arena, read_slice(&reader)) : (Slice){0};
+        columns[i].comment = version >= 3 ? arena_slice(arena, read_slice(&reader)) : (Slice){0};
     }
     schema->columns = columns;
+    schema->comment = version >= 3 ? arena_slice(arena, read_slice(&reader)) : (Slice){0};
     if (!reader_done(&reader) || version == 0 || schema->identity > IDENTITY_NOTHING) {
         return FAIL(err, ERR_JOURNAL_CORRUPT, "a schema of %zu bytes is malformed", bytes.size);
     }

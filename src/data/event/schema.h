@@ -30,12 +30,14 @@ typedef struct Column {
     uint32_t flags;
     uint32_t key_ordinal; // 1, 2, … place in the primary key; 0 = not in it
     Slice default_text;   // its DEFAULT as the source prints the expression ("'abc'::text", "now()"); empty = none
+    Slice comment;        // the source's; empty = none, or not asked for
 } Column;
 
 typedef struct Schema {
     uint32_t id; // journal-local; 0 until registered
     Slice space; // the table's schema (PostgreSQL), database (MySQL)
     Slice table;
+    Slice comment; // as a column's
     Identity identity;
     const Column *columns;
     uint32_t column_count;

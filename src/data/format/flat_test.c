@@ -128,7 +128,7 @@ typedef struct Made {
 
 static Made make_one(Type type, Value value, EnvelopeOptions options, Err *err) {
     Column column = {.name = NAME("v"), .type = type};
-    Schema schema = {1, NAME("public"), NAME("t"), IDENTITY_NOTHING, &column, 1};
+    Schema schema = {1, NAME("public"), NAME("t"), {0}, IDENTITY_NOTHING, &column, 1};
     RecordPlan *plan;
     CHECK_OK(FLAT_ENVELOPE.compile(arena, &schema, &options, &plan, err));
     CHECK(plan->key == NULL);
@@ -289,7 +289,7 @@ static const Column COLUMNS[] = {
 
 static RecordPlan *compile(Identity identity, const Column *columns) {
     Err err[1] = {{0}};
-    Schema schema = {1, NAME("public"), NAME("t"), identity, columns, 4};
+    Schema schema = {1, NAME("public"), NAME("t"), {0}, identity, columns, 4};
     EnvelopeOptions options = {.connector = SLICE("shop")};
     RecordPlan *plan;
     CHECK_OK(FLAT_ENVELOPE.compile(arena, &schema, &options, &plan, err));

@@ -116,7 +116,7 @@ static const Column COLUMNS[] = {
 static void check_line(uint32_t columns, Event event, const char *want) {
     Arena arena;
     arena_init(&arena, "scratch", 0);
-    Schema schema = {1, NAME("public"), NAME("t"), IDENTITY_KEY, COLUMNS, columns};
+    Schema schema = {1, NAME("public"), NAME("t"), {0}, IDENTITY_KEY, COLUMNS, columns};
     JsonLines *lines = json_lines_new(&arena, &schema, &PLAIN);
     event.column_count = columns;
     event.commit_lsn = 7;
@@ -153,7 +153,7 @@ TEST(json_lines_carry_the_row_and_what_happened_to_it) {
 TEST(json_lines_stay_one_valid_line_whatever_the_text) {
     Arena arena;
     arena_init(&arena, "scratch", 0);
-    Schema schema = {1, NAME("public"), NAME("t"), IDENTITY_KEY, COLUMNS, 2};
+    Schema schema = {1, NAME("public"), NAME("t"), {0}, IDENTITY_KEY, COLUMNS, 2};
     JsonLines *lines = json_lines_new(&arena, &schema, &PLAIN);
     uint32_t random = 1;
     for (int round = 0; round < 3000; round++) {

@@ -207,6 +207,7 @@ void pipeline_source_context(const PipelineConfig *config, SourceContext *contex
                                .detach = options->detach,
                                .dead_letters = strcmp(options->errors, "dead-letter") == 0,
                                .slot_failover = options->slot_failover,
+                               .comments = config->sink->comments,
                                .messages = options->messages,
                                .snapshot_connections = (int)options->snapshot_connections,
                                .slot_create_timeout_ms = (int)options->slot_create_timeout_ms,

@@ -146,6 +146,7 @@ typedef struct SinkCompareRow {
 typedef struct SinkDriver {
     const char *name;
     const OptionTable *options;
+    bool comments; // it keeps those that the source has of tables and columns
     // True when the driver understands this URL or path. Exactly one driver takes each.
     bool (*accepts)(const char *url);
     // Checks that the target can be written, without creating anything. For doctor and --dry-run.

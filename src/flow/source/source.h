@@ -54,6 +54,7 @@ typedef struct SourceContext {
     const char *detach;           // partition policy: resync | keep | stop
     bool dead_letters;            // a row that cannot be decoded goes there instead of stopping the run
     bool slot_failover;
+    bool comments; // schemas have those of tables and columns
     bool messages; // pg_logical_emit_message is captured too, into topic leat.messages
     size_t memory_bytes_max;
     size_t row_bytes_max; // a larger row is an error

@@ -752,6 +752,7 @@ static bool iceberg_remove(const SinkContext *context, bool purge_data, Err *err
 const SinkDriver ICEBERG_SINK = {
     .name = "iceberg",
     .options = &ICEBERG_OPTIONS,
+    .comments = true,
     .accepts = iceberg_accepts,
     .probe = iceberg_probe,
     .checkpoint = iceberg_checkpoint,

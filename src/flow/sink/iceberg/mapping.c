@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/sink/iceberg/mapping.h"
 
+#include "core/base/json.h"
+
 enum { VERSIONS_MAX = 1000 };
 
 typedef struct Maker {
@@ -237,6 +239,17 @@ static bool type_holds(const Shape *column, const Shape *shape) {
     return integer || decimal;
 }
 
+// The source's comment, where it has one: what others wrote there stays.
+static void field_say(Maker *maker, int32_t from, Slice comment) {
+    for (uint32_t i = 0; comment.size > 0 && json_utf8_valid(comment) && i < maker->field_count; i++) {
+        Slice *doc = &maker->fields[i].shape.doc;
+        if (maker->from[i] == from && !slice_equal(*doc, comment)) {
+            *doc = comment;
+            maker->changed = true;
+        }
+    }
+}
+
 // A column whose values may be absent cannot be required.
 static void field_relax(Maker *maker, ShapeField *field, bool required) {
     if (!required && !field->shape.optional) {
@@ -275,6 +288,7 @@ static bool field_put(Maker *maker, Slice name, const Shape *shape, bool require
     Shape wider = *shape;
     wider.id = was->shape.id;
     wider.optional = was->shape.optional;
+    wider.doc = was->shape.doc;
     wider.notes = NULL;
     wider.note_count = 0;
     was->shape = wider;
@@ -375,6 +389,7 @@ static bool columns_make(Maker *maker, const Mapping *mapping, Err *err) {
         bool key = (maker->source->columns[i].flags & COLUMN_KEY) != 0 && mapping->plan->key != NULL;
         bool required = key && !maker->options->append;
         TRY(field_put(maker, names[i], &record->fields[i].shape, required, (int32_t)i, err));
+        field_say(maker, (int32_t)i, maker->source->columns[i].comment);
     }
     for (uint32_t i = maker->source->column_count; maker->options->append && i < record->field_count; i++) {
         TRY(field_put(maker, record->fields[i].name, &record->fields[i].shape, false, (int32_t)i, err));

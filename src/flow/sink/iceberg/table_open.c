@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finding a table in the catalog, or making it; its files and its index.
 #include "core/base/log.h"
+#include "core/base/json.h"
 #include "core/sys/clock.h"
 #include "core/sys/random.h"
 #include "flow/sink/iceberg/adopt.h"
@@ -129,6 +130,10 @@ static bool mode_choose(LakeTable *table, const Schema *schema, Arena *scratch, 
     return mapping_make(scratch, schema, NULL, 0, &how, mapping, err);
 }
 
+static bool has_comment(const Schema *schema) {
+    return schema->comment.size > 0 && json_utf8_valid(schema->comment);
+}
+
 static bool table_create(LakeTable *table, const Schema *schema, const char *source, Arena *scratch, Err *err) {
     const LakeOptions *options = table->lake->options;
     Mapping mapping;
@@ -151,7 +156,9 @@ static bool table_create(LakeTable *table, const Schema *schema, const char *sou
         {SLICE("write.merge.mode"), SLICE("merge-on-read")},
         {SLICE("write.metadata.delete-after-commit.enabled"), SLICE("true")},
         {SLICE("write.metadata.previous-versions-max"), SLICE("50")},
+        {SLICE("comment"), schema->comment}, // the last: there may be none
     };
+    size_t property_count = ARRAY_LEN(properties) - !has_comment(schema);
     TableUpdate updates[] = {
         {.action = UPDATE_ASSIGN_UUID, .text = slice_of(uuid)},
         {.action = UPDATE_UPGRADE_FORMAT_VERSION, .id = (int32_t)options->format_version},
@@ -161,7 +168,7 @@ static bool table_create(LakeTable *table, const Schema *schema, const char *sou
         {.action = UPDATE_SET_DEFAULT_SPEC, .id = -1},
         {.action = UPDATE_ADD_SORT_ORDER},
         {.action = UPDATE_SET_DEFAULT_SORT_ORDER, .id = -1},
-        {.action = UPDATE_SET_PROPERTIES, .properties = properties, .count = ARRAY_LEN(properties)},
+        {.action = UPDATE_SET_PROPERTIES, .properties = properties, .count = property_count},
     };
     TableRequirement create = {.kind = REQUIRE_CREATE};
     CatalogCommit commit = {.name = table->name, .change = {&create, 1, updates, ARRAY_LEN(updates)}};
@@ -220,12 +227,20 @@ static bool mapping_now(LakeTable *table, const Schema *schema, Err *err) {
                         &table->mapping, err);
 }
 
+// What is told of the table that the lake does not have.
+static bool says_more(const LakeTable *table, const Schema *schema) {
+    Slice comment = table_property(table_metadata(table->table), "comment");
+    return has_comment(schema) && !slice_equal(schema->comment, comment);
+}
+
 // Columns that the table lacks are added at once, before any row has them: a table with a column more is no other
 // state.
-static bool schema_commit(LakeTable *table, Arena *scratch, Err *err) {
+static bool schema_commit(LakeTable *table, const Schema *schema, Arena *scratch, Err *err) {
     const TableMetadata *metadata = table_metadata(table->table);
+    Property comment = {SLICE("comment"), schema->comment};
     TableUpdate updates[] = {{.action = UPDATE_ADD_SCHEMA, .schema = table->mapping.schema},
-                             {.action = UPDATE_SET_CURRENT_SCHEMA, .id = -1}};
+                             {.action = UPDATE_SET_CURRENT_SCHEMA, .id = -1},
+                             {.action = UPDATE_SET_PROPERTIES, .properties = &comment, .count = has_comment(schema)}};
     TableRequirement requirements[] = {{.kind = REQUIRE_UUID, .text = metadata->uuid},
                                        {.kind = REQUIRE_LAST_FIELD_ID, .id = metadata->last_column_id},
                                        {.kind = REQUIRE_CURRENT_SCHEMA, .id = metadata->current_schema_id}};
@@ -241,8 +256,8 @@ bool lake_table_mapping(LakeTable *table, const Schema *schema, Err *err) {
     Arena scratch[1];
     arena_init(scratch, "scratch", 0);
     bool ok = mapping_now(table, schema, err);
-    if (ok && table->mapping.changed) {
-        ok = schema_commit(table, scratch, err) && mapping_now(table, schema, err);
+    if (ok && (table->mapping.changed || says_more(table, schema))) {
+        ok = schema_commit(table, schema, scratch, err) && mapping_now(table, schema, err);
     }
     arena_release(scratch);
     TRY(ok);

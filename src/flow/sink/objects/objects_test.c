@@ -37,9 +37,9 @@ static Column COLUMNS[] = {
     {.name = {(const uint8_t *)"text", 4}, .type = {.kind = TYPE_STRING}},
 };
 static Schema SCHEMAS[TABLES] = {
-    {1, {(const uint8_t *)"shop", 4}, {(const uint8_t *)"users", 5}, IDENTITY_KEY, COLUMNS, 2},
-    {2, {(const uint8_t *)"shop", 4}, {(const uint8_t *)"Users", 5}, IDENTITY_KEY, COLUMNS, 2},
-    {3, {(const uint8_t *)"a/b", 3}, {(const uint8_t *)".hidden+50%", 11}, IDENTITY_KEY, COLUMNS, 2},
+    {1, {(const uint8_t *)"shop", 4}, {(const uint8_t *)"users", 5}, {0}, IDENTITY_KEY, COLUMNS, 2},
+    {2, {(const uint8_t *)"shop", 4}, {(const uint8_t *)"Users", 5}, {0}, IDENTITY_KEY, COLUMNS, 2},
+    {3, {(const uint8_t *)"a/b", 3}, {(const uint8_t *)".hidden+50%", 11}, {0}, IDENTITY_KEY, COLUMNS, 2},
 };
 static JournalTopic TOPICS[TABLES] = {
     {1, {(const uint8_t *)"shop.users", 10}},
@@ -536,7 +536,7 @@ static void many_event(Sink *sink, uint32_t table, uint64_t offset, size_t text_
     char name[32];
     Err err[1] = {{0}};
     snprintf(name, sizeof(name), "t%u", table);
-    Schema schema = {table + 1, SLICE("many"), slice_of(name), IDENTITY_KEY, COLUMNS, 2};
+    Schema schema = {table + 1, SLICE("many"), slice_of(name), {0}, IDENTITY_KEY, COLUMNS, 2};
     JournalTopic topic = {table, slice_of(name)};
     Value row[2] = {value_int((int64_t)offset), value_bytes(VALUE_STRING, (Slice){text, text_bytes})};
     memset(text, 'x', sizeof(text));

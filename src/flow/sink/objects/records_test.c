@@ -5,7 +5,7 @@
 #include "flow/sink/objects/objects_testing.h"
 
 static Column COLUMNS[] = {{.name = {(const uint8_t *)"id", 2}, .type = {.kind = TYPE_INT64}}};
-static Schema SCHEMA = {1, {(const uint8_t *)"shop", 4}, {(const uint8_t *)"orders", 6}, IDENTITY_KEY, COLUMNS, 1};
+static Schema SCHEMA = {1, {(const uint8_t *)"shop", 4}, {(const uint8_t *)"orders", 6}, {0}, IDENTITY_KEY, COLUMNS, 1};
 static JournalTopic TOPIC = {1, {(const uint8_t *)"w.orders", 8}};
 
 #define ID_FIELD                                                            \

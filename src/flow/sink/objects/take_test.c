@@ -15,7 +15,7 @@ static Column COLUMNS[] = {
     {.name = {(const uint8_t *)"land", 4}, .type = {.kind = TYPE_STRING}},
     {.name = {(const uint8_t *)"seen", 4}, .type = {.kind = TYPE_TIMESTAMPTZ, .precision = 6}},
 };
-static Schema SCHEMA = {1, {(const uint8_t *)"shop", 4}, {(const uint8_t *)"orders", 6}, IDENTITY_KEY, COLUMNS, 3};
+static Schema SCHEMA = {1, {(const uint8_t *)"shop", 4}, {(const uint8_t *)"orders", 6}, {0}, IDENTITY_KEY, COLUMNS, 3};
 static JournalTopic TOPIC = {1, {(const uint8_t *)"shop.orders", 11}};
 
 static void begin(Road *road, const char *options) {

@@ -62,14 +62,22 @@ static const char TABLES_SQL[] =
     "JOIN pg_namespace tn ON tn.oid = t.relnamespace "
     "WHERE c.oid = ANY ($1::oid[]) ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
 
-#define COLUMNS_SQL(default_text)                                                             \
-    "SELECT attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attgenerated <> '', " \
-    "atthasdef OR atthasmissing OR attidentity <> '', " default_text " FROM pg_attribute a "  \
+#define COLUMNS_SQL(default_text, comment)                                                                \
+    "SELECT attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attgenerated <> '', "             \
+    "atthasdef OR atthasmissing OR attidentity <> '', " default_text ", " comment " FROM pg_attribute a " \
     "WHERE attrelid = ANY ($1::oid[]) AND attnum > 0 AND NOT attisdropped ORDER BY attrelid, attnum"
-static const char COLUMNS_PLAIN_SQL[] = COLUMNS_SQL("NULL");
-static const char COLUMNS_DEFAULTS_SQL[] =
-    COLUMNS_SQL("(SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d WHERE d.adrelid = a.attrelid "
-                "AND d.adnum = a.attnum AND a.attgenerated = '')");
+#define COMMENT_CHARACTERS "4000"
+static const char *const COLUMNS_SQLS[] = {
+    [PG_CATALOG_PLAIN] = COLUMNS_SQL("NULL", "NULL"),
+    [PG_CATALOG_DEFAULTS] =
+        COLUMNS_SQL("(SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d WHERE d.adrelid = a.attrelid "
+                    "AND d.adnum = a.attnum AND a.attgenerated = '')",
+                    "NULL"),
+    [PG_CATALOG_COMMENTS] = COLUMNS_SQL("NULL", "left(col_description(attrelid, attnum), " COMMENT_CHARACTERS ")"),
+};
+static const char COMMENTS_SQL[] =
+    "SELECT objoid, left(description, " COMMENT_CHARACTERS ") FROM pg_description "
+    "WHERE objoid = ANY ($1::oid[]) AND classoid = 'pg_class'::regclass AND objsubid = 0";
 
 // Columns of the index as numbers with blanks between; those behind indnkeyatts are only carried along.
 static const char INDEXES_SQL[] =
@@ -107,9 +115,9 @@ static void table_fill(Arena *arena, const PgRows *rows, int row, PgTable *table
     }
 }
 
-static bool columns_fill(Arena *arena, PgConn *sql, const char *oids, bool defaults, const Map *by_oid, Err *err) {
+static bool columns_fill(Arena *arena, PgConn *sql, const char *oids, PgCatalogMore more, const Map *by_oid, Err *err) {
     DEFER(pg_rows_release) PgRows rows = {0};
-    TRY(pg_query(sql, &rows, defaults ? COLUMNS_DEFAULTS_SQL : COLUMNS_PLAIN_SQL, &oids, 1, err));
+    TRY(pg_query(sql, &rows, COLUMNS_SQLS[more], &oids, 1, err));
     PgColumn *columns = ARENA_ARRAY(arena, PgColumn, (size_t)rows.count);
     for (int i = 0; i < rows.count; i++) {
         PgTable *table = map_find_u64(by_oid, (uint64_t)pg_int(&rows, i, 0));
@@ -126,10 +134,23 @@ static bool columns_fill(Arena *arena, PgConn *sql, const char *oids, bool defau
             .generated = pg_bool(&rows, i, 6),
             .has_default = pg_bool(&rows, i, 7),
             .default_text = arena_slice(arena, pg_slice(&rows, i, 8)),
+            .comment = arena_slice(arena, pg_slice(&rows, i, 9)),
             .in_identity = table->identity == IDENTITY_FULL,
         };
         if (table->column_count++ == 0) {
             table->columns = column;
+        }
+    }
+    return true;
+}
+
+static bool comments_fill(Arena *arena, PgConn *sql, const char *oids, const Map *by_oid, Err *err) {
+    DEFER(pg_rows_release) PgRows rows = {0};
+    TRY(pg_query(sql, &rows, COMMENTS_SQL, &oids, 1, err));
+    for (int i = 0; i < rows.count; i++) {
+        PgTable *table = map_find_u64(by_oid, (uint64_t)pg_int(&rows, i, 0));
+        if (table != NULL) {
+            table->comment = arena_slice(arena, pg_slice(&rows, i, 1));
         }
     }
     return true;
@@ -189,8 +210,8 @@ static bool identities_fill(PgConn *sql, const char *oids, const Map *by_oid, Er
     return true;
 }
 
-// Three statements however many tables there are.
-static bool tables_read(PgConn *sql, Arena *arena, const char *oids, bool defaults, PgTables *tables, Err *err) {
+// Three statements, or four, however many tables there are.
+static bool tables_read(PgConn *sql, Arena *arena, const char *oids, PgCatalogMore more, PgTables *tables, Err *err) {
     DEFER(pg_rows_release) PgRows rows = {0};
     DEFER(map_release) Map by_oid = {0};
     TRY(pg_query(sql, &rows, TABLES_SQL, &oids, 1, err));
@@ -201,14 +222,16 @@ static bool tables_read(PgConn *sql, Arena *arena, const char *oids, bool defaul
         table_fill(arena, &rows, i, table);
         map_put_u64(&by_oid, table->oid, table);
     }
-    TRY(columns_fill(arena, sql, oids, defaults, &by_oid, err));
+    TRY(columns_fill(arena, sql, oids, more, &by_oid, err));
+    TRY(more != PG_CATALOG_COMMENTS || comments_fill(arena, sql, oids, &by_oid, err));
     return identities_fill(sql, oids, &by_oid, err);
 }
 
-bool pg_catalog_table(PgConn *sql, Arena *arena, uint32_t oid, bool defaults, PgTable *table, bool *found, Err *err) {
+bool pg_catalog_table(PgConn *sql, Arena *arena, uint32_t oid, PgCatalogMore more, PgTable *table, bool *found,
+                      Err *err) {
     PgTables tables = {0};
     *found = false;
-    TRY(tables_read(sql, arena, arena_printf(arena, "{%" PRIu32 "}", oid), defaults, &tables, err));
+    TRY(tables_read(sql, arena, arena_printf(arena, "{%" PRIu32 "}", oid), more, &tables, err));
     if (tables.count == 1) {
         *table = tables.at[0];
         *found = true;
@@ -304,7 +327,7 @@ bool pg_catalog_tables(PgConn *sql, Arena *arena, const char *include, const cha
             return false;
         }
     }
-    return tables_read(sql, arena, (const char *)oids.data, false, tables, err);
+    return tables_read(sql, arena, (const char *)oids.data, PG_CATALOG_PLAIN, tables, err);
 }
 
 bool pg_catalog_chosen(PgConn *sql, Arena *arena, PgChoose choose, const void *context, PgTables *tables, Err *err) {
@@ -321,5 +344,5 @@ bool pg_catalog_chosen(PgConn *sql, Arena *arena, PgChoose choose, const void *c
         }
     }
     buf_bytes(&oids, "}", 2);
-    return tables_read(sql, arena, (const char *)oids.data, false, tables, err);
+    return tables_read(sql, arena, (const char *)oids.data, PG_CATALOG_PLAIN, tables, err);
 }

@@ -30,6 +30,7 @@ typedef struct PgColumn {
     bool has_default;     // or is an identity column: rows that were there when it was added got values
     bool generated;       // GENERATED ALWAYS AS … (STORED or VIRTUAL)
     Slice default_text;   // as the server prints it; empty unless asked for
+    Slice comment;        // likewise
     bool in_identity;     // the source sends it for the old row
     uint16_t key_ordinal; // 1, 2, … in the primary key; 0 = not in it
 } PgColumn;
@@ -41,6 +42,7 @@ typedef struct PgTable {
                        // of connectors, roots that are read as a whole: 'P' streamed too, 'Q' never streamed
     uint32_t root_oid; // the topmost partitioned table; its own oid when it is none's partition
     Slice root_space, root_name;
+    Slice comment;     // empty unless asked for
     Identity identity; // as effective: IDENTITY_NOTHING for DEFAULT without a primary key
     bool has_primary_key;
     bool row_security; // on, and it would apply to us
@@ -68,8 +70,9 @@ CHECKED bool pg_catalog_tables(PgConn *sql, Arena *arena, const char *include, c
 typedef bool (*PgChoose)(const void *context, Slice space, Slice name, bool partition);
 CHECKED bool pg_catalog_chosen(PgConn *sql, Arena *arena, PgChoose choose, const void *context, PgTables *tables,
                                Err *err);
-// One table by oid, fresh; found = false when it is gone. `defaults`: its columns' defaults too.
-CHECKED bool pg_catalog_table(PgConn *sql, Arena *arena, uint32_t oid, bool defaults, PgTable *table, bool *found,
+// One table by oid, fresh; found = false when it is gone.
+typedef enum PgCatalogMore { PG_CATALOG_PLAIN, PG_CATALOG_DEFAULTS, PG_CATALOG_COMMENTS } PgCatalogMore;
+CHECKED bool pg_catalog_table(PgConn *sql, Arena *arena, uint32_t oid, PgCatalogMore more, PgTable *table, bool *found,
                               Err *err);
 
 #endif

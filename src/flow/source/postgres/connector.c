@@ -115,7 +115,10 @@ bool pg_session_tables(PgSession *session, Arena *arena, PgTables *tables, Err *
 }
 
 bool pg_session_table(PgSession *session, Arena *arena, uint32_t oid, PgTable *table, bool *found, Err *err) {
-    TRY(pg_catalog_table(&session->sql, arena, oid, session->connector != NULL, table, found, err));
+    PgCatalogMore more = session->connector != NULL   ? PG_CATALOG_DEFAULTS
+                         : session->context->comments ? PG_CATALOG_COMMENTS
+                                                      : PG_CATALOG_PLAIN;
+    TRY(pg_catalog_table(&session->sql, arena, oid, more, table, found, err));
     if (*found && session->connector != NULL) {
         adopt(&session->connector->options, table);
     }

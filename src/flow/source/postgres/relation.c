@@ -102,6 +102,10 @@ static void numbers_set(PgRelation *relation, Column *columns, const PgTable *ta
     }
 }
 
+static Slice comment_of(Arena *arena, const PgTable *table) {
+    return table != NULL ? arena_slice(arena, table->comment) : (Slice){0};
+}
+
 bool pg_relation_build(PgRelation *relation, PgLeaf *leaf, uint32_t oid, uint8_t identity, Slice space, Slice name,
                        const PgRelationColumn *columns, uint16_t column_count, const PgTable *table,
                        const PgTable *root, PgTypes *types, PgConn *sql, Err *err) {
@@ -126,15 +130,18 @@ bool pg_relation_build(PgRelation *relation, PgLeaf *leaf, uint32_t oid, uint8_t
                               SLICE_ARG(kept[i].name));
         }
         const PgColumn *known = catalog_column(table, kept[i].name);
-        shaped[relation->places[i]] = (Column){.name = kept[i].name,
-                                               .type = relation->codecs[i]->type,
-                                               .default_text = known != NULL && known->default_text.size > 0
-                                                                   ? arena_slice(arena, known->default_text)
-                                                                   : (Slice){0}};
+        const PgColumn *said = root != NULL ? catalog_column(root, kept[i].name) : known;
+        shaped[relation->places[i]] = (Column){
+            .name = kept[i].name,
+            .type = relation->codecs[i]->type,
+            .default_text =
+                known != NULL && known->default_text.size > 0 ? arena_slice(arena, known->default_text) : (Slice){0},
+            .comment = arena_slice(arena, said != NULL ? said->comment : (Slice){0})};
     }
     relation->schema = (Schema){.space = arena_slice(arena, space),
                                 .table = arena_slice(arena, name),
                                 .identity = identity_of(identity, kept, column_count),
+                                .comment = comment_of(arena, root != NULL ? root : table),
                                 .columns = shaped,
                                 .column_count = column_count};
     keys_set(relation, shaped, table);
