@@ -386,6 +386,7 @@ def describe(message, connection):
 
 def canned(fault, method):
     body = b"" if method == "HEAD" else ERROR.format(fault.code, "the proxy says so").encode()
-    reason = {200: "OK", 400: "Bad Request", 403: "Forbidden", 429: "Too Many Requests", 500: "Internal Server Error", 503: "Slow Down"}
+    reason = {200: "OK", 400: "Bad Request", 403: "Forbidden", 429: "Too Many Requests",
+              500: "Internal Server Error", 503: "Slow Down"}  # fmt: skip
     head = f"HTTP/1.1 {fault.status} {reason[fault.status]}\r\nContent-Type: application/xml\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
