@@ -4,7 +4,6 @@
 #include "core/base/json.h"
 #include "core/sys/crash.h"
 #include "core/sys/file.h"
-#include "data/format/flat.h"
 #include "data/format/json_file.h"
 #include "data/format/json_lines.h"
 #include "flow/sink/objects/compare_read.h"
@@ -40,21 +39,20 @@ typedef struct FilesTable {
     int32_t *key;
     size_t key_count;
     const Schema *schema; // that the mapping is of
-    RecordPlan *plan;     // of the flat record
-    JsonLines *lines;     // JSON
+    RecordPlan *plan;     // of the envelope
+    const Shape *row;     // that holds the columns: of the flat record, or of `after`
+    JsonLines *lines;     // JSON of flat records
+    FileEncoder *encoder; // JSON of Debezium's envelopes
     Buf line;
     Value *values;
-    Changes *changes; // NULL: the files were not read yet
+    Value *placeholders; // Debezium's: see compare_read.h; else NULL
+    Changes *changes;    // NULL: the files were not read yet
 } FilesTable;
 
 // --- all tables ------------------------------------------------------------------------------------------------
 
 static bool compare_begin(FilesCompare *compare, const SinkContext *context, Err *err) {
     const ObjectsOptions *options = &compare->options;
-    if (strcmp(options->envelope, "flat") != 0) {
-        FAIL(err, ERR_OPTION, "files of envelope=%s are not compared with the source", options->envelope);
-        return err_hint(err, "files of envelope=flat are, and tables of Iceberg");
-    }
     if (strcmp(options->format, "bytes") == 0) {
         return FAIL(err, ERR_OPTION, "files of format=bytes hold no rows that could be compared with the source");
     }
@@ -215,14 +213,34 @@ static JsonOptions json_options(const Rules *rules) {
                              format->json_documents_embedded ? JSON_DOCUMENTS_EMBEDDED : JSON_DOCUMENTS_STRING};
 }
 
+// Lines as the sink writes them, but for the schema around them.
+static bool encoder_make(FilesTable *table, Err *err) {
+    const FileFormatOptions *format = &table->compare->rules.format_options[PART_VALUE];
+    FileFormatOptions options = {.json_decimals_number = format->json_decimals_number,
+                                 .json_documents_embedded = format->json_documents_embedded};
+    FilePlan wanted = {.shape = table->plan->value, .part = RECORD_VALUE, .options = &options};
+    const FilePlan *plan = NULL;
+    TRY(JSON_FORMAT.plan(table->shape, &wanted, &plan, err));
+    if (table->encoder != NULL) {
+        JSON_FORMAT.close(table->encoder);
+        table->encoder = NULL;
+    }
+    return JSON_FORMAT.open(plan, &table->encoder, err);
+}
+
 static bool mapping_make(FilesTable *table, const Schema *schema, Err *err) {
     const Rules *rules = &table->compare->rules;
     JsonOptions json = json_options(rules);
     arena_reset(table->shape);
-    TRY(FLAT_ENVELOPE.compile(table->shape, schema, &rules->envelope_options, &table->plan, err));
-    table->lines = json_lines_new(table->shape, schema, &json);
+    TRY(rules->envelope->compile(table->shape, schema, &rules->envelope_options, &table->plan, err));
     table->schema = schema;
-    return true;
+    table->row = table->plan->value;
+    if (rules->envelope_takes_events) {
+        table->lines = json_lines_new(table->shape, schema, &json);
+        return true;
+    }
+    table->row = &table->plan->value->fields[shape_find(table->plan->value, SLICE("after"))].shape;
+    return table->form != FILES_JSON || encoder_make(table, err);
 }
 
 // A field of JSON has its name as it is quoted, and its values are JSON texts.
@@ -234,10 +252,91 @@ static ShapeField text_field(Arena *arena, Slice name) {
                         .shape = {.kind = SHAPE_STRING, .optional = true, .notes = &JSON_TEXT, .note_count = 1}};
 }
 
+// The members of an object into table->values: JSON texts.
+static bool members_map(FilesTable *table, Slice object, Err *err) {
+    Slice rest, name, value;
+    bool more = true;
+    ASSERT(line_open(object, &rest));
+    for (uint32_t i = 0; i < table->record.field_count; i++) {
+        if (!line_member(&rest, &name, &value, &more) || !more || !slice_equal(name, table->record.fields[i].name)) {
+            return FAIL(err, ERR_TABLE, "its partitions have different columns");
+        }
+        table->values[i] = slice_is(value, "null") ? (Value){.kind = VALUE_NULL} : value_bytes(VALUE_STRING, value);
+    }
+    return true;
+}
+
+static bool line_map(FilesTable *table, const Event *event, Err *err) {
+    buf_reset(&table->line);
+    json_lines_write(table->lines, &table->line, event);
+    ASSERT(table->line.size > 0);
+    return members_map(table, (Slice){table->line.data, table->line.size - 1}, err);
+}
+
+static bool envelope_line_map(FilesTable *table, const Record *record, Err *err) {
+    Slice rest, name, value;
+    bool more = true;
+    Buf *out = &table->encoder->out;
+    buf_reset(out);
+    TRY(JSON_FORMAT.append(table->encoder, record, err));
+    ASSERT(line_open((Slice){out->data, out->size - 1}, &rest));
+    while (line_member(&rest, &name, &value, &more) && more) {
+        if (slice_is(name, "after")) {
+            return members_map(table, value, err);
+        }
+    }
+    UNREACHABLE();
+}
+
+// Into table->values; *row: those of the record.
+static bool row_map(FilesTable *table, Arena *scratch, const Schema *schema, const Event *event, const Value **row,
+                    Err *err) {
+    Record record = {.event = event, .schema = schema};
+    const Rules *rules = &table->compare->rules;
+    TRY(rules->envelope->make(table->plan, scratch, event, &record, err));
+    *row = record.value;
+    if (!rules->envelope_takes_events) {
+        *row = record.value[shape_find(table->plan->value, SLICE("after"))].items.at;
+    }
+    if (table->form == FILES_JSON) {
+        return envelope_line_map(table, &record, err);
+    }
+    memcpy(table->values, *row, table->record.field_count * sizeof(Value));
+    return true;
+}
+
+// What the envelope has for values that did not travel: other than for NULL, and only in columns that have a form of
+// it.
+static bool placeholders_make(FilesTable *table, const Schema *schema, Err *err) {
+    DEFER(arena_release) Arena scratch = {.name = "scratch"};
+    uint32_t count = table->record.field_count;
+    Value *values = ARENA_ARRAY(table->run, Value, schema->column_count), *made[2];
+    Event event = {.op = OP_READ, .after = values, .column_count = schema->column_count};
+    for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+        const Value *row = NULL;
+        for (uint32_t j = 0; j < schema->column_count; j++) {
+            values[j] = (Value){.kind = i == 0 ? VALUE_NULL : VALUE_UNCHANGED};
+        }
+        TRY(row_map(table, &scratch, schema, &event, &row, err));
+        made[i] = ARENA_ARRAY(table->run, Value, count + 1U);
+        for (uint32_t j = 0; j < count; j++) {
+            made[i][j] = value_copy(table->run, &table->values[j]);
+        }
+    }
+    for (uint32_t j = 0; j < count; j++) {
+        if (value_equal(&made[0][j], &made[1][j])) {
+            made[1][j] = (Value){.kind = VALUE_NULL};
+        }
+    }
+    table->placeholders = made[1];
+    return true;
+}
+
 static bool record_make(FilesTable *table, const Schema *schema, Err *err) {
     TRY(mapping_make(table, schema, err));
-    const Shape *value = table->plan->value, *key = table->plan->key;
-    uint32_t count = schema->column_count;
+    bool flat = table->compare->rules.envelope_takes_events;
+    const Shape *value = table->row, *key = table->plan->key;
+    uint32_t count = flat ? schema->column_count : value->field_count;
     if (key == NULL) {
         FAIL(err, ERR_TABLE, "it has no key, and its files hold changes: which of them count cannot be told");
         return err_hint(err, "give the table a primary key, or a replica identity by index");
@@ -256,7 +355,7 @@ static bool record_make(FilesTable *table, const Schema *schema, Err *err) {
         table->key[i] = shape_find(value, key->fields[i].name);
     }
     table->values = ARENA_ARRAY(table->run, Value, count + 1U);
-    return true;
+    return flat || placeholders_make(table, schema, err);
 }
 
 static bool table_read(FilesTable *table, const Schema *schema, Err *err) {
@@ -300,6 +399,9 @@ void objects_compare_table_close(SinkCompareTable *shown) {
     changes_free(table->changes);
     map_release(&table->by_name);
     buf_release(&table->line);
+    if (table->encoder != NULL) {
+        JSON_FORMAT.close(table->encoder);
+    }
     arena_release(table->run);
     arena_release(table->shape);
     free(table);
@@ -309,26 +411,26 @@ void objects_compare_table_close(SinkCompareTable *shown) {
 // Another schema among the rows of one table: of a partition. What is compared must stay the same.
 static bool mapping_again(FilesTable *table, const Schema *schema, Err *err) {
     TRY(mapping_make(table, schema, err));
-    bool same = schema->column_count == table->record.field_count;
-    for (uint32_t i = 0; same && table->form != FILES_JSON && i < schema->column_count; i++) {
-        same = slice_equal(table->plan->value->fields[i].name, table->record.fields[i].name);
+    bool flat = table->compare->rules.envelope_takes_events;
+    bool same = (flat ? schema->column_count : table->row->field_count) == table->record.field_count;
+    for (uint32_t i = 0; same && table->form != FILES_JSON && i < table->record.field_count; i++) {
+        same = slice_equal(table->row->fields[i].name, table->record.fields[i].name);
     }
     return same || FAIL(err, ERR_TABLE, "its partitions have different columns");
 }
 
-static bool line_map(FilesTable *table, const Event *event, Err *err) {
-    Slice rest, name, value;
-    bool more = true;
-    buf_reset(&table->line);
-    json_lines_write(table->lines, &table->line, event);
-    ASSERT(table->line.size > 0 && line_open((Slice){table->line.data, table->line.size - 1}, &rest));
-    for (uint32_t i = 0; i < table->record.field_count; i++) {
-        if (!line_member(&rest, &name, &value, &more) || !more || !slice_equal(name, table->record.fields[i].name)) {
-            return FAIL(err, ERR_TABLE, "its partitions have different columns");
+// Values that are NULL in the record, and not at the source.
+static void lost_count(const FilesTable *table, const Schema *schema, const Event *event, const Value *row,
+                       uint64_t *lost) {
+    uint32_t place = 0;
+    for (uint32_t i = 0; i < table->record.field_count; i++, place++) {
+        while (place < schema->column_count && !slice_equal(schema->columns[place].name, table->row->fields[i].name)) {
+            place++; // Debezium's row has not all columns
         }
-        table->values[i] = slice_is(value, "null") ? (Value){.kind = VALUE_NULL} : value_bytes(VALUE_STRING, value);
+        if (place < schema->column_count && row[i].kind == VALUE_NULL && !value_is_absent(&event->after[place])) {
+            lost[i]++;
+        }
     }
-    return true;
 }
 
 bool objects_compare_map(const SinkCompareTable *shown, Arena *scratch, const Schema *schema, const Event *event,
@@ -336,18 +438,15 @@ bool objects_compare_map(const SinkCompareTable *shown, Arena *scratch, const Sc
     FilesTable *table = shown->state;
     TRY(schema == table->schema || mapping_again(table, schema, err));
     *values = table->values;
-    if (table->form == FILES_JSON) {
+    if (table->form == FILES_JSON && table->placeholders == NULL) {
         return line_map(table, event, err);
     }
-    Record record = {.event = event, .schema = schema};
     uint64_t before = table->plan->inexact;
-    TRY(FLAT_ENVELOPE.make(table->plan, scratch, event, &record, err));
+    const Value *row = NULL;
+    TRY(row_map(table, scratch, schema, event, &row, err));
     *inexact += table->plan->inexact - before;
-    for (uint32_t i = 0; i < table->record.field_count; i++) {
-        table->values[i] = record.value[i];
-        if (lost != NULL && record.value[i].kind == VALUE_NULL && !value_is_absent(&event->after[i])) {
-            lost[i]++;
-        }
+    if (lost != NULL) {
+        lost_count(table, schema, event, row, lost);
     }
     return true;
 }
@@ -360,6 +459,7 @@ static bool files_take(FilesTable *table, Err *err) {
                       .record = &table->record,
                       .key = table->key,
                       .key_count = table->key_count,
+                      .placeholders = table->placeholders,
                       .changes = table->changes,
                       .stop = compare->how.stop,
                       .throttle = compare->how.throttle};

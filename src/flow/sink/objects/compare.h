@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Published files against the source: SinkDriver.compare_*. Files hold changes, so what is compared is the newest row
 // of each key below the moment. The row of a JSON file is compared as JSON text, value by value, for the source's row
-// is made such a line, too; those of Avro and Parquet by the values of the flat record.
+// is made such a line, too; those of Avro and Parquet by the values of the record. Of Debezium's envelopes what counts
+// is `after`, and `before` of a delete, in the order of source.sequence.
 #ifndef LEAT_FLOW_SINK_OBJECTS_COMPARE_H
 #define LEAT_FLOW_SINK_OBJECTS_COMPARE_H
 

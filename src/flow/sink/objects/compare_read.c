@@ -15,11 +15,17 @@ enum {
     OWN_UNCHANGED = 3,
     OWN_KEY_BEFORE,
     OWN_COUNT,
+    TOP_AFTER = 0, // of an envelope
+    TOP_BEFORE,
+    TOP_OP,
+    TOP_SOURCE,
+    TOP_COUNT,
 };
 #define AVRO_BYTES_MAX ((uint64_t)1024 * MIB) // an Avro file is held as a whole
 #define LINE_BYTES_MAX ((size_t)1024 * MIB)
 
 static const char *const OWN_NAMES[OWN_COUNT] = {"__op", "__commit_lsn", "__ordinal", "__unchanged", "__key_before"};
+static const char *const TOP_NAMES[TOP_COUNT] = {"after", "before", "op", "source"};
 
 FilesForm files_form(Slice name) {
     static const struct {
@@ -57,6 +63,50 @@ static bool go_on(Reading *reading, size_t bytes, Err *err) {
 static bool bytes_read(void *context, uint64_t offset, size_t size, Buf *out, Err *err) {
     Reading *reading = context;
     return store_read(reading->read->store, reading->name, offset, size, out, err) && go_on(reading, size, err);
+}
+
+// --- envelopes -------------------------------------------------------------------------------------------------
+
+// The order of an envelope's change, from source.sequence: ["COMMIT LSN","LSN"], of a snapshot's row [null,"LSN"].
+static bool sequence_take(Slice text, ChangeRow *row) {
+    uint64_t numbers[2] = {0, 0};
+    size_t count = 0;
+    bool digits = false;
+    for (size_t i = 0; i < text.size; i++) {
+        bool digit = text.data[i] >= '0' && text.data[i] <= '9';
+        count += digit && !digits;
+        digits = digit;
+        if (count > ARRAY_LEN(numbers)) {
+            return false;
+        }
+        if (digit) {
+            numbers[count - 1] = numbers[count - 1] * 10 + (text.data[i] - '0');
+        }
+    }
+    row->lsn = numbers[0];
+    row->ordinal = numbers[count == 2];
+    return count > 0;
+}
+
+static bool no_envelope(const char *name, Err *err) {
+    return FAIL(err, ERR_VALUE, "%s: it has a record that is no envelope of Debezium's", name);
+}
+
+// The row is in reading->values, where the operation has one.
+static bool envelope_add(Reading *reading, ChangeRow *row, bool has_row, Err *err) {
+    const FilesRead *read = reading->read;
+    if (!has_row && !slice_is(row->op, "t")) {
+        return no_envelope(reading->name, err);
+    }
+    for (uint32_t i = 0; i < read->record->field_count && !slice_is(row->op, "d"); i++) {
+        if (read->placeholders[i].kind != VALUE_NULL && value_equal(&reading->values[i], &read->placeholders[i])) {
+            reading->values[i] = (Value){.kind = VALUE_UNCHANGED};
+        }
+    }
+    row->values = reading->values;
+    row->file = reading->number;
+    row->position = reading->position++;
+    return changes_add(read->changes, row, err) || err_prefix(err, "%s", reading->name);
 }
 
 // --- JSON ------------------------------------------------------------------------------------------------------
@@ -186,12 +236,75 @@ static bool line_take(Lines *lines, Slice line, Err *err) {
     return changes_add(read->changes, &row, err) || err_prefix(err, "%s", reading->name);
 }
 
+static bool row_take(Lines *lines, Slice object) {
+    Slice rest, name, value;
+    bool more = true;
+    if (!line_open(object, &rest)) {
+        return false;
+    }
+    for (uint32_t expected = 0; line_member(&rest, &name, &value, &more); expected++) {
+        if (!more) {
+            return true;
+        }
+        int32_t field = line_field(lines, name, expected);
+        if (field >= 0) {
+            lines->reading->values[field] = text_value(value);
+        }
+    }
+    return false;
+}
+
+// The value of one of an object's members; false: it has none of that name, or is no object.
+static bool member_find(Slice object, const char *wanted, Slice *value) {
+    Slice rest, name;
+    bool more = true;
+    if (!line_open(object, &rest)) {
+        return false;
+    }
+    while (line_member(&rest, &name, value, &more) && more) {
+        if (slice_is(name, wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Without its schema, where json.schemas.enable has one around it.
+static bool envelope_take(Lines *lines, Slice line, Err *err) {
+    Reading *reading = lines->reading;
+    Slice row = {0}, op = {0}, source = {0}, sequence = {0}, payload = {0};
+    ChangeRow change = {0};
+    arena_reset(reading->scratch);
+    for (size_t i = 0; i < reading->read->record->field_count; i++) {
+        reading->values[i] = (Value){.kind = VALUE_NULL};
+    }
+    if (slice_is(line, "null")) { // a tombstone
+        return true;
+    }
+    line = member_find(line, "payload", &payload) ? payload : line;
+    if (slice_is(line, "null")) {
+        return true;
+    }
+    if (!member_find(line, "op", &op) || !member_find(line, "source", &source) ||
+        !member_find(source, "sequence", &sequence) || !sequence_take(sequence, &change)) {
+        return no_envelope(reading->name, err);
+    }
+    change.op = unquoted(op);
+    bool found =
+        member_find(line, TOP_NAMES[slice_is(change.op, "d") ? TOP_BEFORE : TOP_AFTER], &row) && !slice_is(row, "null");
+    if (found && !row_take(lines, row)) {
+        return no_envelope(reading->name, err);
+    }
+    return envelope_add(reading, &change, found, err);
+}
+
 // All whole lines in the buffer; the rest stays.
 static bool lines_take(Lines *lines, Buf *text, Err *err) {
     size_t at = 0;
     for (const uint8_t *end; text->size > at && (end = memchr(text->data + at, '\n', text->size - at)) != NULL;) {
         size_t next = (size_t)(end - text->data) + 1;
-        TRY(line_take(lines, (Slice){text->data + at, next - at - 1}, err));
+        Slice line = {text->data + at, next - at - 1};
+        TRY((lines->reading->read->placeholders != NULL ? envelope_take : line_take)(lines, line, err));
         at = next;
     }
     if (at > 0) {
@@ -242,7 +355,7 @@ typedef struct Typed {
     Reading *reading;
     int32_t *from; // one a field of the record: place in the file, -1 = it has no such column
     int32_t own[OWN_COUNT];
-    Value null;
+    int32_t top[TOP_COUNT], sequence; // of an envelope; of its source
 } Typed;
 
 static bool is_named(const ShapeField *field, Slice name) {
@@ -282,7 +395,7 @@ static bool alike(const Shape *a, const Shape *b) {
     return same;
 }
 
-static bool typed_match(Typed *typed, const Shape *shape, Err *err) {
+static bool columns_match(Typed *typed, const Shape *shape, Err *err) {
     Reading *reading = typed->reading;
     const Shape *record = reading->read->record;
     typed->from = ARENA_ARRAY(reading->run, int32_t, record->field_count);
@@ -295,6 +408,30 @@ static bool typed_match(Typed *typed, const Shape *shape, Err *err) {
             return err_hint(err, "have the table read again: leat resync");
         }
     }
+    return true;
+}
+
+static bool envelope_match(Typed *typed, const Shape *shape, Err *err) {
+    for (int i = 0; i < TOP_COUNT; i++) {
+        typed->top[i] = file_field(shape, slice_of(TOP_NAMES[i]));
+    }
+    const ShapeField *fields = shape->fields;
+    if (typed->top[TOP_AFTER] < 0 || typed->top[TOP_BEFORE] < 0 || typed->top[TOP_OP] < 0 ||
+        typed->top[TOP_SOURCE] < 0 || fields[typed->top[TOP_AFTER]].shape.kind != SHAPE_STRUCT ||
+        fields[typed->top[TOP_SOURCE]].shape.kind != SHAPE_STRUCT) {
+        return no_envelope(typed->reading->name, err);
+    }
+    typed->sequence = file_field(&fields[typed->top[TOP_SOURCE]].shape, SLICE("sequence"));
+    return columns_match(typed, &fields[typed->top[TOP_AFTER]].shape, err) &&
+           (typed->sequence >= 0 || no_envelope(typed->reading->name, err));
+}
+
+static bool typed_match(Typed *typed, const Shape *shape, Err *err) {
+    Reading *reading = typed->reading;
+    if (reading->read->placeholders != NULL) {
+        return envelope_match(typed, shape, err);
+    }
+    TRY(columns_match(typed, shape, err));
     for (int i = 0; i < OWN_COUNT; i++) {
         typed->own[i] = file_field(shape, slice_of(OWN_NAMES[i]));
         if (typed->own[i] < 0 && i < OWN_UNCHANGED) {
@@ -305,12 +442,34 @@ static bool typed_match(Typed *typed, const Shape *shape, Err *err) {
     return true;
 }
 
+static void row_values(Typed *typed, const Value *values) {
+    for (uint32_t i = 0; i < typed->reading->read->record->field_count; i++) {
+        bool there = values != NULL && typed->from[i] >= 0;
+        typed->reading->values[i] = there ? values[typed->from[i]] : (Value){.kind = VALUE_NULL};
+    }
+}
+
+static bool typed_envelope_take(Typed *typed, const Value *values, Err *err) {
+    const Value *op = &values[typed->top[TOP_OP]], *source = &values[typed->top[TOP_SOURCE]];
+    const Value *sequence = source->kind == VALUE_STRUCT ? &source->items.at[typed->sequence] : source;
+    ChangeRow change = {0};
+    if (op->kind != VALUE_STRING || sequence->kind != VALUE_STRING || !sequence_take(sequence->bytes, &change)) {
+        return no_envelope(typed->reading->name, err);
+    }
+    change.op = op->bytes;
+    const Value *row = &values[typed->top[slice_is(change.op, "d") ? TOP_BEFORE : TOP_AFTER]];
+    bool found = row->kind == VALUE_STRUCT;
+    row_values(typed, found ? row->items.at : NULL);
+    return envelope_add(typed->reading, &change, found, err);
+}
+
 static bool record_take(Typed *typed, const Value *values, Err *err) {
     Reading *reading = typed->reading;
     const FilesRead *read = reading->read;
-    for (uint32_t i = 0; i < read->record->field_count; i++) {
-        reading->values[i] = typed->from[i] >= 0 ? values[typed->from[i]] : (Value){.kind = VALUE_NULL};
+    if (read->placeholders != NULL) {
+        return typed_envelope_take(typed, values, err);
     }
+    row_values(typed, values);
     const Value *own[OWN_COUNT];
     for (int i = 0; i < OWN_COUNT; i++) {
         own[i] = typed->own[i] >= 0 ? &values[typed->own[i]] : NULL;

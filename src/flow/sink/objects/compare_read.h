@@ -14,6 +14,9 @@ typedef struct FilesRead {
     const Shape *record; // a STRUCT of the table's columns; JSON: of texts, each a JSON value
     const int32_t *key;
     size_t key_count;
+    // Of Debezium's envelopes, not flat records: one a field, what stands for a value that did not travel; NULL: it
+    // always travels. The pointer NULL: records are flat.
+    const Value *placeholders;
     Changes *changes;
     const volatile bool *stop;
     Throttle *throttle;
