@@ -32,12 +32,14 @@ CREATE TABLE conv (id int PRIMARY KEY, text_i text, text_l text, text_d text, te
 CREATE TABLE rough (id int PRIMARY KEY, d_i double precision, l_i bigint, n_n numeric(8,3));
 CREATE TABLE outbox (id uuid PRIMARY KEY, aggregatetype varchar(255) NOT NULL, aggregateid varchar(255) NOT NULL,
   type varchar(255) NOT NULL, payload jsonb);
+CREATE TABLE notes (id int PRIMARY KEY, body text);
+CREATE TABLE scraps (id int PRIMARY KEY, body text);
 """
 
 
-def event(topic, payload):
+def event(topic, payload, key="1"):
     text = json.dumps(payload).replace("'", "''")
-    return f"INSERT INTO outbox VALUES (gen_random_uuid(), '{topic}', '1', 'made', '{text}')"
+    return f"INSERT INTO outbox VALUES (gen_random_uuid(), '{topic}', '{key}', 'made', '{text}')"
 
 
 def dms(operation, data, **metadata):
@@ -45,6 +47,45 @@ def dms(operation, data, **metadata):
     told |= {"partition-key-type": "schema-table", "schema-name": "sales", "table-name": "items"} | metadata
     return event("dms", {"data": data, "metadata": told})
 
+
+def mongo(topic, op, key="1", before=None, after=None, updated=None, removed=None):
+    """A change as Debezium's connector for MongoDB tells it: documents are texts of extended JSON."""
+
+    def text(document):
+        return None if document is None else json.dumps(document)
+
+    described = None if updated is None else {"updatedFields": text(updated), "removedFields": removed}
+    source = {"db": "shop", "collection": "docs", "table": "docs", "ord": 1}
+    told = {"before": text(before), "after": text(after), "updateDescription": described, "source": source}
+    return event(topic, told | {"op": op, "ts_ms": 1709210096789}, key)
+
+
+OBJECT_ID = {"$oid": "6516fa5e1d41c81b0c0e6b1A"}
+DOCUMENT = {
+    "_id": OBJECT_ID, "name": "ü", "n": 5, "far": 5000000000, "long": {"$numberLong": "7"}, "int": {"$numberInt": "-8"},
+    "d": 1.5, "double": {"$numberDouble": "2"}, "inf": {"$numberDouble": "-Infinity"}, "huge": 1e300,
+    "dec": {"$numberDecimal": "12.50"}, "dec_e": {"$numberDecimal": "1E+3"}, "dec_s": {"$numberDecimal": "-0.0000001"},
+    "ms": {"$date": 1709210096789}, "iso": {"$date": "2024-02-29T12:34:56.789+02:00"},
+    "old": {"$date": {"$numberLong": "-1"}}, "stamp": {"$timestamp": {"t": 1709210096, "i": 1}},
+    "bin": {"$binary": "AP8=", "$type": "00"}, "binary": {"$binary": {"base64": "AP8=", "subType": "00"}},
+    "uuid": {"$uuid": "73ffd264-44b3-4c69-90e8-e7d1dfc035d4"}, "b": True, "nil": None,
+    "regex": {"$regularExpression": {"pattern": "a.*", "options": "i"}}, "re": {"$regex": "b", "$options": ""},
+    "code": {"$code": "f()"}, "scoped": {"$code": "g(x)", "$scope": {"x": 1}}, "ref": {"$ref": "c", "$id": 1},
+    "symbol": {"$symbol": "s"}, "min": {"$minKey": 1}, "max": {"$maxKey": 1}, "nothing": {"$undefined": True},
+    "sub": {"x": 1, "y": {"z": "deep"}}, "ints": [1, 2, 3], "texts": ["a", "ü"], "none": [], "ids": [OBJECT_ID],
+    "docs": [{"k": 1, "e": []}, {"k": 2, "m": "more", "e": [1]}], "nested": [[1, 2], [3]], "deep": [[{"x": 1}]],
+}  # fmt: skip
+# A text that is no jsonb: numbers stay as they are written.
+NOTES = [
+    """{"key": 1, "array": [1, "two", 3.50], "no": {}, "map": {"some": ["one", "two"]}, "l": 5000000000, "d": 1.50,
+        "big": 123456789012345678901234567890, "t": "ü\\n\\"q\\"", "b": true, "nil": null, "ints": [1, 2],
+        "longs": [5000000000, 6000000000], "numbers": [1, 5000000000], "bigs": [12345678901234567890],
+        "objects": [{"a": 1}, {"b": null, "c": {"d": []}}], "nulls": [null], "lists": [[1], [2, 3]],
+        "mixed": [[1], ["a"]], "empties": [[], []], "none": [], "deep": [[[1.5]], [[2.5], [0]]], "flags": [true, false],
+        "same": [[[1.5]], [[2.5], [0.5, 1.0]]]}""",
+    """{"key": 2, "key": 3, "map": {"e": 1e2, "f": 1.0E10, "g": 0.00001, "h": -0.0, "i": "text", "j": null, "l": true,
+        "k": {"x": [1, {"y": "z\\u0001\\té/\\u00e9 "}]}, "": "no name", "n": -12}, "late": "column"}""",
+]
 
 STEPS = [
     """INSERT INTO kinds VALUES (1, true, -5, 5000000000, 1.5, 0.1, 12345678.91, 1.25, 'text ü', 'v', '\\x00ff',
@@ -87,6 +128,17 @@ STEPS = [
     event("free", {"id": 1, "s": {"x": 1, "y": {"z": "deep"}}, "l": [{"k": 1}, {"k": 2}], "big": 5000000000, "f": 1.5}),
     event("free", {"id": 2, "s": {"x": 2, "new": True}, "l": [{"k": 3, "m": "more"}], "f": 2, "late": "column"}),
     event("free", {"id": 3, "s": None, "l": [], "f": None, "none": None}),
+    *(f"INSERT INTO notes VALUES ({i + 1}, '{body}')" for i, body in enumerate(NOTES)),
+    "INSERT INTO notes VALUES (9, NULL)",
+    "INSERT INTO scraps VALUES (1, '[1]')",
+    mongo("all", "c", json.dumps(OBJECT_ID), after=DOCUMENT),
+    mongo("change", "c", "1", after={"_id": 1, "a": "old", "n": 1, "l": [1], "s": {"x": [1]}}),
+    mongo("change", "u", "1", before={"_id": 1, "a": "old", "n": 1}, after={"_id": 1, "a": "new", "n": 2}),
+    mongo("change", "u", "2", updated={"a": "part", "f": 1.5}, removed=["n"]),
+    mongo("change", "u", '"3"', before={"_id": 3, "a": "was", "n": 3}, updated={"a": "is"}, removed=["n"]),
+    mongo("change", "d", '{"$numberLong": "4"}', before={"_id": 4, "a": "gone"}),
+    mongo("uneven", "c", after={"_id": 1, "l": [1, "two"]}),
+    mongo("lost", "d"),
 ]
 
 # --- connectors --------------------------------------------------------------------------------------------------
@@ -94,6 +146,7 @@ STEPS = [
 JSON = "org.apache.kafka.connect.json.JsonConverter"
 SCHEMAS = {"key.converter": JSON, "value.converter": JSON}
 BARE = SCHEMAS | {"key.converter.schemas.enable": "false", "value.converter.schemas.enable": "false"}
+STRING = {"value.converter": "org.apache.kafka.connect.storage.StringConverter"}
 CONNECT_TIMES = {"time.precision.mode": "connect"}
 UNWRAP = {"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState"}
 OUTBOX = {
@@ -111,6 +164,14 @@ SOURCES = {
     "bare": ("kinds|orders|grown", BARE | CONNECT_TIMES | UNWRAP),
     "events": ("outbox", SCHEMAS | OUTBOX),
     "barely": ("outbox", BARE | OUTBOX | {"transforms.outbox.route.topic.replacement": "bare.${routedByValue}"}),
+    "nullable": ("outbox", SCHEMAS | OUTBOX | {
+        "transforms.outbox.route.topic.replacement": "mongo.${routedByValue}",
+        "transforms.outbox.table.json.payload.null.behavior": "optional_bytes",
+    }),
+    "texts": ("notes|scraps", SCHEMAS | STRING | UNWRAP | {
+        "transforms": "unwrap,body", "transforms.body.field": "body",
+        "transforms.body.type": "org.apache.kafka.connect.transforms.ExtractField$Value",
+    }),
 }
 # Records of a topic: by these both know that all is there.
 TOPICS = {
@@ -118,6 +179,8 @@ TOPICS = {
     "shop.public.rough": 1, "raw.public.orders": 12,
     "fine.public.kinds": 4, "bare.public.kinds": 4, "bare.public.orders": 8,
     "bare.public.grown": 4, "events.dms": 4, "events.free": 3, "bare.dms": 4, "bare.free": 3,
+    "texts.public.notes": 3, "texts.public.scraps": 1, "mongo.all": 1, "mongo.change": 5, "mongo.uneven": 1,
+    "mongo.lost": 1,
 }  # fmt: skip
 
 
@@ -150,6 +213,21 @@ def transform(name, kind, **options):
 
 def unwrap_and(name, kind, **options):
     return UNWRAP | transform(name, kind, **options) | {"transforms": f"unwrap,{name}"}
+
+
+def documents(mode=None, then=None):
+    """Records of the outbox are made to look like those of Debezium's connector for MongoDB, then taken apart."""
+    kafka = "org.apache.kafka.connect.transforms."
+    chain = {
+        "key.type": kafka + "HoistField$Key", "key.field": "id",
+        "name.type": kafka + "SetSchemaMetadata$Key", "name.schema.name": "shop.docs.Key",
+        "named.type": kafka + "SetSchemaMetadata$Value", "named.schema.name": "shop.docs.Envelope",
+        "docs.type": ICEBERG + "MongoDebeziumTransform",
+    }  # fmt: skip
+    chain |= {"docs.array_handling_mode": mode} if mode else {}
+    chain |= {"then.type": ICEBERG + then} if then else {}
+    names = "key,name,named,docs" + (",then" if then else "")
+    return {"transforms": names} | {f"transforms.{key}": value for key, value in chain.items()}
 
 
 def by(text):
@@ -276,6 +354,18 @@ CASES = {
             NestedField(2, "s", StructType(NestedField(3, "x", LongType()))),
         ),
     }),
+    "json": ("texts.public.notes", "json.t", SCHEMAS | STRING | MAKE | EVOLVE | transform(
+        "json", "JsonToMapTransform")),
+    "json_root": ("texts.public.notes", "json_root.t", SCHEMAS | STRING | MAKE | transform(
+        "json", "JsonToMapTransform", **{"json.root": "true"})),
+    "json_list": ("texts.public.scraps", "json_list.t", SCHEMAS | STRING | MAKE | transform(
+        "json", "JsonToMapTransform")),
+    "mongo": ("mongo.all", "mongo.t", SCHEMAS | MAKE | EVOLVE | documents()),
+    "mongo_document": ("mongo.change", "mongo_document.t", SCHEMAS | MAKE | EVOLVE | documents(
+        "document", "DebeziumTransform")),
+    "mongo_uneven": ("mongo.uneven", "mongo_uneven.t", SCHEMAS | MAKE | documents("array")),
+    "mongo_struct": ("mongo.uneven", "mongo_struct.t", SCHEMAS | MAKE | documents("document")),
+    "mongo_lost": ("mongo.lost", "mongo_lost.t", SCHEMAS | MAKE | documents()),
     "rough": ("shop.public.rough", "rough.t", SCHEMAS | UNWRAP, {
         "rough.t": columns(
             ("id", LongType()), ("d_i", IntegerType()), ("l_i", IntegerType()), ("n_n", DecimalType(5, 2))
@@ -344,10 +434,19 @@ def simple(kind):
     return {key: simple(value) for key, value in kind.items() if key != "type"}
 
 
+def ordered(value):
+    """Maps, which are lists of pairs here, have no order: the original's is that of a hash table."""
+    if isinstance(value, dict):
+        return {key: ordered(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return sorted(value) if value and isinstance(value[0], tuple) else [ordered(item) for item in value]
+    return value
+
+
 def rows_of(table, ref):
     snapshot = table.metadata.snapshot_by_id(ref.snapshot_id).snapshot_id
     rows = table.scan(snapshot_id=snapshot).to_arrow().to_pylist()
-    found = [{name: masked(name, plain(value)) for name, value in row.items()} for row in rows]
+    found = [{name: masked(name, plain(ordered(value))) for name, value in row.items()} for row in rows]
     return sorted(found, key=lambda row: json.dumps(row, sort_keys=True))
 
 

@@ -180,6 +180,29 @@ Slice decimal_from_int64(Arena *arena, int64_t units, uint32_t scale) {
                         (int32_t)count - 1 - (int32_t)fraction / 4, scale, (Slice){digits, count * 2});
 }
 
+Slice decimal_from_int128(Arena *arena, Int128 units, uint32_t scale) {
+    __extension__ typedef unsigned __int128 Uint128;
+    Uint128 left = units < 0 ? 0 - (Uint128)units : (Uint128)units;
+    ASSERT(scale <= 38);
+    char text[64], *at = text + sizeof(text);
+    size_t digits = 0;
+    while (left > 0 || digits <= scale) {
+        if (digits == scale && scale > 0) {
+            *--at = '.';
+        }
+        *--at = (char)('0' + (int)(left % 10));
+        left /= 10;
+        digits++;
+    }
+    if (units < 0) {
+        *--at = '-';
+    }
+    Slice decimal;
+    bool made = decimal_from_text(arena, (Slice){(const uint8_t *)at, (size_t)(text + sizeof(text) - at)}, &decimal);
+    ASSERT(made);
+    return decimal;
+}
+
 // --- to text and integers --------------------------------------------------------------------------------------
 
 // Bytes in a journal were checked when they came in; a digit past 9999 must not reach behind the table all the same.

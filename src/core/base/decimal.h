@@ -41,6 +41,7 @@ CHECKED bool decimal_from_bytes(Arena *arena, Slice bytes, Slice *decimal);
 CHECKED bool decimal_from_text(Arena *arena, Slice text, Slice *decimal);
 // units × 10^-scale.
 Slice decimal_from_int64(Arena *arena, int64_t units, uint32_t scale);
+Slice decimal_from_int128(Arena *arena, Int128 units, uint32_t scale); // scale 0 to 38
 // All digits, and zeros up to the scale.
 void decimal_text(Buf *buf, Slice decimal);
 // number × 10^scale as an integer; false when that is not exact, does not fit, or is no number.

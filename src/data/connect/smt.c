@@ -3,6 +3,7 @@
 
 #include "core/base/decimal.h"
 #include "core/base/json.h"
+#include "data/connect/json_converter.h"
 #include "data/connect/notes.h"
 #include "data/format/float_text.h"
 
@@ -15,7 +16,7 @@ const Shape SMT_STRING = {.kind = SHAPE_STRING};
 const Shape SMT_STRING_OPTIONAL = {.kind = SHAPE_STRING, .optional = true};
 const Shape SMT_BYTES_OPTIONAL = {.kind = SHAPE_BYTES, .optional = true};
 
-enum { TEXTS_MAX = 4096 };
+enum { TEXTS_MAX = 4096, SHAPES_MAX = 65536 };
 
 // --- the part in work ------------------------------------------------------------------------------------------
 
@@ -81,27 +82,6 @@ static Int128 unscaled(Slice bytes) {
     return units;
 }
 
-static Slice units_decimal(Arena *arena, Int128 units, int32_t scale) {
-    char digits[64];
-    size_t at = sizeof(digits);
-    bool negative = units < 0;
-    Unsigned128 rest = negative ? -(Unsigned128)units : (Unsigned128)units;
-    for (int32_t i = 0; rest > 0 || i <= scale; i++) {
-        if (i == scale && scale > 0) {
-            digits[--at] = '.';
-        }
-        digits[--at] = (char)('0' + (int)(rest % 10));
-        rest /= 10;
-    }
-    if (negative) {
-        digits[--at] = '-';
-    }
-    Slice decimal = {0};
-    bool ok = decimal_from_text(arena, (Slice){(const uint8_t *)digits + at, sizeof(digits) - at}, &decimal);
-    ASSERT(ok);
-    return decimal;
-}
-
 bool smt_decimal(Arena *arena, const Shape *shape, const Value *value, Slice *decimal) {
     if (shape->kind == SHAPE_DECIMAL && value->kind == VALUE_DECIMAL) {
         *decimal = value->bytes;
@@ -111,7 +91,7 @@ bool smt_decimal(Arena *arena, const Shape *shape, const Value *value, Slice *de
         !smt_named(shape, "org.apache.kafka.connect.data.Decimal") || value->bytes.size > 16 || shape->scale > 38) {
         return false;
     }
-    *decimal = units_decimal(arena, unscaled(value->bytes), shape->scale);
+    *decimal = decimal_from_int128(arena, unscaled(value->bytes), (uint32_t)shape->scale);
     return true;
 }
 
@@ -139,7 +119,7 @@ static Value json_scalar(Arena *arena, const Shape *shape, json_t *json) {
     case SHAPE_DECIMAL:
         bytes = text ? base64_bytes(arena, (const char *)bytes.data, bytes.size) : (Slice){0};
         return text && bytes.size <= 16
-                   ? value_bytes(VALUE_DECIMAL, units_decimal(arena, unscaled(bytes), shape->scale))
+                   ? value_bytes(VALUE_DECIMAL, decimal_from_int128(arena, unscaled(bytes), (uint32_t)shape->scale))
                    : (Value){.kind = VALUE_NULL};
     case SHAPE_DATE:
     case SHAPE_TIME:
@@ -327,6 +307,22 @@ Shape smt_basics_with(Arena *arena, const Shape *from, const ShapeField *fields,
     return shape;
 }
 
+bool smt_shape_shared(Smt *smt, Map *shapes, const Shape *made, const Shape **shared, Err *err) {
+    Buf text;
+    buf_init(&text, 0);
+    json_converter_schema(&text, made);
+    Shape *known = map_find(shapes, buf_slice(&text));
+    bool room = shapes->count < SHAPES_MAX;
+    if (known == NULL && room) {
+        known = ARENA_NEW(smt->arena, Shape);
+        *known = shape_copy(smt->arena, made);
+        map_put(shapes, buf_slice(&text), known);
+    }
+    buf_release(&text);
+    *shared = known;
+    return known != NULL || FAIL(err, ERR_MEMORY, "payloads have more than %d different shapes", SHAPES_MAX);
+}
+
 const Shape *smt_shape_keep(Arena *arena, Shape shape) {
     Shape *kept = ARENA_NEW(arena, Shape);
     *kept = shape;
@@ -394,12 +390,13 @@ const ConnectHeader *smt_header_find(const ConnectRecord *record, Slice name) {
 // The digits, without sign, point and zeros around them, and the power of ten of the first.
 static size_t shortest_digits(double number, bool single, char digits[32], int *power) {
     uint8_t room[48];
-    Buf text = {.data = room, .capacity = sizeof(room), .limit = sizeof(room)};
+    Buf text = {.data = room, .capacity = sizeof(room) - 1, .limit = sizeof(room) - 1};
     if (single) {
         float32_text(&text, (float)number);
     } else {
         float64_text(&text, number);
     }
+    room[text.size] = '\0';
     size_t count = 0;
     int exponent = 0, before = 0;
     bool point = false;

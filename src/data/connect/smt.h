@@ -42,6 +42,7 @@ extern const SmtClass SMT_BY_LOGICAL_TABLE, SMT_CAST, SMT_DROP_HEADERS, SMT_EXTR
     SMT_HEADER_FROM, SMT_HEADER_TO_VALUE, SMT_HOIST_FIELD, SMT_INSERT_FIELD, SMT_INSERT_HEADER, SMT_MASK_FIELD,
     SMT_OUTBOX, SMT_REGEX_ROUTER, SMT_REPLACE_FIELD, SMT_SET_SCHEMA_METADATA, SMT_TIMESTAMP_CONVERTER,
     SMT_TIMESTAMP_ROUTER, SMT_TO_LOGICAL_TOPIC, SMT_UNWRAP, SMT_VALUE_TO_KEY;
+extern const SmtClass SMT_JSON_MAP_APACHE, SMT_JSON_MAP_TABULAR, SMT_MONGO_APACHE, SMT_MONGO_TABULAR;
 extern const SmtClass SMT_CDC_APACHE, SMT_CDC_TABULAR, SMT_COPY_APACHE, SMT_COPY_TABULAR, SMT_DMS_APACHE,
     SMT_DMS_TABULAR, SMT_METADATA_APACHE, SMT_METADATA_TABULAR;
 
@@ -125,6 +126,9 @@ extern const Shape SMT_STRING, SMT_STRING_OPTIONAL, SMT_BYTES_OPTIONAL;
 Shape smt_basics(Arena *arena, const Shape *from);
 Shape smt_basics_with(Arena *arena, const Shape *from, const ShapeField *fields, uint32_t count);
 const Shape *smt_shape_keep(Arena *arena, Shape shape);
+// A shape that was made of a record's content: one for all equal ones, as their addresses are what converters and sinks
+// know them by. `shapes` holds those so far, by their schemas' text.
+CHECKED bool smt_shape_shared(Smt *smt, Map *shapes, const Shape *made, const Shape **shared, Err *err);
 void smt_note_set(Arena *arena, Shape *shape, const char *name, Slice json); // empty json: takes it away
 void smt_name_set(Arena *arena, Shape *shape, Slice name);
 Slice smt_name(const Shape *shape); // of the Connect schema; empty = none

@@ -80,7 +80,8 @@ static bool cdc_plan_make(Smt *smt, const Shape *from, const Shape *key, CdcPlan
         const Shape *row = plan->payload[i] >= 0 ? &from->fields[plan->payload[i]].shape : NULL;
         plan->shape[i] = row != NULL && row->kind == SHAPE_STRUCT ? row_shape(smt, row, plan->cdc) : NULL;
     }
-    if (plan->op < 0 || plan->ts < 0 || plan->table < 0 || plan->space < 0 || plan->shape[0] == NULL) {
+    if (plan->op < 0 || plan->ts < 0 || plan->table < 0 || plan->space < 0 ||
+        (plan->shape[0] == NULL && plan->shape[1] == NULL)) {
         return FAIL(err, ERR_VALUE, "the record is no change of Debezium's: it lacks op, after, ts_ms or source");
     }
     smt_plan_keep(smt, from, plan);

@@ -3,9 +3,6 @@
 #include "data/connect/smt.h"
 
 #include "data/connect/column.h"
-#include "data/connect/json_converter.h"
-
-enum { SHAPES_MAX = 65536 };
 
 typedef enum Placement { PLACE_HEADER, PLACE_ENVELOPE, PLACE_PARTITION } Placement;
 typedef enum Invalid { INVALID_WARN, INVALID_ERROR, INVALID_FATAL } Invalid;
@@ -155,23 +152,6 @@ static bool plan_make(Smt *smt, const Outbox *outbox, const Shape *shape, Plan *
 
 // --- shapes of values ------------------------------------------------------------------------------------------
 
-// One for all equal ones: their addresses are what converters know them by.
-static bool shape_shared(Smt *smt, Outbox *outbox, const Shape *made, const Shape **shared, Err *err) {
-    Buf text;
-    buf_init(&text, 0);
-    json_converter_schema(&text, made);
-    Shape *known = map_find(&outbox->shapes, buf_slice(&text));
-    bool room = outbox->shapes.count < SHAPES_MAX;
-    if (known == NULL && room) {
-        known = ARENA_NEW(smt->arena, Shape);
-        *known = shape_copy(smt->arena, made);
-        map_put(&outbox->shapes, buf_slice(&text), known);
-    }
-    buf_release(&text);
-    *shared = known;
-    return known != NULL || FAIL(err, ERR_MEMORY, "payloads have more than %d different shapes", SHAPES_MAX);
-}
-
 // The struct around the payload, where other columns go beside it. Its name is the table's with the routed value in it.
 static bool enveloped_shape(Smt *smt, Outbox *outbox, const Plan *plan, Arena *scratch, const Shape *payload,
                             const Value *row, const Shape **shape, Err *err) {
@@ -196,7 +176,7 @@ static bool enveloped_shape(Smt *smt, Outbox *outbox, const Plan *plan, Arena *s
         smt_note_set(scratch, &made, "connect.version",
                      slice_of(arena_printf(scratch, "%" PRId64, row->items.at[plan->version].integer)));
     }
-    return shape_shared(smt, outbox, &made, shape, err);
+    return smt_shape_shared(smt, &outbox->shapes, &made, shape, err);
 }
 
 // --- records ---------------------------------------------------------------------------------------------------
@@ -227,7 +207,7 @@ static bool payload_make(Smt *smt, Outbox *outbox, Arena *scratch, const Shape *
     Value value;
     if (json_shape(scratch, payload->bytes, &options, &made, &value)) {
         *payload = value;
-        return shape_shared(smt, outbox, &made, shape, err);
+        return smt_shape_shared(smt, &outbox->shapes, &made, shape, err);
     }
     return true;
 }

@@ -48,8 +48,12 @@ static const SmtClass *const CLASSES[] = {
     &SMT_COPY_TABULAR,
     &SMT_DMS_APACHE,
     &SMT_DMS_TABULAR,
+    &SMT_JSON_MAP_APACHE,
+    &SMT_JSON_MAP_TABULAR,
     &SMT_METADATA_APACHE,
     &SMT_METADATA_TABULAR,
+    &SMT_MONGO_APACHE,
+    &SMT_MONGO_TABULAR,
 };
 
 // --- compiling -------------------------------------------------------------------------------------------------

@@ -35,8 +35,6 @@ CHECKED bool partition_spec_of_text(const char *text, const TableSchema *schema,
 bool single_value_write(const Shape *shape, const Value *value, Buf *out);
 // Bytes may be of the type before a promotion. Borrows. ERR_VALUE: no such length.
 CHECKED bool single_value_read(const Shape *shape, Slice bytes, Arena *arena, Value *value, Err *err);
-// units × 10^-scale; scale 0 to 38.
-Slice decimal_from_int128(Arena *arena, Int128 units, uint32_t scale);
 // Order of two values of a shape, neither NULL.
 int single_value_compare(const Shape *shape, const Value *a, const Value *b);
 // Cuts text to 16 code points, bytes to 16 bytes; the upper bound is raised. False: there is no upper bound so short.

@@ -27,28 +27,6 @@ static size_t decimal_bytes(Int128 units, uint8_t bytes[16]) {
     return 16 - from;
 }
 
-Slice decimal_from_int128(Arena *arena, Int128 units, uint32_t scale) {
-    __extension__ typedef unsigned __int128 Uint128;
-    Uint128 left = units < 0 ? 0 - (Uint128)units : (Uint128)units;
-    char text[64], *at = text + sizeof(text);
-    size_t digits = 0;
-    while (left > 0 || digits <= scale) {
-        if (digits == scale && scale > 0) {
-            *--at = '.';
-        }
-        *--at = (char)('0' + (int)(left % 10));
-        left /= 10;
-        digits++;
-    }
-    if (units < 0) {
-        *--at = '-';
-    }
-    Slice decimal;
-    bool made = decimal_from_text(arena, (Slice){(const uint8_t *)at, (size_t)(text + sizeof(text) - at)}, &decimal);
-    ASSERT(made);
-    return decimal;
-}
-
 // --- writing ---------------------------------------------------------------------------------------------------
 
 bool single_value_write(const Shape *shape, const Value *value, Buf *out) {

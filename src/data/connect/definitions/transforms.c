@@ -110,6 +110,16 @@ TABLE(ICEBERG_CDC_DEFINITIONS,
 TABLE(ICEBERG_COPY_DEFINITIONS, {REQUIRED("source.field", DEFINE_STRING, IMPORTANCE_HIGH), TEXT("The field to copy.")},
       {REQUIRED("target.field", DEFINE_STRING, IMPORTANCE_HIGH), TEXT("The name of the copy.")});
 
+TABLE(
+    ICEBERG_JSON_MAP_DEFINITIONS,
+    {KEY("json.root", DEFINE_BOOLEAN, "false", IMPORTANCE_MEDIUM),
+     TEXT("Whether the whole object becomes one map of texts, payload, instead of a field for each of its members.")});
+
+TABLE(
+    ICEBERG_MONGO_DEFINITIONS,
+    {KEY("array_handling_mode", DEFINE_STRING, NULL, IMPORTANCE_MEDIUM), .choices = "array,document",
+     TEXT("What MongoDB's arrays become: arrays (of one type each), or structs with fields _0, _1, …. Unset: array.")});
+
 TABLE(ICEBERG_METADATA_DEFINITIONS,
       {KEY("field_name", DEFINE_STRING, "_kafka_metadata", IMPORTANCE_LOW),
        TEXT("The struct that holds topic, partition, offset and timestamp, or how their names begin.")},

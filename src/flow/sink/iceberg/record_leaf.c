@@ -5,10 +5,10 @@
 #include "core/base/decimal.h"
 #include "core/base/json.h"
 #include "data/connect/decimal_bytes.h"
+#include "data/connect/java_text.h"
 #include "data/connect/json_converter.h"
 #include "data/connect/smt.h"
 #include "data/connect/temporal.h"
-#include "flow/sink/iceberg/record_text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -167,7 +167,7 @@ static bool to_decimal(const LeafCast *cast, RecordClass class, Arena *scratch, 
     if (!found || !decimal_to_int128(decimal, cast->to->scale, &units) || units >= limit || units <= -limit) {
         return too_much(cast, err);
     }
-    *to = value_bytes(VALUE_DECIMAL, units_as_decimal(scratch, units, cast->to->scale));
+    *to = value_bytes(VALUE_DECIMAL, decimal_from_int128(scratch, units, (uint32_t)cast->to->scale));
     return true;
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "flow/sink/iceberg/record_text.h"
+#include "data/connect/java_text.h"
 
 #include "core/base/calendar.h"
-#include "lake/iceberg/partition.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -202,8 +201,4 @@ bool text_base64(Arena *arena, Slice text, Slice *bytes) {
     }
     *bytes = (Slice){made, size};
     return text.size % 4 != 1;
-}
-
-Slice units_as_decimal(Arena *arena, Int128 units, int32_t scale) {
-    return decimal_from_int128(arena, units, (uint32_t)scale);
 }

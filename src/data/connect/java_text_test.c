@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "flow/sink/iceberg/record_text.c"
+#include "data/connect/java_text.c"
 
 #include "core/base/test.h"
 

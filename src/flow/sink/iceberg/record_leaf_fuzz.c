@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Texts of records, as any column may be asked to take them.
-#include "flow/sink/iceberg/record_text.h"
+#include "data/connect/java_text.h"
 
 #include "core/base/calendar.h"
 #include "flow/sink/iceberg/record_leaf.h"
