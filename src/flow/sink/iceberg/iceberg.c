@@ -11,6 +11,7 @@
 #include "flow/sink/iceberg/compare.h"
 #include "flow/sink/iceberg/memory.h"
 #include "flow/sink/iceberg/maintain.h"
+#include "flow/sink/iceberg/pace.h"
 #include "flow/sink/iceberg/places.h"
 #include "flow/sink/iceberg/rebuild.h"
 #include "flow/sink/iceberg/repair.h"
@@ -20,11 +21,9 @@
 #include "flow/sink/iceberg/table.h"
 #include "storage/store/local/local.h"
 
-#define STATE_SAVE_US      (5 * 1000000) // while nothing is committed: how long the pin may lag behind
-#define BEHIND             4             // times the wanted interval: commits are not so frequent then
-#define BEHIND_WAIT_US_MAX (60 * INT64_C(1000000))
-#define MAINTAIN_LOOK_US   500
-enum { MAINTAIN_LOOK_MS = 20 };
+#define STATE_SAVE_US    (5 * 1000000) // while nothing is committed: how long the pin may lag behind
+#define MAINTAIN_LOOK_US 500
+enum { MAINTAIN_LOOK_MS = 20, FILES_ENOUGH = 64 };
 
 typedef struct IcebergSink {
     LakeOptions options;
@@ -47,13 +46,9 @@ typedef struct IcebergSink {
     LakeCut last; // the last cut
     uint8_t position[POSITION_BYTES_MAX];
     bool open_group; // events since the last cut
-    bool dirty;      // something since the last commit
     bool held;       // nothing is committed until commit_at
-    int64_t dirty_us, saved_us;
-    int64_t newest_us, behind_us;   // when the newest event happened; how long before it was taken, at the last cut
-    int64_t interval_us, commit_us; // wanted between commits; what the last one took
-    int64_t commit_at_us;           // when it began
-    bool behind;                    // since then the journal's end has not been seen
+    Pace pace;
+    int64_t saved_us;
     uint64_t published_ms;
     bool broken;
     Err error;
@@ -137,7 +132,7 @@ static IcebergSink *sink_new(const SinkContext *context) {
     arena_init(sink->scratch, "scratch", 0);
     sink->options = *(const LakeOptions *)context->options;
     sink->state_directory = arena_printf(sink->run, "%s", context->state_directory);
-    sink->interval_us = lake_interval_us(&sink->options, context->url);
+    sink->pace.interval_us = lake_interval_us(&sink->options, context->url);
     sink->complete = context->complete;
     sink->read_below = context->read_below;
     sink->lake = (Lake){.options = &sink->options,
@@ -208,7 +203,7 @@ static bool maintain_open(IcebergSink *sink, const SinkContext *context, Err *er
                               .options = &sink->options,
                               .state_directory = sink->state_directory,
                               .memory_bytes_max = context->memory_bytes_max,
-                              .interval_us = sink->interval_us,
+                              .interval_us = sink->pace.interval_us,
                               .by_itself = context->records != NULL ? on : !off};
     wanted.places.owner = arena_printf(sink->run, "%s--maintenance", context->pipeline);
     wanted.places.staging_directory = arena_printf(sink->run, "%s/staging-maintenance", context->state_directory);
@@ -275,10 +270,25 @@ static bool offsets_save(IcebergSink *sink, Err *err) {
 
 // --- maintenance -----------------------------------------------------------------------------------------------
 
+static bool maintain_may(const IcebergSink *sink) {
+    bool compared = sink->held || sink->lake.watched; // places of rows must stay
+    return sink->maintain != NULL && sink->last.log != 0 && !sink->open_group && !compared;
+}
+
+// Far behind, all of the machine is for catching up; and what would be joined now, would be again soon.
+static void maintain_offers(IcebergSink *sink) {
+    for (MapEntry *e = NULL; (e = map_next(&sink->tables, e)) != NULL;) {
+        LakeTable *table = e->value;
+        bool later = pace_far_behind(&sink->pace) && table->upkeep.files < FILES_ENOUGH;
+        if (!later && !table->adopting) { // what was there before must be told from what came since
+            maintain_offer(sink->maintain, table);
+        }
+    }
+}
+
 // Nothing is pending: what has been compacted takes its place, in a commit of its own, and more is asked for.
 static bool maintain_commit(IcebergSink *sink, Arena *arena, Err *err) {
-    bool compared = sink->held || sink->lake.watched; // places of rows must stay
-    if (sink->maintain == NULL || sink->last.log == 0 || sink->open_group || compared) {
+    if (!maintain_may(sink)) {
         return true;
     }
     if (maintain_ready(sink->maintain)) {
@@ -287,12 +297,7 @@ static bool maintain_commit(IcebergSink *sink, Arena *arena, Err *err) {
         CRASH_POINT("lake.compacted.committed");
         maintain_handed(sink->maintain);
     }
-    for (MapEntry *e = NULL; (e = map_next(&sink->tables, e)) != NULL;) {
-        LakeTable *table = e->value;
-        if (!table->adopting) { // what was there before must be told from what came since
-            maintain_offer(sink->maintain, table);
-        }
-    }
+    maintain_offers(sink);
     maintain_hand(sink->maintain, &sink->tables);
     return true;
 }
@@ -304,8 +309,8 @@ static bool moved_remember(IcebergSink *sink, Err *err) {
     bool some = false;
     TRY(maintain_note_moved(sink->maintain, &sink->lake, &sink->memory, &some, err));
     const Remembered *last = &sink->memory.last; // until a cut has come, what it says of the journal holds
-    if (!some || !sink->complete || sink->dirty || sink->reader != NULL) {
-        return !some || !sink->complete || sink->dirty || state_advance(sink, err); // dirty: with the next commit
+    if (!some || !sink->complete || sink->pace.dirty || sink->reader != NULL) {
+        return !some || !sink->complete || sink->pace.dirty || state_advance(sink, err); // dirty: with the next commit
     }
     bool same = last->state.size > 0 && last->sequence == sink->state.sequence && last->epoch == sink->state.epoch;
     return !same || memory_put(&sink->memory, &sink->state, last->state, err);
@@ -318,9 +323,12 @@ static bool maintain_step(IcebergSink *sink, Err *err) {
     }
     TRY(maintain_keys(sink->maintain, err));
     TRY(moved_remember(sink, err));
-    bool later = sink->dirty || sink->held || sink->lake.watched;
+    bool later = sink->pace.dirty || sink->held || sink->lake.watched;
     if (!later) {
         maintain_hand(sink->maintain, &sink->tables);
+    }
+    if (!later && maintain_may(sink)) {
+        maintain_offers(sink); // of tables that rest
     }
     return later || maintain_state(sink->maintain) != MAINTAIN_WAITS || commit(sink, err);
 }
@@ -330,8 +338,8 @@ static bool maintain_end(IcebergSink *sink, Err *err) {
     if (sink->maintain == NULL || sink->held || sink->lake.watched) {
         return true;
     }
+    bool ok = maintain_step(sink, err);
     maintain_hurry(sink->maintain);
-    bool ok = true;
     for (MaintainState state; ok && (state = maintain_state(sink->maintain)) != MAINTAIN_IDLE;) {
         ok = maintain_step(sink, err);
         if (state == MAINTAIN_AT_WORK) {
@@ -347,18 +355,15 @@ static bool commit(IcebergSink *sink, Err *err) {
     int64_t began_us = clock_monotonic_us();
     Arena arena[1];
     arena_init(arena, "batch", 0);
-    bool ok = (!sink->dirty || tables_commit(sink, arena, err)) && maintain_commit(sink, arena, err);
+    bool ok = (!sink->pace.dirty || tables_commit(sink, arena, err)) && maintain_commit(sink, arena, err);
     arena_release(arena);
     if (!ok && (err->code == ERR_CHANGED || err->code == ERR_NOT_FOUND)) {
         err->code = ERR_NET_BUSY; // transient: the sink is opened again
     }
     TRY(ok);
-    sink->dirty = false;
     TRY(offsets_save(sink, err));
     TRY(state_advance(sink, err));
-    sink->commit_us = clock_monotonic_us() - began_us;
-    sink->commit_at_us = began_us;
-    sink->behind = true;
+    pace_committed(&sink->pace, began_us, clock_monotonic_us());
     return true;
 }
 
@@ -390,12 +395,9 @@ static bool memory_mind(IcebergSink *sink, Err *err) {
     return held < sink->lake.memory_bytes_max || largest == NULL || lake_table_spill(largest, err);
 }
 
-// What came while a commit was made has waited since then.
-static void dirty_set(IcebergSink *sink) {
-    if (!sink->dirty) {
-        sink->dirty = true;
-        sink->dirty_us = sink->behind ? sink->commit_at_us : clock_monotonic_us();
-    }
+static void paced(IcebergSink *sink, const Event *event) {
+    int64_t now_us = sink->pace.dirty ? 0 : clock_monotonic_us();
+    pace_event(&sink->pace, event->source_us, event->op == OP_READ, now_us);
 }
 
 static bool records_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
@@ -403,8 +405,7 @@ static bool records_take(IcebergSink *sink, const JournalEntry *entry, Err *err)
     sink->open_group = true;
     TRY(record_sink_take(sink->records, entry, &touched, err));
     if (touched) {
-        dirty_set(sink);
-        sink->newest_us = entry->event->source_us;
+        paced(sink, entry->event);
     }
     return !touched || sink->lake.events % 1024 != 0 || memory_mind(sink, err);
 }
@@ -426,25 +427,16 @@ static bool event_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
     if (table == NULL || entry->offset < table->committed) {
         return true;
     }
-    dirty_set(sink);
+    paced(sink, entry->event);
     sink->open_group = true;
-    sink->newest_us = entry->event->source_us;
     if (UNLIKELY(!lake_table_take(table, entry, err))) {
         return table_leave(sink, entry, table, err);
     }
     return sink->lake.events % 1024 != 0 || memory_mind(sink, err);
 }
 
-// Far behind, what is fresh is not to be had: fewer, larger commits catch up sooner.
-static int64_t wait_us(const IcebergSink *sink) {
-    if (sink->held) {
-        return INT64_C(1) << 40;
-    }
-    int64_t interval = MAX(sink->interval_us, 2 * sink->commit_us); // a slow catalog is not asked without end
-    if (sink->behind_us > BEHIND * interval) {
-        interval = MAX(interval, MIN(sink->behind_us / BEHIND, BEHIND_WAIT_US_MAX));
-    }
-    return sink->dirty_us + interval - clock_monotonic_us();
+static bool due(const IcebergSink *sink) {
+    return sink->pace.dirty && !sink->held && pace_wait(&sink->pace, clock_monotonic_us()) <= 0;
 }
 
 // The source has been read whole, and all of that was taken.
@@ -466,7 +458,7 @@ static bool sweep(IcebergSink *sink) {
             any = true;
         }
     }
-    sink->dirty |= any;
+    sink->pace.dirty |= any;
     return any;
 }
 
@@ -488,18 +480,16 @@ static bool cut_take(IcebergSink *sink, const JournalEntry *entry, Err *err) {
         return !all_read(sink) || aside_refuse(&sink->aside, err);
     }
     bool swept = sweep(sink);
-    if (sink->dirty) {
-        sink->behind_us = clock_wall_us() - sink->newest_us;
-    }
-    if (sink->dirty && (swept || wait_us(sink) <= 0)) {
+    pace_cut(&sink->pace, clock_monotonic_us(), clock_wall_us());
+    if (sink->pace.dirty && (swept || due(sink))) {
         TRY(commit(sink, err));
         return maintain_step(sink, err);
     }
     TRY(maintain_step(sink, err));
-    if (sink->dirty) {
+    if (sink->pace.dirty) {
         return true;
     }
-    int64_t wait = sink->complete ? MAX(STATE_SAVE_US, sink->interval_us) : STATE_SAVE_US;
+    int64_t wait = sink->complete ? MAX(STATE_SAVE_US, sink->pace.interval_us) : STATE_SAVE_US;
     bool late = clock_monotonic_us() - sink->saved_us > wait;
     return !late || (offsets_save(sink, err) && state_advance(sink, err));
 }
@@ -548,7 +538,8 @@ static bool indexes_save(IcebergSink *sink, Err *err) {
 static bool flush(IcebergSink *sink, Err *err) {
     TRY(!aside_alone(&sink->aside) || aside_refuse(&sink->aside, err));
     (void)sweep(sink);
-    TRY((!sink->dirty && sink->pin == sink->cut) || commit(sink, err));
+    sink->pace.behind_us = 0; // there is nothing to catch up with
+    TRY((!sink->pace.dirty && sink->pin == sink->cut) || commit(sink, err));
     TRY(maintain_end(sink, err));
     return indexes_save(sink, err);
 }
@@ -575,16 +566,15 @@ static bool iceberg_tick(void *state, int64_t *next_ms, Err *err) {
     if (sink->open_group) {
         return true;
     }
-    sink->behind_us = 0; // there is nothing to catch up with
-    sink->behind = false;
-    int64_t wait = wait_us(sink);
-    if (sink->dirty && wait <= 0) {
+    int64_t wait = pace_end(&sink->pace, clock_monotonic_us());
+    wait = sink->held ? INT64_C(1) << 40 : wait;
+    if (due(sink)) {
         TRY(settled(sink, commit(sink, err), err));
     }
     TRY(settled(sink, maintain_step(sink, err), err));
-    *next_ms = sink->dirty ? MAX(wait, 0) / 1000 + 1 : -1;
+    *next_ms = sink->pace.dirty ? MAX(wait, 0) / 1000 + 1 : -1;
     if (sink->maintain != NULL && !sink->held && maintain_state(sink->maintain) != MAINTAIN_IDLE) {
-        *next_ms = sink->dirty ? MIN(*next_ms, MAINTAIN_LOOK_MS) : MAINTAIN_LOOK_MS;
+        *next_ms = sink->pace.dirty ? MIN(*next_ms, MAINTAIN_LOOK_MS) : MAINTAIN_LOOK_MS;
     }
     return true;
 }
@@ -618,7 +608,7 @@ static bool commit_taken(IcebergSink *sink, Err *err) {
     if (sink->last.epoch == 0) { // no cut has come yet
         sink->last.epoch = sink->state.epoch;
     }
-    return !sink->dirty || commit(sink, err);
+    return !sink->pace.dirty || commit(sink, err);
 }
 
 // Tables that somebody else has written to are opened again with their next event. Nothing is pending in any.
@@ -675,7 +665,7 @@ static bool repair(IcebergSink *sink, const char *corrections, SinkRepair *done,
     if (done->put + done->removed == 0) {
         return true;
     }
-    sink->dirty = true;
+    sink->pace.dirty = true;
     return sink->open_group || commit_taken(sink, err); // else with the group's commit
 }
 
