@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 
 enum {
     FIND_GROUP = 48,       // keys whose misses of the cache overlap
@@ -30,6 +31,11 @@ enum {
     COLD_FAULTS = COLD_GROUPS * FIND_GROUP / 16,
     COLD_CALLS = 8, // so long it is taken to be
     READ_AHEAD = 2 << 20,
+    WINDOW_BYTES = 64 << 10, // the kernel maps so much around a page that is touched
+    WINDOWS_FEW = 4,         // of a segment may stay mapped
+    WINDOWS_MAX = 64,        // while keys are looked up
+    WINDOW_KEYS = 16,        // below so many a window its mapping costs more than they do
+    DIRECT_KEYS = 4096,
 };
 
 void key_segment_path(char path[PATH_MAX], const char *directory, uint64_t number) {
@@ -103,6 +109,12 @@ bool key_segment_attach(Segment *segment) {
 
 bool key_segment_map(const char *path, Segment *segment, Err *err) {
     int fd = -1;
+    size_t length = strlen(path);
+    segment->path = calloc(length + 1, 1);
+    if (segment->path == NULL) {
+        panic("no memory for a segment");
+    }
+    memcpy(segment->path, path, length);
     TRY(file_open(path, O_RDONLY, &fd, err));
     bool ok = file_size(fd, path, &segment->size, err);
     if (ok && segment->size >= SEGMENT_HEADER_BYTES) {
@@ -147,6 +159,7 @@ void key_segment_close(Segment *segment) {
             munmap((void *)(uintptr_t)segment->map, (size_t)segment->size);
         }
         free(segment->checked);
+        free(segment->path);
         free(segment);
     }
 }
@@ -158,15 +171,19 @@ static bool segment_damaged(const Segment *segment, const char *what, Err *err) 
     return err_hint(err, "the index is made again from the table when it is opened next");
 }
 
+static bool block_check(Segment *segment, uint64_t block, const uint8_t *bytes, Err *err) {
+    if ((segment->checked[block / 8] >> (block % 8) & 1) == 0) {
+        if (digest_crc32c(0, (Slice){bytes, SEGMENT_BLOCK_BYTES}) != segment->crcs[block]) {
+            return segment_damaged(segment, "a block's checksum differs", err);
+        }
+        segment->checked[block / 8] |= (uint8_t)(1u << (block % 8));
+    }
+    return true;
+}
+
 static bool blocks_check_slow(Segment *segment, uint64_t first, uint64_t last, Err *err) {
     for (uint64_t block = first; block <= last; block++) {
-        if ((segment->checked[block / 8] >> (block % 8) & 1) == 0) {
-            Slice bytes = {segment->records + block * SEGMENT_BLOCK_BYTES, SEGMENT_BLOCK_BYTES};
-            if (digest_crc32c(0, bytes) != segment->crcs[block]) {
-                return segment_damaged(segment, "a block's checksum differs", err);
-            }
-            segment->checked[block / 8] |= (uint8_t)(1u << (block % 8));
-        }
+        TRY(block_check(segment, block, segment->records + block * SEGMENT_BLOCK_BYTES, err));
     }
     return true;
 }
@@ -194,9 +211,9 @@ static inline uint64_t bits_at(const uint8_t *bytes, uint64_t at, uint32_t width
     return width == 64 ? v : v & (((uint64_t)1 << width) - 1);
 }
 
-static inline KeyPlace place_at(const Segment *segment, uint64_t bit) {
+static inline KeyPlace place_at(const Segment *segment, const uint8_t *body, uint64_t bit) {
     const SegmentShape *shape = &segment->shape;
-    uint64_t bits = bits_at(segment->body, bit, shape->file_bits + shape->row_bits);
+    uint64_t bits = bits_at(body, bit, shape->file_bits + shape->row_bits);
     uint32_t file = (uint32_t)(bits & (((uint64_t)1 << shape->file_bits) - 1));
     if (file == shape->gone_code) {
         return KEY_NOWHERE;
@@ -204,12 +221,79 @@ static inline KeyPlace place_at(const Segment *segment, uint64_t bit) {
     return (KeyPlace){shape->file_base + file, (uint32_t)(bits >> shape->file_bits)};
 }
 
-static inline uint64_t rest_at(const Segment *segment, uint64_t entry) {
-    return bits_at(segment->body, entry * segment->entry_bits, segment->rest_bits);
-}
-
 static inline const uint8_t *record_of(const Segment *segment, uint64_t bucket) {
     return segment->records + bucket * segment->record_bytes;
+}
+
+// --- memory ----------------------------------------------------------------------------------------------------
+
+// What is mapped counts as this process's memory for as long as it is. Keys are looked up in order, so what they have
+// passed is of no more use to them, and is given back; it stays in the page cache. Few keys read what they need into a
+// buffer, as mapping costs more than that. What many look up in a segment that is much larger stays mapped.
+typedef struct Access {
+    int fd;                         // of few keys; else -1
+    uint64_t block_from, block_end; // in the buffer
+    uint8_t buffer[2 * SEGMENT_BLOCK_BYTES];
+    bool dense;
+    long waited; // reads that the page cache did not have
+} Access;
+
+static bool access_open(const Segment *segment, size_t count, Access *access, Err *err) {
+    access->fd = -1;
+    access->block_from = access->block_end = 0;
+    access->waited = 0;
+    uint64_t windows = segment->size / WINDOW_BYTES;
+    access->dense = count >= windows * WINDOW_KEYS;
+    bool direct = !access->dense && count <= DIRECT_KEYS && windows > WINDOWS_FEW;
+    return !direct || file_open(segment->path, O_RDONLY, &access->fd, err);
+}
+
+static void windows_give_back(Segment *segment, uint32_t most) {
+    if (segment->mapped > most) {
+        (void)madvise((void *)(uintptr_t)segment->map, (size_t)segment->size, MADV_DONTNEED);
+        segment->mapped = 0;
+        segment->window = UINT64_MAX;
+    }
+}
+
+static bool access_read(Segment *segment, Access *access, uint64_t first, uint64_t last, Err *err) {
+    access->block_end = 0;
+    size_t size = (size_t)(last - first + 1) * SEGMENT_BLOCK_BYTES, got = 0;
+    off_t at = (off_t)(SEGMENT_HEADER_BYTES + first * SEGMENT_BLOCK_BYTES);
+    struct iovec whole = {access->buffer, size};
+    ssize_t there = preadv2(access->fd, &whole, 1, at, RWF_NOWAIT);
+    if (there != (ssize_t)size) {
+        access->waited += there >= 0 || errno == EAGAIN;
+        TRY(file_read(access->fd, segment->path, access->buffer, size, at, &got, err));
+        if (got != size) {
+            return segment_damaged(segment, "it is shorter than it was", err);
+        }
+    }
+    for (uint64_t block = first; block <= last; block++) {
+        TRY(block_check(segment, block, access->buffer + (block - first) * SEGMENT_BLOCK_BYTES, err));
+    }
+    access->block_from = first;
+    access->block_end = last + 1;
+    return true;
+}
+
+// Bytes of records or body, as they were written, until the next are asked for.
+static bool access_get(Segment *segment, Access *access, const uint8_t *at, uint64_t size, const uint8_t **bytes,
+                       Err *err) {
+    uint64_t from = (uint64_t)(at - segment->records);
+    uint64_t first = from / SEGMENT_BLOCK_BYTES, last = (from + size - 1) / SEGMENT_BLOCK_BYTES;
+    if (access->fd < 0 || last - first > 1) {
+        uint64_t window = (uint64_t)(at - segment->map) / WINDOW_BYTES;
+        segment->mapped += window != segment->window;
+        segment->window = window;
+        *bytes = at;
+        return blocks_check(segment, at, size, err);
+    }
+    if (first < access->block_from || last >= access->block_end) {
+        TRY(access_read(segment, access, first, last, err));
+    }
+    *bytes = access->buffer + (from - access->block_from * SEGMENT_BLOCK_BYTES);
+    return true;
 }
 
 // --- looking up ------------------------------------------------------------------------------------------------
@@ -232,9 +316,9 @@ static bool filter_has(const uint8_t *words, uint32_t filter_words, const Probe 
 }
 
 // Whether the key can be in its bucket, and where to look.
-static bool bucket_look(Segment *segment, Probe *probe, Candidate *candidate, bool *maybe, Err *err) {
+static bool bucket_look(Segment *segment, Access *access, Probe *probe, Candidate *candidate, bool *maybe, Err *err) {
     const uint8_t *record = record_of(segment, probe->high >> segment->rest_bits);
-    TRY(blocks_check(segment, record, segment->record_bytes + 4, err));
+    TRY(access_get(segment, access, record, segment->record_bytes + 4, &record, err));
     *maybe = false;
     if (segment->shape.filter_words > 0 && !filter_has(record + 4, segment->shape.filter_words, probe)) {
         return true;
@@ -250,29 +334,32 @@ static bool bucket_look(Segment *segment, Probe *probe, Candidate *candidate, bo
     uint64_t rest = probe->high & (((uint64_t)1 << segment->rest_bits) - 1);
     uint64_t share = (uint64_t)(((UInt128)rest * (until - from)) >> segment->rest_bits);
     *candidate = (Candidate){probe, from, until, from + share};
-    __builtin_prefetch(segment->body + (candidate->guess * segment->entry_bits >> 3));
+    if (access->fd < 0) {
+        __builtin_prefetch(segment->body + (candidate->guess * segment->entry_bits >> 3));
+    }
     *maybe = true;
     return true;
 }
 
-static bool bucket_find(Segment *segment, const Candidate *candidate, Err *err) {
-    const uint8_t *first = segment->body + (candidate->from * segment->entry_bits >> 3);
+static bool bucket_find(Segment *segment, Access *access, const Candidate *candidate, Err *err) {
+    uint64_t first = candidate->from * segment->entry_bits >> 3;
     uint64_t size = ((candidate->until - candidate->from) * segment->entry_bits >> 3) + 10;
-    TRY(blocks_check(segment, first, size, err));
+    const uint8_t *bytes = NULL;
+    TRY(access_get(segment, access, segment->body + first, size, &bytes, err));
     Probe *probe = candidate->probe;
     uint64_t rest = probe->high & (((uint64_t)1 << segment->rest_bits) - 1);
-    uint64_t at = candidate->guess;
-    while (at > candidate->from && rest_at(segment, at) >= rest) {
+    uint64_t at = candidate->guess, bit = at * segment->entry_bits - first * 8;
+    while (at > candidate->from && bits_at(bytes, bit, segment->rest_bits) >= rest) {
         at--;
+        bit -= segment->entry_bits;
     }
-    for (; at < candidate->until; at++) {
-        uint64_t there = rest_at(segment, at);
+    for (; at < candidate->until; at++, bit += segment->entry_bits) {
+        uint64_t there = bits_at(bytes, bit, segment->rest_bits), behind = bit + segment->rest_bits;
         if (there > rest) {
             return true;
         }
-        uint64_t bit = at * segment->entry_bits + segment->rest_bits;
-        if (there == rest && (segment->shape.exact || bits_at(segment->body, bit, 32) == probe->low)) {
-            probe->at = place_at(segment, bit + (segment->shape.exact ? 0 : 32));
+        if (there == rest && (segment->shape.exact || bits_at(bytes, behind, 32) == probe->low)) {
+            probe->at = place_at(segment, bytes, behind + (segment->shape.exact ? 0 : 32));
             probe->found = true;
             return true;
         }
@@ -290,13 +377,14 @@ static void ask_page(const Segment *segment, const uint8_t *at, uint64_t *last) 
     }
 }
 
-static long major_faults(void) {
+static long waits(const Access *access) {
     struct rusage usage;
-    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_majflt : 0;
+    return access->waited + (getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_majflt : 0);
 }
 
 // One group of the list, [from, until). Cold: its pages are asked for before the first of them is waited for.
-static bool group_find(Segment *segment, Probe *probes, const uint32_t *pending, size_t from, size_t until, Err *err) {
+static bool group_find(Segment *segment, Access *access, Probe *probes, const uint32_t *pending, size_t from,
+                       size_t until, Err *err) {
     Candidate candidates[FIND_GROUP_COLD];
     size_t candidate_count = 0;
     uint64_t last = UINT64_MAX;
@@ -307,42 +395,54 @@ static bool group_find(Segment *segment, Probe *probes, const uint32_t *pending,
     for (size_t i = from; i < until; i++) {
         bool maybe = false;
         Candidate *candidate = &candidates[candidate_count];
-        TRY(bucket_look(segment, &probes[pending[i]], candidate, &maybe, err));
+        TRY(bucket_look(segment, access, &probes[pending[i]], candidate, &maybe, err));
         if (maybe && cold) {
             ask_page(segment, segment->body + (candidate->guess * segment->entry_bits >> 3), &last);
         }
         candidate_count += maybe;
     }
     for (size_t i = 0; i < candidate_count; i++) {
-        TRY(bucket_find(segment, &candidates[i], err));
+        TRY(bucket_find(segment, access, &candidates[i], err));
     }
     return true;
 }
 
-bool key_segment_find(Segment *segment, Probe *probes, uint32_t *pending, size_t *pending_count, Err *err) {
+static bool segment_find(Segment *segment, Access *access, Probe *probes, uint32_t *pending, size_t *pending_count,
+                         Err *err) {
     size_t count = *pending_count, kept = 0, ahead = 0, groups = 0;
-    long faults = major_faults();
+    long waited = waits(access);
     for (size_t start = 0; start < count; groups++) {
         size_t end = MIN(start + (segment->cold > 0 ? FIND_GROUP_COLD : FIND_GROUP), count);
-        for (size_t to = MIN(end + FIND_GROUP, count); segment->cold == 0 && ahead < to; ahead++) {
+        bool near = segment->cold == 0 && access->fd < 0;
+        for (size_t to = MIN(end + FIND_GROUP, count); near && ahead < to; ahead++) {
             __builtin_prefetch(record_of(segment, probes[pending[ahead]].high >> segment->rest_bits));
         }
-        TRY(group_find(segment, probes, pending, start, end, err));
+        TRY(group_find(segment, access, probes, pending, start, end, err));
         for (size_t i = start; i < end; i++) {
             uint32_t which = pending[i];
             pending[kept] = which;
             kept += !probes[which].found;
         }
         start = end;
+        windows_give_back(segment, access->dense ? WINDOWS_MAX : UINT32_MAX);
         if (segment->cold == 0 && groups % COLD_GROUPS == COLD_GROUPS - 1) {
-            long now = major_faults();
-            segment->cold = now - faults > COLD_FAULTS ? COLD_CALLS : 0;
-            faults = now;
+            long now = waits(access);
+            segment->cold = now - waited > COLD_FAULTS ? COLD_CALLS : 0;
+            waited = now;
         }
     }
     segment->cold -= segment->cold > 0;
+    windows_give_back(segment, access->dense || access->fd >= 0 ? WINDOWS_FEW : UINT32_MAX);
     *pending_count = kept;
     return true;
+}
+
+bool key_segment_find(Segment *segment, Probe *probes, uint32_t *pending, size_t *pending_count, Err *err) {
+    Access access;
+    TRY(access_open(segment, *pending_count, &access, err));
+    bool ok = segment_find(segment, &access, probes, pending, pending_count, err);
+    file_close(&access.fd);
+    return ok || err_frame(err, __FILE__, __LINE__);
 }
 
 // --- all entries, in order -------------------------------------------------------------------------------------
@@ -364,6 +464,9 @@ static void ask(const Segment *segment, const uint8_t *at) {
 // Asks for what comes next, in large pieces: the mapping is one for random access.
 static void cursor_ask(SegmentCursor *cursor, uint64_t body_at) {
     const Segment *segment = cursor->segment;
+    uint64_t passed = body_at / SEGMENT_BLOCK_BYTES * SEGMENT_BLOCK_BYTES;
+    (void)madvise((void *)(uintptr_t)(segment->body + cursor->given_back), passed - cursor->given_back, MADV_DONTNEED);
+    cursor->given_back = passed;
     ask(segment, segment->body + body_at);
     cursor->asked = body_at + READ_AHEAD / 2;
     if (cursor->bucket * segment->record_bytes >= cursor->records_asked) {
@@ -399,7 +502,7 @@ bool key_segment_next(SegmentCursor *cursor, IndexEntry *entry, bool *more, Err 
         entry->low = (uint32_t)bits_at(segment->body, bit, 32);
         bit += 32;
     }
-    entry->place = place_at(segment, bit);
+    entry->place = place_at(segment, segment->body, bit);
     entry->supersedes = false;
     cursor->at++;
     return true;

@@ -27,6 +27,7 @@ typedef struct SegmentShape {
 
 typedef struct Segment {
     uint64_t number; // its file's name
+    char *path;
     SegmentShape shape;
     uint32_t header_crc; // tells it from any other of that number
     uint64_t size;       // of the file
@@ -40,6 +41,8 @@ typedef struct Segment {
     uint64_t blocks;
     uint8_t *checked; // a bit a block
     uint32_t cold;    // in so many more calls its pages are taken to be on the disk only
+    uint32_t mapped;  // windows of the mapping that were touched since it was given back (segment.c)
+    uint64_t window;  // the last of them
     bool durable;     // stands in CURRENT
     bool busy;        // a merge reads it
 } Segment;
@@ -72,6 +75,7 @@ typedef struct SegmentCursor {
     uint64_t bucket_at; // where the next bucket begins
     uint64_t asked;     // when the body's byte there is read, more is asked for ahead; so with the records
     uint64_t records_asked;
+    uint64_t given_back; // the mapping's bytes below, of the body
 } SegmentCursor;
 
 SegmentCursor key_segment_cursor(Segment *segment);

@@ -115,6 +115,53 @@ static void round_trip(uint32_t count, bool exact, uint32_t file_first, uint32_t
     free(entries);
 }
 
+// Few keys are read, many are looked up in the mapping, and what they had mapped is given back.
+TEST(few_keys_and_many_find_the_same) {
+    enum { COUNT = 60000, FEW = 100 };
+    begin();
+    Err err[1] = {{0}};
+    IndexEntry *entries = entries_make(COUNT, true, 0, 1000000);
+    SegmentPlan plan = {.exact = true, .entries_max = COUNT, .file_max = 8, .row_max = 1000000, .gone = true};
+    key_segment_close(write_segment(entries, COUNT, plan, 7));
+    Segment *segment = NULL;
+    CHECK_OK(key_segment_open(directory, 7, &segment, err));
+    CHECK(segment->size / WINDOW_BYTES > WINDOWS_FEW);
+    Probe probes[FEW];
+    uint32_t pending[FEW];
+    size_t left = FEW;
+    for (uint32_t i = 0; i < FEW; i++) {
+        probes[i] = (Probe){.high = entries[i * (COUNT / FEW)].high};
+        pending[i] = i;
+    }
+    CHECK_OK(key_segment_find(segment, probes, pending, &left, err));
+    CHECK(left == 0 && segment->mapped == 0);
+    for (uint32_t i = 0; i < FEW; i++) {
+        KeyPlace place = entries[i * (COUNT / FEW)].place;
+        CHECK(probes[i].at.file == place.file && probes[i].at.row == place.row);
+    }
+    check_all(segment, entries, COUNT);
+    CHECK(segment->mapped <= WINDOWS_FEW);
+    off_t body_at = segment->body - segment->map;
+    key_segment_close(segment);
+    char path[PATH_MAX];
+    key_segment_path(path, directory, 7);
+    int fd = -1;
+    uint8_t byte;
+    size_t got;
+    CHECK_OK(file_open(path, O_RDWR, &fd, err) && file_read(fd, path, &byte, 1, body_at, &got, err));
+    byte ^= 1;
+    CHECK_OK(file_write(fd, path, (Slice){&byte, 1}, body_at, err));
+    file_close(&fd);
+    CHECK_OK(key_segment_open(directory, 7, &segment, err));
+    probes[0] = (Probe){.high = entries[0].high};
+    pending[0] = 0;
+    left = 1;
+    CHECK_FAILS(key_segment_find(segment, probes, pending, &left, err), ERR_STATE_CORRUPT);
+    key_segment_close(segment);
+    free(entries);
+    end();
+}
+
 TEST(a_segment_gives_back_what_was_written) {
     begin();
     const uint32_t counts[] = {1, 2, 7, 8, 15, 16, 17, 100, 1000, 30000};
