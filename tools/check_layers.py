@@ -30,7 +30,7 @@ ROOMS = {
     "data/connect": ["core/base", "core/sys", "core/config", "data/event", "data/format"],
     "data/registry": ["core/base", "core/sys", "core/config", "data/event", "data/format"],
     "storage/store": CORE,
-    "storage/journal": DATA + ["storage/store"],
+    "storage/journal": DATA + ["storage/store", "storage/kafka"],
     "storage/kafka": DATA,
     "lake/iceberg": STORAGE,
     "lake/index": DATA,

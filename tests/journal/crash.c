@@ -4,6 +4,8 @@
 //     crash_journal [KILLS [SEED]]       the suite
 //     crash_journal writer DIRECTORY SEED FD   what it kills: appends numbered events and reports what is durable
 //
+// The journal is in files, or where LEAT_JOURNAL_URL says.
+//
 // Event N is appended once, in order; its topic, size and text follow from N alone; a cut's position is the last N
 // before it. So whoever reads the log can tell whether anything is lost, doubled, torn or out of order. A reader in
 // the parent follows the log over all kills, as a sink would: it goes on where it was, and must never be contradicted.
@@ -30,6 +32,13 @@ static const char *const POINTS[] = {
     "journal.rotate_synced", "journal.rotate_renamed",  "journal.rotate_done",    "journal.before_trim",
     "journal.trimmed_one",   "journal.before_rollback", "journal.rolled_back",    "journal.part_written",
 };
+
+static const char *const REMOTE_POINTS[] = {"kafka.before_commit", "kafka.after_commit", "journal.before_rollback",
+                                            "journal.rolled_back"};
+
+static const char *const *points = POINTS;
+static size_t point_count = ARRAY_LEN(POINTS);
+static const char *url; // NULL: in files
 
 static uint64_t mix(uint64_t x) {
     x ^= x >> 33;
@@ -238,10 +247,9 @@ static pid_t writer_start(Suite *suite, int point, int *fd) {
         snprintf(fd_text, sizeof(fd_text), "%d", ends[1]);
         close(ends[0]);
         if (point >= 0) {
-            snprintf(value, sizeof(value), "%s:%" PRIu64, POINTS[point],
-                     strstr(POINTS[point], "open") || strstr(POINTS[point], "truncate") || strstr(POINTS[point], "roll")
-                         ? (uint64_t)1
-                         : nth);
+            const char *name = points[point];
+            bool once = strstr(name, "open") || strstr(name, "truncate") || strstr(name, "roll");
+            snprintf(value, sizeof(value), "%s:%" PRIu64, name, once ? (uint64_t)1 : nth);
             setenv("LEAT_CRASH_POINT", value, 1);
         }
         execl("/proc/self/exe", "crash_journal", "writer", suite->directory, seed_text, fd_text, (char *)NULL);
@@ -257,7 +265,8 @@ static void round_run(Suite *suite, int point) {
     Err err[1] = {{0}};
     int fd = -1;
     pid_t child = writer_start(suite, point, &fd);
-    int64_t deadline = point >= 0 ? INT64_MAX : clock_monotonic_us() + (int64_t)pick(&suite->random, 60000);
+    int64_t deadline =
+        point >= 0 ? INT64_MAX : clock_monotonic_us() + (int64_t)pick(&suite->random, url == NULL ? 60000 : 1500000);
     bool first = true, signalled = false;
     for (;;) {
         int64_t left = deadline - clock_monotonic_us();
@@ -315,6 +324,7 @@ static void journal_begin(Suite *suite) {
     const char *parent = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
     snprintf(suite->directory, sizeof(suite->directory), "%s/leat-crash-XXXXXX", parent);
     REQUIRE(mkdtemp(suite->directory) != NULL, "%s", strerror(errno));
+    MUST(journal_place(suite->directory, url != NULL ? url : "", suite->directory + strlen(parent) + 1, err));
     MUST(journal_pin(suite->directory, "follower", 0, err));
     suite->follower = (Follower){.directory = suite->directory};
     suite->durable = (Report){0};
@@ -332,6 +342,11 @@ int main(int argc, char **argv) {
     if (argc == 5 && strcmp(argv[1], "writer") == 0) {
         return writer(argv[2], strtoull(argv[3], NULL, 10), (int)strtol(argv[4], NULL, 10));
     }
+    url = getenv("LEAT_JOURNAL_URL");
+    if (url != NULL) {
+        points = REMOTE_POINTS;
+        point_count = ARRAY_LEN(REMOTE_POINTS);
+    }
     int kills = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 250;
     Suite suite = {.random = {argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t)clock_wall_us()}};
     printf("seed %" PRIu64 "\n", suite.random.state);
@@ -342,7 +357,7 @@ int main(int argc, char **argv) {
             journal_begin(&suite);
         }
         // Two at points, then one at a random instant.
-        round_run(&suite, round % 3 < 2 ? (int)((size_t)(round / 3 * 2 + round % 3) % ARRAY_LEN(POINTS)) : -1);
+        round_run(&suite, round % 3 < 2 ? (int)((size_t)(round / 3 * 2 + round % 3) % point_count) : -1);
         if (round % KILLS_PER_JOURNAL == KILLS_PER_JOURNAL - 1 || suite.killed >= kills) {
             events += suite.follower.events;
             cuts += suite.follower.cuts;
@@ -350,9 +365,9 @@ int main(int argc, char **argv) {
         }
     }
     int missed = 0;
-    for (size_t i = 0; i < ARRAY_LEN(POINTS); i++) {
+    for (size_t i = 0; i < point_count; i++) {
         if (suite.by_point[i] == 0) {
-            printf("FAILED: no writer died at %s\n", POINTS[i]);
+            printf("FAILED: no writer died at %s\n", points[i]);
             missed++;
         }
     }

@@ -35,6 +35,8 @@ static const OptionSpec PIPELINE_SPECS[] = {
      "When a partition is detached or dropped: read its table again, keep its rows, or stop."},
     {"ack.policy", OPTION_CHOICE, 0, AT(ack_policy), "journal", 0, 0, "journal,sink",
      "When the source may forget its log: once the journal is durable, or once the sink has published."},
+    {"journal", OPTION_TEXT, 0, AT(journal), "", 0, 0, NULL,
+     "Where the journal is: empty = in the data directory, kafka://HOST:PORT/ = in a topic of that Kafka."},
     {"errors", OPTION_CHOICE, 0, AT(errors), "fail", 0, 0, "fail,dead-letter",
      "A row that cannot be carried stops the pipeline, or goes to the dead letters with its reason and is counted."},
     {"memory.limit", OPTION_BYTES, 0, AT(memory_limit), "64MiB", 16 << 20, INT64_C(1) << 40, NULL,

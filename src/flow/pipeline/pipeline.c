@@ -241,19 +241,33 @@ static bool remove_below(const PipelineConfig *config, const char *name, Err *er
 // Goes on from what the target remembers. The sink's state goes last: a crash before that begins this anew.
 static bool data_directory_seed(const PipelineConfig *config, Slice state, Err *err) {
     char path[PATH_MAX];
-    TRY(remove_below(config, "journal", err));
+    snprintf(path, sizeof(path), "%s/journal", config->directory);
+    TRY(journal_is_remote(path) || remove_below(config, "journal", err));
     TRY(remove_below(config, "spool", err));
     CRASH_POINT("adopt.removed");
-    snprintf(path, sizeof(path), "%s/journal", config->directory);
     TRY(journal_seed(path, state, err));
     CRASH_POINT("adopt.seeded");
     return remove_below(config, "sinks", err);
+}
+
+// The journal is elsewhere, and there: it knows more than any target.
+static bool remote_kept(const PipelineConfig *config, bool *kept, Err *err) {
+    char path[PATH_MAX];
+    JournalLook look;
+    snprintf(path, sizeof(path), "%s/journal", config->directory);
+    *kept = journal_is_remote(path) && journal_look(path, &look, NULL, NULL, NULL, err);
+    if (err->code == ERR_NOT_FOUND) {
+        err_clear(err);
+    }
+    return err->code == ERR_NONE;
 }
 
 // The target may know more than this data directory: that was lost, or is an older copy.
 static bool adopt(Runner *runner, Err *err) {
     const PipelineConfig *config = runner->config;
     char path[PATH_MAX];
+    bool kept = false;
+    TRY(remote_kept(config, &kept, err));
     SinkContext context;
     SinkCheckpoint checkpoint = {0};
     pipeline_sink_context(config, path, &context);
@@ -270,8 +284,9 @@ static bool adopt(Runner *runner, Err *err) {
         return true;
     }
     log_warn(LOG_PIPELINE, "the target is ahead of this data directory, which was lost or is an older copy",
-             LOG_TEXT("goes on", checkpoint.state.size > 0 ? "from what the target remembers" : "above its offsets"));
-    if (checkpoint.state.size > 0) {
+             LOG_TEXT("goes on",
+                      checkpoint.state.size > 0 && !kept ? "from what the target remembers" : "above its offsets"));
+    if (checkpoint.state.size > 0 && !kept) {
         return data_directory_seed(config, checkpoint.state, err);
     }
     runner->half.journal_options.epoch_floor = checkpoint.epoch;
@@ -329,6 +344,8 @@ static bool runner_run(Runner *runner, Err *err) {
         return err_prefix(err, "pipeline %s", config->name);
     }
     const PipelineOptions *options = &config->options;
+    snprintf(path, sizeof(path), "%s/journal", config->directory);
+    TRY(journal_place(path, options->journal, config->name, err));
     runner->half.journal_options = (JournalOptions){.segment_bytes_max = (size_t)options->journal_segment_bytes,
                                                     .memory_bytes_max = (size_t)options->memory_limit / JOURNAL_PART,
                                                     .retention_bytes = (uint64_t)options->journal_retention_bytes,
@@ -444,6 +461,7 @@ bool pipeline_delete(const PipelineConfig *config, const PipelineDelete *how, Er
     }
     bool ok = config->source->remove(&context, err);
     journal_close(context.journal);
+    ok = ok && (!journal_is_remote(path) || journal_remove(path, err));
     if (!ok && how->force) {
         log_warn(LOG_PIPELINE, "slot and publication stay on the source", LOG_TEXT("reason", err->message));
         err_clear(err);

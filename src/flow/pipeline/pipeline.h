@@ -27,6 +27,7 @@ typedef struct PipelineOptions {
     const char *slot;        // "" = leat_NAME
     const char *from_lsn;    // where changes begin, without a snapshot; "" = now
     const char *ack_policy;  // journal | sink
+    const char *journal;     // kafka://…; "" = in the data directory
     const char *errors;      // fail | dead-letter
     const char *detach;      // partition policy: resync | keep | stop
     bool slot_failover;

@@ -78,12 +78,13 @@ typedef struct JournalDriver {
     // --- the rest of journal.h, as it is there
 
     bool (*seed)(const char *directory, Slice preamble, Err *err); // ERR_EXISTS
+    bool (*remove)(const char *directory, Err *err);               // NULL: it goes with the directory
     bool (*look)(const char *directory, JournalLook *look, Ledger *ledger, Err *err);
     bool (*check)(const char *directory, JournalCheck *check, void (*finding)(void *context, const char *text),
                   void *context, Err *err);
 } JournalDriver;
 
-extern const JournalDriver LOCAL_JOURNAL;
+extern const JournalDriver LOCAL_JOURNAL, KAFKA_JOURNAL;
 
 // That of the place which the directory stands for.
 const JournalDriver *journal_driver(const char *directory);

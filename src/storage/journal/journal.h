@@ -38,6 +38,17 @@ typedef struct JournalFloor {
     uint64_t offset; // the topic's next one at the least
 } JournalFloor;
 
+// --- where it is -----------------------------------------------------------------------------------------------
+
+// A journal is a directory; its log is in files there, or, once this was told, in a topic of Kafka's. All other calls
+// name the directory, which then holds lock and pins. `url` "": in files. `name`: of the pipeline, which names the
+// topic. ERR_OPTION: the journal exists, and is elsewhere.
+CHECKED bool journal_place(const char *directory, const char *url, const char *name, Err *err);
+// Is it not in files?
+bool journal_is_remote(const char *directory);
+// Deletes the log of a remote journal that nobody writes. The directory stays. Absence is fine.
+CHECKED bool journal_remove(const char *directory, Err *err);
+
 // --- writing ---------------------------------------------------------------------------------------------------
 
 // Creates the directory when missing, takes its lock (ERR_LOCKED names the other process), recovers: everything after

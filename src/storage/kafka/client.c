@@ -48,6 +48,7 @@ static void on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, v
     KafkaClient *client = context;
     bool purged = message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
     pthread_mutex_lock(&client->mutex);
+    client->delivered = message->err == 0 ? message->offset : client->delivered;
     if (message->err != 0 && !purged && client->undelivered == 0) {
         client->undelivered = message->err;
         snprintf(client->undelivered_topic, sizeof(client->undelivered_topic), "%s",

@@ -21,6 +21,7 @@ typedef struct KafkaClient {
     pthread_mutex_t mutex; // over what follows; librdkafka's threads write it
     rd_kafka_resp_err_t said;
     char said_text[256]; // of the newest error that no call has returned
+    int64_t delivered;   // offset of the newest record that is in its topic; with reports of all
     rd_kafka_resp_err_t undelivered;
     char undelivered_topic[256]; // of the first message that could not be delivered
 } KafkaClient;

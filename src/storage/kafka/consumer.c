@@ -257,6 +257,10 @@ bool kafka_consumer_poll(KafkaConsumer *consumer, int timeout_ms, const KafkaFet
     return true;
 }
 
+void kafka_consumer_wake(KafkaConsumer *consumer) {
+    rd_kafka_queue_yield(consumer->queue);
+}
+
 // --- the group's offsets -----------------------------------------------------------------------------------------
 
 bool kafka_consumer_committed(KafkaConsumer *consumer, Arena *arena, KafkaPartition *partitions, size_t count,

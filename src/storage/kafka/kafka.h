@@ -39,6 +39,7 @@ typedef struct KafkaProducerSpec {
     const char *transactional_id;   // NULL: at least once, each record by itself
     int64_t transaction_timeout_ms; // brokers undo what is open longer
     size_t memory_bytes_max;        // records that wait to be sent
+    bool reports;                   // for kafka_producer_last
     KafkaTopicRules *rules;
 } KafkaProducerSpec;
 
@@ -62,6 +63,8 @@ CHECKED bool kafka_producer_init(KafkaProducer *producer, Err *err);
 CHECKED bool kafka_producer_topic(KafkaProducer *producer, Slice name, KafkaTopic **topic, Err *err);
 // A compacted topic of one partition for small facts by key.
 CHECKED bool kafka_producer_facts(KafkaProducer *producer, Slice name, KafkaTopic **topic, Err *err);
+// A topic of one partition that is a log: nothing of it goes by age or size. topic.creation.default says the rest.
+CHECKED bool kafka_producer_log(KafkaProducer *producer, Slice name, KafkaTopic **topic, Err *err);
 // Copies the message and sends it some time. Without an open transaction it begins one. Waits while memory_bytes_max is
 // taken.
 CHECKED bool kafka_put(KafkaProducer *producer, KafkaTopic *topic, const KafkaMessage *message, Err *err);
@@ -70,6 +73,12 @@ CHECKED bool kafka_put(KafkaProducer *producer, KafkaTopic *topic, const KafkaMe
 CHECKED bool kafka_commit(KafkaProducer *producer, Err *err);
 // Without a transaction: what was put before is in the topics, before what is put after it.
 CHECKED bool kafka_flush(KafkaProducer *producer, Err *err);
+// The offset that the newest record got which is in its topic: ask behind kafka_commit.
+int64_t kafka_producer_last(KafkaProducer *producer);
+// Deletes the records of partition 0 that are below `before`.
+CHECKED bool kafka_delete_below(KafkaProducer *producer, KafkaTopic *topic, int64_t before, Err *err);
+// Deletes the topic; brokers do it some time later.
+CHECKED bool kafka_topic_delete(KafkaProducer *producer, KafkaTopic *topic, Err *err);
 // Why it waits, for reports; "" = it does not.
 void kafka_producer_trouble(KafkaProducer *producer, char *text, size_t size);
 
@@ -77,7 +86,7 @@ void kafka_producer_trouble(KafkaProducer *producer, char *text, size_t size);
 
 // Reads partitions that its caller names, from offsets that its caller keeps. It joins no group: the group's offsets
 // are only looked at and set, so that Kafka's own tools see them.
-typedef struct KafkaConsumer KafkaConsumer; // one thread at a time
+typedef struct KafkaConsumer KafkaConsumer; // one thread at a time, but kafka_consumer_wake
 
 typedef struct KafkaConsumerSpec {
     KafkaPlace place;
@@ -139,6 +148,8 @@ CHECKED bool kafka_consumer_pause(KafkaConsumer *consumer, bool paused, Err *err
 // are the partition's: see KafkaFetchedKind. The call's own are the connection's; what passes by itself is not told.
 CHECKED bool kafka_consumer_poll(KafkaConsumer *consumer, int timeout_ms, const KafkaFetched **records, size_t *count,
                                  Err *err);
+// Ends a poll of another thread, or the next one.
+void kafka_consumer_wake(KafkaConsumer *consumer);
 // Sets offset and note of each to the group's, in the arena; KAFKA_OFFSET_NONE where it has none.
 CHECKED bool kafka_consumer_committed(KafkaConsumer *consumer, Arena *arena, KafkaPartition *partitions, size_t count,
                                       Err *err);

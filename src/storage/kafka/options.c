@@ -2,6 +2,7 @@
 #include "storage/kafka/options.h"
 
 #include "core/config/seal.h"
+#include "core/config/secret.h"
 
 #define SCHEME "kafka://"
 
@@ -40,9 +41,10 @@ bool kafka_url_options(const KafkaUrl *parts, const OptionTable *table, void *op
         const char *name = decoded(arena, at, split);
         const char *value = split < size ? decoded(arena, at + split + 1, size - split - 1) : "";
         const OptionSpec *spec = option_find(table, name);
-        if (spec != NULL && ((spec->flags & OPTION_SECRET) != 0 || seal_is_secret(slice_of(name)))) {
+        bool secret = spec != NULL && ((spec->flags & OPTION_SECRET) != 0 || seal_is_secret(slice_of(name)));
+        if (secret && !secret_referenced(value)) {
             FAIL(err, ERR_OPTION, "%s stands in the URL of Kafka, which is shown and stored", name);
-            return err_hint(err, "use --set '%s=${env:NAME}'", name);
+            return err_hint(err, "write %s=${env:NAME} there, or use --set '%s=${env:NAME}'", name, name);
         }
         if (size > 0 && !option_set(table, options, name, value, arena, err)) {
             return err_prefix(err, "the URL of Kafka");

@@ -12,7 +12,8 @@ enum {
     INIT_MS = 30 * 1000, // until somebody lets us begin
     ABORT_MS = 2000,     // a kindness to readers: brokers undo it anyhow
     ROOM_MS = 100,       // between looks for room
-    HEADERS_MAX = 32
+    HEADERS_MAX = 32,
+    DELETE_MS = 20 * 1000
 };
 
 struct KafkaTopic {
@@ -43,7 +44,7 @@ static bool client_open(KafkaProducer *producer, const KafkaProducerSpec *spec, 
         {"enable.idempotence", "true", true},
         {"acks", "all", true},
         {"partitioner", "murmur2_random", false}, // as Java's; without a key: any
-        {"delivery.report.only.error", "true", true},
+        {"delivery.report.only.error", spec->reports ? "false" : "true", true},
         {"queue.buffering.max.kbytes", kilobytes, false},
     };
     return kafka_client_open(&producer->client, &spec->place, RD_KAFKA_PRODUCER, settings, ARRAY_LEN(settings), err);
@@ -140,14 +141,16 @@ static bool begin(KafkaProducer *producer, Err *err) {
 
 // --- putting -----------------------------------------------------------------------------------------------------
 
-static bool topic_open(KafkaProducer *producer, Slice name, bool facts, KafkaTopic **topic, Err *err) {
+typedef bool (*Ensure)(KafkaClient *client, KafkaTopicRules *rules, const char *name, Err *err);
+
+static bool topic_open(KafkaProducer *producer, Slice name, Ensure ensure, KafkaTopic **topic, Err *err) {
     KafkaTopic *found = map_find(&producer->topics, name);
     if (LIKELY(found != NULL)) {
         *topic = found;
         return true;
     }
     const char *text = arena_text(producer->arena, name);
-    TRY((facts ? kafka_facts_ensure : kafka_topic_ensure)(&producer->client, producer->rules, text, err));
+    TRY(ensure(&producer->client, producer->rules, text, err));
     found = ARENA_NEW(producer->arena, KafkaTopic);
     found->handle = rd_kafka_topic_new(producer->client.handle, text, NULL);
     if (found->handle == NULL) {
@@ -159,11 +162,15 @@ static bool topic_open(KafkaProducer *producer, Slice name, bool facts, KafkaTop
 }
 
 bool kafka_producer_topic(KafkaProducer *producer, Slice name, KafkaTopic **topic, Err *err) {
-    return topic_open(producer, name, false, topic, err);
+    return topic_open(producer, name, kafka_topic_ensure, topic, err);
 }
 
 bool kafka_producer_facts(KafkaProducer *producer, Slice name, KafkaTopic **topic, Err *err) {
-    return topic_open(producer, name, true, topic, err);
+    return topic_open(producer, name, kafka_facts_ensure, topic, err);
+}
+
+bool kafka_producer_log(KafkaProducer *producer, Slice name, KafkaTopic **topic, Err *err) {
+    return topic_open(producer, name, kafka_log_ensure, topic, err);
 }
 
 static rd_kafka_headers_t *headers_make(const KafkaMessage *message) {
@@ -269,6 +276,74 @@ bool kafka_commit(KafkaProducer *producer, Err *err) {
     producer->client.said = 0;
     pthread_mutex_unlock(&producer->client.mutex);
     return true;
+}
+
+int64_t kafka_producer_last(KafkaProducer *producer) {
+    rd_kafka_poll(producer->client.handle, 0);
+    pthread_mutex_lock(&producer->client.mutex);
+    int64_t last = producer->client.delivered;
+    pthread_mutex_unlock(&producer->client.mutex);
+    return last;
+}
+
+// --- deleting ----------------------------------------------------------------------------------------------------
+
+static rd_kafka_resp_err_t deleted_code(rd_kafka_event_t *event) {
+    rd_kafka_resp_err_t code = event == NULL ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event);
+    const rd_kafka_DeleteRecords_result_t *result = code == 0 ? rd_kafka_event_DeleteRecords_result(event) : NULL;
+    const rd_kafka_topic_partition_list_t *list = result != NULL ? rd_kafka_DeleteRecords_result_offsets(result) : NULL;
+    return list != NULL && list->cnt == 1 ? list->elems[0].err : code;
+}
+
+// The answer to a question that was asked for one topic, through its queue.
+static rd_kafka_event_t *answer_wait(rd_kafka_queue_t *queue) {
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, DELETE_MS);
+    rd_kafka_queue_destroy(queue);
+    return event;
+}
+
+static rd_kafka_resp_err_t topic_deleted_code(rd_kafka_event_t *event) {
+    rd_kafka_resp_err_t code = event == NULL ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event);
+    const rd_kafka_DeleteTopics_result_t *result = code == 0 ? rd_kafka_event_DeleteTopics_result(event) : NULL;
+    size_t count = 0;
+    const rd_kafka_topic_result_t **topics =
+        result != NULL ? rd_kafka_DeleteTopics_result_topics(result, &count) : NULL;
+    return count == 1 ? rd_kafka_topic_result_error(topics[0]) : code;
+}
+
+bool kafka_topic_delete(KafkaProducer *producer, KafkaTopic *topic, Err *err) {
+    const char *name = rd_kafka_topic_name(topic->handle);
+    rd_kafka_DeleteTopic_t *request = rd_kafka_DeleteTopic_new(name);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(producer->client.handle);
+    rd_kafka_DeleteTopics(producer->client.handle, &request, 1, NULL, queue);
+    rd_kafka_event_t *event = answer_wait(queue);
+    rd_kafka_resp_err_t code = topic_deleted_code(event);
+    if (event != NULL) {
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_DeleteTopic_destroy(request);
+    char what[300];
+    snprintf(what, sizeof(what), "delete topic %s", name);
+    return code == 0 || KAFKA_FAIL(&producer->client, err, code, rd_kafka_err2str(code), what);
+}
+
+bool kafka_delete_below(KafkaProducer *producer, KafkaTopic *topic, int64_t before, Err *err) {
+    const char *name = rd_kafka_topic_name(topic->handle);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, name, 0)->offset = before;
+    rd_kafka_DeleteRecords_t *request = rd_kafka_DeleteRecords_new(list);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(producer->client.handle);
+    rd_kafka_DeleteRecords(producer->client.handle, &request, 1, NULL, queue);
+    rd_kafka_event_t *event = answer_wait(queue);
+    rd_kafka_resp_err_t code = deleted_code(event);
+    if (event != NULL) {
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_DeleteRecords_destroy(request);
+    rd_kafka_topic_partition_list_destroy(list);
+    char what[300];
+    snprintf(what, sizeof(what), "delete records of topic %s", name);
+    return code == 0 || KAFKA_FAIL(&producer->client, err, code, rd_kafka_err2str(code), what);
 }
 
 void kafka_producer_trouble(KafkaProducer *producer, char *text, size_t size) {

@@ -236,23 +236,40 @@ bool kafka_topic_ensure(KafkaClient *client, KafkaTopicRules *rules, const char 
     return ok;
 }
 
+// A topic whose rules are leat's own, but for its replicas.
+static bool fixed_ensure(KafkaClient *client, const KafkaTopicRules *rules, const char *name,
+                         const char *const fixed[][2], size_t count, Err *err) {
+    Arena scratch[1];
+    arena_init_small(scratch, "scratch", 1024);
+    Properties config = {0};
+    static const char *const KEPT[] = {"replication.factor", "min.insync.replicas"};
+    for (size_t i = 0; i < ARRAY_LEN(KEPT); i++) {
+        const Property *kept = properties_find(&rules->by_default, slice_of(KEPT[i]));
+        if (kept != NULL) {
+            properties_set(scratch, &config, kept->name, kept->value);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        properties_set(scratch, &config, slice_of(fixed[i][0]), slice_of(fixed[i][1]));
+    }
+    bool ok = ensure(client, true, scratch, name, &config, err);
+    arena_release(scratch);
+    return ok;
+}
+
+bool kafka_log_ensure(KafkaClient *client, KafkaTopicRules *rules, const char *name, Err *err) {
+    static const char *const FIXED[][2] = {{"cleanup.policy", "delete"},
+                                           {"retention.ms", "-1"},
+                                           {"retention.bytes", "-1"},
+                                           {"segment.bytes", "67108864"}}; // what is trimmed goes by whole files
+    return fixed_ensure(client, rules, name, FIXED, ARRAY_LEN(FIXED), err);
+}
+
 bool kafka_facts_ensure(KafkaClient *client, KafkaTopicRules *rules, const char *name, Err *err) {
     // Small segments: only what is in closed ones is compacted, and a start reads the rest.
     static const char *const FIXED[][2] = {{"cleanup.policy", "compact"},
                                            {"segment.bytes", "8388608"},
                                            {"min.cleanable.dirty.ratio", "0.1"},
                                            {"min.compaction.lag.ms", "0"}};
-    Arena scratch[1];
-    arena_init_small(scratch, "scratch", 1024);
-    Properties config = {0};
-    const Property *replication = properties_find(&rules->by_default, SLICE("replication.factor"));
-    for (size_t i = 0; i < ARRAY_LEN(FIXED); i++) {
-        properties_set(scratch, &config, slice_of(FIXED[i][0]), slice_of(FIXED[i][1]));
-    }
-    if (replication != NULL) {
-        properties_set(scratch, &config, replication->name, replication->value);
-    }
-    bool ok = ensure(client, true, scratch, name, &config, err);
-    arena_release(scratch);
-    return ok;
+    return fixed_ensure(client, rules, name, FIXED, ARRAY_LEN(FIXED), err);
 }

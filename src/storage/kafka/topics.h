@@ -8,7 +8,8 @@
 // Makes sure that the topic is there: makes it by the rules, or where leat may not make it, or is told not to, asks
 // whether somebody else has.
 CHECKED bool kafka_topic_ensure(KafkaClient *client, KafkaTopicRules *rules, const char *name, Err *err);
-// The same for a topic of facts, whatever topic.creation.enable says.
+// The same for a log, or for a topic of facts, whatever topic.creation.enable says.
+CHECKED bool kafka_log_ensure(KafkaClient *client, KafkaTopicRules *rules, const char *name, Err *err);
 CHECKED bool kafka_facts_ensure(KafkaClient *client, KafkaTopicRules *rules, const char *name, Err *err);
 // *exists false: no broker knows it.
 CHECKED bool kafka_topic_look(KafkaClient *client, const char *name, bool *exists, Err *err);

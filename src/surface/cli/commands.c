@@ -25,6 +25,7 @@ static const Flag SYNC_FLAGS[] = {
      "with --no-snapshot: only changes behind it; of the slot that --slot names, or a new one"},
     {"adopt", "NAME,…", "adopt", "iceberg: take over tables that are there already (sales.orders), or * for all"},
     {"memory-limit", "BYTES", "memory.limit", "for all buffers together; default 64MiB"},
+    {"journal", "URL", "journal", "kafka://HOST:PORT/: in a topic of that Kafka; default in the data directory"},
     {"publication", "NAME", "publication", "use this publication, never alter it"},
     {"slot", "NAME", "slot", "of the replication slot; default leat_ and the pipeline"},
     {"set", "NAME=VALUE", NULL, "any option of leat help options; may be repeated"},

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// The writing side of a journal in Kafka, and its driver.
+#include "core/base/log.h"
+#include "core/sys/clock.h"
+#include "core/sys/file.h"
+#include "storage/journal/kafka/tail.h"
+
+#include <limits.h>
+#include <pthread.h>
+
+#define RECORD_BYTES \
+    (900 * KIB) // of a value: below brokers' message.max.bytes and librdkafka's, with room for the rest
+#define PRODUCER_BYTES (8 * MIB)
+
+struct JournalLog {
+    UnitLink link;
+    char directory[PATH_MAX];
+    int lock_fd;
+    KafkaTopicRules *rules;
+    KafkaProducer *producer;
+    KafkaTopic *topic;
+    uint64_t head;         // offset of the segment's
+    uint64_t attempt;      // of the open group
+    bool trim_told;        // that it may not
+    pthread_mutex_t mutex; // over the list, which grows in the flusher's thread
+    Buf segments;          // UnitSegment
+};
+
+// --- opening -----------------------------------------------------------------------------------------------------
+
+static bool producer_open(JournalLog *log, Err *err) {
+    UnitLink *link = &log->link;
+    TRY(kafka_topic_rules_new(link->run, link->kafka.options, &log->rules, err));
+    KafkaProducerSpec spec = {.place = link->kafka,
+                              .transactional_id = link->transactional_id,
+                              .transaction_timeout_ms = link->transaction_timeout_ms,
+                              .memory_bytes_max = PRODUCER_BYTES,
+                              .reports = true,
+                              .rules = log->rules};
+    TRY(kafka_producer_open(&spec, &log->producer, err));
+    TRY(kafka_producer_init(log->producer, err)); // from now on nobody else writes
+    return kafka_producer_log(log->producer, slice_of(link->topic), &log->topic, err);
+}
+
+static bool lost_fail(const JournalLog *log, Err *err) {
+    FAIL(err, ERR_JOURNAL_CORRUPT, "Kafka at %s: topic %s is empty, and held a journal", log->link.kafka.brokers,
+         log->link.topic);
+    return err_hint(err,
+                    "the topic was deleted, or these are other brokers; bring it back, or leat delete the pipeline "
+                    "and read its tables again");
+}
+
+static bool recover(JournalLog *log, Ledger *ledger, LogStart *start, Err *err) {
+    JournalTail *tail = NULL;
+    bool found = false;
+    bool ok = kafka_tail_newest(log->directory, ledger, &tail, &found, err);
+    start->segment = true; // its epoch is taken, and the next open has little to read
+    if (ok && !found) {
+        start->empty = true;
+        ok = !log->link.place.opened || lost_fail(log, err);
+    } else if (ok) {
+        ok = kafka_tail_apply(tail, err);
+        start->end = kafka_tail_written(tail);
+        buf_put(&log->segments, kafka_tail_segments(tail));
+    }
+    kafka_tail_close(tail);
+    return ok;
+}
+
+static bool open_link(JournalLog *log, const char *directory, Ledger *ledger, LogStart *start, Err *err) {
+    char path[PATH_MAX];
+    if (snprintf(log->directory, PATH_MAX, "%s", directory) >= PATH_MAX ||
+        snprintf(path, PATH_MAX, "%s/lock", directory) >= PATH_MAX) {
+        return FAIL(err, ERR_IO_FAILED, "path is longer than %d bytes", PATH_MAX);
+    }
+    TRY(file_lock(path, &log->lock_fd, err));
+    TRY(unit_link_init(&log->link, directory, err));
+    return producer_open(log, err) && recover(log, ledger, start, err);
+}
+
+static void kafka_close(JournalLog *log) {
+    if (log == NULL) {
+        return;
+    }
+    kafka_producer_close(log->producer);
+    kafka_topic_rules_release(log->rules);
+    unit_link_release(&log->link);
+    buf_release(&log->segments);
+    file_close(&log->lock_fd);
+    pthread_mutex_destroy(&log->mutex);
+    free(log);
+}
+
+static bool kafka_open(const char *directory, Ledger *ledger, LogStart *start, JournalLog **log, Err *err) {
+    JournalLog *made = calloc(1, sizeof(*made));
+    if (made == NULL) {
+        panic("out of memory: a journal");
+    }
+    made->lock_fd = -1;
+    pthread_mutex_init(&made->mutex, NULL);
+    if (!open_link(made, directory, ledger, start, err)) {
+        kafka_close(made);
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    *log = made;
+    return true;
+}
+
+static bool kafka_ready(JournalLog *log, const Ledger *ledger, LogPosition end, Err *err) {
+    log->attempt = ledger->epoch << 40;
+    if (!log->link.place.opened) {
+        log->link.place.opened = true;
+        TRY(place_save(log->directory, &log->link.place, err));
+    }
+    return true;
+}
+
+// --- writing -----------------------------------------------------------------------------------------------------
+
+// Gives the number of records.
+static bool unit_put(JournalLog *log, uint8_t flags, Slice bytes, uint32_t *records, Err *err) {
+    bool is_head = (flags & UNIT_HEAD) != 0;
+    UnitKey key = {.attempt = is_head ? 0 : log->attempt, .head = is_head ? UNIT_HEAD_UNKNOWN : log->head};
+    KafkaMessage message = {.timestamp_ms = clock_wall_us() / 1000};
+    uint8_t encoded[UNIT_KEY_BYTES];
+    message.key = (Slice){encoded, sizeof(encoded)};
+    do {
+        size_t size = MIN(bytes.size, (size_t)RECORD_BYTES);
+        message.value = (Slice){bytes.data, size};
+        bytes = slice_from(bytes, size);
+        key.flags = (uint8_t)(flags | (bytes.size > 0 ? UNIT_MORE : 0));
+        unit_key_encode(&key, encoded);
+        TRY(kafka_put(log->producer, log->topic, &message, err));
+        key.number++;
+    } while (bytes.size > 0);
+    *records = key.number;
+    return true;
+}
+
+// Each job is a transaction.
+static bool kafka_write(JournalLog *log, const LogJob *job, Err *err) {
+    Slice bytes = buf_slice(&job->bytes);
+    uint32_t records = 0;
+    while (bytes.size > 0) {
+        size_t size = (size_t)frame_padded(load_u32le(bytes.data + 4));
+        TRY(unit_put(log, job->has_cut ? 0 : UNIT_PART, (Slice){bytes.data, size}, &records, err));
+        bytes = slice_from(bytes, size);
+    }
+    TRY(kafka_commit(log->producer, err));
+    log->attempt += job->has_cut;
+    return true;
+}
+
+static UnitSegment segment_at(const JournalLog *log, size_t index) {
+    UnitSegment segment;
+    memcpy(&segment, log->segments.data + index * sizeof(segment), sizeof(segment));
+    return segment;
+}
+
+static bool kafka_rotate(JournalLog *log, LogPosition at, Slice preamble, Err *err) {
+    DEFER(buf_release) Buf bytes = {0};
+    SegmentHeader header;
+    uint32_t records = 0;
+    TRY(segment_header_decode(preamble, log->link.topic, &header, err));
+    pthread_mutex_lock(&log->mutex);
+    size_t count = log->segments.size / sizeof(UnitSegment);
+    if (count > 0 && segment_at(log, count - 1).position == at) {
+        log->segments.size -= sizeof(UnitSegment); // nothing is in it
+    }
+    unit_segments_encode(buf_slice(&log->segments), &bytes);
+    pthread_mutex_unlock(&log->mutex);
+    buf_put(&bytes, preamble);
+    TRY(unit_put(log, UNIT_HEAD, buf_slice(&bytes), &records, err));
+    TRY(kafka_commit(log->producer, err));
+    log->head = (uint64_t)kafka_producer_last(log->producer) - (records - 1);
+    UnitSegment segment = {at, log->head, header.cut_ms};
+    pthread_mutex_lock(&log->mutex);
+    buf_bytes(&log->segments, &segment, sizeof(segment));
+    pthread_mutex_unlock(&log->mutex);
+    return true;
+}
+
+// Parts stay in the topic; with another attempt's number behind them they do not count.
+static bool kafka_undo(JournalLog *log, LogPosition cut_end, LogPosition *next, Err *err) {
+    log->attempt++;
+    return true;
+}
+
+// --- trimming ----------------------------------------------------------------------------------------------------
+
+static LogPosition kafka_begin(JournalLog *log) {
+    pthread_mutex_lock(&log->mutex);
+    LogPosition begin = log->segments.size > 0 ? segment_at(log, 0).position : 0;
+    pthread_mutex_unlock(&log->mutex);
+    return begin;
+}
+
+static size_t trim_count(const JournalLog *log, const LogTrim *how) {
+    uint64_t now_ms = (uint64_t)clock_wall_us() / 1000;
+    size_t count = log->segments.size / sizeof(UnitSegment), drop = 0;
+    while (drop + 1 < count) {
+        UnitSegment next = segment_at(log, drop + 1);
+        bool old = how->keep_ms != 0 && next.cut_ms + how->keep_ms <= now_ms;
+        if (next.position > how->lowest || (how->lowest - next.position < how->keep && !old)) {
+            break;
+        }
+        drop++;
+    }
+    return drop;
+}
+
+// What cannot be deleted now is deleted another time.
+static bool kafka_trim(JournalLog *log, const LogTrim *how, Err *err) {
+    pthread_mutex_lock(&log->mutex);
+    size_t drop = trim_count(log, how);
+    uint64_t before = drop > 0 ? segment_at(log, drop).offset : 0;
+    pthread_mutex_unlock(&log->mutex);
+    if (drop == 0) {
+        return true;
+    }
+    Err failed[1] = {{0}};
+    if (!kafka_delete_below(log->producer, log->topic, (int64_t)before, failed)) {
+        if (!log->trim_told) {
+            log_err(LOG_JOURNAL, "what no sink needs stays in the topic: it cannot be deleted", failed);
+            log->trim_told = true;
+        }
+        return true;
+    }
+    log->trim_told = false;
+    pthread_mutex_lock(&log->mutex);
+    size_t bytes = drop * sizeof(UnitSegment);
+    memmove(log->segments.data, log->segments.data + bytes, log->segments.size - bytes);
+    log->segments.size -= bytes;
+    pthread_mutex_unlock(&log->mutex);
+    return true;
+}
+
+// --- seeding -----------------------------------------------------------------------------------------------------
+
+static bool kafka_seed(const char *directory, Slice preamble, Err *err) {
+    JournalLog *log = NULL;
+    LogStart start = {0};
+    Ledger ledger;
+    ledger_init(&ledger);
+    bool ok = kafka_open(directory, &ledger, &start, &log, err);
+    if (ok && !start.empty) {
+        ok = FAIL(err, ERR_EXISTS, "topic %s holds a journal", log->link.topic);
+    }
+    ok = ok && kafka_rotate(log, 0, preamble, err);
+    kafka_close(log);
+    ledger_release(&ledger);
+    return ok;
+}
+
+// What still writes is fenced first.
+static bool kafka_remove(const char *directory, Err *err) {
+    JournalLog log = {.lock_fd = -1};
+    bool ok = unit_link_init(&log.link, directory, err) && producer_open(&log, err) &&
+              kafka_topic_delete(log.producer, log.topic, err);
+    kafka_producer_close(log.producer);
+    kafka_topic_rules_release(log.rules);
+    unit_link_release(&log.link);
+    return ok;
+}
+
+const JournalDriver KAFKA_JOURNAL = {
+    .name = "kafka",
+    .open = kafka_open,
+    .close = kafka_close,
+    .ready = kafka_ready,
+    .write = kafka_write,
+    .rotate = kafka_rotate,
+    .undo = kafka_undo,
+    .trim = kafka_trim,
+    .begin = kafka_begin,
+    .tail_open = kafka_tail_open,
+    .tail_close = kafka_tail_close,
+    .tail_next = kafka_tail_next,
+    .tail_at = kafka_tail_at,
+    .tail_before = kafka_tail_before,
+    .tail_end = kafka_tail_end,
+    .tail_wait = kafka_tail_wait,
+    .tail_wake = kafka_tail_wake,
+    .tail_where = kafka_tail_where,
+    .seed = kafka_seed,
+    .remove = kafka_remove,
+    .look = kafka_look,
+    .check = kafka_check,
+};
