@@ -65,14 +65,27 @@ def test_it_outlives_kills_the_broker_and_the_data_directory(leat, db, kafka, ch
     assert "0 defects" in leat.run("journal", "check", "shop").stdout
     leat.sync(db, *args)
     check_equal(db, leat.out)
-    # The data directory is lost: the journal is not, nor the slot's place.
-    shutil.rmtree(leat.data)
-    change(db, 7)
-    leat.sync(db, *args)
-    check_equal(db, leat.out)
     assert leat.sync(db, *args[:-2], "--set", "journal=", check=False).returncode != 0
     leat.run("delete", "shop", "--yes")
     assert "leat.shop.journal" not in kafka.topics()
+
+
+@pytest.mark.parametrize("form, point", [("json", "sink.after_plan"), ("iceberg", "lake.files_written")])
+def test_the_data_directory_may_be_lost(form, point, leat, db, kafka, check_equal):
+    """What the source was told is durable, and no sink has, is only in Kafka then."""
+    args = ["--name", f"lost_{form}", "--journal", url(kafka)]
+    leat.format = form
+    db.execute(SETUP)
+    leat.sync(db, *args)
+    for n in (1, 2):
+        change(db, n)
+        assert leat.sync(db, *args, check=False, crash_point=point).returncode != 0
+        shutil.rmtree(leat.data)
+        assert '"table read"' not in leat.sync(db, *args).stderr
+        if form == "json":
+            check_equal(db, leat.out)
+        else:
+            leat.run("verify", f"lost_{form}")
 
 
 def test_a_second_one_takes_it_over_and_a_lost_topic_is_told(leat, db, kafka, check_equal):

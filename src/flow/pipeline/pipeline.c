@@ -228,8 +228,8 @@ void pipeline_sink_context(const PipelineConfig *config, char state_directory[PA
                              .options = config->sink_options,
                              .memory_bytes_max = (size_t)config->options.memory_limit / SINK_PART,
                              // A journal that outlives the data directory is of use to a target that does, too.
-                             .complete = strcmp(config->options.ack_policy, "sink") == 0 ||
-                                         config->options.journal[0] != '\0'};
+                             .complete =
+                                 strcmp(config->options.ack_policy, "sink") == 0 || config->options.journal[0] != '\0'};
 }
 
 // --- the run ---------------------------------------------------------------------------------------------------
