@@ -39,7 +39,7 @@ def change(db, n):
     )
 
 
-@pytest.mark.parametrize("program", [["conformance_journal"], ["crash_journal", "25"]])
+@pytest.mark.parametrize("program", [["conformance_journal"], ["crash_journal", "8"]])
 def test_the_driver_alone(program, kafka):
     environment = os.environ | {"LEAT_JOURNAL_URL": url(kafka, program[0])}
     argv = [str(BUILD / program[0]), *program[1:]]
