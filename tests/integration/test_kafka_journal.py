@@ -10,6 +10,7 @@ import subprocess
 import confluent_kafka
 import kafka_broker
 import pytest
+from test_kafka import check_topics_of
 
 pytestmark = pytest.mark.xdist_group("kafka")
 
@@ -70,11 +71,17 @@ def test_it_outlives_kills_the_broker_and_the_data_directory(leat, db, kafka, ch
     assert "leat.shop.journal" not in kafka.topics()
 
 
-@pytest.mark.parametrize("form, point", [("json", "sink.after_plan"), ("iceberg", "lake.files_written")])
-def test_the_data_directory_may_be_lost(form, point, leat, db, kafka, check_equal):
+LOSSES = [("json", "sink.after_plan"), ("iceberg", "lake.files_written"), ("topics", "kafka.before_commit:3")]
+
+
+@pytest.mark.parametrize("form, point", LOSSES)
+def test_the_data_directory_may_be_lost(form, point, leat, db, kafka, work, check_equal):
     """What the source was told is durable, and no sink has, is only in Kafka then."""
     args = ["--name", f"lost_{form}", "--journal", url(kafka)]
-    leat.format = form
+    leat.format = "json" if form == "topics" else form
+    if form == "topics":
+        leat.out = kafka.url("lost")
+        args += ["--envelope", "flat"]
     db.execute(SETUP)
     leat.sync(db, *args)
     for n in (1, 2):
@@ -82,10 +89,12 @@ def test_the_data_directory_may_be_lost(form, point, leat, db, kafka, check_equa
         assert leat.sync(db, *args, check=False, crash_point=point).returncode != 0
         shutil.rmtree(leat.data)
         assert '"table read"' not in leat.sync(db, *args).stderr
-        if form == "json":
-            check_equal(db, leat.out)
-        else:
+        if form == "iceberg":
             leat.run("verify", f"lost_{form}")
+        elif form == "topics":
+            check_topics_of(kafka, "lost", db, work / "topics", check_equal)
+        else:
+            check_equal(db, leat.out)
 
 
 def test_a_second_one_takes_it_over_and_a_lost_topic_is_told(leat, db, kafka, check_equal):

@@ -33,6 +33,7 @@ typedef struct Runner {
     HoldServe *hold;
     Verifier *verifier; // NULL = none are made
     int64_t status_at;
+    bool kept;    // the journal, when the data directory was not
     bool adopted; // the target was asked what it remembers
     Arena requests;
     Arena memory; // what the target remembers
@@ -268,8 +269,8 @@ static bool remote_kept(const PipelineConfig *config, bool *kept, Err *err) {
 static bool adopt(Runner *runner, Err *err) {
     const PipelineConfig *config = runner->config;
     char path[PATH_MAX];
-    bool kept = false;
-    TRY(remote_kept(config, &kept, err));
+    TRY(remote_kept(config, &runner->kept, err));
+    bool kept = runner->kept;
     SinkContext context;
     SinkCheckpoint checkpoint = {0};
     pipeline_sink_context(config, path, &context);
@@ -311,6 +312,7 @@ static bool pump_start(Runner *runner, Err *err) {
     spec.context.state_directory = arena_printf(&runner->memory, "%s", state_directory);
     spec.context.database = source_url_database(&runner->memory, config->source_url);
     spec.context.compared = runner->adopted;
+    spec.context.journal_kept = runner->kept;
     spec.context.read_below = &runner->read_below;
     TRY(sink_pump_pin(&spec, err));
     return sink_pump_start(&spec, &runner->pump, err);

@@ -50,7 +50,8 @@ typedef struct SinkContext {
     // All tables have been read: the rows of their snapshots are in the journal below this; 0 = not (yet), NULL = it is
     // not known.
     const _Atomic LogPosition *read_below;
-    bool compared; // `checkpoint` was asked in this run, and what it said was done
+    bool journal_kept; // the state directory is new, the journal is not: log positions that the target remembers hold
+    bool compared;     // `checkpoint` was asked in this run, and what it said was done
     // Called, from within the sink's calls, while it waits for something that is away: what that is. False: it is not
     // to wait any longer. NULL = nobody wants to know.
     bool (*waits)(void *context, const Err *why);

@@ -182,7 +182,8 @@ static bool position_check(KafkaSink *sink, const SinkContext *context, bool fen
         return !fenced || !sink->owner.claimed || lost_fail(sink, err);
     }
     bool ours = slice_is(position->owner, sink->owner.name);
-    // The journal was made from what the topic remembers: its log positions are new.
+    // The journal was made from what the topic remembers, and its log positions are new; or it is elsewhere and was
+    // kept.
     *adopted = !ours && sink->complete && context->compared && position->state.size > 0;
     return ours || *adopted || foreign_fail(sink, err);
 }
@@ -198,7 +199,7 @@ bool kafka_sink_begin(KafkaSink *sink, const SinkContext *context, Err *err) {
     CRASH_POINT("kafka.fenced");
     TRY(position_check(sink, context, true, &position, &found, &adopted, err)); // with what was under way before
     if (adopted) {
-        position.log = 0;
+        position.log = context->journal_kept ? position.log : 0;
         sink->adopted = position.state;
     }
     if (found) {
