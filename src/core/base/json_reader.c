@@ -182,13 +182,10 @@ static bool digit_at(const JsonReader *reader) {
            reader->source.data[reader->at] <= '9';
 }
 
-static bool take(JsonReader *reader, const char *any_of) {
-    if (reader->at < reader->source.size && reader->source.data[reader->at] != '\0' &&
-        strchr(any_of, reader->source.data[reader->at]) != NULL) {
-        reader->at++;
-        return true;
-    }
-    return false;
+static bool take(JsonReader *reader, char wanted) {
+    bool there = reader->at < reader->source.size && reader->source.data[reader->at] == (uint8_t)wanted;
+    reader->at += there;
+    return there;
 }
 
 static bool digits(JsonReader *reader, Err *err) {
@@ -203,19 +200,19 @@ static bool digits(JsonReader *reader, Err *err) {
 
 static bool read_number(JsonReader *reader, Err *err) {
     size_t from = reader->at;
-    (void)take(reader, "-");
-    if (take(reader, "0")) {
+    (void)take(reader, '-');
+    if (take(reader, '0')) {
         if (digit_at(reader)) {
             return bad(reader, reader->at, err, "Invalid numeric value: Leading zeroes not allowed");
         }
     } else {
         TRY(digits(reader, err));
     }
-    if (take(reader, ".")) {
+    if (take(reader, '.')) {
         TRY(digits(reader, err));
     }
-    if (take(reader, "eE")) {
-        (void)take(reader, "+-");
+    if (take(reader, 'e') || take(reader, 'E')) {
+        (void)(take(reader, '+') || take(reader, '-'));
         TRY(digits(reader, err));
     }
     reader->text = (Slice){reader->source.data + from, reader->at - from};
@@ -250,7 +247,7 @@ static bool read_word(JsonReader *reader, JsonToken *token, Err *err) {
 // --- structure -------------------------------------------------------------------------------------------------
 
 static void blanks(JsonReader *reader) {
-    while (take(reader, " \t\r\n")) {}
+    while (take(reader, ' ') || take(reader, '\n') || take(reader, '\t') || take(reader, '\r')) {}
 }
 
 static bool open_nested(JsonReader *reader, bool object, JsonToken *token, Err *err) {
@@ -295,12 +292,12 @@ static bool read_value(JsonReader *reader, JsonToken *token, Err *err) {
 
 static bool read_name(JsonReader *reader, JsonToken *token, Err *err) {
     reader->token_at = reader->at;
-    if (!take(reader, "\"")) {
+    if (!take(reader, '"')) {
         return unexpected(reader, "was expecting double-quote to start field name", err);
     }
     TRY(read_text(reader, err));
     blanks(reader);
-    if (!take(reader, ":")) {
+    if (!take(reader, ':')) {
         return unexpected(reader, "was expecting a colon to separate field name and value", err);
     }
     reader->want = JSON_WANT_VALUE;
@@ -326,7 +323,7 @@ bool json_read(JsonReader *reader, JsonToken *token, Err *err) {
         return close_nested(reader, token);
     }
     if (reader->want == JSON_WANT_NEXT) {
-        if (!take(reader, ",")) {
+        if (!take(reader, ',')) {
             return unexpected(reader,
                               object ? "was expecting comma to separate Object entries"
                                      : "was expecting comma to separate Array entries",

@@ -28,6 +28,7 @@ typedef struct TableName {
 typedef struct CatalogTable {
     Slice metadata_json;    // as the file has it
     Slice metadata_file;    // URI
+    MetadataHeld *held;     // of a commit: the same, where the catalog has it at hand; until its next commit
     const Property *config; // what the catalog says of the storage: "s3.endpoint", "s3.access-key-id", …
     size_t config_count;
 } CatalogTable;

@@ -13,12 +13,16 @@
 typedef struct Table Table;
 
 CHECKED bool table_open(LakeIo *io, Slice metadata_json, Slice metadata_file, Table **table, Err *err);
+// Likewise, of what somebody else holds as well.
+void table_open_held(LakeIo *io, MetadataHeld *held, Table **table);
 void table_close(Table *table);
+MetadataHeld *table_held(const Table *table); // until the next refresh; metadata_hold keeps it
 const TableMetadata *table_metadata(const Table *table);
 Slice table_metadata_file(const Table *table);
 // The catalog has another metadata now: ours was committed, or somebody else's. What is known of manifests that are
 // still there is kept.
 CHECKED bool table_refresh(Table *table, Slice metadata_json, Slice metadata_file, Err *err);
+CHECKED bool table_refresh_held(Table *table, MetadataHeld *held, Err *err);
 // Live files of a snapshot, deletes too, one after another; false from `visit` stops with its error.
 CHECKED bool table_each_file(Table *table, const Snapshot *snapshot, bool metrics,
                              bool (*visit)(void *context, const ManifestEntry *entry, Err *err), void *context,

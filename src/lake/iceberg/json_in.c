@@ -22,13 +22,14 @@ bool json_in_fail(const JsonIn *in, Err *err, const char *format, ...) {
 }
 
 bool json_in_token(JsonIn *in, JsonToken *token, Err *err) {
-    Err broken[1] = {{0}};
-    if (LIKELY(json_read(&in->reader, token, broken))) {
+    if (LIKELY(json_read(&in->reader, token, err))) { // an Err of its own would cost more than the token
         return true;
     }
-    const char *line_end = strchr(broken->message, '\n');
-    int size = line_end != NULL ? (int)(line_end - broken->message) : (int)strlen(broken->message);
-    return json_in_fail(in, err, "at byte %zu: %.*s", in->reader.at, MIN(size, 160), broken->message);
+    const Err broken = *err;
+    const char *line_end = strchr(broken.message, '\n');
+    int size = line_end != NULL ? (int)(line_end - broken.message) : (int)strlen(broken.message);
+    err_clear(err);
+    return json_in_fail(in, err, "at byte %zu: %.*s", in->reader.at, MIN(size, 160), broken.message);
 }
 
 bool json_in_end(JsonIn *in, Err *err) {

@@ -167,6 +167,17 @@ CHECKED bool table_metadata_new(int32_t format_version, Slice uuid, Slice locati
 Slice table_metadata_next_file(const TableMetadata *metadata, Slice previous, Arena *arena);
 int64_t table_metadata_file_version(Slice file); // 7 of ".../00007-UUID.metadata.json", "v7.metadata.json"; -1 = none
 
+// Metadata that some hold at once, in an arena of its own, whatever their threads: who has written a metadata file need
+// not read it again.
+typedef struct MetadataHeld MetadataHeld;
+MetadataHeld *metadata_held_copy(const TableMetadata *metadata, Slice file); // `file`: where it stands
+CHECKED bool metadata_held_parse(Slice json, Slice file, MetadataHeld **held, Err *err);
+MetadataHeld *metadata_hold(MetadataHeld *held); // once more
+void metadata_held_release(MetadataHeld *held);  // by each that holds it; NULL is fine
+const TableMetadata *metadata_held(const MetadataHeld *held);
+Slice metadata_held_file(const MetadataHeld *held);
+size_t metadata_held_bytes(const MetadataHeld *held);
+
 const TableSchema *table_schema_current(const TableMetadata *metadata);
 const TableSchema *table_schema_find(const TableMetadata *metadata, int32_t id); // NULL when absent, as below
 const PartitionSpec *table_spec_find(const TableMetadata *metadata, int32_t id);

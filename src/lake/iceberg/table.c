@@ -4,29 +4,26 @@
 #include "core/base/digest.h"
 #include "lake/iceberg/table_parts.h"
 
-static Arena *parse(Slice json, TableMetadata *metadata, Err *err) {
-    Arena *arena = calloc(1, sizeof(*arena));
-    ASSERT(arena != NULL);
-    arena_init(arena, "table metadata", 0);
-    if (!table_metadata_parse(json, arena, metadata, err)) {
-        arena_release(arena);
-        free(arena);
-        return NULL;
-    }
-    return arena;
+static void metadata_take(Table *table, MetadataHeld *held) {
+    metadata_held_release(table->held);
+    table->held = held;
+    table->metadata = *metadata_held(held);
+    table->metadata_file = metadata_held_file(held);
 }
 
-bool table_open(LakeIo *io, Slice metadata_json, Slice metadata_file, Table **table, Err *err) {
-    TableMetadata metadata;
-    Arena *arena = parse(metadata_json, &metadata, err);
-    TRY(arena != NULL);
+void table_open_held(LakeIo *io, MetadataHeld *held, Table **table) {
     Table *made = calloc(1, sizeof(*made));
     ASSERT(made != NULL);
     made->io = io;
-    made->arena = arena;
-    made->metadata = metadata;
-    made->metadata_file = arena_slice(arena, metadata_file);
+    metadata_take(made, metadata_hold(held));
     *table = made;
+}
+
+bool table_open(LakeIo *io, Slice metadata_json, Slice metadata_file, Table **table, Err *err) {
+    MetadataHeld *held = NULL;
+    TRY(metadata_held_parse(metadata_json, metadata_file, &held, err));
+    table_open_held(io, held, table);
+    metadata_held_release(held);
     return true;
 }
 
@@ -50,8 +47,7 @@ void table_close(Table *table) {
         known_free(entry->value);
     }
     map_release(&table->manifests);
-    arena_release(table->arena);
-    free(table->arena);
+    metadata_held_release(table->held);
     free(table);
 }
 
@@ -63,20 +59,15 @@ Slice table_metadata_file(const Table *table) {
     return table->metadata_file;
 }
 
-bool table_refresh(Table *table, Slice metadata_json, Slice metadata_file, Err *err) {
-    TableMetadata metadata;
-    Arena *arena = parse(metadata_json, &metadata, err);
-    TRY(arena != NULL);
-    if (!slice_equal(metadata.uuid, table->metadata.uuid)) {
-        arena_release(arena);
-        free(arena);
+MetadataHeld *table_held(const Table *table) {
+    return table->held;
+}
+
+bool table_refresh_held(Table *table, MetadataHeld *held, Err *err) {
+    if (!slice_equal(metadata_held(held)->uuid, table->metadata.uuid)) {
         return FAIL(err, ERR_CHANGED, "the table is another one of the same name: its uuid has changed");
     }
-    arena_release(table->arena);
-    free(table->arena);
-    table->arena = arena;
-    table->metadata = metadata;
-    table->metadata_file = arena_slice(arena, metadata_file);
+    metadata_take(table, metadata_hold(held));
     for (size_t i = 0; i < WORKS_KEPT; i++) { // what is committed needs no second try
         Work *work = &table->works[i];
         if (work->snapshot_id != 0 && table_snapshot_find(&table->metadata, work->snapshot_id) != NULL) {
@@ -84,6 +75,14 @@ bool table_refresh(Table *table, Slice metadata_json, Slice metadata_file, Err *
         }
     }
     return true;
+}
+
+bool table_refresh(Table *table, Slice metadata_json, Slice metadata_file, Err *err) {
+    MetadataHeld *held = NULL;
+    TRY(metadata_held_parse(metadata_json, metadata_file, &held, err));
+    bool ok = table_refresh_held(table, held, err);
+    metadata_held_release(held);
+    return ok;
 }
 
 // --- lists -----------------------------------------------------------------------------------------------------

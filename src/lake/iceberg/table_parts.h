@@ -73,8 +73,8 @@ typedef struct Work {
 
 struct Table {
     LakeIo *io;
-    Arena *arena; // of the metadata
-    TableMetadata metadata;
+    MetadataHeld *held;
+    TableMetadata metadata; // what is held
     Slice metadata_file;
     KnownList lists[LISTS_KEPT];
     Work works[WORKS_KEPT];

@@ -74,6 +74,11 @@ static bool complete(Embedded *embedded, Step *step, Arena *arena, Err *err) {
 }
 
 static bool read_base(Embedded *embedded, Step *step, Arena *arena, Err *err) {
+    const TableMetadata *held = embedded_held(embedded, step->base.file);
+    if (held != NULL) { // files are never changed
+        step->before = *held;
+        return true;
+    }
     Slice json;
     TRY(embedded_read(embedded, step->base.file, arena, &json, err));
     return table_metadata_parse(json, arena, &step->before, err) || err_frame(err, __FILE__, __LINE__);
@@ -247,6 +252,10 @@ static void finish(Embedded *embedded, const Step *steps, size_t count, Arena *a
                                        .metadata_file = arena_slice(arena, steps[i].file)};
         embedded_keep(embedded, steps[i].file, steps[i].json);
         remove_dropped(embedded, &steps[i]);
+        commit->after.held = metadata_held_copy(&steps[i].after, steps[i].file);
+    }
+    for (size_t i = 0; i < count; i++) { // not before all are copied: bases go
+        embedded_hold(embedded, steps[i].base.file, steps[i].commit->after.held);
     }
     Err unsaid[1] = {{0}};
     if (!lake_io_settle(embedded->io, unsaid)) {
@@ -316,6 +325,7 @@ bool embedded_commit(void *state, CatalogCommit *commits, size_t count, Arena *a
         return err_frame(err, __FILE__, __LINE__);
     }
     arena_init(scratch, "scratch", 0);
+    embedded_hold_less(embedded);
     bool good = true, moved = false;
     for (int i = 0; good && !moved; i++) {
         if (i == ATTEMPTS_MAX) {

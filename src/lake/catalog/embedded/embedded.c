@@ -4,7 +4,7 @@
 #include "core/sys/clock.h"
 #include "lake/catalog/embedded/state.h"
 
-enum { KEPT_BYTES_MAX = 8 << 20, LOAD_TRIES = 16 };
+enum { KEPT_BYTES_MAX = 8 << 20, HELD_BYTES_MAX = 64 << 20, LOAD_TRIES = 16 };
 
 static const char *const VERSIONS[] = {
     "CREATE TABLE namespaces(name TEXT NOT NULL PRIMARY KEY, parent TEXT NOT NULL) WITHOUT ROWID;"
@@ -325,6 +325,34 @@ void embedded_keep(Embedded *embedded, Slice file, Slice json) {
     map_put(&embedded->texts, file, kept);
 }
 
+const TableMetadata *embedded_held(const Embedded *embedded, Slice file) {
+    const MetadataHeld *held = map_find(&embedded->held, file);
+    return held != NULL ? metadata_held(held) : NULL;
+}
+
+static void held_clear(Embedded *embedded) {
+    for (MapEntry *e = NULL; (e = map_next(&embedded->held, e)) != NULL;) {
+        metadata_held_release(e->value);
+    }
+    map_release(&embedded->held);
+    embedded->held = (Map){0};
+    embedded->held_bytes = 0;
+}
+
+void embedded_hold(Embedded *embedded, Slice base, MetadataHeld *made) {
+    MetadataHeld *old = base.size > 0 ? map_remove(&embedded->held, base) : NULL;
+    embedded->held_bytes += metadata_held_bytes(made);
+    embedded->held_bytes -= old != NULL ? metadata_held_bytes(old) : 0;
+    metadata_held_release(old);
+    map_put(&embedded->held, metadata_held_file(made), made);
+}
+
+void embedded_hold_less(Embedded *embedded) {
+    if (embedded->held_bytes > HELD_BYTES_MAX) {
+        held_clear(embedded);
+    }
+}
+
 bool embedded_read(Embedded *embedded, Slice file, Arena *arena, Slice *json, Err *err) {
     const Slice *kept = map_find(&embedded->texts, file);
     if (kept != NULL) {
@@ -494,6 +522,7 @@ static void close_state(void *state) {
         database_finish(embedded->queries[i]);
     }
     database_close(embedded->database);
+    held_clear(embedded);
     map_release(&embedded->texts);
     arena_release(&embedded->kept);
     arena_release(&embedded->arena);

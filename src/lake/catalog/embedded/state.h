@@ -41,6 +41,8 @@ typedef struct Embedded {
     Arena arena; // run
     Map texts;   // metadata files that were read or written of late, by their URI
     Arena kept;  // theirs
+    Map held;    // MetadataHeld, of what was committed last, by the file's URI: the next commit stands upon it
+    size_t held_bytes;
 } Embedded;
 
 // --- embedded.c ----------------------------------------------------------------------------------------------------
@@ -63,6 +65,10 @@ CHECKED bool embedded_space_exists(Embedded *embedded, Slice space, bool *exists
 // A metadata file's text, from memory when it was seen before.
 CHECKED bool embedded_read(Embedded *embedded, Slice file, Arena *arena, Slice *json, Err *err);
 void embedded_keep(Embedded *embedded, Slice file, Slice json);
+// The metadata of a file, if it was committed here of late; NULL = not known.
+const TableMetadata *embedded_held(const Embedded *embedded, Slice file);
+void embedded_hold(Embedded *embedded, Slice base, MetadataHeld *made); // taken; what was held of `base` goes
+void embedded_hold_less(Embedded *embedded);                            // before a commit: all goes once it is much
 bool embedded_properties(Embedded *embedded, Slice space, Arena *arena, Property **properties, size_t *count, Err *err);
 
 // --- places.c ------------------------------------------------------------------------------------------------------
