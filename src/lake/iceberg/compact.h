@@ -78,8 +78,9 @@ CHECKED bool compact_name(const TableMetadata *table, const DataFile *like, cons
 
 // --- position delete files (version 2) -------------------------------------------------------------------------
 
-// Which are merged: of one spec, partition and referenced file, files_min of one class of size, as above (by records).
-void deletes_plan(const DataFile *files, size_t count, size_t files_min, Arena *arena, CompactGroup **groups,
+// Which are merged: of one spec, partition and referenced file, files_min of one class of size, as above (by records);
+// alone, one half of whose rows are of data files that are gone (`deleted`: how many are; 0 where nobody knows).
+void deletes_plan(const CompactFile *files, size_t count, size_t files_min, Arena *arena, CompactGroup **groups,
                   size_t *group_count);
 // What the delete files say of files that are live, in one new file for all of them, or one for each data file that
 // has many. `live` says which data files there are. Nothing left: *made_count 0.

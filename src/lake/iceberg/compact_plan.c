@@ -225,20 +225,19 @@ void compact_plan_whole(const CompactFile *files, size_t count, const CompactRul
     plan_data(files, count, rules, true, arena, groups, group_count);
 }
 
-void deletes_plan(const DataFile *files, size_t count, size_t files_min, Arena *arena, CompactGroup **groups,
+void deletes_plan(const CompactFile *files, size_t count, size_t files_min, Arena *arena, CompactGroup **groups,
                   size_t *group_count) {
     Planning planning = {.arena = arena, .first_tier = FIRST_TIER_ROWS};
     planning.rules = (CompactRules){.target_bytes = INT64_MAX / 2,
                                     .rows_max = INT64_MAX / 2,
                                     .files_min = MAX(files_min > 0 ? files_min : 8, (size_t)2),
-                                    .deleted_percent = 100,
-                                    .deleted_min = INT64_MAX};
+                                    .deleted_percent = 49,
+                                    .deleted_min = 1};
     arena_init(&planning.scratch, "scratch", 0);
-    CompactFile *all = ARENA_ARRAY(arena, CompactFile, count);
     for (size_t i = 0; i < count; i++) {
-        if (files[i].content == CONTENT_POSITION_DELETES && files[i].content_offset < 0) {
-            all[i].file = &files[i];
-            place_add(&planning, &all[i], files[i].record_count);
+        const DataFile *file = files[i].file;
+        if (file->content == CONTENT_POSITION_DELETES && file->content_offset < 0) {
+            place_add(&planning, &files[i], live_rows(&files[i]));
         }
     }
     plan(&planning, false, groups, group_count);

@@ -112,7 +112,9 @@ TEST(a_day_of_small_files_stays_few) {
 TEST(delete_files_of_one_size_and_data_file_are_merged) {
     arena_init(&arena, "test", 0);
     DataFile files[20];
+    CompactFile all[20];
     for (size_t i = 0; i < 20; i++) {
+        all[i] = (CompactFile){.file = &files[i]};
         files[i] = (DataFile){.content = CONTENT_POSITION_DELETES,
                               .format = SLICE("PARQUET"),
                               .record_count = i < 8 ? 10 : 5000,
@@ -123,11 +125,17 @@ TEST(delete_files_of_one_size_and_data_file_are_merged) {
     files[19].content_offset = 4; // a vector
     CompactGroup *groups = NULL;
     size_t count = 0;
-    deletes_plan(files, 20, 0, &arena, &groups, &count);
+    deletes_plan(all, 20, 0, &arena, &groups, &count);
     CHECK_INT(count, 2);
     CHECK_INT(groups[0].count, 8);
     CHECK_INT(groups[1].count, 11);
-    deletes_plan(files, 12, 0, &arena, &groups, &count);
+    deletes_plan(all, 12, 0, &arena, &groups, &count);
     CHECK_INT(count, 1);
+    all[9].deleted = 2500; // half of it
+    all[10].deleted = 2400;
+    deletes_plan(all, 12, 0, &arena, &groups, &count);
+    CHECK_INT(count, 2);
+    CHECK_INT(groups[1].count, 1);
+    CHECK(groups[1].files[0] == &all[9]);
     arena_release(&arena);
 }

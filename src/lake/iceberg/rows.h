@@ -19,7 +19,11 @@ CHECKED bool lake_deletes_load(LakeIo *io, Table *table, const Snapshot *snapsho
 const Positions *lake_deletes_of(const LakeDeletes *deletes, Slice path); // NULL = none
 bool lake_deletes_vector(const LakeDeletes *deletes, Slice path);         // they stand in a deletion vector
 Positions *lake_deletes_take(LakeDeletes *deletes, Slice path);           // likewise, and it is the caller's now
-void lake_deletes_free(LakeDeletes *deletes);                             // NULL is fine
+// How many rows of a position delete file are of data files that `live` knows and that have no vector: the others
+// delete nothing.
+uint64_t lake_deletes_used(const LakeDeletes *deletes, Slice delete_file, bool (*live)(void *context, Slice path),
+                           void *context);
+void lake_deletes_free(LakeDeletes *deletes); // NULL is fine
 
 // --- rows ------------------------------------------------------------------------------------------------------
 

@@ -5,12 +5,20 @@
 #include "core/base/map.h"
 
 typedef struct Deleted {
+    Slice path;
     Positions *positions;
     bool vector;
 } Deleted;
 
+typedef struct Use { // what a position delete file says of one data file
+    const Deleted *of;
+    uint64_t rows;
+    struct Use *next;
+} Use;
+
 struct LakeDeletes {
     Map files; // by path: Deleted
+    Map uses;  // by the path of a position delete file: Use
     Arena arena[1];
 };
 
@@ -24,6 +32,7 @@ static Deleted *deleted_of(LakeDeletes *deletes, Slice path) {
     Deleted *deleted = map_find(&deletes->files, path);
     if (deleted == NULL) {
         deleted = ARENA_NEW(deletes->arena, Deleted);
+        deleted->path = arena_slice(deletes->arena, path);
         map_put(&deletes->files, path, deleted);
     }
     return deleted;
@@ -49,20 +58,20 @@ static bool delete_visit(void *context, const ManifestEntry *entry, Err *err) {
 
 typedef struct DeleteRows {
     LakeDeletes *deletes;
-    Slice path; // of the last row: they are sorted by it
-    Deleted *deleted;
-    Buf bytes; // of the path
+    Deleted *deleted; // of the last row: they are sorted by it
+    Use *uses;
 } DeleteRows;
 
 static bool delete_row(void *context, Slice path, uint64_t position, Err *err) {
     DeleteRows *rows = context;
-    if (rows->deleted == NULL || !slice_equal(path, rows->path)) {
+    if (rows->deleted == NULL || !slice_equal(path, rows->deleted->path)) {
+        Use *use = ARENA_NEW(rows->deletes->arena, Use);
         rows->deleted = deleted_of(rows->deletes, path);
-        buf_reset(&rows->bytes);
-        buf_bytes(&rows->bytes, path.data, path.size);
-        rows->path = buf_slice(&rows->bytes);
+        *use = (Use){.of = rows->deleted, .next = rows->uses};
+        rows->uses = use;
     }
     Deleted *deleted = rows->deleted;
+    rows->uses->rows++;
     deleted->positions = deleted->positions != NULL ? deleted->positions : positions_new();
     (void)positions_add(deleted->positions, position);
     return true;
@@ -72,9 +81,11 @@ static bool positions_load(LakeIo *io, const DataFile *file, LakeDeletes *delete
     Slice bytes;
     DeleteRows rows = {.deletes = deletes};
     TRY(lake_io_get(io, file->path, scratch, &bytes, err));
-    bool ok = position_deletes_read(bytes, delete_row, &rows, err);
-    buf_release(&rows.bytes);
-    return ok;
+    TRY(position_deletes_read(bytes, delete_row, &rows, err));
+    if (rows.uses != NULL) {
+        map_put(&deletes->uses, file->path, rows.uses);
+    }
+    return true;
 }
 
 // Readers pass over position deletes of files that have a vector: it holds them, too.
@@ -88,7 +99,8 @@ static bool vector_load(LakeIo *io, const DataFile *file, LakeDeletes *deletes, 
     TRY(deletion_vector_read(buf_slice(&blob), &positions, err));
     Deleted *deleted = deleted_of(deletes, file->referenced_file);
     positions_free(deleted->positions);
-    *deleted = (Deleted){positions, true};
+    deleted->positions = positions;
+    deleted->vector = true;
     return true;
 }
 
@@ -147,6 +159,15 @@ Positions *lake_deletes_take(LakeDeletes *deletes, Slice path) {
     return positions;
 }
 
+uint64_t lake_deletes_used(const LakeDeletes *deletes, Slice delete_file, bool (*live)(void *context, Slice path),
+                           void *context) {
+    uint64_t used = 0;
+    for (const Use *use = map_find(&deletes->uses, delete_file); use != NULL; use = use->next) {
+        used += !use->of->vector && live(context, use->of->path) ? use->rows : 0;
+    }
+    return used;
+}
+
 void lake_deletes_free(LakeDeletes *deletes) {
     if (deletes == NULL) {
         return;
@@ -156,6 +177,7 @@ void lake_deletes_free(LakeDeletes *deletes) {
         positions_free(deleted->positions);
     }
     map_release(&deletes->files);
+    map_release(&deletes->uses);
     arena_release(deletes->arena);
     free(deletes);
 }

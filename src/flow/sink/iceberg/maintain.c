@@ -15,6 +15,8 @@ enum { LARGEST_EVERY = 4, SEPARATOR = 0x1f };
 #define CREDIT_US    (INT64_C(100) * 1000) // that a rest is worth
 #define TRASH_US     (INT64_C(60) * 1000000)
 #define AFTER_ERR_US (INT64_C(60) * 1000000)
+#define REST_US      (INT64_C(10) * 1000000) // of a table, at least, and so many of the sink's intervals
+#define REST_COMMITS 10
 #define FILES_GROWN  8
 #define ROWS_GROWN   10000
 
@@ -132,7 +134,7 @@ static JobState job_do(Maintain *maintain, Job *job, JobState wanted) {
         job->error = *err;
         return JOB_NOTHING;
     }
-    return job->source_count + job->removed_count > 0 ? JOB_WRITTEN : JOB_NOTHING;
+    return job->group.count + job->deletes.removed_count > 0 ? JOB_WRITTEN : JOB_NOTHING;
 }
 
 static void table_do(Maintain *maintain, Kept *kept) {
@@ -313,10 +315,16 @@ static void keep(Maintain *maintain, const LakeTable *table) {
     pthread_mutex_unlock(&maintain->mutex);
 }
 
-static bool worth_it(const LakeTable *table, int64_t now_us) {
+static bool rests(const Maintain *maintain, const LakeUpkeep *upkeep, int64_t now_us) {
+    int64_t rest_us = MAX(REST_US, REST_COMMITS * maintain->context.interval_us);
+    return upkeep->changed_us != upkeep->rested_us && now_us - upkeep->changed_us >= rest_us;
+}
+
+static bool worth_it(const Maintain *maintain, const LakeTable *table, int64_t now_us) {
     const LakeUpkeep *upkeep = &table->upkeep;
     return !upkeep->watched && upkeep->after_us <= now_us &&
-           (upkeep->again || upkeep->files >= FILES_GROWN + table->files.count / 64 || upkeep->rows >= ROWS_GROWN);
+           (upkeep->again || upkeep->files >= FILES_GROWN + table->files.count / 64 || upkeep->rows >= ROWS_GROWN ||
+            rests(maintain, upkeep, now_us));
 }
 
 static void heavy_find(const LakeTable *table, Job *job) {
@@ -356,8 +364,11 @@ static void job_fill(Maintain *maintain, Job *job, LakeTable *table) {
     arena_init_small(job->arena, "job", 4096);
     job->name = name_copy(job->arena, table->name);
     job->snapshot_id = table_metadata(table->table)->current_snapshot_id;
+    job->held = metadata_hold(table_held(table->table));
     job->truncations = table->upkeep.truncations;
     job->largest = ++maintain->rounds % LARGEST_EVERY == 0;
+    job->rest = rests(maintain, &table->upkeep, clock_monotonic_us());
+    job->changed_us = table->upkeep.changed_us;
     heavy_find(table, job);
     keys_fill(job, &table->mapping);
 }
@@ -382,7 +393,7 @@ void maintain_offer(Maintain *maintain, LakeTable *table) {
         return;
     }
     keep(maintain, table);
-    if (maintain->hurry || table->branch != NULL || !worth_it(table, clock_monotonic_us()) ||
+    if (maintain->hurry || table->branch != NULL || !worth_it(maintain, table, clock_monotonic_us()) ||
         table_snapshot_current(table_metadata(table->table)) == NULL) {
         return;
     }
@@ -413,8 +424,8 @@ static bool still_there(const LakeTable *table, const Job *job) {
     if (table == NULL || table->upkeep.truncations != job->truncations) {
         return false;
     }
-    for (size_t i = 0; job->key_count > 0 && i < job->source_count; i++) {
-        const LakeDataFile *data = map_find(&table->by_path, job->sources[i].path);
+    for (size_t i = 0; job->key_count > 0 && i < job->group.count; i++) {
+        const LakeDataFile *data = map_find(&table->by_path, job->group.sources[i].path);
         if (data == NULL || data->fresh || data->gone) {
             return false;
         }
@@ -424,13 +435,13 @@ static bool still_there(const LakeTable *table, const Job *job) {
 
 // The made file, as if it had been written with the next commit.
 static LakeDataFile *made_add(LakeTable *table, const Job *job) {
-    LakeDataFile *data = lake_data_file_new(&job->made);
+    LakeDataFile *data = lake_data_file_new(&job->group.made);
     data->number = table->next_file++;
     data->fresh = true;
-    data->file.metrics = job->made.metrics; // the job's, which outlives the commit
-    data->file.metric_count = job->made.metric_count;
-    data->file.split_offsets = job->made.split_offsets;
-    data->file.split_count = job->made.split_count;
+    data->file.metrics = job->group.made.metrics; // the job's, which outlives the commit
+    data->file.metric_count = job->group.made.metric_count;
+    data->file.split_offsets = job->group.made.split_offsets;
+    data->file.split_count = job->group.made.split_count;
     map_put_u64(&table->files, data->number, data);
     map_put(&table->by_path, data->file.path, data);
     return data;
@@ -450,10 +461,10 @@ static void since_move(const LakeTable *table, const LakeDataFile *old, LakeData
 
 // Rows that were deleted while the new file was written are deleted in it, too.
 static void sources_replace(LakeTable *table, Job *job) {
-    LakeDataFile *made = job->made.record_count > 0 ? made_add(table, job) : NULL;
+    LakeDataFile *made = job->group.made.record_count > 0 ? made_add(table, job) : NULL;
     job->number = made != NULL ? made->number : 0;
-    for (size_t i = 0; i < job->source_count; i++) {
-        JobSource *source = &job->sources[i];
+    for (size_t i = 0; i < job->group.count; i++) {
+        RewriteSource *source = &job->group.sources[i];
         LakeDataFile *old = map_find(&table->by_path, source->path);
         old->gone = true;
         if (made != NULL) {
@@ -467,16 +478,16 @@ static void sources_replace(LakeTable *table, Job *job) {
 static void job_apply(LakeTable *table, Job *job) {
     LakeSwap *swap = &table->swap;
     bool knows = job->key_count > 0;
-    swap->added = job->deletes;
-    swap->added_count = job->delete_count;
-    swap->removed = job->removed;
-    swap->removed_count = job->removed_count;
+    swap->added = job->deletes.made;
+    swap->added_count = job->deletes.made_count;
+    swap->removed = job->deletes.removed;
+    swap->removed_count = job->deletes.removed_count;
     if (knows) {
         sources_replace(table, job);
     } else { // its files are not known here
-        swap->data = job->made.record_count > 0 ? &job->made : NULL;
-        swap->data_removed = job->sources_files;
-        swap->data_removed_count = job->source_count;
+        swap->data = job->group.made.record_count > 0 ? &job->group.made : NULL;
+        swap->data_removed = job->group.files;
+        swap->data_removed_count = job->group.count;
     }
     swap->on = table->touched = true;
 }
@@ -488,7 +499,9 @@ bool maintain_ready(Maintain *maintain) {
         Job *job = &maintain->jobs[i];
         if (job->state == JOB_NOTHING) {
             if (job->table != NULL) {
-                job->table->upkeep.after_us = clock_monotonic_us() + (job->failed ? AFTER_ERR_US : 0);
+                LakeUpkeep *upkeep = &job->table->upkeep;
+                upkeep->after_us = clock_monotonic_us() + (job->failed ? AFTER_ERR_US : 0);
+                upkeep->rested_us = job->rest && !job->failed ? job->changed_us : upkeep->rested_us;
             }
             unwatch(job->table);
             hand_nothing(maintain, job);
@@ -519,7 +532,7 @@ void maintain_handed(Maintain *maintain) {
         }
         job->table->upkeep.again = true;
         hand_handed(maintain, job);
-        if (job->key_count > 0 && job->source_count > 0 && job->made.record_count > 0) {
+        if (job->key_count > 0 && job->group.count > 0 && job->group.made.record_count > 0) {
             job->table->upkeep.watched = true; // not again before its keys are told
             job->state = JOB_KEYS_WANTED;
             pthread_cond_broadcast(&maintain->changed);

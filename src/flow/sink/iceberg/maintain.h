@@ -35,6 +35,7 @@ void maintain_stop(Maintain *maintain); // before the tables are closed; NULL is
 
 // Nothing is pending in the table: is there something to be done? From now on the table is known to the maintenance.
 void maintain_offer(Maintain *maintain, LakeTable *table);
+// (A table that nobody has changed for a while is taken more care of: maintain_parts.h, Job.)
 // Likewise in all: what is asked for by hand is begun, if its table is among these or need not be open.
 void maintain_hand(Maintain *maintain, const Map *tables);
 // Likewise in all: marks those whose new files are ready. True: they are to be committed now, then maintain_handed.

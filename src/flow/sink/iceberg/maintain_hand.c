@@ -236,11 +236,11 @@ void hand_void(Maintain *maintain, const Job *job) {
 void hand_handed(Maintain *maintain, const Job *job) {
     if (job->hand) {
         HandDone *done = &maintain->hand.done;
-        done->files_before += job->source_count;
-        done->files_made += job->made.record_count > 0;
-        done->rows_dropped += job->rows_dropped;
-        done->deletes_before += job->removed_count;
-        done->deletes_made += job->delete_count;
+        done->files_before += job->group.count;
+        done->files_made += job->group.made.record_count > 0;
+        done->rows_dropped += job->group.rows_dropped;
+        done->deletes_before += job->deletes.removed_count;
+        done->deletes_made += job->deletes.made_count;
         done->commits++;
     }
 }

@@ -5,9 +5,8 @@
 
 #include "flow/sink/iceberg/hand.h"
 #include "flow/sink/iceberg/maintain.h"
-#include "lake/iceberg/compact.h"
+#include "flow/sink/iceberg/rewrite.h"
 #include "lake/iceberg/expire.h"
-#include "lake/iceberg/rows.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -30,12 +29,6 @@ typedef struct JobHeavy { // a file with many deleted rows
     int64_t deleted;
 } JobHeavy;
 
-typedef struct JobSource {
-    Slice path;
-    Positions *dropped; // rows that were left out; NULL = none
-    uint32_t base;      // its first row in the file that is made
-} JobSource;
-
 // Of one table: one rewrite of data files, one merge of delete files, or both.
 typedef struct Job {
     JobState state;   // under the mutex; whoever it says owns all of the rest
@@ -43,10 +36,13 @@ typedef struct Job {
     Arena arena[1];
     TableName name;
     int64_t snapshot_id; // that it is made from
+    MetadataHeld *held;
     uint64_t truncations;
     const JobHeavy *heavy;
     size_t heavy_count;
-    bool largest;  // of all groups, in place of the cheapest
+    bool largest; // of all groups, in place of the cheapest
+    bool rest;    // nobody has changed it for a while: what is rewritten now stays, so less is reason enough
+    int64_t changed_us;
     bool hand;     // asked for by hand: see Hand
     Mapping keyed; // of the key's columns alone
     const int32_t *key_ids;
@@ -54,15 +50,8 @@ typedef struct Job {
     // Found out:
     bool failed;
     Err error;
-    uint64_t rows_dropped;
-    JobSource *sources;
-    size_t source_count;
-    DataFile made;                 // record_count 0: none
-    const DataFile *sources_files; // as they stand in the table, for one that does not know its files
-    const DataFile *removed;       // delete files
-    size_t removed_count;
-    const DataFile *deletes; // new ones
-    size_t delete_count;
+    RewriteGroup group;     // count 0: no data files
+    RewriteDeletes deletes; // made and removed
     // Keys of the made file:
     uint32_t number;
     TableMetadata metadata; // in the arena

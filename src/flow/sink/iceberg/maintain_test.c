@@ -98,7 +98,18 @@ static void put(Feed *feed, int64_t id, int64_t n) {
     feed->rows[id] = n;
 }
 
-// A commit, half a minute later, and all that maintenance finds to do.
+// Some seconds later: all that there is to do.
+static void settle(Feed *feed, int64_t seconds) {
+    clock_advance_us(seconds * 1000000);
+    for (int64_t next_ms = 0; next_ms >= 0;) {
+        CHECK_OK(ICEBERG_SINK.tick(feed->sink, &next_ms, err));
+        if (next_ms >= 0) {
+            clock_sleep_us(100);
+        }
+    }
+}
+
+// A commit, half a minute later, and what maintenance finds to do.
 static void step(Feed *feed) {
     Position position = {0};
     JournalEntry entry = {.kind = JOURNAL_CUT,
@@ -110,13 +121,7 @@ static void step(Feed *feed) {
                           .cut_ms = (uint64_t)(clock_wall_us() / 1000)};
     feed->at++;
     CHECK_OK(ICEBERG_SINK.take(feed->sink, &entry, err));
-    clock_advance_us(30 * 1000000);
-    for (int64_t next_ms = 0; next_ms >= 0;) {
-        CHECK_OK(ICEBERG_SINK.tick(feed->sink, &next_ms, err));
-        if (next_ms >= 0) {
-            clock_sleep_us(100);
-        }
-    }
+    settle(feed, 30);
 }
 
 static Table *table_now(Feed *feed) {
@@ -253,6 +258,137 @@ TEST(hours_of_commits_leaves_few_files_and_what_is_tagged) {
 
 TEST(hours_of_commits_leaves_few_files_and_deletion_vectors) {
     run_hours("3");
+}
+
+typedef struct Live {
+    size_t data, deletes;
+} Live;
+
+static bool live_count(void *context, const ManifestEntry *entry, Err *unused) {
+    Live *live = context;
+    bool data = entry->file.content == CONTENT_DATA;
+    *(data ? &live->data : &live->deletes) += 1;
+    return true;
+}
+
+static Live live_now(Feed *feed) {
+    Table *table = table_now(feed);
+    Live live = {0};
+    Check check;
+    (void)snapshot_read(feed, table, table_snapshot_current(table_metadata(table)), &check);
+    CHECK(memcmp(check.rows, feed->rows, sizeof(check.rows)) == 0);
+    CHECK_OK(table_each_file(table, table_snapshot_current(table_metadata(table)), false, live_count, &live, err));
+    table_close(table);
+    return live;
+}
+
+static void put_some(Feed *feed, int64_t commits) {
+    for (int64_t i = 0; i < commits; i++) {
+        for (uint64_t j = 0; j < 20; j++) {
+            put(feed, (int64_t)((feed->at * 7 + j * 11) % KEYS), i);
+        }
+        step(feed);
+    }
+}
+
+static int64_t sequence_now(Feed *feed) {
+    Table *table = table_now(feed);
+    int64_t sequence = table_metadata(table)->last_sequence_number;
+    table_close(table);
+    return sequence;
+}
+
+static void check_one_file(Feed *feed) {
+    Live live = live_now(feed);
+    CHECK_INT(live.data, 1);
+    CHECK_INT(live.deletes, 0);
+}
+
+static void run_rest(const char *version) {
+    Feed feed;
+    feed_open(&feed, version);
+    put_some(&feed, 12);
+    Live live = live_now(&feed);
+    CHECK(live.data > 1 && live.deletes > 0);
+    int64_t sequence = sequence_now(&feed);
+    settle(&feed, 240); // not yet
+    CHECK_INT(sequence_now(&feed), sequence);
+    settle(&feed, 60);
+    check_one_file(&feed);
+    sequence = sequence_now(&feed);
+    settle(&feed, 3000); // it is in order, and left alone
+    CHECK_INT(sequence_now(&feed), sequence);
+    put(&feed, 3, 77); // one row of 200 is no reason, the second file is
+    step(&feed);
+    settle(&feed, 3000);
+    check_one_file(&feed);
+    feed_close(&feed);
+}
+
+TEST(a_table_that_rests_becomes_one_file_without_deletes) {
+    run_rest("2");
+}
+
+TEST(a_table_that_rests_becomes_one_file_without_vectors) {
+    run_rest("3");
+}
+
+typedef struct Uses {
+    Map live;
+    LakeDeletes *deletes;
+} Uses;
+
+static bool is_live(void *context, Slice path) {
+    return map_find(&((Uses *)context)->live, path) != NULL;
+}
+
+static bool live_put(void *context, const ManifestEntry *entry, Err *unused) {
+    Uses *uses = context;
+    if (entry->file.content == CONTENT_DATA) {
+        map_put(&uses->live, entry->file.path, uses);
+    }
+    return true;
+}
+
+static bool use_check(void *context, const ManifestEntry *entry, Err *unused) {
+    Uses *uses = context;
+    CHECK(entry->file.content == CONTENT_DATA || lake_deletes_used(uses->deletes, entry->file.path, is_live, uses) > 0);
+    return true;
+}
+
+// Each delete file is of rows in some data files: it goes with the last of them, in the same commit.
+static bool uses_check(Feed *feed, Table *table, const Snapshot *snapshot) {
+    Slice gone = snapshot_summary(snapshot, "deleted-data-files");
+    if (!slice_is(snapshot_summary(snapshot, "operation"), "replace") || gone.size == 0 || slice_is(gone, "0")) {
+        return false;
+    }
+    Uses uses = {0};
+    CHECK_OK(lake_deletes_load(feed->io, table, snapshot, &uses.deletes, err));
+    CHECK_OK(table_each_file(table, snapshot, false, live_put, &uses, err));
+    CHECK_OK(table_each_file(table, snapshot, false, use_check, &uses, err));
+    lake_deletes_free(uses.deletes);
+    map_release(&uses.live);
+    return true;
+}
+
+TEST(delete_files_that_delete_nothing_go_with_the_data_files) {
+    Feed feed;
+    feed_open(&feed, "2");
+    size_t checked = 0;
+    int64_t seen = 0;
+    for (int i = 0; i < 40; i++) {
+        put_some(&feed, 1);
+        Table *table = table_now(&feed);
+        const TableMetadata *metadata = table_metadata(table);
+        for (size_t at = 0; at < metadata->snapshot_count; at++) {
+            const Snapshot *snapshot = &metadata->snapshots[at];
+            checked += snapshot->sequence_number > seen && uses_check(&feed, table, snapshot);
+        }
+        seen = metadata->last_sequence_number;
+        table_close(table);
+    }
+    CHECK(checked > 2);
+    feed_close(&feed);
 }
 
 // A tag that is set when the choice was made already.

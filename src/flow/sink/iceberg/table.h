@@ -74,6 +74,8 @@ typedef struct LakeUpkeep { // what maintenance wants to know (maintain.h)
     bool again;             // there may be more to do
     bool watched;           // it is at work: which rows are deleted meanwhile?
     int64_t after_us;       // not before
+    int64_t changed_us;     // when the last commit of changes was made
+    int64_t rested_us;      // likewise: the one behind which nothing was left to do; equal: it is in order
     uint64_t truncations;
 } LakeUpkeep;
 

@@ -288,6 +288,7 @@ bool lake_table_prepare(LakeTable *table, const LakeCut *cut, SnapshotWork *work
     *none = work->added_count == 0 && work->removed_count == 0;
     table->upkeep.files += work->added_count;
     table->upkeep.rows += table->rows_deleted;
+    table->upkeep.changed_us = table->swap.on || *none ? table->upkeep.changed_us : clock_monotonic_us();
     return true;
 }
 
@@ -324,7 +325,8 @@ static void files_settle(LakeTable *table) {
 
 // Without an index nobody minds what others do.
 static bool refresh(LakeTable *table, const CatalogTable *now, int64_t snapshot_id, Err *err) {
-    TRY(table_refresh(table->table, now->metadata_json, now->metadata_file, err));
+    TRY(now->held != NULL ? table_refresh_held(table->table, now->held, err)
+                          : table_refresh(table->table, now->metadata_json, now->metadata_file, err));
     return table->index == NULL || table_metadata(table->table)->current_snapshot_id == snapshot_id ||
            FAIL(err, ERR_CHANGED, "table %.*s.%.*s was changed by somebody else", SLICE_ARG(table->name.space),
                 SLICE_ARG(table->name.table));
