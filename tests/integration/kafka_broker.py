@@ -10,6 +10,7 @@ Every node has listeners PLAINTEXT, SASL (SASL_PLAINTEXT) and TLS (SASL_SSL), bo
 "writer"/"writer-secret" may do all, "limited"/"limited-secret" nothing.
 """
 
+import base64
 import json
 import pathlib
 import shutil
@@ -34,6 +35,47 @@ def run(*argv, cwd=None, timeout=TIMEOUT):
     result = subprocess.run([str(a) for a in argv], cwd=cwd, capture_output=True, text=True, timeout=timeout)
     assert result.returncode == 0, f"{argv[0]}: {result.returncode}: {result.stdout[-2000:]}{result.stderr[-2000:]}"
     return result.stdout
+
+
+def java_partition(key, count):
+    """Of Java's default partitioner: murmur2."""
+    m, h = 0x5BD1E995, (0x9747B28C ^ len(key)) & 0xFFFFFFFF
+    at = 0
+    while len(key) - at >= 4:
+        k = int.from_bytes(key[at : at + 4], "little") * m & 0xFFFFFFFF
+        h = (h * m & 0xFFFFFFFF) ^ ((k ^ k >> 24) * m & 0xFFFFFFFF)
+        at += 4
+    if at < len(key):
+        h = (h ^ int.from_bytes(key[at:], "little")) * m & 0xFFFFFFFF
+    h = (h ^ h >> 13) * m & 0xFFFFFFFF
+    return ((h ^ h >> 15) & 0x7FFFFFFF) % count
+
+
+def bytes_of(part):
+    """A key or value of `leat topic read --wire`."""
+    return base64.b64decode(part["base64"]) if isinstance(part, dict) else part and part.encode()
+
+
+def by_partition(records):
+    """{partition: its records, in order}; under None those without a key, which are in any."""
+    found = {}
+    for partition, key, *rest in records:
+        found.setdefault(None if key is None else partition, []).append((key, *rest))
+    found.get(None, []).sort(key=repr)
+    return found
+
+
+def check_wire(messages, wire, partitions):
+    """The messages of a topic are the lines of `leat topic read --wire`, once each, where Java's client puts them."""
+    want = []
+    for line in wire:
+        key, headers = bytes_of(line["key"]), [tuple(pair) for pair in line["headers"]]
+        want.append((key and java_partition(key, partitions), key, bytes_of(line["value"]), headers))
+    got = [
+        (m.partition(), m.key(), m.value(), [(name, text.decode()) for name, text in m.headers() or []])
+        for m in messages
+    ]
+    assert by_partition(got) == by_partition(want)
 
 
 def make_certificates(directory):

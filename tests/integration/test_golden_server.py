@@ -2,7 +2,8 @@
 """Captures of Debezium through the whole server: each connector's configuration is posted to one `leat server` as it
 was posted to Kafka Connect (connectors.json in tests/golden/debezium; only where the database is, is another), the same
 statements run, and what a consumer would see, `leat topic read --wire`, equals the capture record by record. A
-sink takes some of the topics, and its objects have the same lines.
+sink takes some of the topics, and its objects have the same lines. The server writes into a real Kafka too: what
+a consumer of that sees is the same, byte by byte, in the partitions that Java's client would have chosen.
 """
 
 import json
@@ -12,6 +13,7 @@ import tempfile
 
 import connectors
 import golden_records
+import kafka_broker
 import postgres
 import pytest
 import server as server_module
@@ -31,6 +33,7 @@ POSTED = WHOLE | {
     for name, config in json.loads((TRANSFORMS / "connectors.json").read_text(encoding="utf-8")).items()
     if name in TRANSFORMED
 }
+PARTITIONS = 3  # of topics in Kafka
 SINK_TOPICS = ("ops", "tx_metadata", "messages", "incremental")  # of these cases the sink takes the topics
 
 
@@ -48,6 +51,7 @@ class Case:
         self.db.psql(BEFORE.get(name, ""))
         self.lsn = 0  # of the end of its statements
         self.records = None
+        self.kafka = None  # {topic: messages}
 
     @property
     def streams(self):
@@ -131,10 +135,11 @@ def golden(pg):
     template = pg.create_database()
     template.psql((GOLDEN / "golden.sql").read_text(encoding="utf-8") + ROWS)
     cases = {name: Case(name, pg, template) for name in POSTED}
-    with tempfile.TemporaryDirectory(prefix="leat-golden-") as folder:
+    with tempfile.TemporaryDirectory(prefix="leat-golden-") as folder, kafka_broker.KafkaCluster() as kafka:
         directory = pathlib.Path(folder)
+        options = {"kafka.bootstrap.servers": kafka.bootstrap, "kafka.topic.creation.default.partitions": PARTITIONS}
         try:
-            with server_module.Server(directory) as server:
+            with server_module.Server(directory, options) as server:
                 topics = "|".join(f"{name}\\.plain\\..*" for name in SINK_TOPICS)
                 sink = connectors.s3_sink(directory, topics, flush__size="1")
                 server.create("lake", sink | connectors.JSON_PLAIN)
@@ -145,6 +150,10 @@ def golden(pg):
                 server.stop()
                 for case in cases.values():
                     case.records = case.wire(server)
+            topics = kafka.topics()
+            for case in cases.values():
+                mine = {record["topic"] for record in case.records}
+                case.kafka = {topic: kafka.read(topic) for topic in topics if topic in mine}
             yield cases, connectors.read_topics(directory / "lake")
         finally:
             for case in cases.values():
@@ -171,9 +180,11 @@ def carry(server, cases):
 @pytest.mark.parametrize("name", TRANSFORMED)
 def test_transformed_topics_are_those_of_the_capture(golden, name):
     case = golden[0][name]
-    for record in case.records:
-        record["headers"] = [[key, "golden" if text == case.db.name else text] for key, text in record["headers"]]
-    test_golden_transforms.check_records(case.records, case.want)
+    records = [
+        record | {"headers": [[key, "golden" if text == case.db.name else text] for key, text in record["headers"]]}
+        for record in case.records
+    ]
+    test_golden_transforms.check_records(records, case.want)
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -183,6 +194,17 @@ def test_topics_are_those_of_the_capture(golden, name):
         assert [record["offset"] for record in records] == list(range(len(records))), topic
     records = [parsed(record, case.db.name) for record in case.records]
     test_golden_records.check_records(name, chunks_last(records), chunks_last(case.want))
+
+
+@pytest.mark.parametrize("name", POSTED)
+def test_kafka_has_the_same_bytes(golden, name):
+    """Each partition has what murmur2 of the key puts there, in its order."""
+    case = golden[0][name]
+    want = test_golden_records.by_topic(case.records)
+    assert set(case.kafka) == set(want)
+    for topic, records in want.items():
+        kafka_broker.check_wire(case.kafka[topic], records, PARTITIONS)
+        assert all(message.timestamp()[1] > 0 for message in case.kafka[topic])
 
 
 @pytest.mark.parametrize("name", SINK_TOPICS)

@@ -7,14 +7,17 @@ import json
 import pathlib
 import re
 import shutil
+import subprocess
 
 import confluent_kafka
+import connectors
 import kafka_broker
 import pytest
 import server as server_module
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
+from kafka_broker import java_partition
 from wait import wait_until
 
 pytestmark = pytest.mark.xdist_group("kafka")
@@ -109,20 +112,6 @@ def test_flat_json_replays_to_the_source(kleat, db, kafka, check_topics):
     keys = {m.key() for m in kafka.read(f"{kafka.prefix}.public.t")}
     assert b'{"id":1}' in keys
     assert kafka.read(f"{kafka.prefix}.public.k")[0].key() is None
-
-
-def java_partition(key, count):
-    """Of Java's default partitioner: murmur2."""
-    m, h = 0x5BD1E995, (0x9747B28C ^ len(key)) & 0xFFFFFFFF
-    at = 0
-    while len(key) - at >= 4:
-        k = int.from_bytes(key[at : at + 4], "little") * m & 0xFFFFFFFF
-        h = (h * m & 0xFFFFFFFF) ^ ((k ^ k >> 24) * m & 0xFFFFFFFF)
-        at += 4
-    if at < len(key):
-        h = (h ^ int.from_bytes(key[at:], "little")) * m & 0xFFFFFFFF
-    h = (h ^ h >> 13) * m & 0xFFFFFFFF
-    return ((h ^ h >> 15) & 0x7FFFFFFF) % count
 
 
 def test_debezium_json_in_partitions_of_topics_made_by_groups(kleat, db, kafka):
@@ -451,3 +440,68 @@ def test_options_are_checked_before_anything_is_made(leat, db, kafka):
     assert result.returncode != 0 and "--registry" in result.stderr
     result = leat.run("sync", db.url, "kafka://127.0.0.1:1/", "--format", "json", check=False)
     assert result.returncode != 0 and "Connection refused" in result.stderr, result.stderr
+
+
+# --- connectors of a server ---
+
+
+def wire(server, name):
+    """{topic: lines} of what the connector's readers see."""
+    argv = [str(server.binary), "topic", "read", "--data-dir", str(server.data), name, "--wire"]
+    done = subprocess.run(argv, capture_output=True, text=True, env=server.env(), timeout=120)
+    assert done.returncode == 0, done.stderr
+    topics = {}
+    for line in map(json.loads, done.stdout.splitlines()):
+        topics.setdefault(line["topic"], []).append(line)
+    return topics
+
+
+def test_connectors_of_a_server_write_into_kafka(kafka, db, work):
+    """Avro, SASL, topics by groups, through kill -9 of the worker and of the broker: each record once, where it
+    belongs; what Kafka does not take fails the task until it does."""
+    secret = kafka_broker.USERS["writer"]
+    options = {"kafka.bootstrap.servers": kafka.addresses("sasl"), "kafka.security.protocol": "SASL_PLAINTEXT"}
+    options |= {"kafka.sasl.username": "writer", "kafka.sasl.password": "${env:KAFKA_PASSWORD}"}
+    options |= {"restart.backoff.min": "50ms", "restart.backoff.max": "1s"}
+    prefix, db_config = kafka.prefix, {"table.include.list": "public.t,public.k", "heartbeat.interval.ms": "1000"}
+    creation = {"default.partitions": "3", "groups": "slim", "slim.include": r".*\.k", "slim.partitions": "2"}
+    creation |= {"slim.cleanup.policy": "delete", "slim.retention.ms": "3600000"}
+    db.execute(SETUP)
+    with server_module.Server(work, options, env={"KAFKA_PASSWORD": secret}) as server:
+        config = connectors.source(db, prefix) | connectors.avro(server) | db_config
+        config |= {f"topic.creation.{name}": value for name, value in creation.items()}
+        config |= {"exactly.once.support": "required", "producer.override.compression.type": "lz4"}
+        refused = server.connect("POST", "/connectors", {"name": "x", "config": config | {
+            "leat.kafka.exactly.once.support": "disabled"}})  # fmt: skip
+        assert refused.status == 400 and "exactly.once.support" in refused.json()["message"], refused
+        server.create("shop", config)
+        topic = f"{prefix}.public.t"
+        server.until(lambda: topic in kafka.topics(), "the snapshot is there", 120)
+        for n in (1, 2, 3):
+            change(db, [n])
+            if n == 2:
+                kafka.kill()
+            server.workers()["shop"].kill()
+            change(db, [n + 3])
+            kafka.start()
+            server.until(lambda: "shop" in server.workers(), "its worker is started again")
+        db.execute("INSERT INTO t VALUES (7777777, repeat('x', 1500000))")
+        server.wait_state("shop", "FAILED", timeout=120)
+        trace = server.status("shop")["tasks"][0]["trace"]
+        assert topic in trace and "max.request.size" in trace, trace
+        kafka.alter_topic(topic, max_message_bytes="4000000")
+        config |= {"producer.override.max.request.size": "4000000"}
+        assert server.connect("PUT", "/connectors/shop/config", config).status == 200
+        server.until(lambda: any(m.value() and len(m.value()) > 1500000 for m in kafka.read(topic)), "it is there", 120)
+        assert server.connect("PUT", "/connectors/shop/stop").status == 204
+        server.until(lambda: not server.workers(), "it is at rest, with all that it has in Kafka")
+        assert kafka.topics()[topic] == 3 and kafka.topics()[f"{prefix}.public.k"] == 2
+        assert kafka.topic_config(f"{prefix}.public.k")["retention.ms"] == "3600000"
+        topics = wire(server, "shop")
+        assert f"__debezium-heartbeat.{prefix}" in topics and len(topics[topic]) > 2000
+        for name, lines in topics.items():
+            kafka_broker.check_wire(kafka.read(name), lines, kafka.topics()[name])
+        assert secret not in server.log_text()
+    wrong = server_module.Server(work / "wrong", {"kafka.bootstrap.servers": "x:1", "kafka.format": "json"})
+    wrong.directory.mkdir()
+    assert wrong.spawn().wait() != 0 and "kafka.format" in wrong.log_text()

@@ -97,8 +97,8 @@ TEST(plugin_common_keys) {
                                 "\"producer.override.acks\":\"all\",\"topic.creation.default.partitions\":3}");
     CHECK_INT(validation.errors, 0);
     CHECK(validation_find(&validation, SLICE("tasks.max"))->warning != NULL);
-    CHECK(validation_find(&validation, SLICE("producer.override.acks"))->warning != NULL);
-    CHECK(validation_find(&validation, SLICE("topic.creation.default.partitions"))->warning != NULL);
+    CHECK(validation_find(&validation, SLICE("producer.override.acks"))->warning == NULL);
+    CHECK(validation_find(&validation, SLICE("topic.creation.default.partitions"))->warning == NULL);
     validation = validate(sync, "{\"name\":\"n\",\"key.converter\":\"nope.Nope\",\"transforms\":\"a,a\"}");
     CHECK(has_error(&validation, "key.converter",
                     "Invalid value nope.Nope for configuration key.converter: Class nope.Nope could not be found."));

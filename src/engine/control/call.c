@@ -114,11 +114,13 @@ bool call_remove(Supervisor *supervisor, Managed *managed, Err *err) {
 }
 
 void call_greeted(Supervisor *supervisor, Call *call) {
+    DEFER(buf_release) Buf document = {0};
+    server_options_document(&document, supervisor->options, buf_slice(&call->document));
     child_put(supervisor, call->child,
               &(Message){.type = MESSAGE_START,
                          .name = buf_slice(&call->name),
                          .verb = SLICE("call"),
-                         .text = buf_slice(&call->document)});
+                         .text = buf_slice(&document)});
     child_put(supervisor, call->child,
               &(Message){.type = MESSAGE_ASK,
                          .id = 1,

@@ -171,12 +171,14 @@ static void greeted(Supervisor *supervisor, Child *child, const Message *message
         break;
     case CHILD_WORKER: {
         const Managed *managed = child->managed;
+        DEFER(buf_release) Buf document = {0};
+        server_options_document(&document, supervisor->options, buf_slice(&managed->document));
         supervisor->starting--;
         child_put(supervisor, child,
                   &(Message){.type = MESSAGE_START,
                              .name = managed_name(managed),
                              .verb = slice_of(managed->kind),
-                             .text = buf_slice(&managed->document)});
+                             .text = buf_slice(&document)});
         break;
     }
     case CHILD_CALL:

@@ -23,8 +23,9 @@ typedef enum MessageType {
     MESSAGE_FAILED,    // verb: the error's name (err.h), number: its class, text: message, newline, hint. Then it exits
     MESSAGE_DONE,      // what was asked for is done (a call, a snapshot_only connector). Then it exits
     // supervisor to child
-    MESSAGE_START, // name: the connector's; verb: source, sink, sync, call, front; text: its document (JSON); of the
-                   // front: the server's options, see server_options.h
+    MESSAGE_START, // name: the connector's; verb: source, sink, sync, call, front; text: its document (JSON), with the
+                   // server's Kafka in it (server_options_document); of the front: the server's options, see
+                   // server_options.h
     MESSAGE_STOP,  // at a checkpoint; then DONE
     // either way
     MESSAGE_ASK,    // verb: what; name: of the connector; text: JSON

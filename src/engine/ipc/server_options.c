@@ -52,6 +52,10 @@ static const OptionSpec SERVER_SPECS[] = {
     {"webhook.events", OPTION_LIST, 0, AT(webhook_events),
      "slot,freshness,dead_letters,crash_loop,quarantine,verify_differs,verify_not_compared", 0, 0, NULL,
      "Which events are sent."},
+    {"kafka.*", OPTION_MAP, 0, AT(kafka), NULL, 0, 0, NULL,
+     "The Kafka that source connectors write into: bootstrap.servers, and options of the Kafka sink "
+     "(security.protocol, "
+     "sasl.…, ssl.…, exactly.once.support, transaction.…, position.topic, topic.creation.*, producer.override.*)."},
     {"freshness.target", OPTION_DURATION, 0, AT(freshness_target_ms), "5m", 0, INT64_C(1) << 40, NULL,
      "A change that is older when it becomes durable is an event; 0 = there is no target."},
     {"slot.alert.percent", OPTION_INT, 0, AT(slot_alert_percent), "80", 1, 100, NULL,
@@ -66,12 +70,32 @@ void server_options_json(Buf *out, const char *data_directory, const ServerOptio
     json_field_text(out, DATA_DIRECTORY, data_directory);
     for (size_t i = 0; i < SERVER_OPTIONS.count; i++) {
         const OptionSpec *spec = &SERVER_OPTIONS.specs[i];
+        if (spec->type == OPTION_MAP) {
+            continue;
+        }
         buf_reset(&value);
         option_print(spec, options, &value);
         json_key(out, spec->name);
         json_quote(out, buf_slice(&value));
     }
     buf_u8(out, '}');
+}
+
+void server_options_document(Buf *out, const ServerOptions *options, Slice document) {
+    Arena scratch[1];
+    Properties kafka = {0};
+    arena_init_small(scratch, "scratch", 1024);
+    properties_set_map(scratch, &kafka, "", options->kafka);
+    if (kafka.count == 0) {
+        buf_put(out, document);
+    } else {
+        ASSERT(document.size > 0 && document.data[0] == '{');
+        buf_text(out, "{\"kafka\":");
+        properties_json(out, &kafka);
+        buf_u8(out, ',');
+        buf_put(out, slice_from(document, 1));
+    }
+    arena_release(scratch);
 }
 
 bool server_options_parse(Slice json, Arena *arena, ServerOptions *options, const char **data_directory, Err *err) {

@@ -24,14 +24,19 @@ typedef struct ServerOptions {
     int64_t stop_timeout_ms, call_timeout_ms;
     const char *webhook_url;     // with its references; "" = none
     const char *webhook_events;  // comma-separated
+    const char *kafka;           // map: which Kafka source connectors write into; NULL = none
     int64_t freshness_target_ms; // 0 = none
     int64_t slot_alert_percent;
 } ServerOptions;
 extern const OptionTable SERVER_OPTIONS;
 
+// Maps are left out: they are for workers.
 void server_options_json(Buf *out, const char *data_directory, const ServerOptions *options);
 // The same back; everything is copied into the arena. ERR_OPTION: it is not what server_options_json makes.
 CHECKED bool server_options_parse(Slice json, Arena *arena, ServerOptions *options, const char **data_directory,
                                   Err *err);
+// What a connector's worker is told: its document, a JSON object, with a member "kafka", an object of the options of
+// that map without "kafka.", where there are any.
+void server_options_document(Buf *out, const ServerOptions *options, Slice document);
 
 #endif

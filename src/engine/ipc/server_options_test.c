@@ -23,6 +23,17 @@ TEST(server_options_survive_their_json) {
     CHECK_INT(again.worker_memory_max, 96 << 20);
     CHECK_INT(again.restart_backoff_min_ms, options.restart_backoff_min_ms);
     CHECK_INT(again.stop_timeout_ms, 30000);
+    DEFER(buf_release) Buf document = {0};
+    server_options_document(&document, &options, SLICE("{\"kind\":\"source\"}"));
+    CHECK_TEXT(buf_slice(&document), "{\"kind\":\"source\"}");
+    CHECK_OK(option_set(&SERVER_OPTIONS, &options, "kafka.sasl.password", "x\"y", &arena, err));
+    buf_reset(&document);
+    server_options_document(&document, &options, SLICE("{\"kind\":\"source\"}"));
+    CHECK_TEXT(buf_slice(&document), "{\"kafka\":{\"sasl.password\":\"x\\\"y\"},\"kind\":\"source\"}");
+    buf_reset(&json);
+    server_options_json(&json, "/data", &options); // without what only workers need
+    CHECK_OK(server_options_parse(buf_slice(&json), &arena, &again, &directory, err));
+    CHECK(again.kafka == NULL);
     CHECK_FAILS(server_options_parse(SLICE("{}"), &arena, &again, &directory, err), ERR_OPTION);
     CHECK_FAILS(
         server_options_parse(SLICE("{\"data.directory\":\"/d\",\"listen\":\"x\"}"), &arena, &again, &directory, err),

@@ -3,20 +3,29 @@
 
 #include <jansson.h>
 
-bool document_config(Slice json, Arena *arena, const char **kind, Properties *config, Err *err) {
+static bool properties_of(const json_t *object, Arena *arena, Properties *properties, Err *err) {
+    char *flat = json_dumps(object, 0);
+    bool ok = flat != NULL ? properties_parse(arena, slice_of(flat), properties, err)
+                           : FAIL(err, ERR_OPTION, "a connector's document has no config");
+    free(flat);
+    return ok;
+}
+
+static bool document_of(const json_t *root, const char *problem, Arena *arena, DocumentConfig *document, Err *err) {
+    const char *kind = json_string_value(json_object_get(root, "kind"));
+    const json_t *kafka = json_object_get(root, "kafka");
+    if (kind == NULL) {
+        return FAIL(err, ERR_OPTION, "a connector's document has no kind: %.200s", problem);
+    }
+    *document = (DocumentConfig){.kind = arena_text(arena, slice_of(kind))};
+    return properties_of(json_object_get(root, "config"), arena, &document->config, err) &&
+           (kafka == NULL || properties_of(kafka, arena, &document->kafka, err));
+}
+
+bool document_config(Slice json, Arena *arena, DocumentConfig *document, Err *err) {
     json_error_t where;
     json_t *root = json_loadb((const char *)json.data, json.size, JSON_REJECT_DUPLICATES, &where);
-    const char *text = json_string_value(json_object_get(root, "kind"));
-    char *flat = json_dumps(json_object_get(root, "config"), 0);
-    bool ok = text != NULL && flat != NULL;
-    if (!ok) {
-        FAIL(err, ERR_OPTION, "a connector's document has no kind, or no config: %.200s",
-             root == NULL ? where.text : "it is JSON");
-    } else {
-        *kind = arena_text(arena, slice_of(text));
-        ok = properties_parse(arena, slice_of(flat), config, err);
-    }
-    free(flat);
+    bool ok = document_of(root, root == NULL ? where.text : "it is JSON", arena, document, err);
     json_decref(root);
     return ok;
 }

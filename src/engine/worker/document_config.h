@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// A connector's document as a worker needs it: kind and configuration.
+// A connector's document as a worker gets it: kind, configuration, and the Kafka of the server.
 #ifndef LEAT_ENGINE_WORKER_DOCUMENT_CONFIG_H
 #define LEAT_ENGINE_WORKER_DOCUMENT_CONFIG_H
 
 #include "core/config/properties.h"
 
+typedef struct DocumentConfig {
+    const char *kind;
+    Properties config;
+    Properties kafka; // options, without "kafka."; none = there is no Kafka
+} DocumentConfig;
+
 // Everything is copied into the arena. ERR_OPTION: it is no document.
-CHECKED bool document_config(Slice json, Arena *arena, const char **kind, Properties *config, Err *err);
+CHECKED bool document_config(Slice json, Arena *arena, DocumentConfig *document, Err *err);
 
 #endif

@@ -30,8 +30,7 @@ typedef struct Worker {
     Arena arena;
     Channel channel;
     Slice name, verb;
-    const char *kind;
-    Properties config;
+    DocumentConfig document;
     Slice request; // of a call
     uint32_t ask;
     pthread_t thread;
@@ -226,7 +225,7 @@ static bool start_take(Worker *worker, const Message *message, Err *err) {
     worker->name = arena_slice(&worker->arena, message->name);
     worker->verb = arena_slice(&worker->arena, message->verb);
     log_stamp_set("connector", worker->name);
-    return document_config(message->text, &worker->arena, &worker->kind, &worker->config, err);
+    return document_config(message->text, &worker->arena, &worker->document, err);
 }
 
 // HELLO, then whatever comes until there is a START, and, of a call, its ASK. False without an error: it was stopped
@@ -290,8 +289,9 @@ static void answer_send(Worker *worker, bool ok, Slice answer, const Err *err) {
 static bool work(Worker *worker, Err *err) {
     ConnectorRun run = {.data_directory = getenv("LEAT_DATA_DIR"),
                         .name = worker->name,
-                        .kind = worker->kind,
-                        .config = &worker->config,
+                        .kind = worker->document.kind,
+                        .config = &worker->document.config,
+                        .kafka = &worker->document.kafka,
                         .drivers = worker->setup->drivers,
                         .stop = &worker_stop,
                         .report = report,

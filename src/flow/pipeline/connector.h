@@ -28,6 +28,7 @@ typedef struct ConnectorRun {
     Slice name;
     const char *kind;         // source, sink, sync
     const Properties *config; // references and seals not yet resolved
+    const Properties *kafka;  // of the server: connector_kafka.h; NULL = none
     const PipelineDrivers *drivers;
     const volatile bool *stop;
     void (*report)(void *context, Slice json); // about once a second and at every change of state; from any thread

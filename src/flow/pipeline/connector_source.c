@@ -8,6 +8,7 @@
 #include "data/connect/converter.h"
 #include "data/connect/program.h"
 #include "flow/pipeline/connector_config.h"
+#include "flow/pipeline/connector_kafka.h"
 #include "flow/pipeline/connector_run.h"
 #include "flow/pipeline/program_log.h"
 #include "storage/kafka/registrar.h"
@@ -38,7 +39,10 @@ typedef struct SourceWorker {
     ConnectProgram *program;
     Converter *converters[2]; // of values, of keys
     Registrar *registrars[2];
-    Map prepared; // topics that events chose, whose schemas are registered
+    ConnectorKafka *kafka; // where the records go too; NULL = to readers of the journal only
+    bool kafka_asked;      // whether there is one
+    SinkPumpLook look;     // the newest at it: the report borrows its text
+    Map prepared;          // topics that events chose, whose schemas are registered
 
     Buf topics; // "topics":[…]
     int64_t report_at, topics_at, pins_at;
@@ -129,14 +133,26 @@ static void report_write(SourceWorker *worker, bool last) {
     }
 }
 
+static void kafka_look(SourceWorker *worker) {
+    if (worker->kafka != NULL) {
+        connector_kafka_look(worker->kafka, &worker->look);
+        pipeline_report_sink(&worker->half.report, &worker->look, worker->half.journal);
+    }
+}
+
+static bool troubled(const PipelineReport *report) {
+    return report->trouble != NULL || report->sink_trouble != NULL;
+}
+
 static void reported(SourceHalf *half, bool last) {
     SourceWorker *worker = (SourceWorker *)half;
     int64_t now = clock_monotonic_us();
-    bool changed = worker->phase != half->report.phase || worker->troubled != (half->report.trouble != NULL);
+    kafka_look(worker);
+    bool changed = worker->phase != half->report.phase || worker->troubled != troubled(&half->report);
     if (last || changed || now >= worker->report_at) {
         worker->report_at = now + REPORT_US;
         worker->phase = half->report.phase;
-        worker->troubled = half->report.trouble != NULL;
+        worker->troubled = troubled(&half->report);
         report_write(worker, last);
     }
 }
@@ -255,6 +271,10 @@ static bool begin(SourceHalf *half, SourceContext *context, Err *err) {
     SourceWorker *worker = (SourceWorker *)half;
     const PipelineOptions *options = &worker->options;
     TRY(program_open(worker, err));
+    if (!worker->kafka_asked) {
+        TRY(connector_kafka_start(worker->run, half->directory, &worker->kafka, err));
+        worker->kafka_asked = true;
+    }
     *context = (SourceContext){
         .pipeline = arena_text(&worker->arena, worker->run->name),
         .slot = properties_text(&worker->arena, &worker->config, "slot.name", "debezium"),
@@ -290,8 +310,34 @@ static void end(SourceHalf *half) {
     worker->prepared = (Map){0};
 }
 
-static bool never(const SourceHalf *half) {
-    return false;
+static bool kafka_failed(const SourceHalf *half) {
+    const SourceWorker *worker = (const SourceWorker *)half;
+    SinkPumpLook look = {0};
+    if (worker->kafka != NULL) {
+        connector_kafka_look(worker->kafka, &look);
+    }
+    return look.failed;
+}
+
+// What is durable is in Kafka when a connector ends, unless it is asked to stop while Kafka is in trouble: then the
+// next run goes on with the rest.
+static bool kafka_finish(SourceWorker *worker, bool ok, Err *err) {
+    Err why[1] = {{0}};
+    kafka_look(worker);
+    bool all = (ok && !*worker->run->stop) || (worker->look.tries == 0 && worker->look.trouble[0] == '\0');
+    if (all && worker->kafka != NULL) {
+        worker->half.report.phase = PIPELINE_FLUSHING;
+        source_half_report(&worker->half, false);
+    }
+    bool finished = connector_kafka_finish(worker->kafka, (ConnectorKafkaFinish){.all = all}, why);
+    worker->kafka = NULL;
+    worker->half.report.sink_trouble = NULL;
+    worker->half.report.sink_behind_bytes = finished && all ? 0 : worker->half.report.sink_behind_bytes;
+    if (!finished && (ok || err->code == ERR_INTERRUPTED)) {
+        *err = *why;
+        return false;
+    }
+    return ok;
 }
 
 static bool worker_run(SourceWorker *worker, const SourceDriver *driver, Err *err) {
@@ -304,7 +350,7 @@ static bool worker_run(SourceWorker *worker, const SourceDriver *driver, Err *er
     TRY(file_lock(path, &worker->lock, err));
     worker->requests.directory = half->directory;
     worker->requests.name = "";
-    bool ok = source_half_run(half, err);
+    bool ok = kafka_finish(worker, source_half_run(half, err), err);
     half->report.phase = PIPELINE_DONE;
     source_half_report(half, true);
     return ok;
@@ -321,7 +367,7 @@ bool connector_source_run(const ConnectorRun *run, Err *err) {
                                .before = before_journal,
                                .begin = begin,
                                .end = end,
-                               .failed = never,
+                               .failed = kafka_failed,
                                .reported = reported};
     source_half_init(&worker.half);
     arena_init(&worker.arena, "run", 0);

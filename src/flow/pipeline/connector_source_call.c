@@ -3,6 +3,7 @@
 #include "core/base/json.h"
 #include "core/sys/file.h"
 #include "flow/pipeline/connector_config.h"
+#include "flow/pipeline/connector_kafka.h"
 #include "flow/pipeline/connector_run.h"
 #include "storage/kafka/registrar.h"
 #include "flow/pipeline/request.h"
@@ -65,6 +66,10 @@ static bool validate(const ConnectorRun *run, const ConnectorRequest *request, A
             connector_error_json(out, key_of(err->code), err);
         }
         registry_check(&config, out, err);
+        const char *key = NULL;
+        if (!connector_kafka_validate(run, &config, arena, &key, err)) {
+            connector_error_json(out, key != NULL ? key : "connector.class", err);
+        }
     }
     buf_text(out, "]}");
     return true;

@@ -40,7 +40,7 @@ typedef struct Runner {
     Arena tables; // of the sink, of the report
     int64_t tables_at;
     char *resync;
-    char sink_trouble[512];
+    SinkPumpLook look;              // the newest: the report borrows its text
     _Atomic LogPosition read_below; // see SinkContext
     uint64_t read_cuts;             // durable when all tables were seen to be read, and one
 } Runner;
@@ -121,32 +121,15 @@ static void sink_tables_look(Runner *runner) {
     }
 }
 
-// A sink that cannot be opened does not look by itself.
-static uint64_t behind_bytes(const Runner *runner, const SinkPumpLook *look) {
-    JournalInfo info = {0};
-    if (runner->half.journal == NULL || look->tries == 0) {
-        return look->behind_bytes;
-    }
-    journal_info(runner->half.journal, &info);
-    LogPosition from = MAX(look->pin, info.begin);
-    return info.end > from ? info.end - from : 0;
-}
-
 static void reported(SourceHalf *half, bool last) {
     Runner *runner = (Runner *)half;
     read_note(runner);
     if (runner->pump != NULL) {
-        SinkPumpLook look;
-        sink_pump_look(runner->pump, &look);
+        sink_pump_look(runner->pump, &runner->look);
         sink_tables_look(runner);
-        runner->half.report.sink = look.stats;
-        runner->half.report.sink_behind_bytes = behind_bytes(runner, &look);
-        runner->half.report.sink_tries = look.tries;
-        runner->half.report.sink_away_ms = (uint64_t)look.away_ms;
+        pipeline_report_sink(&runner->half.report, &runner->look, runner->half.journal);
         hold_serve_tables(runner->hold, runner->half.report.tables, runner->half.report.table_count);
-        snprintf(runner->sink_trouble, sizeof(runner->sink_trouble), "%s", look.trouble);
     }
-    runner->half.report.sink_trouble = runner->sink_trouble[0] != '\0' ? runner->sink_trouble : NULL;
     if (runner->verifier != NULL) {
         verifier_turn(runner->verifier, runner->half.report.phase == PIPELINE_STREAMING);
         runner->half.report.verify = verifier_json(runner->verifier);
@@ -376,7 +359,7 @@ static bool runner_run(Runner *runner, Err *err) {
         }
         runner->half.report.sink_behind_bytes = 0;
         runner->half.report.sink_tries = runner->half.report.sink_away_ms = 0;
-        runner->sink_trouble[0] = '\0';
+        runner->half.report.sink_trouble = NULL;
     }
     runner->half.report.phase = PIPELINE_DONE;
     source_half_report(&runner->half, true);

@@ -108,6 +108,25 @@ static void requests_json(Buf *buf, const PipelineReport *report) {
     }
 }
 
+// A sink that cannot be opened does not look by itself.
+static uint64_t behind_bytes(const SinkPumpLook *look, Journal *journal) {
+    JournalInfo info = {0};
+    if (journal == NULL || look->tries == 0) {
+        return look->behind_bytes;
+    }
+    journal_info(journal, &info);
+    LogPosition from = MAX(look->pin, info.begin);
+    return info.end > from ? info.end - from : 0;
+}
+
+void pipeline_report_sink(PipelineReport *report, const SinkPumpLook *look, Journal *journal) {
+    report->sink = look->stats;
+    report->sink_behind_bytes = behind_bytes(look, journal);
+    report->sink_tries = look->tries;
+    report->sink_away_ms = (uint64_t)look->away_ms;
+    report->sink_trouble = look->trouble[0] != '\0' ? look->trouble : NULL;
+}
+
 void pipeline_report_json(Buf *buf, const PipelineReport *report, const PipelineReportJson *how) {
     json_field_text(buf, "phase", pipeline_phase_name(report->phase));
     json_field_text(buf, "trouble", report->trouble);

@@ -5,6 +5,7 @@
 
 #include "core/base/buf.h"
 #include "flow/pipeline/pipeline.h"
+#include "flow/pipeline/sink_pump.h"
 
 // The fields, without the braces around them, so that a caller can put its own before or after. Tables in state
 // `streaming` without changes are left out unless `all_tables`.
@@ -12,6 +13,9 @@ typedef struct PipelineReportJson {
     bool all_tables;
 } PipelineReportJson;
 void pipeline_report_json(Buf *buf, const PipelineReport *report, const PipelineReportJson *how);
+
+// What its pump says of the sink; the report borrows the look. `journal` is open, or NULL.
+void pipeline_report_sink(PipelineReport *report, const SinkPumpLook *look, Journal *journal);
 
 // One object for status.json: the report's fields, all tables, "pid" and "time_ms" (wall clock, ms since 1970).
 void pipeline_status_json(Buf *buf, const PipelineReport *report);

@@ -435,6 +435,7 @@ bool sink_pump_start(const SinkPumpSpec *spec, SinkPump **pump, Err *err) {
 }
 
 bool sink_pump_finish(SinkPump *pump, SinkPumpLast *last, Err *err) {
+    pump->spec.flush |= last->flush; // the thread looks at it once it is finishing
     pump->finishing = true;
     pthread_mutex_lock(&pump->mutex);
     if (pump->reader != NULL) {

@@ -46,6 +46,7 @@ bool sink_pump_published(SinkPump *pump, Position *position);
 // Ends the thread, with `flush` after everything durable in the journal is published. False: err says why that could
 // not be. `pump` is freed either way.
 typedef struct SinkPumpLast {
+    bool flush; // as the spec's, where it was not known then
     SinkStats stats;
     Arena *arena; // for `tables`; NULL = these are not wanted
     SinkTable *tables;

@@ -193,6 +193,7 @@ static bool make(void *context, Arena *scratch, const JournalEntry *entry, Conne
     for (size_t i = 0; i < source_count; i++) {
         bool keep = false;
         failure.record = &made[i];
+        made[i].partition = 0; // the only one that a topic of the journal has
         if (!record_make(maker, compared, &failure, &made[i], scratch, &records[*count], &keep, err)) {
             TRY(tolerated(maker, &failure, entry, scratch, err));
             continue;

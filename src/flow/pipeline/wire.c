@@ -141,7 +141,6 @@ bool wire_records(WireProgram *program, Arena *scratch, const JournalEntry *entr
     }
     for (size_t i = 0; i < *count; i++) {
         records[i].offset = entry->offset + i;
-        records[i].partition = 0;
     }
     return true;
 }

@@ -22,8 +22,8 @@ CHECKED bool wire_program(Wire *wire, const JournalEntry *entry, WireProgram **p
 // Its configuration, references resolved.
 const Properties *wire_config(const WireProgram *program);
 uint64_t wire_number(const WireProgram *program); // 1, 2, …
-// The event's records, with offset and partition; at most CONNECT_RECORDS_MAX, as many as its span. Good until
-// `scratch` is reset or the next call.
+// The event's records, with offset, and partition where the program says one (-1: it does not); at most
+// CONNECT_RECORDS_MAX, as many as its span. Good until `scratch` is reset or the next call.
 CHECKED bool wire_records(WireProgram *program, Arena *scratch, const JournalEntry *entry, ConnectRecord *records,
                           size_t *count, Err *err);
 // A record's key or value as its converter writes it: appended to `out`, or *null. An Avro schema that is not

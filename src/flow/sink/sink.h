@@ -27,6 +27,9 @@ typedef struct SinkRecords {
     // A record of the entry that was made last, which the sink cannot take: true, and no error any more, when it is set
     // aside. NULL: nothing is.
     bool (*reject)(void *context, Arena *scratch, const JournalEntry *entry, const ConnectRecord *record, Err *err);
+    // The key or value of a record of the entry that was made last, as the source's converter writes it: appended to
+    // `out`, or *null. For sinks that write just that; NULL: there is no such form.
+    bool (*bytes)(void *context, bool is_key, const ConnectRecord *record, Buf *out, bool *null, Err *err);
     void *context;
     bool schemas; // another schema of values begins new files, whatever their form
 } SinkRecords;

@@ -53,6 +53,7 @@ typedef struct KafkaMessage {
     int64_t timestamp_ms;
     const KafkaHeader *headers;
     size_t header_count;
+    int32_t partition; // -1 = that of the key's hash; without a key any
 } KafkaMessage;
 
 CHECKED bool kafka_producer_open(const KafkaProducerSpec *spec, KafkaProducer **producer, Err *err);

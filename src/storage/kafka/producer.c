@@ -8,10 +8,12 @@
 #include <stdatomic.h>
 
 enum {
-    STEP_MS = 1000,      // of one call that is repeated
-    INIT_MS = 30 * 1000, // until somebody lets us begin
-    ABORT_MS = 2000,     // a kindness to readers: brokers undo it anyhow
-    ROOM_MS = 100,       // between looks for room
+    STEP_MS = 1000,       // of one call that is repeated
+    INIT_MS = 30 * 1000,  // until somebody lets us begin
+    ABORT_MS = 2000,      // a kindness to readers: brokers undo it anyhow
+    ROOM_MS = 100,        // between looks for room
+    KNOWN_MS = 30 * 1000, // until the brokers know a topic that was just made
+    LOOK_MS = 50,
     HEADERS_MAX = 32,
     DELETE_MS = 20 * 1000
 };
@@ -143,6 +145,22 @@ static bool begin(KafkaProducer *producer, Err *err) {
 
 typedef bool (*Ensure)(KafkaClient *client, KafkaTopicRules *rules, const char *name, Err *err);
 
+// Records that are put before the client knows a topic's partitions wait apart, unordered with what comes later.
+static bool topic_known(KafkaProducer *producer, const char *name, Err *err) {
+    int64_t deadline = clock_monotonic_us() + KNOWN_MS * INT64_C(1000);
+    for (bool known = false;;) {
+        TRY(kafka_topic_look(&producer->client, name, &known, err));
+        if (known) {
+            return true;
+        }
+        if (clock_monotonic_us() > deadline) {
+            rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+            return KAFKA_FAIL(&producer->client, err, code, rd_kafka_err2str(code), "look at a new topic");
+        }
+        clock_sleep_us(LOOK_MS * INT64_C(1000));
+    }
+}
+
 static bool topic_open(KafkaProducer *producer, Slice name, Ensure ensure, KafkaTopic **topic, Err *err) {
     KafkaTopic *found = map_find(&producer->topics, name);
     if (LIKELY(found != NULL)) {
@@ -155,6 +173,10 @@ static bool topic_open(KafkaProducer *producer, Slice name, Ensure ensure, Kafka
     found->handle = rd_kafka_topic_new(producer->client.handle, text, NULL);
     if (found->handle == NULL) {
         return FAIL(err, ERR_NET_SETUP, "Kafka: topic %s: %s", text, rd_kafka_err2str(rd_kafka_last_error()));
+    }
+    if (!topic_known(producer, text, err)) {
+        rd_kafka_topic_destroy(found->handle);
+        return err_frame(err, __FILE__, __LINE__);
     }
     map_put(&producer->topics, name, found);
     *topic = found;
@@ -192,14 +214,15 @@ static void *borrowed(Slice slice) {
 
 static rd_kafka_resp_err_t send_once(KafkaProducer *producer, KafkaTopic *topic, const KafkaMessage *message) {
     rd_kafka_headers_t *headers = headers_make(message);
-    rd_kafka_vu_t parts[7] = {
+    rd_kafka_vu_t parts[8] = {
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic->handle},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
         {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {borrowed(message->key), message->key.size}},
         {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {borrowed(message->value), message->value.size}},
         {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = message->timestamp_ms},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = message->partition},
     };
-    size_t count = 5;
+    size_t count = 6;
     if (headers != NULL) {
         parts[count++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers};
     }
@@ -263,9 +286,10 @@ bool kafka_flush(KafkaProducer *producer, Err *err) {
 }
 
 bool kafka_commit(KafkaProducer *producer, Err *err) {
-    if (!producer->transactional) {
-        TRY(kafka_flush(producer, err));
-    } else if (producer->begun) {
+    // A record that could not be delivered does not end librdkafka's transaction in every case (a partition that is not
+    // known any more): such a one must not be committed without it.
+    TRY(kafka_flush(producer, err));
+    if (producer->begun) {
         CRASH_POINT("kafka.before_commit");
         TRY(call_until(producer, rd_kafka_commit_transaction, producer->timeout_us, "commit a transaction", err));
         CRASH_POINT("kafka.after_commit");

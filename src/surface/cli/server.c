@@ -3,7 +3,9 @@
 #include "core/base/log.h"
 #include "core/config/toml.h"
 #include "core/sys/file.h"
+#include "core/config/properties.h"
 #include "engine/control/supervisor.h"
+#include "flow/pipeline/connector_kafka.h"
 #include "surface/cli/pipelines.h"
 
 #include <errno.h>
@@ -53,7 +55,9 @@ static bool options_take(const Cli *cli, ServerOptions *options, const char **da
     if ((options->tls_certificate[0] == '\0') != (options->tls_key[0] == '\0')) {
         return FAIL(err, ERR_OPTION, "tls.certificate and tls.key are given together, or neither of them");
     }
-    return true;
+    Properties kafka = {0};
+    properties_set_map(cli->arena, &kafka, "", options->kafka);
+    return connector_kafka_check(cli->drivers, &kafka, err);
 }
 
 bool server_command(Cli *cli, Err *err) {

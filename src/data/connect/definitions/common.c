@@ -10,6 +10,9 @@
 #define HIDDEN(row_name, row_note) \
     { ROW(row_name, DEFINE_STRING, NULL, IMPORTANCE_LOW, NULL, -1, WIDTH_NONE, row_name), NO_EFFECT(row_note) }
 
+#define HONOURED(row_name) \
+    { ROW(row_name, DEFINE_STRING, NULL, IMPORTANCE_LOW, NULL, -1, WIDTH_NONE, row_name) }
+
 #define JSON_CONVERTER   "org.apache.kafka.connect.json.JsonConverter"
 #define HEADER_CONVERTER "org.apache.kafka.connect.storage.SimpleHeaderConverter"
 #define ONE_VERSION      "there is one version of each class"
@@ -82,8 +85,7 @@
     }
 
 #define HIDDEN_ROWS                                                                                                   \
-    HIDDEN("producer.override.*", "there is no Kafka producer"),                                                      \
-        HIDDEN("consumer.override.*", "there is no Kafka consumer"),                                                  \
+    HIDDEN("consumer.override.*", "there is no Kafka consumer"),                                                      \
         HIDDEN("admin.override.*", "there is no Kafka cluster to administer"),                                        \
         HIDDEN("confluent.license.*", "no licence is needed"),                                                        \
         {ROW("config.providers.*", DEFINE_STRING, NULL, IMPORTANCE_LOW, NULL, -1, WIDTH_NONE, "config.providers.*")}, \
@@ -93,23 +95,27 @@ const Definition COMMON_SOURCE_DEFINITIONS[] = {
     COMMON_ROWS,
     {ROW("topic.creation.groups", DEFINE_LIST, "", IMPORTANCE_LOW, "Topic Creation", 1, WIDTH_LONG,
          "Topic Creation Groups"),
-     NO_EFFECT(NO_TOPICS), .documentation = "Names of groups of topics that are made with settings of their own."},
+     .documentation = "Names of groups of topics that are made with settings of their own, in the server's Kafka."},
     {ROW("exactly.once.support", DEFINE_STRING, "requested", IMPORTANCE_MEDIUM, "Exactly Once Support", 2, WIDTH_SHORT,
          "Exactly once support"),
      .choices = "requested,required",
-     .documentation = "Whether the connector must be exactly once. Those of leat are, in either case."},
+     .documentation =
+         "Whether the connector must be exactly once. Those of leat are, in either case, unless the server's "
+         "Kafka is written without transactions: then required is refused."},
     {ROW("transaction.boundary", DEFINE_STRING, "poll", IMPORTANCE_MEDIUM, "Exactly Once Support", 3, WIDTH_SHORT,
          "Transaction Boundary"),
-     .choices = "poll,connector,interval", NO_EFFECT("the source's own transactions are kept whole"),
-     .documentation = "Where transactions on the topics begin and end."},
+     .choices = "poll,connector,interval",
+     .documentation =
+         "Where transactions in the server's Kafka end: poll, at the source's own, once all there is is in "
+         "them; interval, after transaction.boundary.interval.ms."},
     {ROW("transaction.boundary.interval.ms", DEFINE_LONG, NULL, IMPORTANCE_LOW, "Exactly Once Support", 4, WIDTH_SHORT,
          "Transaction boundary interval"),
-     .minimum = "0", NO_EFFECT("the source's own transactions are kept whole"),
-     .documentation = "How often a transaction ends where transaction.boundary is interval, in ms."},
+     .minimum = "0", .documentation = "How often a transaction ends where transaction.boundary is interval, in ms."},
     {ROW("offsets.storage.topic", DEFINE_STRING, NULL, IMPORTANCE_LOW, "offsets.topic", 1, WIDTH_LONG, "Offsets topic"),
      NO_EFFECT("positions are in the journal, with the data"),
      .documentation = "The topic that keeps this connector's offsets."},
-    HIDDEN("topic.creation.*", NO_TOPICS),
+    HONOURED("topic.creation.*"),
+    HONOURED("producer.override.*"),
     HIDDEN_ROWS,
 };
 const size_t COMMON_SOURCE_DEFINITIONS_COUNT = ARRAY_LEN(COMMON_SOURCE_DEFINITIONS);
@@ -129,18 +135,19 @@ const Definition COMMON_SINK_DEFINITIONS[] = {
     {ROW("errors.deadletterqueue.context.headers.enable", DEFINE_BOOLEAN, "false", IMPORTANCE_MEDIUM, "Error Handling",
          8, WIDTH_MEDIUM, "Enable Error Context Headers"),
      .documentation = "Whether dead letters have headers that say where they come from and what went wrong."},
+    HIDDEN("producer.override.*", "there is no Kafka producer"),
     HIDDEN_ROWS,
 };
 const size_t COMMON_SINK_DEFINITIONS_COUNT = ARRAY_LEN(COMMON_SINK_DEFINITIONS);
 
 const Definition TOPIC_CREATION_DEFINITIONS[] = {
     {ROW("include", DEFINE_LIST, NULL, IMPORTANCE_LOW, NULL, 1, WIDTH_LONG, "Inclusion Topic Pattern"),
-     NO_EFFECT(NO_TOPICS), .documentation = "Regular expressions for names of topics that belong to the group."},
+     .documentation = "Regular expressions for names of topics that belong to the group."},
     {ROW("exclude", DEFINE_LIST, "", IMPORTANCE_LOW, NULL, 2, WIDTH_LONG, "Exclusion Topic Pattern"),
-     NO_EFFECT(NO_TOPICS), .documentation = "Regular expressions for names that do not belong to the group."},
+     .documentation = "Regular expressions for names that do not belong to the group."},
     {ROW("replication.factor", DEFINE_SHORT, NULL, IMPORTANCE_LOW, NULL, 3, WIDTH_LONG, "Replication Factor"),
-     NO_EFFECT(NO_TOPICS), .documentation = "How many copies of a topic there are."},
-    {ROW("partitions", DEFINE_INT, NULL, IMPORTANCE_LOW, NULL, 4, WIDTH_LONG, "Partition Count"), NO_EFFECT(NO_TOPICS),
+     .documentation = "How many copies of a topic there are."},
+    {ROW("partitions", DEFINE_INT, NULL, IMPORTANCE_LOW, NULL, 4, WIDTH_LONG, "Partition Count"),
      .documentation = "How many partitions a topic has."},
 };
 const size_t TOPIC_CREATION_DEFINITIONS_COUNT = ARRAY_LEN(TOPIC_CREATION_DEFINITIONS);

@@ -202,7 +202,8 @@ static bool kafka_tick(void *state, int64_t *next_ms, Err *err) {
         return true;
     }
     bool records = sink->begun_us != 0;
-    int64_t due = records ? sink->begun_us + sink->options.transaction_linger_ms * 1000 : sink->committed_us + IDLE_US;
+    int64_t open_ms = MIN(sink->options.transaction_linger_ms, sink->options.transaction_timeout_ms / 2);
+    int64_t due = records ? sink->begun_us + open_ms * 1000 : sink->committed_us + IDLE_US;
     if (now >= due) {
         return settled(sink, kafka_sink_commit(sink, err), err);
     }

@@ -33,7 +33,8 @@ typedef struct FlatPlan {
 struct KafkaRecords {
     Arena run[1], scratch[1];
     const KafkaSinkOptions *options;
-    Properties config; // references resolved
+    const SinkRecords *maker; // of a connector; NULL = what follows
+    Properties config;        // references resolved
     bool avro, flat;
     ConnectProgram *program;  // Debezium's
     Converter *converters[2]; // of values, of keys
@@ -95,9 +96,10 @@ bool kafka_records_new(const KafkaSinkOptions *options, const SinkContext *conte
     arena_init(made->run, "run", 0);
     arena_init(made->scratch, "scratch", 0);
     made->options = options;
+    made->maker = context->records;
     made->avro = strcmp(options->format, "avro") == 0;
-    made->flat = strcmp(options->envelope, "flat") == 0;
-    if (!records_open(made, context, err)) {
+    made->flat = made->maker == NULL && strcmp(options->envelope, "flat") == 0;
+    if (made->maker == NULL && !records_open(made, context, err)) {
         kafka_records_free(made);
         return err_frame(err, __FILE__, __LINE__);
     }
@@ -135,14 +137,22 @@ static bool part_write(KafkaRecords *records, bool is_key, const ConnectRecord *
                        Err *err) {
     bool null = false;
     buf_reset_keep(buf, SCRATCH_KEPT);
-    TRY(converter_write(records->converters[is_key], from->topic, is_key ? from->key_shape : from->value_shape,
-                        is_key ? from->key : from->value, buf, &null, err));
+    if (records->maker != NULL) {
+        TRY(records->maker->bytes(records->maker->context, is_key, from, buf, &null, err));
+    } else {
+        TRY(converter_write(records->converters[is_key], from->topic, is_key ? from->key_shape : from->value_shape,
+                            is_key ? from->key : from->value, buf, &null, err));
+    }
     static const uint8_t NOTHING[1];
     *bytes = null ? (Slice){0} : buf->size > 0 ? buf_slice(buf) : (Slice){NOTHING, 0};
     return true;
 }
 
+// As Connect's SimpleHeaderConverter has it.
 static Slice header_text(KafkaRecords *records, const ConnectHeader *header) {
+    if (header->value == NULL || value_is_absent(header->value)) {
+        return (Slice){0};
+    }
     DEFER(buf_release) Buf text = {0};
     connect_header_text(&text, header);
     return arena_slice(records->scratch, buf_slice(&text));
@@ -151,7 +161,10 @@ static Slice header_text(KafkaRecords *records, const ConnectHeader *header) {
 static bool debezium_make(KafkaRecords *records, const JournalEntry *entry, KafkaRecord *made, size_t *count,
                           Err *err) {
     ConnectRecord from[CONNECT_RECORDS_MAX];
-    TRY(connect_program_make(records->program, records->scratch, entry->schema, entry->event, from, count, err));
+    const SinkRecords *maker = records->maker;
+    TRY(maker != NULL
+            ? maker->make(maker->context, records->scratch, entry, from, count, err)
+            : connect_program_make(records->program, records->scratch, entry->schema, entry->event, from, count, err));
     for (size_t i = 0; i < *count; i++) {
         KafkaHeader *headers = ARENA_ARRAY(records->scratch, KafkaHeader, from[i].header_count);
         for (size_t j = 0; j < from[i].header_count; j++) {
@@ -159,6 +172,7 @@ static bool debezium_make(KafkaRecords *records, const JournalEntry *entry, Kafk
         }
         made[i] = (KafkaRecord){.topic = from[i].topic,
                                 .message = {.timestamp_ms = from[i].timestamp_ms,
+                                            .partition = from[i].partition,
                                             .headers = headers,
                                             .header_count = from[i].header_count}};
         TRY(part_write(records, true, &from[i], &records->keys[i], &made[i].message.key, err));
@@ -238,7 +252,8 @@ static bool flat_make(KafkaRecords *records, const JournalEntry *entry, KafkaRec
     } else {
         TRY(flat_bytes(plan, false, record.value, value, err));
     }
-    KafkaMessage message = {.key = record.key != NULL ? buf_slice(key) : (Slice){0},
+    KafkaMessage message = {.partition = -1,
+                            .key = record.key != NULL ? buf_slice(key) : (Slice){0},
                             .value = buf_slice(value),
                             .timestamp_ms = entry->event->source_us / 1000};
     made[(*count)++] = (KafkaRecord){plan->topic, message};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The journal's events as Kafka's records: Debezium's, made by a program (data/connect/program.h) and Connect's
-// converters, or flat ones, as files have them (data/format/flat.h, json_lines.h), with the row's key as the key.
+// The journal's events as Kafka's records: those of a source connector, as its own configuration has them (SinkRecords
+// of sink.h), Debezium's, made by a program (data/connect/program.h) and Connect's converters, or flat ones, as files
+// have them (data/format/flat.h, json_lines.h), with the row's key as the key.
 #ifndef LEAT_FLOW_SINK_KAFKA_RECORDS_H
 #define LEAT_FLOW_SINK_KAFKA_RECORDS_H
 
