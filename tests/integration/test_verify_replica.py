@@ -2,6 +2,7 @@
 """leat verify --source-replica: rows are read from a streaming standby, as of a moment of its replay."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -121,9 +122,23 @@ def test_what_is_no_standby_of_the_source_is_refused(lake, primary15, standby, p
     lake.sync(own, *FRESH, "--set", "slot.create.timeout=5s")
     assert "another server" in refused(lake, db.url)["message"]  # of another cluster
     assert "no standby" in refused(lake, own.url)["message"]  # the source itself
+    # Promoted while its rows are read: they are those of the moment still, whatever is written to it then.
     peer = Database(copy, own.name)
-    peer.execute("SELECT pg_promote()")
-    wait_until(lambda: not peer.value("SELECT pg_is_in_recovery()"), "promoted")
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    locked = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'parts'::regclass"
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(primary15.conninfo(own.name)) as lock:
+        lock.execute("LOCK TABLE parts")  # on the standby, too, until it is promoted
+        own.execute("UPDATE orders SET amount = 0 WHERE id = 1")
+        wait_until(lambda: peer.value(locked) == 1, "the lock is replayed", 60)
+        meanwhile = pool.submit(verify, lake, *replica(copy, own), "--tables", "orders,things,parts,days")
+        wait_until(lambda: meanwhile.done() or peer.value(waiting), "rows are read", 60)
+        assert not meanwhile.done(), meanwhile.result()
+        peer.execute("SELECT pg_promote()")
+        wait_until(lambda: not peer.value("SELECT pg_is_in_recovery()"), "promoted")
+        lock.rollback()
+        peer.execute("DELETE FROM orders; UPDATE things SET tags = NULL; DELETE FROM parts")
+        check_all_equal(meanwhile.result(), {name: count for name, count in ROWS.items() if name != "public.log"})
+    assert requests(lake) == []
     found = refused(lake, copy.url(own.name))
     assert "no standby" in found["message"] and found["error"] == "source_setup", found
     # One that follows the promoted server has a history of its own.
