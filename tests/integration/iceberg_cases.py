@@ -361,6 +361,7 @@ CASES = {
     "json_list": ("texts.public.scraps", "json_list.t", SCHEMAS | STRING | MAKE | transform(
         "json", "JsonToMapTransform")),
     "mongo": ("mongo.all", "mongo.t", SCHEMAS | MAKE | EVOLVE | documents()),
+    "mongo_cdc": ("mongo.change", "mongo_cdc.t", SCHEMAS | MAKE | EVOLVE | documents(then="DebeziumTransform")),
     "mongo_document": ("mongo.change", "mongo_document.t", SCHEMAS | MAKE | EVOLVE | documents(
         "document", "DebeziumTransform")),
     "mongo_uneven": ("mongo.uneven", "mongo_uneven.t", SCHEMAS | MAKE | documents("array")),
