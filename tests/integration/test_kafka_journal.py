@@ -12,7 +12,7 @@ import kafka_broker
 import pytest
 from test_kafka import check_topics_of
 
-pytestmark = pytest.mark.xdist_group("kafka")
+pytestmark = pytest.mark.xdist_group("kafka_journal")
 
 BUILD = pathlib.Path(__file__).resolve().parents[2] / "build/debug"
 SETUP = (
