@@ -275,11 +275,13 @@ static bool maintain_may(const IcebergSink *sink) {
     return sink->maintain != NULL && sink->last.log != 0 && !sink->open_group && !compared;
 }
 
-// Far behind, all of the machine is for catching up; and what would be joined now, would be again soon.
+// Far behind, all of the machine is for catching up, and what is joined now would be again soon; but for what was there
+// when the sink was opened: a run may be nothing but a backlog.
 static void maintain_offers(IcebergSink *sink) {
     for (MapEntry *e = NULL; (e = map_next(&sink->tables, e)) != NULL;) {
         LakeTable *table = e->value;
-        bool later = pace_far_behind(&sink->pace) && table->upkeep.files < FILES_ENOUGH;
+        const LakeUpkeep *upkeep = &table->upkeep;
+        bool later = pace_far_behind(&sink->pace) && !upkeep->again && upkeep->files < FILES_ENOUGH;
         if (!later && !table->adopting) { // what was there before must be told from what came since
             maintain_offer(sink->maintain, table);
         }
@@ -338,8 +340,8 @@ static bool maintain_end(IcebergSink *sink, Err *err) {
     if (sink->maintain == NULL || sink->held || sink->lake.watched) {
         return true;
     }
-    bool ok = maintain_step(sink, err);
     maintain_hurry(sink->maintain);
+    bool ok = true;
     for (MaintainState state; ok && (state = maintain_state(sink->maintain)) != MAINTAIN_IDLE;) {
         ok = maintain_step(sink, err);
         if (state == MAINTAIN_AT_WORK) {
@@ -538,7 +540,6 @@ static bool indexes_save(IcebergSink *sink, Err *err) {
 static bool flush(IcebergSink *sink, Err *err) {
     TRY(!aside_alone(&sink->aside) || aside_refuse(&sink->aside, err));
     (void)sweep(sink);
-    sink->pace.behind_us = 0; // there is nothing to catch up with
     TRY((!sink->pace.dirty && sink->pin == sink->cut) || commit(sink, err));
     TRY(maintain_end(sink, err));
     return indexes_save(sink, err);
