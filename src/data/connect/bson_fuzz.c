@@ -4,6 +4,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+// What the tests' helpers call where a check fails.
+void test_fail(const char *file, int line, const char *format, ...) {
+    panic("%s:%d: a check failed: %s", file, line, format);
+}
+
 #define ICEBERG     "org.apache.iceberg.connect.transforms."
 #define MONGO(mode) ONE(ICEBERG "MongoDebeziumTransform") ",\"transforms.t.array_handling_mode\":\"" mode "\"}"
 
