@@ -76,6 +76,7 @@ DRIVER_EXCEPTIONS = {
     ("flow/sink/objects", "data/format/parquet"),
     ("flow/sink/kafka", "data/format/avro"),  # flat records in Confluent's form
     ("data/connect", "data/format/avro"),  # AvroConverter: a value's bytes without a container
+    ("flow/source/kafka", "data/format/avro"),  # values that producers wrote as Avro
     ("storage/store/fault", "storage/store/local"),  # wraps a real store and fails its n-th call
     ("surface/cli", "flow/source/postgres"),  # doctor speaks to the source without a pipeline
     ("surface/cli", "flow/source/generator"),  # leat generate

@@ -2,6 +2,7 @@
 """Fixtures: private servers, a fresh database per test, leat with its own directories, the proof by replay."""
 
 import faulthandler
+import itertools
 import os
 import pathlib
 import shutil
@@ -16,11 +17,15 @@ from xdist.scheduler import LoadGroupScheduling
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import carry as carry_module  # noqa: E402
+import kafka_broker  # noqa: E402
 import leat as leat_module  # noqa: E402
 import postgres  # noqa: E402
 import replay  # noqa: E402
 import s3_proxy  # noqa: E402
 import s3_servers  # noqa: E402
+import server as server_module  # noqa: E402
+
+KAFKA_PREFIXES = itertools.count(1)
 
 
 def pytest_configure(config):
@@ -232,6 +237,28 @@ def small_disk(work):
     yield make
     for directory in mounted:
         subprocess.run(["umount", "-l", directory], check=True)
+
+
+@pytest.fixture(scope="session")
+def kafka_server():
+    """A real Kafka of one node; what stops or configures it starts it again."""
+    with kafka_broker.KafkaCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def kafka(kafka_server):
+    """The same, running, and an empty prefix for topics: kafka.prefix."""
+    kafka_server.start()
+    kafka_server.prefix = f"p{next(KAFKA_PREFIXES)}"
+    return kafka_server
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory):
+    """The registry of a leat server: an external one."""
+    with server_module.Server(tmp_path_factory.mktemp("registry")) as server:
+        yield server.url("registry")
 
 
 @pytest.fixture

@@ -151,7 +151,7 @@ class Keyed:
         self.table, self.proof = table, proof
         self.rows = {}
         self.astray = []  # changes of rows that were not there, see `t` below
-        self.removed = {}  # of the delete half of a key change: (lsn, ordinal) -> row
+        self.removed = {}  # of the delete half of a key change: (lsn, ordinal) -> row, and by its key
 
     def apply(self, lsn, ordinal, row):
         op = row["__op"]
@@ -160,13 +160,16 @@ class Keyed:
             self.rows.clear()
             self.astray.clear()
         elif op == "d":
-            gone = self.rows.pop(self.table.key_of(row), None)
-            self.removed = {(lsn, ordinal): gone} if gone is not None else {}
+            key = self.table.key_of(row)
+            gone = self.rows.pop(key, None)
+            self.removed = {(lsn, ordinal): gone, ("key", key): gone} if gone is not None else {}
         else:
             key = self.table.key_of(row)
             old = self.rows.get(key)
             if row.get("__key_before") is not None:
-                old = self.removed.get((lsn, ordinal - 1), old)
+                # Halves that came through a topic are not neighbours: there the key tells.
+                by_key = self.removed.get(("key", self.table.key_of(row["__key_before"])), old)
+                old = self.removed.get((lsn, ordinal - 1), by_key)
             self.rows[key] = self.merged(row, old, lsn, ordinal)
 
     def merged(self, row, old, lsn, ordinal):

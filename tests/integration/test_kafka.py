@@ -2,7 +2,6 @@
 """Kafka as a sink, on a real Apache Kafka: what read_committed consumers see replays to exactly what the source holds,
 whatever dies on the way."""
 
-import itertools
 import json
 import pathlib
 import re
@@ -13,7 +12,6 @@ import confluent_kafka
 import connectors
 import kafka_broker
 import pytest
-import server as server_module
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
@@ -43,24 +41,6 @@ CHANGES = [
     " UPDATE t SET id = -id WHERE id = {n} + 50; INSERT INTO k VALUES ({n}), ({n}); COMMIT",
     "TRUNCATE k; INSERT INTO k VALUES ({n}); UPDATE t SET id = id + 5000 WHERE id = {n} + 60",
 ]
-
-
-@pytest.fixture(scope="module")
-def kafka_server():
-    """A real Kafka of one node; what stops or configures it starts it again."""
-    with kafka_broker.KafkaCluster() as cluster:
-        yield cluster
-
-
-PREFIXES = itertools.count(1)
-
-
-@pytest.fixture
-def kafka(kafka_server):
-    """The same, running, and an empty prefix for topics: kafka.prefix."""
-    kafka_server.start()
-    kafka_server.prefix = f"p{next(PREFIXES)}"
-    return kafka_server
 
 
 @pytest.fixture
@@ -152,14 +132,6 @@ def test_debezium_json_in_partitions_of_topics_made_by_groups(kleat, db, kafka):
     query = "SELECT id, v, n::text, d - '1970-01-01'::date, big FROM t"
     want = {row[0]: dict(zip(("id", "v", "n", "d", "big"), row)) for row in db.query(query)}
     assert rows == want
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    """The registry of a leat server: an external one."""
-    directory = tmp_path_factory.mktemp("registry")
-    with server_module.Server(directory) as server:
-        yield server.url("registry")
 
 
 @pytest.mark.parametrize("envelope", ["debezium", "flat"])

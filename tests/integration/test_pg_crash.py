@@ -59,6 +59,8 @@ RARE |= {name for name in crash_points() if name.startswith(("connector.", "quar
 RARE |= {name for name in crash_points() if name.startswith("index.")}
 # Kafka as a sink passes them: test_kafka.py does that.
 RARE |= {name for name in crash_points() if name.startswith("kafka.")}
+# As a source: test_kafka_source.py does that.
+RARE |= {name for name in crash_points() if name.startswith("kafka_source.")}
 # The lake passes them: test_iceberg.py, test_catalog_rest.py, test_verify.py and test_catalog_move.py do that.
 RARE |= {name for name in crash_points() if name.startswith(("lake.", "catalog.", "hold.", "verify.", "move."))}
 RARE |= {"store.local.settled"}

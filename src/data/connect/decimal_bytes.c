@@ -126,3 +126,55 @@ int32_t decimal_scale_needed(Slice decimal) {
     }
     return MAX(-exponent, 0);
 }
+
+// Of the magnitude of a two's complement, base 10^9, least significant first.
+static Limbs limbs_of(Arena *arena, Slice bytes, bool negative) {
+    const uint32_t base = 1000000000;
+    Limbs limbs = {.at = arena_array(arena, sizeof(uint32_t), bytes.size / 3 + 2)}; // a limb is more than three bytes
+    uint8_t *magnitude = arena_alloc(arena, bytes.size);
+    uint32_t carry = negative;
+    for (size_t i = bytes.size; i-- > 0;) {
+        uint32_t byte = negative ? (uint32_t)(bytes.data[i] ^ 0xff) + carry : bytes.data[i];
+        carry = byte >> 8;
+        magnitude[i] = (uint8_t)byte;
+    }
+    for (size_t i = 0; i < bytes.size; i++) {
+        uint64_t add = magnitude[i];
+        for (size_t j = 0; j < limbs.count; j++) {
+            uint64_t v = (uint64_t)limbs.at[j] * 256 + add;
+            limbs.at[j] = (uint32_t)(v % base);
+            add = v / base;
+        }
+        if (add > 0) {
+            limbs.at[limbs.count++] = (uint32_t)add;
+        }
+    }
+    return limbs;
+}
+
+bool decimal_from_unscaled(Arena *arena, Slice bytes, int32_t scale, Slice *decimal) {
+    enum { BYTES_MAX = 4096 }; // 9,864 digits
+    if (bytes.size == 0 || bytes.size > BYTES_MAX || scale > DECIMAL_SCALE_MAX || scale < -DECIMAL_SCALE_MAX) {
+        return false;
+    }
+    bool negative = bytes.data[0] >= 0x80;
+    Limbs limbs = limbs_of(arena, bytes, negative);
+    DEFER(buf_release) Buf digits = {0};
+    DEFER(buf_release) Buf text = {0};
+    for (size_t i = limbs.count; i-- > 0;) {
+        buf_printf(&digits, i + 1 == limbs.count ? "%u" : "%09u", limbs.at[i]);
+    }
+    for (int32_t i = scale; i < 0 && limbs.count > 0; i++) {
+        buf_u8(&digits, '0');
+    }
+    size_t behind = scale > 0 ? (size_t)scale : 0, before = digits.size > behind ? digits.size - behind : 0;
+    buf_text(&text, negative ? "-" : "");
+    buf_text(&text, before == 0 ? "0" : "");
+    buf_put(&text, (Slice){digits.data, before});
+    buf_text(&text, behind > 0 ? "." : "");
+    for (size_t i = digits.size - before; i < behind; i++) {
+        buf_u8(&text, '0');
+    }
+    buf_put(&text, (Slice){digits.data + before, digits.size - before});
+    return decimal_from_text(arena, buf_slice(&text), decimal);
+}

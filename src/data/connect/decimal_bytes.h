@@ -11,6 +11,9 @@
 CHECKED bool decimal_unscaled(Arena *arena, Slice decimal, int32_t scale, Slice *bytes);
 // Into 16 bytes at `room`; returns the part of it that is used.
 Slice decimal_unscaled_int128(Int128 units, uint8_t room[16]);
+// The other way round: bytes × 10^-scale, whatever the sign of the scale. False: no bytes, or more digits than a
+// decimal of leat's takes.
+CHECKED bool decimal_from_unscaled(Arena *arena, Slice bytes, int32_t scale, Slice *decimal);
 // The digits after the point that it needs, without zeros at the end. The bytes are a decimal's (decimal.h), a number.
 int32_t decimal_scale_needed(Slice decimal);
 

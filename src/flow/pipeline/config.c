@@ -196,7 +196,8 @@ static bool drivers_find(PipelineConfig *config, const PipelineDrivers *drivers,
     }
     if (config->source == NULL) { // the URL may hold a password: do not repeat it
         FAIL(err, ERR_OPTION, "the source is not understood");
-        return err_hint(err, "write postgres://user@host:port/database, or keywords as libpq takes them");
+        return err_hint(err, "write postgres://user@host:port/database, keywords as libpq takes them, or "
+                             "kafka://broker:9092/TOPICS");
     }
     return config->sink != NULL || no_sink(config, drivers, format, err);
 }

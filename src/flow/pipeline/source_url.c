@@ -2,6 +2,7 @@
 #include "flow/pipeline/source_url.h"
 
 #include "core/base/buf.h"
+#include "core/config/seal.h"
 
 #include <ctype.h>
 #include <libpq-fe.h>
@@ -17,7 +18,7 @@ static bool is_secret(Slice name) {
             return true;
         }
     }
-    return false;
+    return seal_is_secret(name);
 }
 
 // Past a ${…} that starts here, else one byte further.
@@ -166,7 +167,17 @@ static char *without_references(Arena *arena, const char *url) {
     return arena_text(arena, buf_slice(&out));
 }
 
+// Kafka's: what its path says, the topics.
+static char *topics_of(Arena *arena, const char *url) {
+    const char *path = strchr(url + strlen("kafka://"), '/');
+    path = path != NULL ? path + 1 : "";
+    return arena_printf(arena, "%.*s", (int)strcspn(path, "?"), path);
+}
+
 char *source_url_database(Arena *arena, const char *url) {
+    if (strncmp(url, "kafka://", strlen("kafka://")) == 0) {
+        return topics_of(arena, url);
+    }
     char *message = NULL;
     const char *database = NULL, *user = NULL;
     PQconninfoOption *options = PQconninfoParse(without_references(arena, url), &message);

@@ -8,7 +8,8 @@
 
 // The URL without passwords and other secrets given in clear; references to secrets stay. *removed = there were some.
 char *source_url_stored(Arena *arena, const char *url, bool *removed);
-// The database it names: dbname, else $PGDATABASE, else the user, as libpq does. "postgres" when nothing is known.
+// The database it names: dbname, else $PGDATABASE, else the user, as libpq does; of Kafka its topics. "postgres" when
+// nothing is known.
 char *source_url_database(Arena *arena, const char *url);
 
 #endif

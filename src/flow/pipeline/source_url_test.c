@@ -46,5 +46,6 @@ TEST(source_url_names_its_database) {
     CHECK_TEXT(slice_of(source_url_database(&arena, "postgres://ann:${file:/a/b}@db/shop?sslmode=prefer")), "shop");
     CHECK_TEXT(slice_of(source_url_database(&arena, "host=db dbname='my shop'")), "my shop");
     CHECK_TEXT(slice_of(source_url_database(&arena, "postgres://ann@db")), "ann");
+    CHECK_TEXT(slice_of(source_url_database(&arena, "kafka://b1:9092,b2:9092/shop\\..*?group.id=a/b")), "shop\\..*");
     arena_release(&arena);
 }

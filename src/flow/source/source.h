@@ -9,6 +9,7 @@
 #define LEAT_FLOW_SOURCE_SOURCE_H
 
 #include "core/base/err.h"
+#include "core/config/option.h"
 #include "core/sys/throttle.h"
 #include "data/connect/program.h"
 #include "storage/journal/journal.h"
@@ -152,6 +153,7 @@ typedef bool (*SourceCompareRow)(void *context, const Schema *schema, const Even
 typedef struct SourceDriver {
     const char *name;
     bool (*accepts)(const char *url);
+    const OptionTable *options; // that are parameters of its URL; NULL = the URL is another's, as libpq's
     // Connects and looks; creates nothing. The journal in `context` may be NULL.
     bool (*plan)(const SourceContext *context, Arena *arena, SourcePlan *plan, Err *err);
     // Returns true when the mode's goal is reached or *stop is set, at a durable checkpoint.

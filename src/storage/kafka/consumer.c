@@ -131,6 +131,55 @@ bool kafka_consumer_bounds(KafkaConsumer *consumer, const char *topic, int32_t p
     return code == 0 || KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), what);
 }
 
+static bool policy_compacts(rd_kafka_event_t *event, bool *compacted) {
+    size_t count = 0, entries = 0;
+    const rd_kafka_DescribeConfigs_result_t *result = rd_kafka_event_DescribeConfigs_result(event);
+    const rd_kafka_ConfigResource_t **resources =
+        result != NULL ? rd_kafka_DescribeConfigs_result_resources(result, &count) : NULL;
+    if (count != 1 || rd_kafka_ConfigResource_error(resources[0]) != 0) {
+        return false;
+    }
+    const rd_kafka_ConfigEntry_t **configs = rd_kafka_ConfigResource_configs(resources[0], &entries);
+    for (size_t i = 0; i < entries; i++) {
+        const char *value = rd_kafka_ConfigEntry_value(configs[i]);
+        if (strcmp(rd_kafka_ConfigEntry_name(configs[i]), "cleanup.policy") == 0 && value != NULL) {
+            *compacted = strstr(value, "compact") != NULL;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool kafka_consumer_compacted(KafkaConsumer *consumer, const char *topic, bool *compacted, Err *err) {
+    char problem[256];
+    rd_kafka_t *handle = consumer->client.handle;
+    rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(handle, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+    rd_kafka_AdminOptions_set_request_timeout(options, REQUEST_MS, problem, sizeof(problem));
+    rd_kafka_DescribeConfigs(handle, &resource, 1, options, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, REQUEST_MS + 1000);
+    rd_kafka_resp_err_t code = event != NULL ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    *compacted = false;
+    bool known = code == 0 && policy_compacts(event, compacted);
+    if (event != NULL) {
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_ConfigResource_destroy(resource);
+    char what[300];
+    snprintf(what, sizeof(what), "read the configuration of topic %s", topic);
+    if (code != 0) {
+        return KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), what);
+    }
+    if (!known) {
+        FAIL(err, ERR_NET_PERMISSION, "Kafka at %s: %s: it is denied", consumer->client.brokers, what);
+        return err_hint(err, "give leat's user DESCRIBE_CONFIGS on the topic, or say rows=upsert or rows=append");
+    }
+    return true;
+}
+
 // --- assignment --------------------------------------------------------------------------------------------------
 
 static rd_kafka_topic_partition_list_t *list_of(const KafkaPartition *partitions, size_t count) {

@@ -320,6 +320,34 @@ static bool register_schema(void *context, Slice subject, Slice schema, int32_t 
     return good || err_frame(err, __FILE__, __LINE__);
 }
 
+bool registrar_schema(Registrar *registrar, int32_t id, Arena *arena, Slice *schema, Err *err) {
+    char path[64];
+    snprintf(path, sizeof(path), "/schemas/ids/%d", id);
+    TRY(ask(registrar, "GET", path, (Slice){0}, err));
+    const char *url = registrar->urls[registrar->current];
+    if (registrar->answer.status == 404) {
+        return FAIL(err, ERR_VALUE, "the schema registry %s knows no schema %d", url, id);
+    }
+    if (registrar->answer.status != 200) {
+        return refused(registrar, slice_of(path), err);
+    }
+    const JsonNode *body = NULL;
+    if (!json_tree_parse(arena, buf_slice(&registrar->answer.body), &body, err) ||
+        json_tree_text(body, "schema").data == NULL) {
+        err_clear(err);
+        return FAIL(err, ERR_NET_PROTOCOL, "the schema registry %s answers without a schema", url);
+    }
+    Slice type = json_tree_text(body, "schemaType");
+    const JsonNode *references = json_tree_member(body, "references");
+    if ((type.size > 0 && !slice_is(type, "AVRO")) || (references != NULL && references->count > 0)) {
+        return FAIL(err, ERR_VALUE, "schema %d of the registry %s %s", id, url,
+                    references != NULL && references->count > 0 ? "refers to others, which leat does not read"
+                                                                : "is no Avro schema");
+    }
+    *schema = arena_slice(arena, json_tree_text(body, "schema"));
+    return true;
+}
+
 bool registrar_check(Registrar *registrar, Err *err) {
     TRY(ask(registrar, "GET", "/schemas/types", (Slice){0}, err));
     return registrar->answer.status == 200 || refused(registrar, SLICE("/schemas/types"), err);

@@ -42,4 +42,10 @@ Slice avro_reader_metadata(const AvroReader *reader, const char *key);          
 CHECKED bool avro_reader_next(AvroReader *reader, const Value **values, Err *err); // NULL at the end
 void avro_reader_close(AvroReader *reader);
 
+// For values without any frame, as users of a schema registry write them: a reader of one schema. Its shape is that of
+// the schema, also when it is no record.
+CHECKED bool avro_reader_of(Slice schema, AvroReader **reader, Err *err);
+// All of the bytes are one value, which is good until the next call.
+CHECKED bool avro_reader_value(AvroReader *reader, Slice bytes, const Value **value, Err *err);
+
 #endif

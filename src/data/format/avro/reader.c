@@ -449,15 +449,18 @@ static bool open_file(AvroReader *reader, Slice bytes, Err *err) {
     return true;
 }
 
-bool avro_reader_open(Slice file, AvroReader **reader, Err *err) {
+static AvroReader *reader_new(void) {
     AvroReader *made = calloc(1, sizeof(*made));
-    if (made == NULL) {
-        return FAIL(err, ERR_MEMORY, "no memory to read an Avro file");
-    }
+    ASSERT(made != NULL);
     arena_init(&made->run, "avro reader", 0);
     arena_init(&made->row, "avro record", 0);
     buf_init(&made->block, 0);
     made->block_bytes_max = BLOCK_BYTES_MAX;
+    return made;
+}
+
+bool avro_reader_open(Slice file, AvroReader **reader, Err *err) {
+    AvroReader *made = reader_new();
     if (!open_file(made, file, err)) {
         avro_reader_close(made);
         return err_frame(err, __FILE__, __LINE__);
@@ -533,6 +536,33 @@ static bool next_block(AvroReader *reader, Err *err) {
     return true;
 }
 
+static bool next_value(AvroReader *reader, const Value **value, Err *err) {
+    arena_reset(&reader->row);
+    size_t bytes = reader_left(&reader->data);
+    reader->budget = MIN(VALUES_LEAST + MIN(bytes, VALUES_MOST) * VALUES_PER_BYTE, VALUES_MOST);
+    reader->read++;
+    Value *made = ARENA_NEW(&reader->row, Value);
+    *value = made;
+    return decode(reader, reader->type, made, DATA_DEPTH_MAX, err);
+}
+
+bool avro_reader_of(Slice schema, AvroReader **reader, Err *err) {
+    AvroReader *made = reader_new();
+    if (!avro_schema_parse(&made->run, schema, &made->type, err)) {
+        avro_reader_close(made);
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    made->shape = made->type->shape;
+    *reader = made;
+    return true;
+}
+
+bool avro_reader_value(AvroReader *reader, Slice bytes, const Value **value, Err *err) {
+    reader->data = reader_of(bytes);
+    TRY(next_value(reader, value, err));
+    return reader_left(&reader->data) == 0 || bad(reader, reader->type, "bytes behind the value", err);
+}
+
 bool avro_reader_next(AvroReader *reader, const Value **values, Err *err) {
     *values = NULL;
     while (reader->left == 0) {
@@ -541,13 +571,9 @@ bool avro_reader_next(AvroReader *reader, const Value **values, Err *err) {
         }
         TRY(next_block(reader, err));
     }
-    arena_reset(&reader->row);
-    size_t bytes = reader_left(&reader->data);
-    reader->budget = MIN(VALUES_LEAST + MIN(bytes, VALUES_MOST) * VALUES_PER_BYTE, VALUES_MOST);
     reader->left--;
-    reader->read++;
-    Value *value = ARENA_NEW(&reader->row, Value);
-    TRY(decode(reader, reader->type, value, DATA_DEPTH_MAX, err));
+    const Value *value = NULL;
+    TRY(next_value(reader, &value, err));
     if (reader->left == 0 && reader_left(&reader->data) > 0) {
         return bad(reader, reader->type, "bytes behind a block's last record", err);
     }

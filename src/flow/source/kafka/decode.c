@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/source/kafka/decode.h"
+
+#include "core/base/json.h"
+#include "data/format/avro/avro.h"
+#include "flow/source/kafka/connect_json.h"
+
+enum { FRAME_BYTES = 5, SHAPES_MAX = 10000 };
+
+bool decode_format(const char *name, DecodeFormat *format) {
+    static const char *const NAMES[] = {"auto", "json", "json-schema", "avro", "string", "bytes"};
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+        if (strcmp(NAMES[i], name) == 0) {
+            *format = (DecodeFormat)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void decoder_init(Decoder *decoder) {
+    *decoder = (Decoder){0};
+    arena_init(decoder->arena, "run", 0);
+}
+
+void decoder_release(Decoder *decoder) {
+    for (MapEntry *entry = NULL; (entry = map_next(&decoder->avro, entry)) != NULL;) {
+        avro_reader_close(entry->value);
+    }
+    map_release(&decoder->avro);
+    map_release(&decoder->json);
+    arena_release(decoder->arena);
+}
+
+// --- Avro --------------------------------------------------------------------------------------------------------
+
+static bool avro_find(Decoder *decoder, int32_t id, Arena *scratch, AvroReader **reader, Err *err) {
+    *reader = map_find_u64(&decoder->avro, (uint64_t)id);
+    if (*reader != NULL) {
+        return true;
+    }
+    if (decoder->registrar == NULL) {
+        FAIL(err, ERR_VALUE, "it looks like Avro of schema %d, and no schema registry is named", id);
+        return err_hint(err, "name it: registry=http://HOST:PORT");
+    }
+    Slice schema = {0};
+    TRY(registrar_schema(decoder->registrar, id, scratch, &schema, err));
+    if (!avro_reader_of(schema, reader, err)) {
+        return err_prefix(err, "schema %d of the registry", id);
+    }
+    map_put_u64(&decoder->avro, (uint64_t)id, *reader);
+    return true;
+}
+
+static bool avro_decode(Decoder *decoder, Arena *scratch, Slice bytes, Decoded *decoded, Err *err) {
+    if (bytes.size < FRAME_BYTES || bytes.data[0] != 0) {
+        FAIL(err, ERR_VALUE, "no Avro in the schema registry's frame: it does not begin with a zero byte and an id");
+        return err_hint(err, "see format and key.format");
+    }
+    AvroReader *reader = NULL;
+    uint32_t id = load_u32be(bytes.data + 1);
+    if (id > INT32_MAX) {
+        return FAIL(err, ERR_VALUE, "no id of a schema: %u", id);
+    }
+    TRY(avro_find(decoder, (int32_t)id, scratch, &reader, err));
+    decoded->shape = avro_reader_shape(reader);
+    if (!avro_reader_value(reader, slice_from(bytes, FRAME_BYTES), &decoded->value, err)) {
+        return err_prefix(err, "Avro of schema %u", id);
+    }
+    return true;
+}
+
+// --- JSON --------------------------------------------------------------------------------------------------------
+
+static bool is_framed(const JsonNode *json) {
+    return json->kind == TREE_OBJECT && json->count == 2 && json_tree_member(json, "schema") != NULL &&
+           json_tree_member(json, "payload") != NULL;
+}
+
+static bool json_shape(Decoder *decoder, const JsonNode *schema, const Shape **shape, Err *err) {
+    DEFER(buf_release) Buf text = {0};
+    json_tree_write(&text, schema, TREE_AS_WRITTEN);
+    *shape = map_find(&decoder->json, buf_slice(&text));
+    if (*shape != NULL) {
+        return true;
+    }
+    if (decoder->json.count >= SHAPES_MAX) {
+        return FAIL(err, ERR_VALUE, "more than %d different schemas in JSON", SHAPES_MAX);
+    }
+    Shape *made = ARENA_NEW(decoder->arena, Shape);
+    TRY(connect_json_schema(decoder->arena, schema, made, err));
+    map_put(&decoder->json, buf_slice(&text), made);
+    *shape = made;
+    return true;
+}
+
+static bool shaped(const Shape *shape, Arena *scratch, const JsonNode *json, Decoded *decoded, Err *err) {
+    Value *value = ARENA_NEW(scratch, Value);
+    decoded->shape = shape;
+    if (json->kind == TREE_NULL) {
+        return true;
+    }
+    decoded->value = value;
+    return connect_json_value(scratch, shape, json, value, err);
+}
+
+static bool json_decode(Decoder *decoder, DecodeFormat format, Arena *scratch, Slice bytes, Decoded *decoded,
+                        Err *err) {
+    static const Shape TEXT = {.kind = SHAPE_STRING};
+    const JsonNode *json = NULL;
+    if (!json_tree_parse(scratch, bytes, &json, err)) {
+        err_prefix(err, "no JSON");
+        return err_hint(err, "see format and key.format: string and bytes take anything");
+    }
+    bool framed = format != DECODE_JSON && is_framed(json);
+    if (format == DECODE_JSON_SCHEMA && !framed) {
+        return FAIL(err, ERR_VALUE, "JSON without its schema, in place of {\"schema\":…,\"payload\":…}");
+    }
+    if (framed) {
+        const JsonNode *schema = json_tree_member(json, "schema"), *payload = json_tree_member(json, "payload");
+        if (schema->kind == TREE_NULL && payload->kind == TREE_NULL) {
+            return true;
+        }
+        const Shape *shape = NULL;
+        return json_shape(decoder, schema, &shape, err) && shaped(shape, scratch, payload, decoded, err);
+    }
+    if (decoder->declared != NULL) {
+        return shaped(decoder->declared, scratch, json, decoded, err);
+    }
+    Value *value = ARENA_NEW(scratch, Value);
+    *value = value_bytes(VALUE_STRING, bytes);
+    *decoded = (Decoded){.shape = &TEXT, .value = value, .document = true};
+    return true;
+}
+
+// --- any ---------------------------------------------------------------------------------------------------------
+
+bool decode(Decoder *decoder, DecodeFormat format, Arena *scratch, Slice bytes, Decoded *decoded, Err *err) {
+    static const Shape TEXT = {.kind = SHAPE_STRING}, BYTES = {.kind = SHAPE_BYTES};
+    *decoded = (Decoded){0};
+    if (bytes.data == NULL) {
+        return true;
+    }
+    bool zero = bytes.size > 0 && bytes.data[0] == 0;
+    if (format == DECODE_AVRO || (format == DECODE_AUTO && zero)) {
+        return avro_decode(decoder, scratch, bytes, decoded, err);
+    }
+    if (format != DECODE_STRING && format != DECODE_BYTES) {
+        return json_decode(decoder, format, scratch, bytes, decoded, err);
+    }
+    bool text = format == DECODE_STRING;
+    if (text && !json_utf8_valid(bytes)) {
+        FAIL(err, ERR_VALUE, "a text that is not UTF-8");
+        return err_hint(err, "format=bytes takes anything");
+    }
+    Value *value = ARENA_NEW(scratch, Value);
+    *value = value_bytes(text ? VALUE_STRING : VALUE_BYTES, bytes);
+    *decoded = (Decoded){.shape = text ? &TEXT : &BYTES, .value = value};
+    return true;
+}
+
+bool decode_key(Decoder *decoder, DecodeFormat format, Arena *scratch, Slice bytes, Decoded *decoded, Err *err) {
+    const JsonNode *json = NULL;
+    Err ignored[1] = {{0}};
+    bool open = format == DECODE_AUTO && bytes.size > 0 && bytes.data[0] != 0;
+    bool framed = open && bytes.data[0] == '{' && json_tree_parse(scratch, bytes, &json, ignored) && is_framed(json);
+    return decode(decoder, open && !framed ? DECODE_STRING : format, scratch, bytes, decoded, err);
+}
