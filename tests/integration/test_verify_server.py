@@ -11,6 +11,7 @@ from pyiceberg.catalog.rest import RestCatalog
 from server import Server
 from test_monitoring import Receiver, of, scrape
 from test_verify import FRESH, ROWS, Traffic, damage, tables, verify
+from test_verify_files import published
 from wait import wait_until
 
 LONG = 120  # seconds: nothing waits longer
@@ -130,6 +131,25 @@ def test_by_the_clock_under_traffic(lake, db, new_server):
     assert abs(of(metrics, "leat_table_verify_timestamp_seconds", name, table="public.orders") - time.time()) < 300
     server.stop()
     nothing_left(lake, db, catalog_of(new_server()))
+
+
+def test_files_by_the_clock(leat, db, new_server):
+    tables(db)
+    leat.format = "json"
+    often = ["--set", "file.rotate.interval=100ms", "--set", "verify.interval=1s"]
+    leat.sync(db, "--exclude", "public.log", *often)  # it has no key
+    name = leat.pipeline
+    server = new_server()
+    with Traffic(db):
+        server.until(lambda: look(server, name)["last"], "it is verified", LONG)
+    known = look(server, name)
+    assert (known["last"]["asked"], known["last"]["result"]) == ("schedule", "equal"), known
+    assert of_tables(known) == dict.fromkeys(ROWS.keys() - {"public.log"}, "equal"), known
+    file = published(leat, "things")[0]
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
+    server.until(lambda: look(server, name)["last"]["result"] == "differs", lambda: look(server, name), LONG)
+    things = next(table for table in look(server, name)["tables"] if table["table"] == "public.things")
+    assert (things["result"], things["missing"]) == ("differs", 1), things
 
 
 def test_a_restart_is_no_reason_to_verify_again(lake, db, new_server):
