@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                            .header_count = 1};
     RowsOptions options = {.space = SLICE("s"), .table = SLICE("t"), .upsert = size % 2 == 0, .metadata = true};
     decoder_init(&decoder);
-    ASSERT(avro_reader_of(SLICE(AVRO), &reader, err));
+    ASSERT(avro_reader_of(slice_of(AVRO), &reader, err));
     map_put_u64(&decoder.avro, 1, reader);
     bool ok = decode(&decoder, DECODE_AUTO, &scratch, record.value, &value, err) &&
               decode_key(&decoder, DECODE_AUTO, &scratch, record.key, &key, err) && value.value != NULL &&
