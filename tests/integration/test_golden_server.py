@@ -21,6 +21,7 @@ import test_golden_records
 import test_golden_transforms
 from test_golden_records import BEFORE, GOLDEN, ROWS, WIRE
 
+pytestmark = pytest.mark.xdist_group("kafka")  # one set-up, and the broker that is there
 BEFORE = BEFORE | {
     "incremental": "DELETE FROM ri_full; INSERT INTO ri_full VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3)",
 }
@@ -130,14 +131,16 @@ def chunks_last(records):
 
 
 @pytest.fixture(scope="module")
-def golden(pg):
+def golden(pg, kafka_server):
     """All cases, after their statements, and what the sink made; the server has stopped."""
     template = pg.create_database()
     template.psql((GOLDEN / "golden.sql").read_text(encoding="utf-8") + ROWS)
     cases = {name: Case(name, pg, template) for name in POSTED}
-    with tempfile.TemporaryDirectory(prefix="leat-golden-") as folder, kafka_broker.KafkaCluster() as kafka:
+    with tempfile.TemporaryDirectory(prefix="leat-golden-") as folder:
+        kafka_server.start()
         directory = pathlib.Path(folder)
-        options = {"kafka.bootstrap.servers": kafka.bootstrap, "kafka.topic.creation.default.partitions": PARTITIONS}
+        options = {"kafka.bootstrap.servers": kafka_server.bootstrap}
+        options |= {"kafka.topic.creation.default.partitions": PARTITIONS}
         try:
             with server_module.Server(directory, options) as server:
                 topics = "|".join(f"{name}\\.plain\\..*" for name in SINK_TOPICS)
@@ -150,10 +153,10 @@ def golden(pg):
                 server.stop()
                 for case in cases.values():
                     case.records = case.wire(server)
-            topics = kafka.topics()
+            topics = kafka_server.topics()
             for case in cases.values():
                 mine = {record["topic"] for record in case.records}
-                case.kafka = {topic: kafka.read(topic) for topic in topics if topic in mine}
+                case.kafka = {topic: kafka_server.read(topic) for topic in topics if topic in mine}
             yield cases, connectors.read_topics(directory / "lake")
         finally:
             for case in cases.values():

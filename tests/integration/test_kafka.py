@@ -12,6 +12,7 @@ import confluent_kafka
 import connectors
 import kafka_broker
 import pytest
+import server as server_module
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext

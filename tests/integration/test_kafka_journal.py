@@ -8,11 +8,10 @@ import shutil
 import subprocess
 
 import confluent_kafka
-import kafka_broker
 import pytest
 from test_kafka import check_topics_of
 
-pytestmark = pytest.mark.xdist_group("kafka_journal")
+pytestmark = pytest.mark.xdist_group("kafka")
 
 BUILD = pathlib.Path(__file__).resolve().parents[2] / "build/debug"
 SETUP = (
@@ -20,12 +19,6 @@ SETUP = (
     " INSERT INTO t SELECT i, 'v' || i, i / 7.0 FROM generate_series(1, 300) i;"
     " INSERT INTO k SELECT i % 3 FROM generate_series(1, 20) i"
 )
-
-
-@pytest.fixture(scope="module")
-def kafka():
-    with kafka_broker.KafkaCluster() as cluster:
-        yield cluster
 
 
 def url(kafka, prefix="leat"):

@@ -7,8 +7,15 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum {
+    WAITS_SECONDS_MAX = 600, // of a test, however busy the machine is
+    CPU_SECONDS_MAX = 240,
+    SLOW_SECONDS = 5, // of CPU: worth a line
+};
 
 static Test *tests;
 
@@ -45,7 +52,8 @@ static void start(Test *test) {
     fflush(NULL);
     test->pid = fork();
     if (test->pid == 0) {
-        alarm(120);
+        alarm(WAITS_SECONDS_MAX);
+        setrlimit(RLIMIT_CPU, &(struct rlimit){CPU_SECONDS_MAX, CPU_SECONDS_MAX});
         log_level_set(LOG_WARN); // what goes as planned would bury a failing check
         test->run();
         exit(0);
@@ -59,13 +67,17 @@ static void start(Test *test) {
 // Waits for the end of any test that runs; whether it passed.
 static bool passes(void) {
     int status = 0;
-    pid_t ended = wait(&status);
+    struct rusage used = {0};
+    pid_t ended = wait4(-1, &status, 0, &used);
     bool passed = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     for (Test *test = tests; test != NULL; test = test->next) {
         if (test->pid == ended) {
             test->pid = 0;
             if (!passed) {
                 printf("FAILED %s (%s)%s\n", test->name, test->file, WIFSIGNALED(status) ? ", by a signal" : "");
+            }
+            if (used.ru_utime.tv_sec + used.ru_stime.tv_sec >= SLOW_SECONDS) {
+                printf("slow: %s, %ld s of CPU\n", test->name, (long)(used.ru_utime.tv_sec + used.ru_stime.tv_sec));
             }
         }
     }
