@@ -56,10 +56,12 @@ def lake_facts(bench, name):
     import pyarrow.compute as compute
 
     with sqlite3.connect(f"file:{bench.data}/catalog.db?mode=ro", uri=True) as catalog:
-        (file,) = catalog.execute(
+        found = catalog.execute(
             "select metadata_file from tables where namespace = ? and name = 'orders'", (name,)
         ).fetchone()
-    table = StaticTable.from_metadata(file).scan(selected_fields=("id", "quantity")).to_arrow()
+    if found is None:
+        return None  # it is made with its first commit
+    table = StaticTable.from_metadata(found[0]).scan(selected_fields=("id", "quantity")).to_arrow()
     return table.num_rows, compute.sum(table["id"]).as_py() or 0, compute.sum(table["quantity"]).as_py() or 0
 
 

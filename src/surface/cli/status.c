@@ -15,6 +15,7 @@ typedef struct Standing {
     StatusFile file;
     bool journal_known;
     JournalLook journal;
+    const char *journal_trouble; // why not; NULL: there is none yet
     const char *slot_name;
     bool slot_known;
     PgSlot slot;
@@ -37,7 +38,7 @@ static void slot_ask(const Cli *cli, Standing *standing) {
 }
 
 static bool standing_read(const Cli *cli, const char *name, Standing *standing, Err *err) {
-    Err ignored[1] = {{0}};
+    Err trouble[1] = {{0}};
     *standing = (Standing){0};
     TRY(cli_pipeline_load(cli, name, &standing->config, err));
     const PipelineConfig *config = &standing->config;
@@ -46,7 +47,10 @@ static bool standing_read(const Cli *cli, const char *name, Standing *standing, 
     }
     TRY(status_file_read(config->directory, cli->arena, &standing->file, err));
     const char *journal = arena_printf(cli->arena, "%s/journal", config->directory);
-    standing->journal_known = journal_look(journal, &standing->journal, NULL, NULL, NULL, ignored);
+    standing->journal_known = journal_look(journal, &standing->journal, NULL, NULL, NULL, trouble);
+    if (!standing->journal_known && trouble->code != ERR_NOT_FOUND) {
+        standing->journal_trouble = arena_printf(cli->arena, "%s", trouble->message);
+    }
     standing->slot_name =
         config->options.slot[0] != '\0' ? config->options.slot : arena_printf(cli->arena, "leat_%s", config->name);
     if (!cli_has(cli, "offline")) {
@@ -101,6 +105,8 @@ static void standing_json(Buf *out, const Standing *standing, Arena *arena) {
         json_field_uint(out, "cut_ms", info->cut_ms);
         json_field_uint(out, "topics", standing->journal.topic_count);
         buf_u8(out, '}');
+    } else if (standing->journal_trouble != NULL) {
+        json_field_text(out, "journal_trouble", standing->journal_trouble);
     }
     json_key(out, "report");
     buf_text(out, standing->file.present ? standing->file.json : "null");
@@ -167,6 +173,10 @@ static void journal_text(Buf *out, const Standing *standing) {
         buf_text(out, "  journal   ");
         text_bytes(out, (double)(info->end - info->begin));
         buf_printf(out, ", %" PRIu64 " topics, epoch %" PRIu64 "\n", standing->journal.topic_count, info->epoch);
+    } else if (standing->journal_trouble != NULL) {
+        buf_text(out, "  journal   ");
+        text_plain(out, slice_of(standing->journal_trouble));
+        buf_u8(out, '\n');
     }
     if (!file->present) {
         return;
