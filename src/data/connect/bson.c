@@ -58,22 +58,21 @@ static bool integer_within(const JsonNode *node, int64_t least, int64_t most, in
     return node->kind == TOKEN_NUMBER && json_node_int64(node, integer) && *integer >= least && *integer <= most;
 }
 
-static bool read_int32(Arena *arena, const JsonNode *object, BsonNode *to) {
+static bool read_integer(const JsonNode *object, int64_t least, int64_t most, BsonNode *to) {
     int64_t integer = 0;
-    if (!(object->count == 1 && integer_within(object->first, INT32_MIN, INT32_MAX, &integer))) {
+    if (!(object->count == 1 && integer_within(object->first, least, most, &integer))) {
         return false;
     }
     to->value = value_int(integer);
     return true;
 }
 
+static bool read_int32(Arena *arena, const JsonNode *object, BsonNode *to) {
+    return read_integer(object, INT32_MIN, INT32_MAX, to);
+}
+
 static bool read_int64(Arena *arena, const JsonNode *object, BsonNode *to) {
-    int64_t integer = 0;
-    if (!(object->count == 1 && integer_within(object->first, INT64_MIN, INT64_MAX, &integer))) {
-        return false;
-    }
-    to->value = value_int(integer);
-    return true;
+    return read_integer(object, INT64_MIN, INT64_MAX, to);
 }
 
 static bool read_double(Arena *arena, const JsonNode *object, BsonNode *to) {

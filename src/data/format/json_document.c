@@ -22,7 +22,7 @@ static uint8_t next_token(Scan *scan) { // 0 at the end
 }
 
 static bool is_hex(uint8_t byte) {
-    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F');
+    return hex_digit(byte) >= 0;
 }
 
 static bool scan_escape(Scan *scan) { // behind the backslash

@@ -41,15 +41,11 @@ static bool hex4(Parser *parser, uint32_t *value) {
         return wrong(parser, "an escape that is cut short");
     }
     for (int i = 0; i < 4; i++) {
-        uint8_t c = parser->text.data[parser->at];
-        uint32_t digit = c >= '0' && c <= '9'   ? (uint32_t)(c - '0')
-                         : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a' + 10)
-                         : c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A' + 10)
-                                                : 16;
-        if (digit == 16) {
+        int digit = hex_digit(parser->text.data[parser->at]);
+        if (digit < 0) {
             return wrong(parser, "an escape that is none");
         }
-        *value = *value << 4 | digit;
+        *value = *value << 4 | (uint32_t)digit;
         parser->at++;
     }
     return true;

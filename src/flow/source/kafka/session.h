@@ -23,7 +23,6 @@ typedef struct SourceTopic {
     int32_t partition_count;
     RowsPlan *plans, *plan; // all, and the one of the newest record
     uint32_t journal_topic, journal_schema;
-    bool change; // its records are changes of Debezium
     bool stopped;
     Err why; // it was stopped
     TableReport report;

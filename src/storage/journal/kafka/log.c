@@ -151,12 +151,6 @@ static bool kafka_write(JournalLog *log, const LogJob *job, Err *err) {
     return true;
 }
 
-static UnitSegment segment_at(const JournalLog *log, size_t index) {
-    UnitSegment segment;
-    memcpy(&segment, log->segments.data + index * sizeof(segment), sizeof(segment));
-    return segment;
-}
-
 static bool kafka_rotate(JournalLog *log, LogPosition at, Slice preamble, Err *err) {
     DEFER(buf_release) Buf bytes = {0};
     SegmentHeader header;
@@ -164,10 +158,10 @@ static bool kafka_rotate(JournalLog *log, LogPosition at, Slice preamble, Err *e
     TRY(segment_header_decode(preamble, log->link.topic, &header, err));
     pthread_mutex_lock(&log->mutex);
     size_t count = log->segments.size / sizeof(UnitSegment);
-    if (count > 0 && segment_at(log, count - 1).position == at) {
+    if (count > 0 && unit_segment_at(&log->segments, count - 1).position == at) {
         log->segments.size -= sizeof(UnitSegment); // nothing is in it
     }
-    unit_segments_encode(buf_slice(&log->segments), &bytes);
+    unit_segments_encode(&log->segments, &bytes);
     pthread_mutex_unlock(&log->mutex);
     buf_put(&bytes, preamble);
     TRY(unit_put(log, UNIT_HEAD, buf_slice(&bytes), &records, err));
@@ -190,7 +184,7 @@ static bool kafka_undo(JournalLog *log, LogPosition cut_end, LogPosition *next, 
 
 static LogPosition kafka_begin(JournalLog *log) {
     pthread_mutex_lock(&log->mutex);
-    LogPosition begin = log->segments.size > 0 ? segment_at(log, 0).position : 0;
+    LogPosition begin = log->segments.size > 0 ? unit_segment_at(&log->segments, 0).position : 0;
     pthread_mutex_unlock(&log->mutex);
     return begin;
 }
@@ -199,7 +193,7 @@ static size_t trim_count(const JournalLog *log, const LogTrim *how) {
     uint64_t now_ms = (uint64_t)clock_wall_us() / 1000;
     size_t count = log->segments.size / sizeof(UnitSegment), drop = 0;
     while (drop + 1 < count) {
-        UnitSegment next = segment_at(log, drop + 1);
+        UnitSegment next = unit_segment_at(&log->segments, drop + 1);
         bool old = how->keep_ms != 0 && next.cut_ms + how->keep_ms <= now_ms;
         if (next.position > how->lowest || (how->lowest - next.position < how->keep && !old)) {
             break;
@@ -213,7 +207,7 @@ static size_t trim_count(const JournalLog *log, const LogTrim *how) {
 static bool kafka_trim(JournalLog *log, const LogTrim *how, Err *err) {
     pthread_mutex_lock(&log->mutex);
     size_t drop = trim_count(log, how);
-    uint64_t before = drop > 0 ? segment_at(log, drop).offset : 0;
+    uint64_t before = drop > 0 ? unit_segment_at(&log->segments, drop).offset : 0;
     pthread_mutex_unlock(&log->mutex);
     if (drop == 0) {
         return true;

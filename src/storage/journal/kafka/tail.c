@@ -95,12 +95,6 @@ Slice kafka_tail_segments(const JournalTail *tail) {
     return buf_slice(&tail->segments);
 }
 
-static UnitSegment segment_at(const JournalTail *tail, size_t index) {
-    UnitSegment segment;
-    memcpy(&segment, tail->segments.data + index * sizeof(segment), sizeof(segment));
-    return segment;
-}
-
 LogPosition kafka_tail_written(const JournalTail *tail) {
     return tail->written;
 }
@@ -118,14 +112,14 @@ static bool not_there(const JournalTail *tail, LogPosition begin, Err *err) {
 // From the newest head, which knows where the others are, to the one whose segment has `from`.
 static bool segment_find(JournalTail *tail, LogPosition from, Err *err) {
     size_t count = tail->segments.size / sizeof(UnitSegment), oldest = 0, index = count;
-    while (oldest + 1 < count && segment_at(tail, oldest).offset < tail->reader.begin) {
+    while (oldest + 1 < count && unit_segment_at(&tail->segments, oldest).offset < tail->reader.begin) {
         oldest++; // deleted since the newest head was written
     }
-    while (index > 0 && segment_at(tail, index - 1).position > from) {
+    while (index > 0 && unit_segment_at(&tail->segments, index - 1).position > from) {
         index--;
     }
     if (from != 0 && index <= oldest) {
-        return not_there(tail, segment_at(tail, oldest).position, err);
+        return not_there(tail, unit_segment_at(&tail->segments, oldest).position, err);
     }
     index = MAX(index, oldest + 1);
     if (index == count) {
@@ -133,7 +127,7 @@ static bool segment_find(JournalTail *tail, LogPosition from, Err *err) {
     }
     ledger_release(tail->ledger); // what came later is not known there
     ledger_init(tail->ledger);
-    return head_enter(tail, segment_at(tail, index - 1).offset, err);
+    return head_enter(tail, unit_segment_at(&tail->segments, index - 1).offset, err);
 }
 
 bool kafka_tail_open(const char *directory, LogPosition from, size_t memory_bytes_max, Ledger *ledger,
@@ -253,7 +247,7 @@ bool kafka_tail_next(JournalTail *tail, Frame *frame, bool *found, Err *err) {
     for (;;) {
         TRY(frame_next(tail, frame, found, err));
         if (!*found) {
-            return tail->written >= tail->from || not_there(tail, segment_at(tail, 0).position, err);
+            return tail->written >= tail->from || not_there(tail, unit_segment_at(&tail->segments, 0).position, err);
         }
         if (frame->at >= tail->from) {
             tail->at = frame->next;
@@ -287,7 +281,7 @@ LogPosition kafka_tail_end(JournalTail *tail) {
     if (end <= offset) {
         return tail->at;
     }
-    UnitSegment oldest = segment_at(tail, 0);
+    UnitSegment oldest = unit_segment_at(&tail->segments, 0);
     uint64_t bytes = tail->written - MIN(oldest.position, tail->written), offsets = offset - MIN(oldest.offset, offset);
     return tail->at + (offsets > 0 ? bytes / offsets : 1) * (end - offset) + 1;
 }
@@ -314,8 +308,9 @@ bool kafka_look(const char *directory, JournalLook *look, Ledger *ledger, Err *e
     ok = ok && kafka_tail_apply(tail, err);
     if (ok) {
         look->info.epoch = ledger->epoch;
-        look->info.begin = segment_at(tail, 0).position;
-        look->info.end = MAX(tail->at, segment_at(tail, tail->segments.size / sizeof(UnitSegment) - 1).position);
+        look->info.begin = unit_segment_at(&tail->segments, 0).position;
+        look->info.end =
+            MAX(tail->at, unit_segment_at(&tail->segments, tail->segments.size / sizeof(UnitSegment) - 1).position);
         look->live = snprintf(path, sizeof(path), "%s/lock", directory) < (int)sizeof(path) && file_locked(path, &pid);
     }
     kafka_tail_close(tail);

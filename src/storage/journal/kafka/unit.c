@@ -31,12 +31,17 @@ bool unit_key_decode(Slice bytes, UnitKey *key) {
     return key->flags <= (UNIT_HEAD | UNIT_PART | UNIT_MORE);
 }
 
-void unit_segments_encode(Slice segments, Buf *buf) {
-    size_t count = segments.size / sizeof(UnitSegment);
+UnitSegment unit_segment_at(const Buf *segments, size_t index) {
+    UnitSegment segment;
+    memcpy(&segment, segments->data + index * sizeof(segment), sizeof(segment));
+    return segment;
+}
+
+void unit_segments_encode(const Buf *segments, Buf *buf) {
+    size_t count = segments->size / sizeof(UnitSegment);
     buf_u32le(buf, (uint32_t)count);
     for (size_t i = 0; i < count; i++) {
-        UnitSegment segment;
-        memcpy(&segment, segments.data + i * sizeof(segment), sizeof(segment));
+        UnitSegment segment = unit_segment_at(segments, i);
         buf_u64le(buf, segment.position);
         buf_u64le(buf, segment.offset);
         buf_u64le(buf, segment.cut_ms);

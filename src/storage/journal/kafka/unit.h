@@ -50,7 +50,8 @@ typedef struct UnitSegment {
 
 void unit_key_encode(const UnitKey *key, uint8_t to[UNIT_KEY_BYTES]);
 bool unit_key_decode(Slice bytes, UnitKey *key);
-void unit_segments_encode(Slice segments, Buf *buf); // of UnitSegment
+UnitSegment unit_segment_at(const Buf *segments, size_t index);
+void unit_segments_encode(const Buf *segments, Buf *buf); // of UnitSegment
 // Splits the bytes of a head: *segments gets the older ones, *rest is what follows.
 bool unit_segments_decode(Slice bytes, Buf *segments, Slice *rest);
 
