@@ -175,7 +175,7 @@ static void removal(Supervisor *supervisor, Managed *managed) {
     if (managed->remove_call != NULL || managed->remove_stuck || managed->gone || supervisor->stopping) {
         return;
     }
-    if (strcmp(managed->kind, "sink") != 0) {
+    if (strcmp(managed->kind, "sync") == 0) { // leat delete removes a pipeline
         managed_remove_end(supervisor, managed, NULL);
     } else if (!call_remove(supervisor, managed, err)) {
         managed_remove_end(supervisor, managed, err);

@@ -56,6 +56,9 @@ static const OptionSpec SERVER_SPECS[] = {
      "The Kafka that source connectors write into: bootstrap.servers, and options of the Kafka sink "
      "(security.protocol, "
      "sasl.…, ssl.…, exactly.once.support, transaction.…, position.topic, topic.creation.*, producer.override.*)."},
+    {"journal", OPTION_TEXT, 0, AT(journal), "", 0, 0, NULL,
+     "Where source connectors have their journals: empty = in the data directory, kafka://HOST:PORT/ = in topics of "
+     "that Kafka, where their records then go too unless kafka.bootstrap.servers is given."},
     {"freshness.target", OPTION_DURATION, 0, AT(freshness_target_ms), "5m", 0, INT64_C(1) << 40, NULL,
      "A change that is older when it becomes durable is an event; 0 = there is no target."},
     {"slot.alert.percent", OPTION_INT, 0, AT(slot_alert_percent), "80", 1, 100, NULL,
@@ -84,17 +87,19 @@ void server_options_json(Buf *out, const char *data_directory, const ServerOptio
 void server_options_document(Buf *out, const ServerOptions *options, Slice document) {
     Arena scratch[1];
     Properties kafka = {0};
+    ASSERT(document.size > 0 && document.data[0] == '{');
     arena_init_small(scratch, "scratch", 1024);
     properties_set_map(scratch, &kafka, "", options->kafka);
-    if (kafka.count == 0) {
-        buf_put(out, document);
-    } else {
-        ASSERT(document.size > 0 && document.data[0] == '{');
-        buf_text(out, "{\"kafka\":");
+    buf_u8(out, '{');
+    if (kafka.count > 0) {
+        json_key(out, "kafka");
         properties_json(out, &kafka);
-        buf_u8(out, ',');
-        buf_put(out, slice_from(document, 1));
     }
+    if (options->journal[0] != '\0') {
+        json_field_text(out, "journal", options->journal);
+    }
+    buf_text(out, kafka.count > 0 || options->journal[0] != '\0' ? "," : "");
+    buf_put(out, slice_from(document, 1));
     arena_release(scratch);
 }
 

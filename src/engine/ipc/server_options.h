@@ -25,6 +25,7 @@ typedef struct ServerOptions {
     const char *webhook_url;     // with its references; "" = none
     const char *webhook_events;  // comma-separated
     const char *kafka;           // map: which Kafka source connectors write into; NULL = none
+    const char *journal;         // kafka://…: where their journals are; "" = in the data directory
     int64_t freshness_target_ms; // 0 = none
     int64_t slot_alert_percent;
 } ServerOptions;
@@ -36,7 +37,7 @@ void server_options_json(Buf *out, const char *data_directory, const ServerOptio
 CHECKED bool server_options_parse(Slice json, Arena *arena, ServerOptions *options, const char **data_directory,
                                   Err *err);
 // What a connector's worker is told: its document, a JSON object, with a member "kafka", an object of the options of
-// that map without "kafka.", where there are any.
+// that map without "kafka.", where there are any, and a member "journal", a text, where that is not empty.
 void server_options_document(Buf *out, const ServerOptions *options, Slice document);
 
 #endif

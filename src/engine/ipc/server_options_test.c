@@ -30,6 +30,11 @@ TEST(server_options_survive_their_json) {
     buf_reset(&document);
     server_options_document(&document, &options, SLICE("{\"kind\":\"source\"}"));
     CHECK_TEXT(buf_slice(&document), "{\"kafka\":{\"sasl.password\":\"x\\\"y\"},\"kind\":\"source\"}");
+    CHECK_OK(option_set(&SERVER_OPTIONS, &options, "journal", "kafka://b:1/", &arena, err));
+    buf_reset(&document);
+    server_options_document(&document, &options, SLICE("{\"kind\":\"source\"}"));
+    CHECK_TEXT(buf_slice(&document),
+               "{\"kafka\":{\"sasl.password\":\"x\\\"y\"},\"journal\":\"kafka://b:1/\",\"kind\":\"source\"}");
     buf_reset(&json);
     server_options_json(&json, "/data", &options); // without what only workers need
     CHECK_OK(server_options_parse(buf_slice(&json), &arena, &again, &directory, err));

@@ -17,7 +17,9 @@ static bool document_of(const json_t *root, const char *problem, Arena *arena, D
     if (kind == NULL) {
         return FAIL(err, ERR_OPTION, "a connector's document has no kind: %.200s", problem);
     }
-    *document = (DocumentConfig){.kind = arena_text(arena, slice_of(kind))};
+    const char *journal = json_string_value(json_object_get(root, "journal"));
+    *document = (DocumentConfig){.kind = arena_text(arena, slice_of(kind)),
+                                 .journal = arena_text(arena, slice_of(journal != NULL ? journal : ""))};
     return properties_of(json_object_get(root, "config"), arena, &document->config, err) &&
            (kafka == NULL || properties_of(kafka, arena, &document->kafka, err));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A connector's document as a worker gets it: kind, configuration, and the Kafka of the server.
+// A connector's document as a worker gets it: kind, configuration, and what the server says of Kafka.
 #ifndef LEAT_ENGINE_WORKER_DOCUMENT_CONFIG_H
 #define LEAT_ENGINE_WORKER_DOCUMENT_CONFIG_H
 
@@ -8,7 +8,8 @@
 typedef struct DocumentConfig {
     const char *kind;
     Properties config;
-    Properties kafka; // options, without "kafka."; none = there is no Kafka
+    Properties kafka;    // options, without "kafka."; none = there is no Kafka
+    const char *journal; // kafka://…: where source connectors have their journals; "" = in the data directory
 } DocumentConfig;
 
 // Everything is copied into the arena. ERR_OPTION: it is no document.

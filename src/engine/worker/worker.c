@@ -292,6 +292,7 @@ static bool work(Worker *worker, Err *err) {
                         .kind = worker->document.kind,
                         .config = &worker->document.config,
                         .kafka = &worker->document.kafka,
+                        .journal = worker->document.journal,
                         .drivers = worker->setup->drivers,
                         .stop = &worker_stop,
                         .report = report,

@@ -29,6 +29,7 @@ typedef struct ConnectorRun {
     const char *kind;         // source, sink, sync
     const Properties *config; // references and seals not yet resolved
     const Properties *kafka;  // of the server: connector_kafka.h; NULL = none
+    const char *journal;      // of the server: connector_journal.h; "" = in files
     const PipelineDrivers *drivers;
     const volatile bool *stop;
     void (*report)(void *context, Slice json); // about once a second and at every change of state; from any thread
@@ -49,7 +50,7 @@ CHECKED bool connector_run(const ConnectorRun *run, Err *err);
 //     verify     {"tables":…}               {"id":…}; of kind sync: its worker begins a verification
 //     verified   {}                         of kind sync: what is known of verifications (verify_state.h)
 //     topics     {}                         {"topics":[…]}
-//     remove     {}                         of a sink: its pins and state; of a source: nothing on the server
+//     remove     {}                         of a sink: its pins; of a source: a journal that is in Kafka
 CHECKED bool connector_call(const ConnectorRun *run, Slice request, Arena *arena, Slice *answer, Err *err);
 
 #endif

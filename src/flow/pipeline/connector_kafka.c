@@ -10,7 +10,7 @@
 #include <limits.h>
 #include <strings.h>
 
-#define PIN         "@kafka" // no folder of a sink connector begins so
+#define PIN         CONNECTOR_KAFKA_PIN
 #define OWN         "leat.kafka."
 #define BROKERS     "bootstrap.servers"
 #define MEMORY_PART 4 // of memory.limit, as in pipeline.c
@@ -162,7 +162,7 @@ bool connector_kafka_check(const PipelineDrivers *drivers, const Properties *ser
     Target target;
     arena_init(scratch, "scratch", 0);
     bool ok = target_new(scratch, drivers, &target, err) && target_set_all(&target, "kafka.", server, err);
-    if (ok && server->count > 0 && target.brokers[0] == '\0') {
+    if (ok && server->count > 0 && properties_find(server, SLICE(BROKERS)) == NULL) {
         ok = FAIL(err, ERR_OPTION, "options of Kafka are given, and no kafka." BROKERS);
     }
     arena_release(scratch);
@@ -228,6 +228,13 @@ static bool cut(void *owner, Err *err) {
     return true;
 }
 
+static SinkContext sink_context(const ConnectorRun *run, const char *directory, Arena *arena) {
+    return (SinkContext){.name = PIN,
+                         .pipeline = arena_text(arena, run->name),
+                         .state_directory = arena_printf(arena, "%s/sinks/" PIN, directory),
+                         .data_directory = run->data_directory};
+}
+
 static bool pump_start(ConnectorKafka *kafka, const Target *target, Err *err) {
     Arena *arena = kafka->run_arena;
     SinkPumpSpec spec = {.sink = target->sink,
@@ -237,10 +244,7 @@ static bool pump_start(ConnectorKafka *kafka, const Target *target, Err *err) {
                          .end = end,
                          .cut = cut,
                          .owner = kafka};
-    spec.context = (SinkContext){.name = PIN,
-                                 .pipeline = arena_text(arena, kafka->run->name),
-                                 .state_directory = arena_printf(arena, "%s/sinks/" PIN, kafka->directory),
-                                 .data_directory = kafka->run->data_directory};
+    spec.context = sink_context(kafka->run, kafka->directory, arena);
     TRY(sink_pump_pin(&spec, err));
     return sink_pump_start(&spec, &kafka->pump, err);
 }
@@ -293,5 +297,22 @@ bool connector_kafka_finish(ConnectorKafka *kafka, ConnectorKafkaFinish how, Err
     arena_release(kafka->arena);
     arena_release(kafka->run_arena);
     free(kafka);
+    return ok;
+}
+
+bool connector_kafka_remove(const ConnectorRun *run, const char *directory, Err *err) {
+    Arena scratch[1];
+    Properties config;
+    Target target;
+    arena_init(scratch, "scratch", 0);
+    bool ok = connector_resolve(scratch, run->config, &config, err) && target_make(scratch, run, &config, &target, err);
+    if (ok && target.brokers[0] != '\0') {
+        SinkContext context = sink_context(run, directory, scratch);
+        context.url = url_of(&target);
+        context.options = target.options;
+        context.memory_bytes_max = 4 * MIB;
+        ok = target.sink->remove(&context, false, err);
+    }
+    arena_release(scratch);
     return ok;
 }

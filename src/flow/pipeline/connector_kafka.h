@@ -14,6 +14,8 @@
 #include "flow/pipeline/connector.h"
 #include "flow/pipeline/sink_pump.h"
 
+#define CONNECTOR_KAFKA_PIN "@kafka" // no folder of a sink connector begins so
+
 typedef struct ConnectorKafka ConnectorKafka;
 
 // Are these options of the server's (without "kafka.")? ERR_OPTION names the one that is none.
@@ -29,5 +31,7 @@ typedef struct ConnectorKafkaFinish {
     bool all; // everything durable in the journal is written first
 } ConnectorKafkaFinish;
 CHECKED bool connector_kafka_finish(ConnectorKafka *kafka, ConnectorKafkaFinish how, Err *err); // NULL is fine
+// Of a connector that is deleted: the topics stay, their position goes.
+CHECKED bool connector_kafka_remove(const ConnectorRun *run, const char *directory, Err *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "data/connect/converter.h"
 #include "data/connect/program.h"
 #include "flow/pipeline/connector_config.h"
+#include "flow/pipeline/connector_journal.h"
 #include "flow/pipeline/connector_kafka.h"
 #include "flow/pipeline/connector_run.h"
 #include "flow/pipeline/program_log.h"
@@ -348,6 +349,7 @@ static bool worker_run(SourceWorker *worker, const SourceDriver *driver, Err *er
     TRY(file_make_directories(half->directory, err));
     snprintf(path, sizeof(path), "%s/lock", half->directory);
     TRY(file_lock(path, &worker->lock, err));
+    TRY(connector_journal_place(worker->run->journal, worker->run->name, worker->run->config, half->directory, err));
     worker->requests.directory = half->directory;
     worker->requests.name = "";
     bool ok = kafka_finish(worker, source_half_run(half, err), err);

@@ -3,6 +3,7 @@
 #include "core/base/json.h"
 #include "core/sys/file.h"
 #include "flow/pipeline/connector_config.h"
+#include "flow/pipeline/connector_journal.h"
 #include "flow/pipeline/connector_kafka.h"
 #include "flow/pipeline/connector_run.h"
 #include "storage/kafka/registrar.h"
@@ -66,6 +67,9 @@ static bool validate(const ConnectorRun *run, const ConnectorRequest *request, A
             connector_error_json(out, key_of(err->code), err);
         }
         registry_check(&config, out, err);
+        if (!connector_journal_check(run->journal, run->name, &config, err)) {
+            connector_error_json(out, "leat.journal", err);
+        }
         const char *key = NULL;
         if (!connector_kafka_validate(run, &config, arena, &key, err)) {
             connector_error_json(out, key != NULL ? key : "connector.class", err);
@@ -126,6 +130,8 @@ bool connector_source_call(const ConnectorRun *run, const ConnectorRequest *requ
     if (strcmp(what, "validate") == 0) {
         return validate(run, request, arena, out, err);
     }
+    const char *directory = connector_directory(arena, run);
+    TRY(strcmp(what, "remove") == 0 || connector_journal_place(run->journal, run->name, run->config, directory, err));
     if (strcmp(what, "offsets") == 0) {
         return offsets(run, arena, out, err);
     }
@@ -138,18 +144,18 @@ bool connector_source_call(const ConnectorRun *run, const ConnectorRequest *requ
     }
     if (strcmp(what, "topics") == 0) {
         buf_u8(out, '{');
-        connector_topics_json(out, connector_directory(arena, run));
+        connector_topics_json(out, directory);
         buf_text(out, out->size == 1 ? "\"topics\":[]}" : "}");
         return true;
     }
     if (strcmp(what, "resync") == 0) {
-        const PipelineConfig config = {.name = "", .directory = connector_directory(arena, run)};
+        const PipelineConfig config = {.name = "", .directory = directory};
         buf_text(out, "{}");
         return pipeline_resync(&config, request->tables != NULL ? request->tables : "*", err);
     }
-    if (strcmp(what, "remove") == 0) { // slot, publication and journal stay, as the original's offsets and topics do
+    if (strcmp(what, "remove") == 0) { // slot and publication stay, as the original's offsets and topics do
         buf_text(out, "{}");
-        return true;
+        return connector_journal_remove(run, directory, err);
     }
     return FAIL(err, ERR_OPTION, "a source connector knows no \"%.40s\"", what);
 }

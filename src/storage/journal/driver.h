@@ -77,8 +77,9 @@ typedef struct JournalDriver {
 
     // --- the rest of journal.h, as it is there
 
-    bool (*seed)(const char *directory, Slice preamble, Err *err); // ERR_EXISTS
-    bool (*remove)(const char *directory, Err *err);               // NULL: it goes with the directory
+    bool (*place_check)(const char *url, const char *name, Err *err); // NULL: it is in the directory
+    bool (*seed)(const char *directory, Slice preamble, Err *err);    // ERR_EXISTS
+    bool (*remove)(const char *directory, Err *err);                  // NULL: it goes with the directory
     bool (*look)(const char *directory, JournalLook *look, Ledger *ledger, Err *err);
     bool (*check)(const char *directory, JournalCheck *check, void (*finding)(void *context, const char *text),
                   void *context, Err *err);

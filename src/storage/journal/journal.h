@@ -42,8 +42,10 @@ typedef struct JournalFloor {
 
 // A journal is a directory; its log is in files there, or, once this was told, in a topic of Kafka's. All other calls
 // name the directory, which then holds lock and pins. `url` "": in files. `name`: of the pipeline, which names the
-// topic. ERR_OPTION: the journal exists, and is elsewhere.
+// topic. ERR_OPTION: the journal exists, and is elsewhere; or no journal can be there.
 CHECKED bool journal_place(const char *directory, const char *url, const char *name, Err *err);
+// Can a journal be there? Asks nobody.
+CHECKED bool journal_place_check(const char *url, const char *name, Err *err);
 // Is it not in files?
 bool journal_is_remote(const char *directory);
 // Deletes the log of a remote journal that nobody writes. The directory stays. Absence is fine.

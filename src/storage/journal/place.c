@@ -56,9 +56,18 @@ const JournalDriver *journal_driver(const char *directory) {
 // --- choosing ----------------------------------------------------------------------------------------------------
 
 static bool moved_fail(const char *directory, const char *is, Err *err) {
-    FAIL(err, ERR_OPTION, "%s: this pipeline's journal is %s, and stays there", directory, is);
+    FAIL(err, ERR_OPTION, "%s: this journal is %s, and stays there", directory, is);
     return err_hint(err,
-                    "give --journal as before; or leat delete the pipeline, and make it anew with the other journal");
+                    "say where it is as before (--journal; leat.journal of a connector, \"\" for files); or delete "
+                    "the pipeline, or the connector and this folder, and make it anew with the other journal");
+}
+
+bool journal_place_check(const char *url, const char *name, Err *err) {
+    if (!kafka_url_accepts(url)) {
+        FAIL(err, ERR_OPTION, "%s: no journal can be there", url);
+        return err_hint(err, "write kafka://HOST:PORT/, or leave it out: then the journal is in the data directory");
+    }
+    return KAFKA_JOURNAL.place_check(url, name, err);
 }
 
 static bool in_files(const char *directory) {
@@ -77,14 +86,12 @@ bool journal_place(const char *directory, const char *url, const char *name, Err
     bool ok = place_load(directory, scratch, &place, err);
     if (ok && url[0] == '\0') {
         ok = place.url == NULL || moved_fail(directory, "in Kafka", err);
-    } else if (ok && !kafka_url_accepts(url)) {
-        FAIL(err, ERR_OPTION, "%s: no journal can be there", url);
-        ok = err_hint(err, "write kafka://HOST:PORT/, or leave it out: then the journal is in the data directory");
     } else if (ok && (place.url == NULL || strcmp(place.url, url) != 0)) {
         bool files = place.url == NULL && in_files(directory);
         place = (JournalPlace){.url = url, .name = name, .opened = place.opened};
-        ok = files ? moved_fail(directory, "in files", err)
-                   : file_make_directories(directory, err) && place_save(directory, &place, err);
+        ok = journal_place_check(url, name, err) &&
+             (files ? moved_fail(directory, "in files", err)
+                    : file_make_directories(directory, err) && place_save(directory, &place, err));
     }
     arena_release(scratch);
     return ok || err_frame(err, __FILE__, __LINE__);

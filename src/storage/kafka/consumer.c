@@ -131,8 +131,9 @@ bool kafka_consumer_bounds(KafkaConsumer *consumer, const char *topic, int32_t p
     return code == 0 || KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), what);
 }
 
-static bool policy_compacts(rd_kafka_event_t *event, bool *compacted) {
+static bool policy_of(rd_kafka_event_t *event, KafkaTopicPolicy *policy) {
     size_t count = 0, entries = 0;
+    bool known = false, deletes = false, limited = false;
     const rd_kafka_DescribeConfigs_result_t *result = rd_kafka_event_DescribeConfigs_result(event);
     const rd_kafka_ConfigResource_t **resources =
         result != NULL ? rd_kafka_DescribeConfigs_result_resources(result, &count) : NULL;
@@ -141,16 +142,20 @@ static bool policy_compacts(rd_kafka_event_t *event, bool *compacted) {
     }
     const rd_kafka_ConfigEntry_t **configs = rd_kafka_ConfigResource_configs(resources[0], &entries);
     for (size_t i = 0; i < entries; i++) {
-        const char *value = rd_kafka_ConfigEntry_value(configs[i]);
-        if (strcmp(rd_kafka_ConfigEntry_name(configs[i]), "cleanup.policy") == 0 && value != NULL) {
-            *compacted = strstr(value, "compact") != NULL;
-            return true;
+        const char *name = rd_kafka_ConfigEntry_name(configs[i]), *value = rd_kafka_ConfigEntry_value(configs[i]);
+        if (strcmp(name, "cleanup.policy") == 0 && value != NULL) {
+            known = true;
+            policy->compacts = strstr(value, "compact") != NULL;
+            deletes = strstr(value, "delete") != NULL;
+        } else if (strcmp(name, "retention.ms") == 0 || strcmp(name, "retention.bytes") == 0) {
+            limited |= value != NULL && strcmp(value, "-1") != 0;
         }
     }
-    return false;
+    policy->expires = deletes && limited;
+    return known;
 }
 
-bool kafka_consumer_compacted(KafkaConsumer *consumer, const char *topic, bool *compacted, Err *err) {
+bool kafka_consumer_policy(KafkaConsumer *consumer, const char *topic, KafkaTopicPolicy *policy, Err *err) {
     char problem[256];
     rd_kafka_t *handle = consumer->client.handle;
     rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
@@ -160,8 +165,8 @@ bool kafka_consumer_compacted(KafkaConsumer *consumer, const char *topic, bool *
     rd_kafka_DescribeConfigs(handle, &resource, 1, options, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, REQUEST_MS + 1000);
     rd_kafka_resp_err_t code = event != NULL ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
-    *compacted = false;
-    bool known = code == 0 && policy_compacts(event, compacted);
+    *policy = (KafkaTopicPolicy){0};
+    bool known = code == 0 && policy_of(event, policy);
     if (event != NULL) {
         rd_kafka_event_destroy(event);
     }
@@ -175,7 +180,7 @@ bool kafka_consumer_compacted(KafkaConsumer *consumer, const char *topic, bool *
     }
     if (!known) {
         FAIL(err, ERR_NET_PERMISSION, "Kafka at %s: %s: it is denied", consumer->client.brokers, what);
-        return err_hint(err, "give leat's user DESCRIBE_CONFIGS on the topic, or say rows=upsert or rows=append");
+        return err_hint(err, "give leat's user DESCRIBE_CONFIGS on the topic");
     }
     return true;
 }

@@ -139,8 +139,12 @@ CHECKED bool kafka_consumer_topics(KafkaConsumer *consumer, Arena *arena, KafkaT
 // transaction that is open, but with `uncommitted`). ERR_NOT_FOUND: there is no such partition.
 CHECKED bool kafka_consumer_bounds(KafkaConsumer *consumer, const char *topic, int32_t partition, int64_t *first,
                                    int64_t *end, Err *err);
-// Whether the topic keeps the newest record of each key (cleanup.policy).
-CHECKED bool kafka_consumer_compacted(KafkaConsumer *consumer, const char *topic, bool *compacted, Err *err);
+// What brokers remove of the topic (cleanup.policy, retention.*). ERR_NET_PERMISSION: it is not told.
+typedef struct KafkaTopicPolicy {
+    bool compacts; // all but the newest record of each key
+    bool expires;  // what is older than retention.ms, or more than retention.bytes
+} KafkaTopicPolicy;
+CHECKED bool kafka_consumer_policy(KafkaConsumer *consumer, const char *topic, KafkaTopicPolicy *policy, Err *err);
 // These partitions are read from now on, beside those assigned before.
 CHECKED bool kafka_consumer_assign(KafkaConsumer *consumer, const KafkaPartition *partitions, size_t count, Err *err);
 // Nothing more comes of these.

@@ -93,6 +93,12 @@ typedef struct KafkaUrl {
 bool kafka_url_accepts(const char *url);
 // ERR_OPTION: no broker, a user or password in the URL.
 CHECKED bool kafka_url_parse(const char *url, Arena *arena, KafkaUrl *parts, Err *err);
+// The next parameter, decoded; `at` begins as the URL's query. False: no more.
+bool kafka_url_next(const char **at, Arena *arena, const char **name, const char **value);
+// The URL with one more parameter.
+const char *kafka_url_with(Arena *arena, const char *url, const char *name, const char *value);
+// Does that option say how brokers are spoken to and who leat is there: security.protocol, sasl.…, ssl.…?
+bool kafka_option_secures(const char *name);
 // Sets the options that the parameters name. ERR_OPTION: there is none of that name, it is a secret.
 CHECKED bool kafka_url_options(const KafkaUrl *parts, const OptionTable *table, void *options, Arena *arena, Err *err);
 

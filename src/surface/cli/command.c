@@ -109,7 +109,8 @@ static const Flag *flag_find(const Command *command, const char *name, size_t si
     for (size_t i = 0; i < command->flag_count + COMMON_FLAG_COUNT; i++) {
         bool own = i < command->flag_count;
         const Flag *flag = own ? &command->flags[i] : &COMMON_FLAGS[i - command->flag_count];
-        if (strlen(flag->name) == size && memcmp(flag->name, name, size) == 0) {
+        size_t stem = strcspn(flag->name, "*"); // "kafka.*": any that begins so
+        if ((flag->name[stem] == '*' ? size > stem : size == stem) && memcmp(flag->name, name, stem) == 0) {
             *place = own ? i : COMMON_AT + i - command->flag_count;
             return flag;
         }
@@ -133,7 +134,7 @@ static bool flag_unknown(const Command *command, const char *name, size_t size, 
 }
 
 static bool flag_take(Cli *cli, const Flag *flag, size_t place, const char *value, Err *err) {
-    if (strcmp(flag->name, "set") == 0) {
+    if (strcmp(flag->name, "set") == 0 || strchr(flag->name, '*') != NULL) {
         if (strchr(value, '=') == NULL) {
             FAIL(err, ERR_USAGE, "--set %.60s: there is no \"=\" in it", value);
             return err_hint(err, "write --set NAME=VALUE; leat help options lists the names");
@@ -176,6 +177,9 @@ static bool flag_parse(Cli *cli, int argc, char **argv, int *at, Err *err) {
             return err_hint(err, "write --%s %s", flag->name, flag->value);
         }
         value = argv[++*at];
+    }
+    if (strchr(flag->name, '*') != NULL) {
+        value = arena_printf(cli->arena, "%.*s=%s", (int)size, name, value);
     }
     return flag_take(cli, flag, place, value != NULL ? value : "", err);
 }

@@ -48,6 +48,8 @@ static const char SYNC_DETAILS[] =
 
 static const Flag SERVER_FLAGS[] = {
     {"config", "FILE", NULL, "leat.toml: options as [section] and name = value"},
+    {"journal", "URL", NULL, "kafka://HOST:PORT/: source connectors' journals in topics of that Kafka"},
+    {"kafka.*", "VALUE", NULL, "--kafka.NAME=VALUE: as --set kafka.NAME=VALUE"},
     {"set", "NAME=VALUE", NULL, "any option of the server (leat help options); may be repeated"},
     {"insecure", NULL, NULL, "listen beyond loopback although there is no auth.token.file"},
 };
@@ -358,8 +360,8 @@ const Command COMMANDS[] = {
      FLAGS(CONNECTOR_FLAGS), false, connector_command},
     {"connector restart", "NAME", 1, 1, "Begin anew, with its tasks", NULL, FLAGS(CONNECTOR_RESTART_FLAGS), false,
      connector_command},
-    {"connector delete", "NAME", 1, 1, "Remove it; its offsets and journal stay", NULL, FLAGS(CONNECTOR_DELETE_FLAGS),
-     false, connector_command},
+    {"connector delete", "NAME", 1, 1, "Remove it; its offsets stay, and a journal in files", NULL,
+     FLAGS(CONNECTOR_DELETE_FLAGS), false, connector_command},
     {"connector offsets", "NAME", 1, 1, "How far it is, and how to change that", NULL, FLAGS(CONNECTOR_OFFSETS_FLAGS),
      false, connector_command},
     {"connector topics", "NAME", 1, 1, "The topics that it writes or reads", NULL, FLAGS(CONNECTOR_FLAGS), false,

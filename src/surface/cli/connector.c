@@ -315,7 +315,8 @@ static bool get(Rest *rest, const char *format, const char *name, Err *err) {
 }
 
 static bool removed(Rest *rest, const char *name, Err *err) {
-    const char *question = arena_printf(rest->cli->arena, "remove connector %s? Its offsets and journal stay", name);
+    const char *question =
+        arena_printf(rest->cli->arena, "remove connector %s? Its offsets stay, and a journal in files", name);
     return cli_confirmed(rest->cli, question) ? told(rest, "DELETE", "/connectors/%s", name, "removed", err)
                                               : FAIL(err, ERR_INTERRUPTED, "nothing was changed");
 }

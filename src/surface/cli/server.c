@@ -5,7 +5,9 @@
 #include "core/sys/file.h"
 #include "core/config/properties.h"
 #include "engine/control/supervisor.h"
+#include "flow/pipeline/connector_journal.h"
 #include "flow/pipeline/connector_kafka.h"
+#include "storage/kafka/options.h"
 #include "surface/cli/pipelines.h"
 
 #include <errno.h>
@@ -35,6 +37,41 @@ static bool file_take(const char *path, ServerOptions *options, const char **dat
     return true;
 }
 
+// One Kafka for journals and records, unless kafka.bootstrap.servers says another, or none: what is said of how it is
+// reached holds for both.
+static bool journal_take(ServerOptions *options, Arena *arena, Err *err) {
+    KafkaUrl url;
+    Properties kafka = {0};
+    if (options->journal[0] == '\0') {
+        return true;
+    }
+    TRY(connector_journal_check(options->journal, SLICE("server"), &kafka, err) || err_prefix(err, "journal"));
+    TRY(kafka_url_parse(options->journal, arena, &url, err));
+    properties_set_map(arena, &kafka, "", options->kafka);
+    if (properties_find(&kafka, SLICE("bootstrap.servers")) != NULL) {
+        return true;
+    }
+    const char *name, *value;
+    for (const char *at = url.query; kafka_url_next(&at, arena, &name, &value);) {
+        if (!kafka_option_secures(name)) {
+            continue;
+        }
+        const Property *other = properties_find(&kafka, slice_of(name));
+        if (other != NULL && !slice_is(other->value, value)) {
+            return FAIL(err, ERR_OPTION, "kafka.%s is not what the journal's URL says, and both mean one Kafka", name);
+        }
+        TRY(option_take(arena_printf(arena, "kafka.%s", name), value, options, arena, err));
+    }
+    for (size_t i = 0; i < kafka.count; i++) {
+        name = arena_text(arena, kafka.at[i].name);
+        if (kafka_option_secures(name) && strstr(url.query, arena_printf(arena, "%s=", name)) == NULL) {
+            options->journal = kafka_url_with(arena, options->journal, name, arena_text(arena, kafka.at[i].value));
+        }
+    }
+    TRY(connector_journal_check(options->journal, SLICE("server"), &(Properties){0}, err) || err_prefix(err, "kafka"));
+    return option_take("kafka.bootstrap.servers", url.brokers, options, arena, err);
+}
+
 static bool options_take(const Cli *cli, ServerOptions *options, const char **data_directory, Err *err) {
     const char *config = cli_value(cli, "config"), *insecure = getenv("LEAT_INSECURE");
     option_defaults(&SERVER_OPTIONS, options);
@@ -49,12 +86,16 @@ static bool options_take(const Cli *cli, ServerOptions *options, const char **da
         const char *name = arena_printf(cli->arena, "%.*s", (int)(equals - cli->sets[i]), cli->sets[i]);
         TRY(option_take(name, equals + 1, options, cli->arena, err));
     }
+    if (cli_has(cli, "journal")) {
+        TRY(option_take("journal", cli_value(cli, "journal"), options, cli->arena, err));
+    }
     if (cli_has(cli, "insecure")) {
         options->insecure = true;
     }
     if ((options->tls_certificate[0] == '\0') != (options->tls_key[0] == '\0')) {
         return FAIL(err, ERR_OPTION, "tls.certificate and tls.key are given together, or neither of them");
     }
+    TRY(journal_take(options, cli->arena, err));
     Properties kafka = {0};
     properties_set_map(cli->arena, &kafka, "", options->kafka);
     return connector_kafka_check(cli->drivers, &kafka, err);

@@ -206,7 +206,14 @@ static bool topic_new(KafkaSession *session, const KafkaTopicLook *look, SourceT
     topic->rows.metadata = session->options.metadata;
     topic->rows.upsert = strcmp(session->options.rows, "upsert") == 0;
     if (strcmp(session->options.rows, "auto") == 0) {
-        TRY(kafka_consumer_compacted(session->consumer, topic->name, &topic->rows.upsert, err));
+        KafkaTopicPolicy policy;
+        if (!kafka_consumer_policy(session->consumer, topic->name, &policy, err)) {
+            return err->code == ERR_NET_PERMISSION
+                       ? err_hint(err,
+                                  "give leat's user DESCRIBE_CONFIGS on the topic, or say rows=upsert or rows=append")
+                       : err_frame(err, __FILE__, __LINE__);
+        }
+        topic->rows.upsert = policy.compacts;
     }
     const char *table =
         arena_printf(session->run, "%.*s.%.*s", SLICE_ARG(topic->rows.space), SLICE_ARG(topic->rows.table));

@@ -53,7 +53,7 @@ static bool lost_fail(const JournalLog *log, Err *err) {
 static bool recover(JournalLog *log, Ledger *ledger, LogStart *start, Err *err) {
     JournalTail *tail = NULL;
     bool found = false;
-    bool ok = kafka_tail_newest(log->directory, ledger, &tail, &found, err);
+    bool ok = kafka_tail_newest(log->directory, ledger, &tail, &found, err) && kafka_tail_kept(tail, err);
     start->segment = true; // its epoch is taken, and the next open has little to read
     if (ok && !found) {
         start->empty = true;
@@ -257,6 +257,13 @@ static bool kafka_remove(const char *directory, Err *err) {
     return ok;
 }
 
+static bool kafka_place_check(const char *url, const char *name, Err *err) {
+    UnitLink link;
+    bool ok = unit_link_of(&link, &(JournalPlace){.url = url, .name = name}, err);
+    unit_link_release(&link);
+    return ok;
+}
+
 const JournalDriver KAFKA_JOURNAL = {
     .name = "kafka",
     .open = kafka_open,
@@ -276,6 +283,7 @@ const JournalDriver KAFKA_JOURNAL = {
     .tail_wait = kafka_tail_wait,
     .tail_wake = kafka_tail_wake,
     .tail_where = kafka_tail_where,
+    .place_check = kafka_place_check,
     .seed = kafka_seed,
     .remove = kafka_remove,
     .look = kafka_look,

@@ -8,6 +8,8 @@
 // Stands behind the newest head, which is applied to the ledger. *found false: the log is empty. tail_close in any
 // case.
 CHECKED bool kafka_tail_newest(const char *directory, Ledger *ledger, JournalTail **tail, bool *found, Err *err);
+// Does nobody but leat delete of the topic? ERR_NET_SETUP. Where brokers do not tell, it is taken to be so.
+CHECKED bool kafka_tail_kept(const JournalTail *tail, Err *err);
 // Applies all that follows.
 CHECKED bool kafka_tail_apply(JournalTail *tail, Err *err);
 // The segments, the one that is read last; valid as long as no other is begun.

@@ -90,14 +90,10 @@ static const OptionSpec LINK_SPECS[] = {
 };
 static const OptionTable KAFKA_JOURNAL_OPTIONS = {"Journal in Kafka", LINK_SPECS, ARRAY_LEN(LINK_SPECS)};
 
-static bool link_fill(UnitLink *link, const char *directory, Err *err) {
+static bool link_fill(UnitLink *link, Err *err) {
     Arena *run = link->run;
     LinkOptions *options = ARENA_NEW(run, LinkOptions);
     KafkaUrl url;
-    TRY(place_load(directory, run, &link->place, err));
-    if (link->place.url == NULL) {
-        return FAIL(err, ERR_NOT_FOUND, "%s: there is no journal", directory);
-    }
     option_defaults(&KAFKA_JOURNAL_OPTIONS, options);
     TRY(kafka_url_parse(link->place.url, run, &url, err));
     TRY(kafka_url_options(&url, &KAFKA_JOURNAL_OPTIONS, options, run, err));
@@ -114,10 +110,24 @@ static bool link_fill(UnitLink *link, const char *directory, Err *err) {
     return true;
 }
 
+static bool link_load(UnitLink *link, const char *directory, Err *err) {
+    TRY(place_load(directory, link->run, &link->place, err));
+    if (link->place.url == NULL) {
+        return FAIL(err, ERR_NOT_FOUND, "%s: there is no journal", directory);
+    }
+    return link_fill(link, err);
+}
+
+bool unit_link_of(UnitLink *link, const JournalPlace *place, Err *err) {
+    *link = (UnitLink){.place = *place};
+    arena_init_small(link->run, "run", 4096);
+    return link_fill(link, err) || err_prefix(err, "the journal");
+}
+
 bool unit_link_init(UnitLink *link, const char *directory, Err *err) {
     *link = (UnitLink){0};
     arena_init_small(link->run, "run", 4096);
-    return link_fill(link, directory, err) || err_prefix(err, "the journal");
+    return link_load(link, directory, err) || err_prefix(err, "the journal");
 }
 
 void unit_link_release(UnitLink *link) {

@@ -64,7 +64,8 @@ typedef struct UnitLink {
     const char *transactional_id;
     int64_t transaction_timeout_ms;
 } UnitLink;
-// unit_link_release in either case.
+// unit_link_release in either case. That of a place, or of the one that the directory names.
+CHECKED bool unit_link_of(UnitLink *link, const JournalPlace *place, Err *err);
 CHECKED bool unit_link_init(UnitLink *link, const char *directory, Err *err);
 void unit_link_release(UnitLink *link);
 
