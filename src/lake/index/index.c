@@ -154,8 +154,6 @@ bool index_open(const IndexOptions *options, KeyIndex **opened, bool *fresh, Err
         index_close(index);
         return err_frame(err, __FILE__, __LINE__);
     }
-    index->sorted = take(index->chunk, sizeof(Probe));
-    index->pending = take(index->chunk, sizeof(uint32_t));
     *opened = index;
     return true;
 }
@@ -176,8 +174,6 @@ void index_close(KeyIndex *index) {
     key_table_release(&index->committed);
     buf_release(&index->last.files);
     buf_release(&index->durable.files);
-    free(index->sorted);
-    free(index->pending);
     file_close(&index->lock);
     free(index);
 }
@@ -210,6 +206,20 @@ static inline bool probe_before(const Probe *a, const Probe *b) {
 }
 static inline bool probe_equal(const Probe *a, const Probe *b) {
     return a->high == b->high && a->low == b->low;
+}
+
+// Room for the probes of one call: many indexes are open at a time, and few of them are asked.
+static void probes_take(KeyIndex *index, size_t count) {
+    size_t room = MAX(MIN(count, index->chunk), (size_t)1);
+    index->sorted = take(room, sizeof(Probe));
+    index->pending = take(room, sizeof(uint32_t));
+}
+
+static void probes_give(KeyIndex *index) {
+    free(index->sorted);
+    free(index->pending);
+    index->sorted = NULL;
+    index->pending = NULL;
 }
 
 // The keys, sorted by hash into index->sorted; equal ones stay in order. First by counting their upper bits, so that
@@ -279,24 +289,29 @@ static bool find_sorted(KeyIndex *index, size_t count, Err *err) {
     return true;
 }
 
-bool index_find(KeyIndex *index, const KeyHash *keys, KeyPlace *places, size_t count, Err *err) {
-    TRY(usable(index, err));
-    for (size_t from = 0; from < count; from += index->chunk) {
-        size_t size = MIN(count - from, index->chunk);
-        sort_keys(index, keys + from, size);
-        if (!find_sorted(index, size, err)) {
-            return index_persist_failed(index, err);
+static bool find_chunk(KeyIndex *index, const KeyHash *keys, KeyPlace *places, size_t count, Err *err) {
+    sort_keys(index, keys, count);
+    TRY(find_sorted(index, count, err));
+    KeyPlace at = KEY_NOWHERE;
+    for (size_t i = 0; i < count; i++) {
+        const Probe *probe = &index->sorted[i];
+        if (i == 0 || !probe_equal(probe, probe - 1)) {
+            at = probe->at;
         }
-        KeyPlace at = KEY_NOWHERE;
-        for (size_t i = 0; i < size; i++) {
-            const Probe *probe = &index->sorted[i];
-            if (i == 0 || !probe_equal(probe, probe - 1)) {
-                at = probe->at;
-            }
-            places[from + probe->order] = at;
-        }
+        places[probe->order] = at;
     }
     return true;
+}
+
+bool index_find(KeyIndex *index, const KeyHash *keys, KeyPlace *places, size_t count, Err *err) {
+    TRY(usable(index, err));
+    bool ok = true;
+    probes_take(index, count);
+    for (size_t from = 0; ok && from < count; from += index->chunk) {
+        ok = find_chunk(index, keys + from, places + from, MIN(count - from, index->chunk), err);
+    }
+    probes_give(index);
+    return ok || index_persist_failed(index, err);
 }
 
 // --- changing --------------------------------------------------------------------------------------------------
@@ -338,14 +353,15 @@ static bool exchange_chunk(KeyIndex *index, const KeyHash *keys, const KeyPlace 
 
 bool index_exchange(KeyIndex *index, const KeyHash *keys, const KeyPlace *now, KeyPlace *was, size_t count, Err *err) {
     TRY(whole(index, err));
-    for (size_t from = 0; from < count; from += index->chunk) {
+    bool ok = true;
+    probes_take(index, count);
+    for (size_t from = 0; ok && from < count; from += index->chunk) {
         size_t size = MIN(count - from, index->chunk);
-        if (!exchange_chunk(index, keys + from, now + from, was + from, size, err)) {
-            index->torn = true;
-            return index_persist_failed(index, err);
-        }
+        ok = exchange_chunk(index, keys + from, now + from, was + from, size, err);
     }
-    return true;
+    probes_give(index);
+    index->torn |= !ok;
+    return ok || index_persist_failed(index, err);
 }
 
 static bool load_chunk(KeyIndex *index, const KeyHash *keys, const KeyPlace *now, size_t count, Err *err) {
@@ -364,13 +380,14 @@ static bool load_chunk(KeyIndex *index, const KeyHash *keys, const KeyPlace *now
 
 bool index_load(KeyIndex *index, const KeyHash *keys, const KeyPlace *now, size_t count, Err *err) {
     TRY(whole(index, err));
-    for (size_t from = 0; from < count; from += index->chunk) {
-        if (!load_chunk(index, keys + from, now + from, MIN(count - from, index->chunk), err)) {
-            index->torn = true;
-            return index_persist_failed(index, err);
-        }
+    bool ok = true;
+    probes_take(index, count);
+    for (size_t from = 0; ok && from < count; from += index->chunk) {
+        ok = load_chunk(index, keys + from, now + from, MIN(count - from, index->chunk), err);
     }
-    return true;
+    probes_give(index);
+    index->torn |= !ok;
+    return ok || index_persist_failed(index, err);
 }
 
 static void drop_open(KeyIndex *index) {
@@ -454,9 +471,9 @@ void index_stats(const KeyIndex *index, IndexStats *stats) {
         stats->memory_bytes += key_segment_memory_bytes(index->segments[i]);
     }
     stats->entries = (uint64_t)MAX(entries, 0);
-    stats->memory_bytes += key_table_bytes(&index->open) + key_table_bytes(&index->committed) + sizeof(*index) +
-                           index->chunk * (sizeof(Probe) + sizeof(uint32_t)) + index->last.files.capacity +
-                           index->durable.files.capacity;
+    stats->table_bytes = key_table_bytes(&index->open) + key_table_bytes(&index->committed);
+    stats->memory_bytes +=
+        stats->table_bytes + sizeof(*index) + index->last.files.capacity + index->durable.files.capacity;
     for (size_t i = 0; i < JOBS_MAX; i++) {
         stats->memory_bytes += index->jobs[i] != NULL ? key_merge_memory_bytes(index->jobs[i]) : 0;
     }

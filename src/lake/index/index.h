@@ -84,6 +84,7 @@ typedef struct IndexStats {
     uint64_t segments;
     uint64_t disk_bytes;      // of the segments; while they are merged, as much again may be written beside them
     uint64_t memory_bytes;    // without what is mapped
+    uint64_t table_bytes;     // of these, what a commit that is not lazy gives back
     uint64_t lookups, merges; // since it was opened
 } IndexStats;
 void index_stats(const KeyIndex *index, IndexStats *stats);

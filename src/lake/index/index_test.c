@@ -578,6 +578,28 @@ TEST(a_damaged_index_is_fresh_or_right) {
     CHECK(refused > 10 && found_later > 10);
 }
 
+TEST(what_lazy_commits_hold_goes_with_one_that_is_not) {
+    Err err[1] = {{0}};
+    Model *model = &models[0];
+    bool fresh;
+    begin();
+    model_init(model, true);
+    KeyIndex *index = reopen(model, MIB, &fresh);
+    CHECK_OK(exchange(index, model, err));
+    CHECK_OK(commit(index, model, true, err));
+    IndexStats stats;
+    index_stats(index, &stats);
+    CHECK(stats.table_bytes > 0 && stats.table_bytes < stats.memory_bytes);
+    uint64_t held = stats.memory_bytes;
+    CHECK_OK(commit(index, model, false, err));
+    index_stats(index, &stats);
+    CHECK_INT(stats.table_bytes, 0);
+    CHECK(stats.memory_bytes < held);
+    check_all(index, model, model->now);
+    index_close(index);
+    end();
+}
+
 TEST(an_index_of_the_other_kind_or_of_another_process_is_not_taken) {
     Err err[1] = {{0}};
     Model *model = &models[0];

@@ -39,7 +39,7 @@ struct KeyIndex {
     Merge *jobs[JOBS_MAX];
     uint32_t upkeep_rest; // so many more segments are written before the next merge is tried
 
-    Probe *sorted; // `chunk` of each
+    Probe *sorted; // of the call under way
     uint32_t *pending;
     uint64_t lookups, merges;
 };

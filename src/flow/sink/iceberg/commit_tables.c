@@ -2,6 +2,7 @@
 #include "flow/sink/iceberg/commit_tables.h"
 
 #include "core/sys/crash.h"
+#include "flow/sink/iceberg/rebuild.h"
 #include "flow/sink/iceberg/record_table.h"
 
 #define PATIENCE_MS (60 * 1000) // with a catalog that is away, before the pump says so and tries again
@@ -137,6 +138,24 @@ static bool files_write(Committing *sink, Touched *touched, size_t *count, Catal
     return ok || err_frame(err, __FILE__, __LINE__);
 }
 
+// The indexes share what one may hold: past it, those that hold most go to the disk.
+static bool indexes_mind(Committing *sink, Err *err) {
+    for (;;) {
+        uint64_t held = 0, most = 0;
+        LakeTable *largest = NULL;
+        for (MapEntry *e = NULL; (e = map_next(sink->tables, e)) != NULL;) {
+            uint64_t its = index_held(e->value);
+            held += its;
+            largest = its > most ? e->value : largest;
+            most = MAX(most, its);
+        }
+        if (held <= lake_index_memory(sink->lake) || largest == NULL) {
+            return true;
+        }
+        TRY(index_save(largest, false, err));
+    }
+}
+
 static bool tables_commit(Committing *sink, Arena *arena, Err *err) {
     Touched *touched = ARENA_ARRAY(arena, Touched, sink->tables->count);
     CatalogCommit *commits = ARENA_ARRAY(arena, CatalogCommit, sink->tables->count);
@@ -153,7 +172,7 @@ static bool tables_commit(Committing *sink, Arena *arena, Err *err) {
         TRY(lake_table_done(touched[i].table, &commits[i], err));
         memory_note(sink->memory, touched[i].table->name, commits[i].after.metadata_file);
     }
-    return true;
+    return indexes_mind(sink, err);
 }
 
 bool lake_tables_commit(Lake *lake, LakeMemory *memory, const Map *tables, const LakeCut *last, Arena *arena,

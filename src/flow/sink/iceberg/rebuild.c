@@ -95,7 +95,20 @@ bool index_save(LakeTable *table, bool lazy, Err *err) {
     IndexMark mark = mark_now(table);
     DEFER(buf_release) Buf files = {0};
     files_encode(table, &files);
+    table->index_us = lazy ? table->index_us : clock_monotonic_us();
     return index_commit(table->index, &mark, buf_slice(&files), lazy, err);
+}
+
+size_t lake_index_memory(const Lake *lake) {
+    return lake->memory_bytes_max / 4;
+}
+
+uint64_t index_held(const LakeTable *table) {
+    IndexStats stats = {0};
+    if (table->index != NULL) {
+        index_stats(table->index, &stats);
+    }
+    return stats.table_bytes;
 }
 
 // --- the table's files -----------------------------------------------------------------------------------------
@@ -270,9 +283,8 @@ bool index_reach(LakeTable *table, bool *fresh, Err *err) {
     TRY(size < (int)sizeof(directory) - 64 || FAIL(err, ERR_OPTION, "the data directory's path is too long"));
     TRY(file_make_directories(directory, err));
     snprintf(directory + size, sizeof(directory) - (size_t)size, "/%.*s", SLICE_ARG(metadata->uuid));
-    IndexOptions options = {.directory = directory,
-                            .memory_bytes_max = table->lake->memory_bytes_max / 4,
-                            .exact = table->mapping.exact_keys};
+    IndexOptions options = {
+        .directory = directory, .memory_bytes_max = lake_index_memory(table->lake), .exact = table->mapping.exact_keys};
     return index_open(&options, &table->index, fresh, err);
 }
 

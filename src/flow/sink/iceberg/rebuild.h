@@ -11,6 +11,8 @@ CHECKED bool index_prepare(LakeTable *table, Err *err);
 CHECKED bool index_reach(LakeTable *table, bool *fresh, Err *err);
 // The mark and the list of files that go with the table as it is now.
 CHECKED bool index_save(LakeTable *table, bool lazy, Err *err);
+size_t lake_index_memory(const Lake *lake);  // what one index may take, and what all together may keep
+uint64_t index_held(const LakeTable *table); // bytes that index_save would free
 // All keys anew, of an open table whose mapping has changed; what was settled before is taken in.
 CHECKED bool index_rekey(LakeTable *table, Err *err); // rekey.c
 // Of its lake's options and whether it takes changes as rows.

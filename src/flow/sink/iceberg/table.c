@@ -253,13 +253,24 @@ bool lake_table_take(LakeTable *table, const JournalEntry *entry, Err *err) {
     return ok || err_frame(err, __FILE__, __LINE__);
 }
 
+static size_t pending_held(const LakeTable *table) {
+    const PendingKeys *pending = &table->pending;
+    return pending->hashes.capacity + pending->now.capacity + pending->was.capacity;
+}
+
 size_t lake_table_held(const LakeTable *table) {
-    return writers_held(table) + table->pending.hashes.capacity + table->pending.now.capacity +
-           table->pending.was.capacity + table->batch->used + toast_held(table);
+    return writers_held(table) + pending_held(table) + table->batch->used + toast_held(table);
 }
 
 bool lake_table_spill(LakeTable *table, Err *err) {
-    return writers_spill(table, err);
+    if (pending_held(table) < writers_held(table)) {
+        return writers_spill(table, err);
+    }
+    TRY(pending_drain(table, err)); // into the index, which minds what it has
+    buf_release(&table->pending.hashes);
+    buf_release(&table->pending.now);
+    buf_release(&table->pending.was);
+    return true;
 }
 
 bool lake_table_settle(LakeTable *table, Err *err) {

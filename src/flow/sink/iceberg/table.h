@@ -153,7 +153,7 @@ void lake_table_close(LakeTable *table);
 // An event of the table's topic. ERR_VALUE, ERR_TABLE name its place.
 CHECKED bool lake_table_take(LakeTable *table, const JournalEntry *entry, Err *err);
 size_t lake_table_held(const LakeTable *table); // memory
-// Moves what open files hold to the disk.
+// Moves to the disk what holds most: open files, or keys that the index does not know yet.
 CHECKED bool lake_table_spill(LakeTable *table, Err *err);
 
 // Keys are in the index, open files have ended.

@@ -384,9 +384,7 @@ bool lake_table_done(LakeTable *table, const CatalogCommit *commit, Err *err) {
         table->files = table->by_path = (Map){0};
     }
     // On the disk now and then: what is younger is made again from the table after a crash.
-    int64_t now_us = clock_monotonic_us();
-    bool lazy = now_us - table->index_us < INDEX_SAVE_US;
-    table->index_us = lazy ? table->index_us : now_us;
+    bool lazy = clock_monotonic_us() - table->index_us < INDEX_SAVE_US;
     bool ok = index_save(table, lazy, err);
     arena_reset(table->batch);
     return ok || err_frame(err, __FILE__, __LINE__);
