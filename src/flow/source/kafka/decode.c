@@ -5,7 +5,7 @@
 #include "data/format/avro/avro.h"
 #include "flow/source/kafka/connect_json.h"
 
-enum { FRAME_BYTES = 5, SHAPES_MAX = 10000 };
+enum { FRAME_BYTES = 5, SHAPES_MAX = 10000, FRAMES_MAX = 512 };
 
 bool decode_format(const char *name, DecodeFormat *format) {
     static const char *const NAMES[] = {"auto", "json", "json-schema", "avro", "string", "bytes"};
@@ -104,10 +104,66 @@ static bool shaped(const Shape *shape, Arena *scratch, const JsonNode *json, Dec
     return connect_json_value(scratch, shape, json, value, err);
 }
 
+static Slice without_blanks(Slice bytes) {
+    while (bytes.size > 0 && (bytes.data[bytes.size - 1] == '\n' || bytes.data[bytes.size - 1] == ' ')) {
+        bytes.size--;
+    }
+    return bytes;
+}
+
+// The record begins as one before did: its schema is not parsed again. False: it is to be parsed as a whole.
+static bool frame_known(Decoder *decoder, Arena *scratch, Slice bytes, const Shape **shape, const JsonNode **payload) {
+    Err ignored[1] = {{0}};
+    bytes = without_blanks(bytes);
+    for (JsonFrame **link = &decoder->frames; *link != NULL; link = &(*link)->next) {
+        JsonFrame *frame = *link;
+        if (bytes.size > frame->bytes.size && bytes.data[bytes.size - 1] == '}' &&
+            memcmp(bytes.data, frame->bytes.data, frame->bytes.size) == 0) {
+            *link = frame->next;
+            frame->next = decoder->frames;
+            decoder->frames = frame;
+            *shape = frame->shape;
+            Slice rest = {bytes.data + frame->bytes.size, bytes.size - frame->bytes.size - 1};
+            return json_tree_parse(scratch, rest, payload, ignored);
+        }
+    }
+    return false;
+}
+
+// Of a record that is framed. Its payload begins where null in its place, and the end, make a whole of it.
+static void frame_keep(Decoder *decoder, Arena *scratch, Slice bytes, const Shape *shape) {
+    static const char BEFORE[] = "\"payload\":";
+    const uint8_t *at = bytes.data;
+    for (int tries = 0; tries < 8 && decoder->frame_count < FRAMES_MAX; tries++) {
+        at = memmem(at, bytes.size - (size_t)(at - bytes.data), BEFORE, strlen(BEFORE));
+        if (at == NULL) {
+            return;
+        }
+        at += strlen(BEFORE);
+        DEFER(buf_release) Buf whole = {0};
+        const JsonNode *json = NULL;
+        Err ignored[1] = {{0}};
+        Slice begin = {bytes.data, (size_t)(at - bytes.data)};
+        buf_put(&whole, begin);
+        buf_text(&whole, "null}");
+        if (json_tree_parse(scratch, buf_slice(&whole), &json, ignored) && is_framed(json)) {
+            JsonFrame *frame = ARENA_NEW(decoder->arena, JsonFrame);
+            *frame = (JsonFrame){arena_slice(decoder->arena, begin), shape, decoder->frames};
+            decoder->frames = frame;
+            decoder->frame_count++;
+            return;
+        }
+    }
+}
+
 static bool json_decode(Decoder *decoder, DecodeFormat format, Arena *scratch, Slice bytes, Decoded *decoded,
                         Err *err) {
     static const Shape TEXT = {.kind = SHAPE_STRING};
     const JsonNode *json = NULL;
+    const Shape *known = NULL;
+    if (format != DECODE_JSON && frame_known(decoder, scratch, bytes, &known, &json)) {
+        return shaped(known, scratch, json, decoded, err);
+    }
     if (!json_tree_parse(scratch, bytes, &json, err)) {
         err_prefix(err, "no JSON");
         return err_hint(err, "see format and key.format: string and bytes take anything");
@@ -122,7 +178,9 @@ static bool json_decode(Decoder *decoder, DecodeFormat format, Arena *scratch, S
             return true;
         }
         const Shape *shape = NULL;
-        return json_shape(decoder, schema, &shape, err) && shaped(shape, scratch, payload, decoded, err);
+        TRY(json_shape(decoder, schema, &shape, err));
+        frame_keep(decoder, scratch, bytes, shape);
+        return shaped(shape, scratch, payload, decoded, err);
     }
     if (decoder->declared != NULL) {
         return shaped(decoder->declared, scratch, json, decoded, err);
@@ -161,8 +219,14 @@ bool decode(Decoder *decoder, DecodeFormat format, Arena *scratch, Slice bytes, 
 
 bool decode_key(Decoder *decoder, DecodeFormat format, Arena *scratch, Slice bytes, Decoded *decoded, Err *err) {
     const JsonNode *json = NULL;
+    const Shape *known = NULL;
     Err ignored[1] = {{0}};
     bool open = format == DECODE_AUTO && bytes.size > 0 && bytes.data[0] != 0;
-    bool framed = open && bytes.data[0] == '{' && json_tree_parse(scratch, bytes, &json, ignored) && is_framed(json);
+    bool object = open && bytes.data[0] == '{';
+    if (object && frame_known(decoder, scratch, bytes, &known, &json)) {
+        *decoded = (Decoded){0};
+        return shaped(known, scratch, json, decoded, err);
+    }
+    bool framed = object && json_tree_parse(scratch, bytes, &json, ignored) && is_framed(json);
     return decode(decoder, open && !framed ? DECODE_STRING : format, scratch, bytes, decoded, err);
 }

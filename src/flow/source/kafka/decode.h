@@ -20,13 +20,23 @@ typedef enum DecodeFormat {
 } DecodeFormat;
 CHECKED bool decode_format(const char *name, DecodeFormat *format);
 
+// {"schema":…,"payload": of JSON with its schema, byte by byte: records of one writer begin alike.
+typedef struct JsonFrame JsonFrame;
+struct JsonFrame {
+    Slice bytes;
+    const Shape *shape;
+    JsonFrame *next;
+};
+
 // Shapes that equal texts of schemas gave are the same one, and stay as long as the decoder.
 typedef struct Decoder {
     Registrar *registrar;  // NULL = there is none
     const Shape *declared; // of JSON without a schema; NULL = none: it is one JSON document
     Arena arena[1];
-    Map avro; // id to AvroReader
-    Map json; // text of a schema to Shape
+    Map avro;          // id to AvroReader
+    Map json;          // text of a schema to Shape
+    JsonFrame *frames; // the one of the newest record first
+    size_t frame_count;
 } Decoder;
 
 typedef struct Decoded {

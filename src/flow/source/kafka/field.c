@@ -176,6 +176,7 @@ static void nested_new(Arena *arena, const Shape *shape, KafkaField *field) {
     Field *fields = ARENA_ARRAY(arena, Field, count);
     for (uint32_t i = 0; i < count; i++) {
         kafka_field_new(arena, is_struct ? &shape->fields[i].shape : shape->element, field->change, &parts[i]);
+        parts[i].change = false; // a value is unchanged as a whole
         fields[i] = (Field){is_struct ? arena_slice(arena, shape->fields[i].name) : (Slice){0}, parts[i].type};
     }
     field->parts = parts;
@@ -299,9 +300,42 @@ static bool nested_value(const KafkaField *field, Arena *scratch, const Value *f
     return true;
 }
 
+#define PLACEHOLDER "__debezium_unavailable_value"
+
+// In place of a text or bytes; also as binary.handling.mode, hstore as JSON and uuid[] (its MD5) have it.
+static bool is_placeholder_text(const Value *value) {
+    static const char *const TEXTS[] = {
+        PLACEHOLDER, "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==", "{\"" PLACEHOLDER "\":\"" PLACEHOLDER "\"}",
+        "b68a35a7-17ad-35b3-af2a-ae46edb4545a"};
+    if ((value->kind != VALUE_STRING && value->kind != VALUE_BYTES) || value->bytes.size < strlen(PLACEHOLDER)) {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++) {
+        if (slice_is(value->bytes, TEXTS[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Lists: one item of text or of a uuid, or of integers one a byte of the placeholder; hstore as map: to itself.
 static bool is_placeholder(const KafkaField *field, const Value *from) {
-    static const char TEXT[] = "__debezium_unavailable_value";
-    return field->change && (from->kind == VALUE_STRING || from->kind == VALUE_BYTES) && slice_is(from->bytes, TEXT);
+    size_t count = from->kind == VALUE_LIST || from->kind == VALUE_MAP ? from->items.count : 0;
+    if (!field->change) {
+        return false;
+    }
+    if (from->kind == VALUE_LIST && count == strlen(PLACEHOLDER)) {
+        for (size_t i = 0; i < count; i++) {
+            const Value *item = &from->items.at[i];
+            if (item->kind != VALUE_INT || item->integer != PLACEHOLDER[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+    bool alone = count == (from->kind == VALUE_MAP ? 2 : 1);
+    return is_placeholder_text(from) ||
+           (alone && is_placeholder_text(&from->items.at[0]) && is_placeholder_text(&from->items.at[count - 1]));
 }
 
 bool kafka_field_value(const KafkaField *field, Arena *scratch, const Value *from, Value *to, Err *err) {
