@@ -10,16 +10,42 @@ enum {
     REQUEST_MS = 15 * 1000 // of one question to the brokers
 };
 
+#define QUEUE_BACKOFF "fetch.queue.backoff.ms"
+
 struct KafkaConsumer {
     KafkaClient client;
     rd_kafka_queue_t *queue;
     Arena batch[1]; // of the last poll: headers
+    Arena run[1];
     rd_kafka_message_t *messages[BATCH_MAX];
     size_t message_count;
     KafkaFetched records[BATCH_MAX];
+    // Once its queue is full, librdkafka looks at it again when QUEUE_BACKOFF is over; before 2.2 that is a second, and
+    // no option: nudge.
+    bool nudged;
+    size_t queue_peak;           // messages that waited since the last nudge
+    const char *user, *password; // those of the connection; ""
 };
 
 // --- life --------------------------------------------------------------------------------------------------------
+
+static bool client_knows(const char *option) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    size_t size = 0;
+    bool known = rd_kafka_conf_get(conf, option, NULL, &size) == RD_KAFKA_CONF_OK;
+    rd_kafka_conf_destroy(conf);
+    return known;
+}
+
+static const char *client_option(KafkaConsumer *consumer, const char *name) {
+    const rd_kafka_conf_t *conf = rd_kafka_conf(consumer->client.handle);
+    size_t size = 0;
+    if (rd_kafka_conf_get(conf, name, NULL, &size) != RD_KAFKA_CONF_OK || size == 0) {
+        return "";
+    }
+    char *value = arena_alloc(consumer->run, size + 1);
+    return rd_kafka_conf_get(conf, name, value, &size) == RD_KAFKA_CONF_OK ? value : "";
+}
 
 static bool client_open(KafkaConsumer *consumer, const KafkaConsumerSpec *spec, Err *err) {
     Arena *arena = consumer->batch;
@@ -34,14 +60,21 @@ static bool client_open(KafkaConsumer *consumer, const KafkaConsumerSpec *spec, 
         {"allow.auto.create.topics", "false", true},
         {"queued.max.messages.kbytes", kilobytes, false},
         {"fetch.wait.max.ms", "100", false},
+        {QUEUE_BACKOFF, "2", false}, // the last one: where it is known
     };
-    return kafka_client_open(&consumer->client, &spec->place, RD_KAFKA_CONSUMER, settings, ARRAY_LEN(settings), err);
+    consumer->nudged = !client_knows(QUEUE_BACKOFF);
+    TRY(kafka_client_open(&consumer->client, &spec->place, RD_KAFKA_CONSUMER, settings,
+                          ARRAY_LEN(settings) - consumer->nudged, err));
+    consumer->user = client_option(consumer, "sasl.username");
+    consumer->password = client_option(consumer, "sasl.password");
+    return true;
 }
 
 bool kafka_consumer_open(const KafkaConsumerSpec *spec, KafkaConsumer **consumer, Err *err) {
     KafkaConsumer *made = calloc(1, sizeof(*made));
     ASSERT(made != NULL);
     arena_init_small(made->batch, "batch", 2048);
+    arena_init_small(made->run, "run", 512);
     if (!client_open(made, spec, err)) {
         kafka_consumer_close(made);
         return err_frame(err, __FILE__, __LINE__);
@@ -70,6 +103,7 @@ void kafka_consumer_close(KafkaConsumer *consumer) {
     }
     kafka_client_close(&consumer->client);
     arena_release(consumer->batch);
+    arena_release(consumer->run);
     free(consumer);
 }
 
@@ -295,6 +329,22 @@ static bool message_take(KafkaConsumer *consumer, const rd_kafka_message_t *mess
     return true;
 }
 
+// Setting the credentials that it has wakes librdkafka's threads, and does nothing else to connections that stand: they
+// see that half of the queue is taken, and fetch.
+static void nudge(KafkaConsumer *consumer) {
+    size_t waiting = rd_kafka_queue_length(consumer->queue);
+    if (waiting >= consumer->queue_peak / 2) {
+        consumer->queue_peak = MAX(consumer->queue_peak, waiting);
+        return;
+    }
+    consumer->queue_peak = waiting;
+    rd_kafka_error_t *ignored =
+        rd_kafka_sasl_set_credentials(consumer->client.handle, consumer->user, consumer->password);
+    if (ignored != NULL) {
+        rd_kafka_error_destroy(ignored);
+    }
+}
+
 bool kafka_consumer_poll(KafkaConsumer *consumer, int timeout_ms, const KafkaFetched **records, size_t *count,
                          Err *err) {
     batch_release(consumer);
@@ -302,6 +352,9 @@ bool kafka_consumer_poll(KafkaConsumer *consumer, int timeout_ms, const KafkaFet
     *count = 0;
     ssize_t got = rd_kafka_consume_batch_queue(consumer->queue, timeout_ms, consumer->messages, BATCH_MAX);
     consumer->message_count = got > 0 ? (size_t)got : 0;
+    if (consumer->nudged && consumer->message_count > 0) {
+        nudge(consumer);
+    }
     for (size_t i = 0; i < consumer->message_count; i++) {
         TRY(message_take(consumer, consumer->messages[i], count, err));
     }
