@@ -5,8 +5,8 @@
 
 Usage: bench/kafka_topics.py [--rows 500k] [--forms avro,json] [--targets iceberg,parquet] [--rounds 1]
 leat's own sink fills the topic with Debezium's records of `orders`: a snapshot of so many rows, then updates of all
-of them in random order: twice as many records. Iceberg: PyIceberg counts the rows and sums up two columns, as PostgreSQL
-does. Parquet: the files have a row a record. CPU is all of leat's: fetching, decoding, journal, sink.
+of them: twice as many records. Iceberg: PyIceberg counts the rows and sums up two columns, as PostgreSQL does. Parquet:
+the files have a row a record. CPU is all of leat's: fetching, decoding, journal, sink.
 """
 
 import argparse
