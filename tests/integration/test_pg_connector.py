@@ -684,6 +684,44 @@ def test_debeziums_own_offset_and_slot_are_taken_over(db, connector):
     assert ids(c.wait_events(1)) == [("c", "3")]
 
 
+def test_goes_on_within_a_transaction_that_debezium_has_sent_in_part(db, connector):
+    """Each offset that Debezium can leave between the changes of a transaction; COPY puts several under one LSN."""
+    db.execute(ORDERS)
+    db.execute("CREATE PUBLICATION dbz_publication FOR ALL TABLES")
+    db.execute(f"SELECT pg_create_logical_replication_slot('dbz_{db.name}', 'pgoutput')")
+    with db.connect() as one, db.connect(autocommit=False) as late:
+        late.execute("INSERT INTO orders (id) VALUES (10)")  # before the commit of the one before it
+        one.execute("INSERT INTO orders (id) VALUES (1)")
+        late.execute("INSERT INTO orders (id) VALUES (11)")
+        with late.cursor().copy("COPY orders (id) FROM STDIN") as copy:
+            copy.write("12\n13\n14\n")
+        late.execute("UPDATE orders SET id = 15 WHERE id = 14")
+        late.commit()
+    db.execute("INSERT INTO orders (id) VALUES (2)")
+    rows = db.query(f"SELECT lsn - '0/0', xid::text, convert_from(substr(data, 1, 1), 'SQL_ASCII')"
+                   f" FROM pg_logical_slot_peek_binary_changes('dbz_{db.name}', NULL, NULL, 'proto_version', '1',"
+                   " 'publication_names', 'dbz_publication')")  # fmt: skip
+    commit = next(int(lsn) for lsn, _, kind in rows if kind == "C")
+    sent = [(int(lsn), int(xid), kind) for lsn, xid, kind in rows if kind in "IU"]
+    assert len(sent) == 8, sent
+    expected = [("c", "11"), ("c", "12"), ("c", "13"), ("c", "14"), ("d", "15"), ("c", "15")]
+    left = {1: 0, 2: 1, 3: 2, 4: 3, 5: 4, 6: 6}  # sent: so many of `expected` are not to come
+    assert sent[3][0] == sent[4][0] == sent[5][0], "COPY gives several rows one LSN"
+    for count, first in left.items():
+        lsn, xid, kind = sent[count]
+        c = connector(f"c{count}", publication_autocreate_mode="disabled", lsn_flush_mode="manual")
+        c.directory.mkdir()
+        (c.directory / "connector.json").write_text(json.dumps(c.properties))
+        offset = {"lsn": lsn, "lsn_proc": lsn, "lsn_commit": commit, "txId": xid,
+                  "messageType": "INSERT" if kind == "I" else "UPDATE",
+                  "lsn_events_processed": 1 + sum(one[0] == lsn for one in sent[:count])}  # fmt: skip
+        assert c.offsets({"server": "t"}, offset) is None
+        c.start()
+        want = [*expected[first:], ("c", "2")]
+        assert ids(c.wait_events(len(want))) == want
+        c.stop()
+
+
 def test_reset_offsets_let_the_mode_decide_anew(db, connector):
     db.execute(ORDERS + "INSERT INTO orders VALUES (1)")
     c = connector().start()

@@ -13,6 +13,7 @@
 
 #include "flow/source/postgres/connector_options.h"
 #include "flow/source/postgres/relation.h"
+#include "flow/source/postgres/resume.h"
 #include "flow/source/postgres/route.h"
 #include "flow/source/postgres/session.h"
 #include "flow/source/postgres/setup.h"
@@ -39,6 +40,7 @@ struct PgConnector {
     PgConn action; // of heartbeat.action.query
     int64_t heartbeat_at;
     PgNewest newest;
+    PgResume resume; // of the connection
 
     // Table oid → the SELECT of a blocking snapshot with a condition, until the table is read; in `arena`.
     Map once;

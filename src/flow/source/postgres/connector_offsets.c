@@ -4,6 +4,7 @@
 
 #include "core/base/json.h"
 #include "core/base/log.h"
+#include "core/sys/clock.h"
 #include "core/sys/crash.h"
 
 #include <errno.h>
@@ -12,6 +13,8 @@
 #define OFFSET_KEY SLICE("offset")
 
 enum { OFFSET_VERSION = 1 };
+#define IDLE_US      10000000 // a walsender whose client has gone ends a moment later
+#define IDLE_LOOK_US 50000
 
 // --- noting ----------------------------------------------------------------------------------------------------
 
@@ -180,11 +183,27 @@ static bool partition_check(const PgConnector *connector, const Properties *part
     return true;
 }
 
+// Who still reads from the slot is still sending: an offset that is set meanwhile is not the last one.
+static bool slot_read_idle(const PgConnector *connector, PgSession *session, PgSlot *slot, Err *err) {
+    const char *name = connector->options.slot;
+    for (int64_t deadline = clock_monotonic_us() + IDLE_US;;) {
+        TRY(pg_slot_read(&session->sql, name, slot, err));
+        if (!slot->exists || !slot->active) {
+            return true;
+        }
+        if (clock_monotonic_us() > deadline) {
+            FAIL(err, ERR_SLOT_BUSY, "replication slot %s is in use (pid %d)", name, slot->active_pid);
+            return err_hint(err, "stop who reads from it, then set the offset");
+        }
+        clock_sleep_us(IDLE_LOOK_US);
+    }
+}
+
 // The slot must hold what comes after it, or going on from there would leave a gap.
 static bool place_check(const PgConnector *connector, PgSession *session, uint64_t lsn, Err *err) {
     PgSlot slot;
+    TRY(slot_read_idle(connector, session, &slot, err));
     TRY(pg_server_read(&session->sql, &session->server, err));
-    TRY(pg_slot_read(&session->sql, connector->options.slot, &slot, err));
     if (!slot.exists) {
         FAIL(err, ERR_SLOT_LOST, "replication slot %s does not exist: nothing holds the changes behind " LSN_FORMAT,
              connector->options.slot, LSN_ARG(lsn));
@@ -220,7 +239,8 @@ static bool tables_prepare(PgSession *session, Journal *journal, Err *err) {
     return true;
 }
 
-static bool position_set(PgConnector *connector, const SourceContext *context, uint64_t lsn, Err *err) {
+static bool position_set(PgConnector *connector, const SourceContext *context, uint64_t lsn, const PgResume *resume,
+                         Err *err) {
     PgSession session = {.context = &connector->context, .connector = connector};
     bool ok = pg_session_connect(&session, &session.sql, err) && place_check(connector, &session, lsn, err) &&
               tables_prepare(&session, context->journal, err);
@@ -228,6 +248,7 @@ static bool position_set(PgConnector *connector, const SourceContext *context, u
         PgPosition position = {session.server.system_identifier, session.server.timeline, lsn};
         Position at = pg_position_encode(&position);
         journal_state_put(context->journal, OFFSET_KEY, (Slice){NULL, 0});
+        pg_resume_put(resume, context->journal);
         CRASH_POINT("offsets.before_cut");
         ok = journal_cut(context->journal, &at, err) && journal_sync(context->journal, err);
         log_info(LOG_SOURCE, "the offset was set", LOG_LSN("lsn", lsn));
@@ -252,7 +273,8 @@ static bool alter(PgConnector *connector, const SourceContext *context, const Pr
         FAIL(err, ERR_OPTION, "the offset names no LSN");
         return err_hint(err, "give lsn_commit, lsn_proc or lsn, as GET offsets shows them");
     }
-    return position_set(connector, context, lsn, err);
+    PgResume resume = pg_resume_of(offset);
+    return position_set(connector, context, lsn, &resume, err);
 }
 
 bool pg_offsets_alter(const SourceContext *context, const Properties *partition, const Properties *offset, Err *err) {
@@ -268,6 +290,7 @@ bool pg_offsets_reset(const SourceContext *context, Err *err) {
     Position none = {0};
     journal_state_put(context->journal, OFFSET_KEY, (Slice){NULL, 0});
     journal_state_put(context->journal, PG_ROWS_KEY, (Slice){NULL, 0});
+    pg_resume_put(&(PgResume){0}, context->journal);
     TRY(journal_cut(context->journal, &none, err));
     TRY(journal_sync(context->journal, err));
     log_info(LOG_SOURCE, "the offset was reset");

@@ -7,7 +7,8 @@
 //                "snapshot": "INITIAL", "snapshot_completed":…
 //
 // What comes back decides by lsn_commit, else lsn_proc, else lsn: the stream goes on with the first transaction that
-// committed behind it. An offset of a snapshot that was not complete is none.
+// committed behind it, and within that one behind the last change that was sent (resume.h). An offset of a snapshot
+// that was not complete is none.
 #ifndef LEAT_FLOW_SOURCE_POSTGRES_CONNECTOR_OFFSETS_H
 #define LEAT_FLOW_SOURCE_POSTGRES_CONNECTOR_OFFSETS_H
 

@@ -59,6 +59,9 @@ static bool event_append(PgStream *stream, PgRelation *relation, Event *event, E
     if (session->connector != NULL) {
         pg_transaction_count(stream, leaf->table, event);
     }
+    if (UNLIKELY(stream->sent)) {
+        return true;
+    }
     bool held = leaf->state != PG_LEAF_STREAMING;
     if (held && event->commit_lsn < session->spool_lsn) {
         return true; // the spool has it, from before a restart
@@ -159,9 +162,15 @@ static bool rows_decode(PgStream *stream, PgRelation *relation, PgMessage *messa
     return true;
 }
 
+static bool was_sent(PgStream *stream, uint64_t lsn) {
+    PgConnector *connector = stream->session->connector;
+    return connector != NULL && pg_resume_sent(&connector->resume, lsn);
+}
+
 static bool change_apply(PgStream *stream, PgMessage *message, uint64_t lsn, Slice raw, Err *err) {
     PgRelation *relation = relation_find(stream, message->change.oid);
     stream->ordinal++;
+    stream->sent = was_sent(stream, lsn);
     if (UNLIKELY(relation == NULL)) {
         return FAIL(err, ERR_SOURCE_PROTOCOL, "a change names relation %u, which was never described",
                     message->change.oid);
@@ -185,7 +194,7 @@ static bool change_apply(PgStream *stream, PgMessage *message, uint64_t lsn, Sli
         }
         Event event = event_of(stream, relation, op, lsn);
         stream->changes_uncut++; // so that a cut is due
-        return event.commit_lsn < relation->leaf->lsn ||
+        return stream->sent || event.commit_lsn < relation->leaf->lsn ||
                dead_letter_append(stream->session, relation->leaf->table->topic, bad, &event, raw, err);
     }
     if (op == OP_UPDATE) {
@@ -214,6 +223,7 @@ static bool truncates_all(const PgCaptured *table, const PgMessage *message) {
 static bool truncate_apply(PgStream *stream, const PgMessage *message, uint64_t lsn, Err *err) {
     for (uint32_t i = 0; i < message->truncate.count; i++) {
         stream->ordinal++;
+        stream->sent = was_sent(stream, lsn);
         PgRelation *relation = relation_find(stream, message->truncate.oids[i]);
         if (relation == NULL || relation->leaf == NULL) {
             continue;
@@ -240,6 +250,10 @@ static bool logical_apply(PgStream *stream, const PgMessage *message, Err *err) 
         .commit_lsn = message->logical.lsn, .lsn = message->logical.lsn, .source_us = clock_wall_us(), .ordinal = 1};
     if (stream->in_transaction) {
         stream->ordinal++;
+        if (stream->session->connector != NULL &&
+            pg_resume_before(&stream->session->connector->resume, message->logical.lsn)) {
+            return true;
+        }
         event.commit_lsn = stream->commit_lsn;
         event.ordinal = stream->ordinal;
         event.transaction_id = stream->xid;
@@ -268,6 +282,9 @@ static void transaction_begin(PgStream *stream, const PgMessage *message, uint64
     stream->commit_lsn = commit_lsn;
     stream->commit_us = message->transaction.commit_us + PG_EPOCH_US;
     stream->ordinal = 0;
+    if (stream->session->connector != NULL) {
+        pg_resume_begin(&stream->session->connector->resume, message->xid, stream->session->journal);
+    }
 }
 
 static bool transaction_end(PgStream *stream, uint64_t end_lsn, Err *err) {
@@ -609,6 +626,9 @@ bool pg_stream_open(PgStream *stream, PgSession *session, uint64_t from, Err *er
     TRY(pg_conn_open(&stream->conn, session->context->url, PG_CONN_REPLICATION, err));
     TRY(pg_wire_open(&stream->wire, &stream->conn, WIRE_BUFFER_BYTES, session->context->row_bytes_max, err));
     stream->text_form = journal_state_get(session->journal, TEXT_FORM_KEY).size > 0;
+    if (session->connector != NULL) {
+        session->connector->resume = pg_resume_get(session->journal);
+    }
     const char *statement = start_statement(stream, &arena, from);
     // A client that died without a word keeps the slot busy for a while.
     const PgConnector *connector = session->connector;

@@ -27,6 +27,7 @@ struct PgStream {
 
     bool in_transaction;
     bool begin_waits; // a replayed transaction's BEGIN is not told yet
+    bool sent;        // the change under way: it is counted, and not told again (resume.h)
     bool in_block;    // of a streamed transaction
     uint32_t block_xid;
     uint32_t xid;
