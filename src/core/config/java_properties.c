@@ -90,32 +90,48 @@ static bool logical_line(Slice *text, Buf *joined) {
     return joined->size > 0;
 }
 
+// Key and value of a logical line.
+static void pair_take(Slice line, Buf *name, Buf *content) {
+    buf_reset(name);
+    buf_reset(content);
+    while (line.size > 0 && !blank(line.data[0]) && line.data[0] != '=' && line.data[0] != ':') {
+        take_character(&line, name);
+    }
+    for (bool sign = false; line.size > 0; line = slice_from(line, 1)) {
+        bool is_sign = line.data[0] == '=' || line.data[0] == ':';
+        if (!blank(line.data[0]) && (sign || !is_sign)) {
+            break;
+        }
+        sign = sign || is_sign;
+    }
+    while (line.size > 0) {
+        take_character(&line, content);
+    }
+}
+
 bool java_properties_find(Arena *arena, Slice text, Slice key, Slice *value) {
     DEFER(buf_release) Buf joined = {0};
     DEFER(buf_release) Buf name = {0};
     DEFER(buf_release) Buf content = {0};
     bool found = false;
     while (logical_line(&text, &joined)) {
-        Slice line = buf_slice(&joined);
-        buf_reset(&name);
-        buf_reset(&content);
-        while (line.size > 0 && !blank(line.data[0]) && line.data[0] != '=' && line.data[0] != ':') {
-            take_character(&line, &name);
-        }
-        for (bool sign = false; line.size > 0; line = slice_from(line, 1)) {
-            bool is_sign = line.data[0] == '=' || line.data[0] == ':';
-            if (!blank(line.data[0]) && (sign || !is_sign)) {
-                break;
-            }
-            sign = sign || is_sign;
-        }
-        while (line.size > 0) {
-            take_character(&line, &content);
-        }
+        pair_take(buf_slice(&joined), &name, &content);
         if (slice_equal(buf_slice(&name), key)) { // the last one of a name counts
             *value = arena_slice(arena, buf_slice(&content));
             found = true;
         }
     }
     return found;
+}
+
+Properties java_properties_parse(Arena *arena, Slice text) {
+    DEFER(buf_release) Buf joined = {0};
+    DEFER(buf_release) Buf name = {0};
+    DEFER(buf_release) Buf content = {0};
+    Properties properties = {0};
+    while (logical_line(&text, &joined)) {
+        pair_take(buf_slice(&joined), &name, &content);
+        properties_set(arena, &properties, buf_slice(&name), buf_slice(&content));
+    }
+    return properties;
 }

@@ -4,9 +4,11 @@
 #ifndef LEAT_CORE_CONFIG_JAVA_PROPERTIES_H
 #define LEAT_CORE_CONFIG_JAVA_PROPERTIES_H
 
-#include "core/base/arena.h"
+#include "core/config/properties.h"
 
 // The value of the last line with that key, in the arena; false when there is none.
 bool java_properties_find(Arena *arena, Slice text, Slice key, Slice *value);
+// All of them, in the arena.
+Properties java_properties_parse(Arena *arena, Slice text);
 
 #endif

@@ -327,3 +327,14 @@ Slice seal_shown(Slice key, bool secret, Slice stored, Arena *arena) {
     }
     return from == text ? stored : slice_of(arena_printf(arena, "%s%s", shown, from));
 }
+
+Slice seal_redacted(Slice key, bool secret, Slice typed, Arena *arena) {
+    Slice shown = seal_shown(key, secret, typed, arena);
+    Slice password = url_password(shown);
+    if (password.data == NULL || secret_referenced(arena_text(arena, password))) {
+        return shown;
+    }
+    size_t before = (size_t)(password.data - shown.data), behind = before + password.size;
+    return slice_of(arena_printf(arena, "%.*s" SEAL_MASK "%.*s", (int)before, (const char *)shown.data,
+                                 (int)(shown.size - behind), (const char *)shown.data + behind));
+}

@@ -33,5 +33,7 @@ bool seal_is_secret(Slice key);
 CHECKED bool seal_value(Slice key, bool secret, Slice value, Arena *arena, Slice *stored, Err *err);
 // What is shown of a stored value: the mask for what is sealed, references as they are.
 Slice seal_shown(Slice key, bool secret, Slice stored, Arena *arena);
+// Likewise of a value as it was typed, which may have a password in a URL.
+Slice seal_redacted(Slice key, bool secret, Slice typed, Arena *arena);
 
 #endif

@@ -76,12 +76,13 @@ static void root(void *context, const ApiRequest *request, ApiAnswer *answer) {
     "\"state\":{\"type\":\"string\"},\"worker_id\":{\"type\":\"string\"},\"version\":{\"type\":\"string\"}," \
     "\"trace\":{\"type\":\"string\"}"
 #define TASK_SCHEMA "{\"type\":\"object\",\"properties\":{\"id\":{\"type\":\"integer\"}," ONE_STATE_MEMBERS "}}"
-#define STATUS_SCHEMA                                                                                         \
-    "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"connector\":{\"type\":\"object\"," \
-    "\"properties\":{" ONE_STATE_MEMBERS "}},\"tasks\":{\"type\":\"array\",\"items\":" TASK_SCHEMA            \
-    "},\"type\":{\"type\":\"string\"},\"warnings\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"     \
-    "\"quarantined\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"table\":{\"type\":" \
-    "\"string\"},\"reason\":{\"type\":\"string\"},\"lsn\":{\"type\":\"string\"}}}}}}"
+#define STATUS_SCHEMA                                                                                                \
+    "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"connector\":{\"type\":\"object\","        \
+    "\"properties\":{" ONE_STATE_MEMBERS "}},\"tasks\":{\"type\":\"array\",\"items\":" TASK_SCHEMA                   \
+    "},\"type\":{\"type\":\"string\"},\"warnings\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"            \
+    "\"quarantined\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"table\":{\"type\":"        \
+    "\"string\"},\"reason\":{\"type\":\"string\"},\"lsn\":{\"type\":\"string\"}}}},\"sink_behind_bytes\":{\"type\":" \
+    "\"integer\"}}}"
 #define CREATE_SCHEMA                                                                                         \
     "{\"type\":\"object\",\"required\":[\"name\",\"config\"],\"properties\":{\"name\":{\"type\":\"string\"}," \
     "\"config\":" CONFIG_SCHEMA ",\"initial_state\":{\"type\":\"string\",\"enum\":[\"RUNNING\",\"PAUSED\","   \

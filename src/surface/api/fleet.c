@@ -17,6 +17,7 @@ typedef struct State {
     size_t topic_count;
     Slice offsets;
     Slice quarantined; // JSON list of the report; size 0 = none
+    Slice behind;      // what the sink, or Kafka, has not got: a number; size 0 = nothing
     Slice verify;      // JSON object of the report, likewise
 } State;
 
@@ -171,6 +172,10 @@ static void render_status(const Fleet *fleet, const Entry *entry, const char *co
     if (entry->state.quarantined.size > 0) {
         buf_text(out, ",\"quarantined\":");
         buf_put(out, entry->state.quarantined);
+    }
+    if (entry->state.behind.size > 0) {
+        buf_text(out, ",\"sink_behind_bytes\":");
+        buf_put(out, entry->state.behind);
     }
     buf_u8(out, '}');
 }
@@ -344,6 +349,8 @@ static bool read_report(JsonReader *reader, State *state, Err *err) {
                 state->offsets = arena_slice(&state->memory, text);
             } else if (slice_is(member, "quarantined_tables") && token == TOKEN_ARRAY && !slice_is(text, "[]")) {
                 state->quarantined = arena_slice(&state->memory, text);
+            } else if (slice_is(member, "sink_behind_bytes") && token == TOKEN_NUMBER && !slice_is(text, "0")) {
+                state->behind = arena_slice(&state->memory, text);
             } else if (slice_is(member, "verify") && token == TOKEN_OBJECT) {
                 state->verify = arena_slice(&state->memory, text);
             }

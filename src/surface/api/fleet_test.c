@@ -124,7 +124,7 @@ TEST(fleet_shows_tables_that_are_put_aside) {
     say(fleet, MESSAGE_DOCUMENT, 0, document(&arena, 0, 0));
     say(fleet, MESSAGE_STATE, 0,
         "{\"state\":\"RUNNING\",\"task\":\"RUNNING\",\"report\":{\"quarantined_tables\":[{\"table\":\"public.a\","
-        "\"reason\":\"no \\\"x\\\"\",\"lsn\":\"0/16\"}],\"quarantined\":1}}");
+        "\"reason\":\"no \\\"x\\\"\",\"lsn\":\"0/16\"}],\"quarantined\":1,\"sink_behind_bytes\":0}}");
     CHECK(fleet_status(fleet, SLICE("c0"), &out));
     CHECK(strstr(arena_text(&arena, buf_slice(&out)), ASIDE) != NULL);
     buf_reset(&out);
@@ -135,6 +135,10 @@ TEST(fleet_shows_tables_that_are_put_aside) {
     buf_reset(&out);
     CHECK(fleet_status(fleet, SLICE("c0"), &out));
     CHECK(strstr(arena_text(&arena, buf_slice(&out)), "quarantined") == NULL);
+    say(fleet, MESSAGE_STATE, 0, "{\"state\":\"STOPPED\",\"report\":{\"sink_behind_bytes\":12,\"records\":3}}");
+    buf_reset(&out);
+    CHECK(fleet_status(fleet, SLICE("c0"), &out));
+    CHECK(strstr(arena_text(&arena, buf_slice(&out)), ",\"sink_behind_bytes\":12}") != NULL);
     fleet_free(fleet);
     arena_release(&arena);
 }

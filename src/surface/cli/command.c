@@ -230,6 +230,13 @@ bool cli_has(const Cli *cli, const char *flag) {
     return cli_value(cli, flag) != NULL;
 }
 
+bool cli_wants_json(const Cli *cli, bool *json, Err *err) {
+    const char *form = cli_value(cli, "output");
+    *json = form != NULL && strcmp(form, "json") == 0;
+    return form == NULL || *json || strcmp(form, "text") == 0 ||
+           FAIL(err, ERR_USAGE, "--output is text or json, not \"%.40s\"", form);
+}
+
 // --- running ---------------------------------------------------------------------------------------------------
 
 static void on_signal(int number) {

@@ -59,6 +59,7 @@ struct Cli {
 // The flag's value, NULL when it was not given. The name must be one of the command's.
 const char *cli_value(const Cli *cli, const char *flag);
 bool cli_has(const Cli *cli, const char *flag);
+CHECKED bool cli_wants_json(const Cli *cli, bool *json, Err *err); // --output text or json
 
 // Every command, in the order of --help.
 extern const Command COMMANDS[];
@@ -104,7 +105,8 @@ CHECKED bool journal_check_command(Cli *cli, Err *err);
 CHECKED bool connector_command(Cli *cli, Err *err); // connector.c: every verb but
 CHECKED bool connector_verify_command(Cli *cli, Err *err);
 CHECKED bool schema_command(Cli *cli, Err *err); // schema.c: every verb
-CHECKED bool apply_command(Cli *cli, Err *err);  // apply.c
+CHECKED bool takeover_command(Cli *cli, Err *err);
+CHECKED bool apply_command(Cli *cli, Err *err); // apply.c
 CHECKED bool diff_command(Cli *cli, Err *err);
 CHECKED bool export_command(Cli *cli, Err *err);
 CHECKED bool signal_table_command(Cli *cli, Err *err);

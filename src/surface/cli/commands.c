@@ -255,6 +255,27 @@ static const Flag CONNECTOR_VERIFY_FLAGS[] = {
     {"tables", "PATTERNS", NULL, "only these"},
     {"last", NULL, NULL, "what is known already; nothing is begun"},
 };
+static const Flag TAKEOVER_FLAGS[] = {
+    {"bootstrap", "HOST:PORT,…", NULL, "brokers of the Kafka that Connect keeps its topics in"},
+    {"worker-config", "FILE", NULL, "the workers' connect-distributed.properties: says all this, and their converters"},
+    {"group", "GROUP", NULL, "group.id of the workers; default connect-cluster"},
+    {"config.storage.topic", "TOPIC", NULL, "default GROUP-configs where that is there, else connect-configs"},
+    {"offset.storage.topic", "TOPIC", NULL, "likewise connect-offsets"},
+    {"status.storage.topic", "TOPIC", NULL, "likewise connect-status"},
+    {"connect-url", "URL", NULL, "of one of Connect's workers: connectors are stopped and resumed there"},
+    {"execute", NULL, NULL, "do it; else the plan is said and nothing is changed"},
+    {"give-back", NULL, NULL, "the other way: from leat to Connect; with --execute"},
+    REST_FLAGS,
+    {"output", "FORM", NULL, "text or json; default text"},
+};
+static const char TAKEOVER_DETAILS[] =
+    "Reads what Connect keeps in its topics: each connector's class, state and offsets, and what leat would do with "
+    "it,\n"
+    "or what is against that. With --execute each is stopped in Connect, created on the server, and goes on there "
+    "from\n"
+    "Connect's offset, on its slot, into the same topics. Nothing is deleted in Connect: --give-back is the way back.\n"
+    "--set NAME=VALUE says how Kafka is reached: security.protocol, sasl.mechanism, sasl.username, sasl.password,\n"
+    "ssl.ca.location, consumer.override.…. Exit code 0: all can be taken over; 1: some cannot.";
 static const Flag APPLY_FLAGS[] = {
     REST_FLAGS,
     {"env-file", "FILE", NULL, "NAME=VALUE lines for ${NAME} in the files, before the environment's"},
@@ -382,6 +403,8 @@ const Command COMMANDS[] = {
      FLAGS(SCHEMA_DELETE_FLAGS), false, schema_command},
     {"schema config", "[SUBJECT]", 0, 1, "The compatibility level of a subject, or of all", NULL,
      FLAGS(SCHEMA_CONFIG_FLAGS), false, schema_command},
+    {"takeover", "[NAME…]", 0, CLI_ARGUMENTS_MAX, "Take over a Kafka Connect cluster's connectors, or give them back",
+     TAKEOVER_DETAILS, FLAGS(TAKEOVER_FLAGS), false, takeover_command},
     {"apply", "FILE…", 1, CLI_ARGUMENTS_MAX, "Make a server's connectors what files ask for", APPLY_DETAILS,
      FLAGS(APPLY_FLAGS), false, apply_command},
     {"diff", "FILE…", 1, CLI_ARGUMENTS_MAX, "What apply would change",

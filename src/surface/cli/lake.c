@@ -11,13 +11,6 @@
 
 #include <unistd.h>
 
-bool cli_wants_json(const Cli *cli, bool *json, Err *err) {
-    const char *form = cli_value(cli, "output");
-    *json = form != NULL && strcmp(form, "json") == 0;
-    return form == NULL || *json || strcmp(form, "text") == 0 ||
-           FAIL(err, ERR_USAGE, "--output is text or json, not \"%.40s\"", form);
-}
-
 // --- which lake ------------------------------------------------------------------------------------------------
 
 bool cli_lake_sets(const Cli *cli, S3Options *s3, RestCatalogOptions *rest, Err *err) {

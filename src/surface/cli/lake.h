@@ -88,6 +88,4 @@ CHECKED bool cli_owner_idle(const Cli *cli, const CliTable *table, const CliOwne
 // may be another one afterwards. `work` has no name yet.
 CHECKED bool cli_hand(CliLake *lake, const CliTable *table, CliOwner *owner, HandWork *work, HandDone *done, Err *err);
 
-CHECKED bool cli_wants_json(const Cli *cli, bool *json, Err *err); // --output
-
 #endif

@@ -33,6 +33,17 @@ static bool token_take(const Cli *cli, const char **authorization, Err *err) {
     return true;
 }
 
+bool rest_open_at(const Cli *cli, const char *url, Rest *rest, Err *err) {
+    Slice base = slice_of(url);
+    while (base.size > 0 && base.data[base.size - 1] == '/') {
+        base.size--;
+    }
+    *rest = (Rest){.cli = cli, .base = arena_text(cli->arena, base)};
+    const HttpClientOptions options = {
+        .connections_max = 1, .stalled_ms = STALLED_MS, .ca_file = non_empty(getenv("LEAT_CA_FILE"))};
+    return http_client_open(&options, &rest->client, err);
+}
+
 bool rest_open(const Cli *cli, RestService service, Rest *rest, Err *err) {
     const char *variable = service == REST_CONNECT ? "LEAT_URL" : "LEAT_REGISTRY_URL";
     const char *url = cli_value(cli, "url");
@@ -40,15 +51,12 @@ bool rest_open(const Cli *cli, RestService service, Rest *rest, Err *err) {
     if (url == NULL) {
         url = service == REST_CONNECT ? "http://127.0.0.1:8083" : "http://127.0.0.1:8081";
     }
-    Slice base = slice_of(url);
-    while (base.size > 0 && base.data[base.size - 1] == '/') {
-        base.size--;
+    TRY(rest_open_at(cli, url, rest, err));
+    if (!token_take(cli, &rest->authorization, err)) {
+        rest_close(rest);
+        return err_frame(err, __FILE__, __LINE__);
     }
-    *rest = (Rest){.cli = cli, .base = arena_text(cli->arena, base)};
-    TRY(token_take(cli, &rest->authorization, err));
-    const HttpClientOptions options = {
-        .connections_max = 1, .stalled_ms = STALLED_MS, .ca_file = non_empty(getenv("LEAT_CA_FILE"))};
-    return http_client_open(&options, &rest->client, err);
+    return true;
 }
 
 void rest_close(Rest *rest) {

@@ -23,6 +23,8 @@ typedef struct Rest {
 } Rest;
 
 CHECKED bool rest_open(const Cli *cli, RestService service, Rest *rest, Err *err);
+// Another server of the same interface, without a token. A user and password may be in the URL.
+CHECKED bool rest_open_at(const Cli *cli, const char *url, Rest *rest, Err *err);
 void rest_close(Rest *rest);
 // One request. `path` begins with a slash and is percent-encoded (rest_path); `body` with data NULL: none. An answer of
 // 400 and more is an error with the server's own message: 404 ERR_NOT_FOUND, 409 ERR_EXISTS, 400 and 422 ERR_OPTION,

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running Kafka Connect with Debezium, taken over by leat: the real ones, if scripts/setup original was run."""
+
+import itertools
+import json
+import subprocess
+import tempfile
+import threading
+
+import confluent_kafka
+import original_stack
+import pytest
+import server as server_module
+from postgres import OS_USER
+from wait import wait_until
+
+pytestmark = [
+    pytest.mark.xdist_group("original"),
+    pytest.mark.skipif(
+        not (original_stack.CACHE / "plugins/debezium-postgres/debezium-connector-postgres").exists(),
+        reason="Kafka Connect and Debezium are not installed: scripts/setup original",
+    ),
+]
+TABLES = """
+    CREATE SEQUENCE changes;
+    CREATE TABLE accounts (id int PRIMARY KEY, balance numeric(12,2) NOT NULL, note text,
+                           seq bigint NOT NULL DEFAULT nextval('changes'));
+    CREATE TABLE history (id bigserial PRIMARY KEY, account int, at timestamptz DEFAULT now(),
+                          seq bigint NOT NULL DEFAULT nextval('changes'));
+    INSERT INTO accounts SELECT i, 100, 'first' FROM generate_series(1, 200) i;
+"""
+TRANSACTION = """
+    BEGIN;
+    UPDATE accounts SET balance = balance + 1, seq = nextval('changes') WHERE id = {one};
+    UPDATE accounts SET balance = balance - 1, seq = nextval('changes') WHERE id = {other};
+    INSERT INTO history (account) VALUES ({one}), ({other}), ({one});
+    COMMIT;
+"""
+
+
+class Traffic:
+    """Like pgbench: short transactions, several at a time, each change with a number of its own."""
+
+    def __init__(self, db, writers=2):
+        self.db = db
+        self.ended = threading.Event()
+        self.threads = [threading.Thread(target=self.write, args=(number,), daemon=True) for number in range(writers)]
+        self.transactions = 0
+        for thread in self.threads:
+            thread.start()
+
+    def write(self, writer):
+        with self.db.connect() as connection:
+            for turn in itertools.count():
+                if self.ended.wait(0.01):
+                    return
+                one = writer * 100 + turn % 50 + 1  # each writer has rows of its own
+                connection.execute(TRANSACTION.format(one=one, other=one + 50))
+                self.transactions += 1
+
+    def goes_on(self, count=100):
+        until = self.transactions + count
+        wait_until(lambda: self.transactions >= until, "traffic goes on", 120)
+
+    def stop(self):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def by_number(stack, topic):
+    """Committed records of a topic with one partition, in order: {number of the change: (op, key, source)}."""
+    consumer = stack.consumer(**{"isolation.level": "read_committed", "enable.partition.eof": True})
+    consumer.assign([confluent_kafka.TopicPartition(topic, 0, 0)])
+    found = []
+    try:
+        while True:
+            message = consumer.poll(60)
+            assert message is not None, f"nothing more of {topic} after {len(found)} records"
+            if message.error():
+                assert message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF, message.error()
+                return found
+            value = json.loads(message.value())
+            found.append((value["after"]["seq"], json.loads(message.key()), value, message.headers()))
+    finally:
+        consumer.close()
+
+
+@pytest.fixture(scope="module")
+def stack():
+    with original_stack.OriginalStack(plugins=original_stack.CACHE / "plugins/debezium-postgres", quick=True) as stack:
+        yield stack
+
+
+@pytest.fixture
+def db(pg):
+    database = pg.create_database()
+    yield database
+    database.drop()
+
+
+def takeover(server, *argv, code=0):
+    argv = [str(server.binary), "takeover", *map(str, argv), "--url", server.connect_url]
+    done = subprocess.run(argv, capture_output=True, text=True, env=server.env(), timeout=120)
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    return done.stdout
+
+
+PASSWORD = "not-to-be-seen"
+
+
+def debezium(db, name, **more):
+    own = {
+        "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+        "database.hostname": "127.0.0.1",
+        "database.port": str(db.server.port),
+        "database.user": OS_USER,
+        "database.password": PASSWORD,
+        "database.dbname": db.name,
+        "topic.prefix": name,
+        "plugin.name": "pgoutput",
+        "slot.name": f"{db.name}_{len(name)}",
+        "publication.name": f"{db.name}_publication",
+        "publication.autocreate.mode": "filtered",
+        "table.include.list": "public.accounts,public.history",
+    }
+    return own | {key.replace("__", "."): value for key, value in more.items()}
+
+
+def lsn_of(stack, name):
+    offsets = stack.connect("GET", f"/connectors/{name}/offsets").json()["offsets"]
+    return offsets and offsets[0]["offset"].get("lsn_commit")
+
+
+def test_a_running_cluster_is_taken_over_and_given_back(db, stack):
+    """Changes go on all the time. In the end each is in the topics once, and the newest of each row is its state."""
+    db.psql(TABLES)
+    shop = "shop"
+    refused = debezium(db, f"{shop}-refused", plugin__name="decoderbufs")
+    with tempfile.TemporaryDirectory(prefix="leat-takeover-") as folder, server_module.Server(folder) as server:
+        options = ("--worker-config", stack.directory / "connect.properties", "--connect-url", stack.connect_url)
+        stack.create(shop, debezium(db, shop))
+        resting = {"name": f"{shop}-refused", "config": refused, "initial_state": "STOPPED"}
+        stack.settled("POST", "/connectors", resting)
+        stack.wait_running(shop)
+        traffic = Traffic(db)
+        stack.wait_end(f"{shop}.public.history", 100)
+        stack.worker.until(lambda: lsn_of(stack, shop), "Debezium has an offset")
+
+        text = takeover(server, *options, code=1)
+        assert PASSWORD not in text and "goes on behind" in text and "set plugin.name=pgoutput" in text
+        plan = json.loads(takeover(server, *options, shop, "--output", "json"))
+        assert PASSWORD not in json.dumps(plan)
+        (one,) = plan["connectors"]
+        assert one["state"] == "RUNNING" and one["action"] == "continue" and one["against"] == []
+        assert one["config"]["value.converter.schemas.enable"] == "false", "the worker's converter"
+        assert one["offsets"][0]["partition"] == {"server": shop} and one["offsets"][0]["offset"]["lsn"] > 0
+        refusal = takeover(server, *options[:2], shop, "--execute", code=2)
+        assert "RUNNING on leat" not in refusal, "nobody may stop it without being told where"
+
+        said = takeover(server, *options, shop, "--execute")
+        assert "RUNNING on leat" in said and PASSWORD not in said
+        assert stack.states(shop) == ("STOPPED", None)
+        traffic.goes_on()
+        assert "was taken over before" in takeover(server, *options, shop, "--execute")
+
+        said = takeover(server, *options, shop, "--give-back", "--execute")
+        assert "RUNNING in Kafka Connect" in said
+        assert server.states(shop) == ("STOPPED", None)
+        assert "was given back before" in takeover(server, *options, shop, "--give-back", "--execute")
+        traffic.goes_on()
+        assert "RUNNING on leat" in takeover(server, *options, shop, "--execute"), "once more"
+        traffic.goes_on()
+        traffic.stop()
+        complete(stack, db, shop)
+
+
+def complete(stack, db, shop):
+    last = {table: db.value(f"SELECT max(seq) FROM {table}") for table in ("accounts", "history")}
+
+    def read():
+        return {table: by_number(stack, f"{shop}.public.{table}") for table in last}
+
+    wait_until(lambda: all(records[-1][0] == last[table] for table, records in read().items()), "all is there", 120, 1)
+    records = read()
+    numbers = sorted(record[0] for of_table in records.values() for record in of_table)
+    assert numbers == list(range(1, db.value("SELECT last_value FROM changes") + 1)), "each change once"
+    for table, of_table in records.items():
+        rows = {json.dumps(key): value["after"] for _, key, value, _ in of_table}
+        assert {row["id"]: row["seq"] for row in rows.values()} == dict(db.query(f"SELECT id, seq FROM {table}"))
+        forms = {
+            (*key, "", *value, "", *value["source"], "", *value["after"], "", *(name for name, _ in headers or ()))
+            for _, key, value, headers in of_table
+            if value["op"] != "r"
+        }
+        assert len(forms) == 1, "leat's records have the members that Debezium's have"
