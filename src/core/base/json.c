@@ -65,9 +65,12 @@ static size_t utf8_length(const uint8_t *at, const uint8_t *end) {
 bool json_utf8_valid(Slice text) {
     const uint8_t *at = text.data, *end = text.size > 0 ? at + text.size : at;
     while (at < end) {
-        size_t length = utf8_length(at, end);
+        while (end - at >= 8 && (load_u64le(at) & 0x8080808080808080u) == 0) {
+            at += 8;
+        }
+        size_t length = at < end ? utf8_length(at, end) : 0;
         if (length == 0) {
-            return false;
+            return at == end;
         }
         at += length;
     }

@@ -3,9 +3,7 @@
 
 #include "core/base/json.h"
 
-#include <errno.h>
-
-enum { SORTED_FROM = 12 };
+enum { SORTED_FROM = 32 };
 
 typedef struct Parser {
     Arena *arena;
@@ -187,8 +185,20 @@ static int by_name(const void *a, const void *b) {
     return slice_compare((*(const JsonNode *const *)a)->name, (*(const JsonNode *const *)b)->name);
 }
 
+static const char TWICE[] = "an object that names one member twice ends";
+
 // Finds a member that is there twice; keeps the order of names of objects with many.
 static bool finish_object(Parser *parser, JsonNode *object) {
+    if (object->count < SORTED_FROM) {
+        for (const JsonNode *node = object->first; node != NULL; node = node->next) {
+            for (const JsonNode *other = object->first; other != node; other = other->next) {
+                if (slice_equal(other->name, node->name)) {
+                    return wrong(parser, TWICE);
+                }
+            }
+        }
+        return true;
+    }
     const JsonNode **order = ARENA_ARRAY(parser->arena, const JsonNode *, object->count);
     size_t count = 0;
     for (const JsonNode *node = object->first; node != NULL; node = node->next) {
@@ -197,10 +207,10 @@ static bool finish_object(Parser *parser, JsonNode *object) {
     qsort(order, count, sizeof(*order), by_name);
     for (size_t i = 1; i < count; i++) {
         if (slice_equal(order[i - 1]->name, order[i]->name)) {
-            return wrong(parser, "an object that names one member twice ends");
+            return wrong(parser, TWICE);
         }
     }
-    object->order = count >= SORTED_FROM ? order : NULL;
+    object->order = order;
     return true;
 }
 
@@ -344,19 +354,20 @@ bool json_tree_number(const JsonNode *node, double *value) {
 }
 
 bool json_tree_int(const JsonNode *node, int64_t *value) {
-    if (node == NULL || node->kind != TREE_NUMBER || node->text.size > 20) {
+    if (node == NULL || node->kind != TREE_NUMBER) {
         return false;
     }
-    char text[24], *end = NULL;
-    memcpy(text, node->text.data, node->text.size);
-    text[node->text.size] = '\0';
-    errno = 0;
-    long long number = strtoll(text, &end, 10);
-    if (errno != 0 || *end != '\0') {
-        return false;
+    bool negative = node->text.data[0] == '-';
+    int64_t number = 0;
+    for (size_t i = negative; i < node->text.size; i++) {
+        int digit = node->text.data[i] - '0';
+        if (digit < 0 || digit > 9 || __builtin_mul_overflow(number, 10, &number) ||
+            __builtin_sub_overflow(number, digit, &number)) { // below zero there is one more
+            return false;
+        }
     }
     *value = number;
-    return true;
+    return negative || !__builtin_sub_overflow(0, number, value);
 }
 
 static bool lists_equal(const JsonNode *a, const JsonNode *b) {

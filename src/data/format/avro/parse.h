@@ -43,6 +43,7 @@ struct AvroType {
     const AvroType **parts; // RECORD: of its fields; UNION: its branches; ARRAY, MAP: of the items; AGAIN: the record
     uint32_t part_count;    // ENUM: of its symbols
     bool open;              // RECORD: its fields are still being read
+    const bool *left_out;   // RECORD: one a field (avro_reader_only); NULL = none is
     uint32_t nodes;         // of the shape written out in full
     Shape shape;
 };

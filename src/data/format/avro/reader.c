@@ -267,7 +267,9 @@ static bool record_value(AvroReader *reader, const AvroType *type, Value *value,
     TRY(take(reader, type, type->part_count, err));
     Value *items = ARENA_ARRAY(&reader->row, Value, type->part_count);
     for (uint32_t i = 0; i < type->part_count; i++) {
-        TRY(decode(reader, type->parts[i], &items[i], depth - 1, err));
+        bool left_out = type->left_out != NULL && type->left_out[i];
+        TRY(left_out ? skip(reader, type->parts[i], depth - 1, err)
+                     : decode(reader, type->parts[i], &items[i], depth - 1, err));
     }
     *value = (Value){.kind = VALUE_STRUCT, .items = {items, type->part_count}};
     return true;
@@ -555,6 +557,23 @@ bool avro_reader_of(Slice schema, AvroReader **reader, Err *err) {
     made->shape = made->type->shape;
     *reader = made;
     return true;
+}
+
+void avro_reader_only(AvroReader *reader, const char *field, const char *const *names, size_t count) {
+    const AvroType *whole = reader->type;
+    int32_t place = whole->kind == AVRO_RECORD ? shape_find(&whole->shape, slice_of(field)) : -1;
+    if (place < 0 || whole->parts[place]->kind != AVRO_RECORD) {
+        return;
+    }
+    AvroType *record = (AvroType *)(uintptr_t)whole->parts[place]; // of the reader's own arena
+    bool *left_out = ARENA_ARRAY(&reader->run, bool, record->part_count);
+    for (uint32_t i = 0; i < record->part_count; i++) {
+        left_out[i] = true;
+        for (size_t j = 0; j < count; j++) {
+            left_out[i] = left_out[i] && !slice_is(record->shape.fields[i].name, names[j]);
+        }
+    }
+    record->left_out = left_out;
 }
 
 bool avro_reader_value(AvroReader *reader, Slice bytes, const Value **value, Err *err) {

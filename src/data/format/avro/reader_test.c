@@ -347,3 +347,27 @@ TEST(damaged_files_are_refused) {
     }
     buf_release(&file);
 }
+
+TEST(avro_fields_that_nobody_wants_are_passed_over) {
+    static const char SCHEMA[] =
+        "{\"type\":\"record\",\"name\":\"E\",\"fields\":[{\"name\":\"source\",\"type\":{\"type\":\"record\",\"name\":"
+        "\"S\","
+        "\"fields\":[{\"name\":\"a\",\"type\":\"int\"},{\"name\":\"b\",\"type\":[\"null\",\"string\"]},{\"name\":\"c\","
+        "\"type\":\"long\"}]}},{\"name\":\"op\",\"type\":\"string\"}]}";
+    static const char *const WANTED[] = {"c"};
+    static const uint8_t BYTES[] = {2, 2, 2, 'x', 6, 2, 'u'};
+    Err err[1] = {{0}};
+    AvroReader *reader = NULL;
+    const Value *value = NULL;
+    CHECK_OK(avro_reader_of(slice_of(SCHEMA), &reader, err));
+    avro_reader_only(reader, "op", WANTED, 1); // no record: nothing
+    avro_reader_only(reader, "source", WANTED, 1);
+    CHECK_OK(avro_reader_value(reader, (Slice){BYTES, sizeof(BYTES)}, &value, err));
+    const Value *source = value->items.at[0].items.at;
+    CHECK_INT(source[0].kind, VALUE_NULL);
+    CHECK_INT(source[1].kind, VALUE_NULL);
+    CHECK_INT(source[2].integer, 3);
+    CHECK_TEXT(value->items.at[1].bytes, "u");
+    CHECK(!avro_reader_value(reader, (Slice){BYTES, 3}, &value, err)); // what is passed over is measured all the same
+    avro_reader_close(reader);
+}

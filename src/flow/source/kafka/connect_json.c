@@ -134,8 +134,11 @@ static bool struct_value(Arena *scratch, const Shape *shape, const JsonNode *jso
     static const JsonNode ABSENT = {.kind = TREE_NULL};
     Value *items = ARENA_ARRAY(scratch, Value, shape->field_count);
     size_t found = 0;
+    const JsonNode *next = json->first; // writers keep the schema's order
     for (uint32_t i = 0; i < shape->field_count; i++) {
-        const JsonNode *node = json_tree_find(json, shape->fields[i].name);
+        bool here = next != NULL && slice_equal(next->name, shape->fields[i].name);
+        const JsonNode *node = here ? next : json_tree_find(json, shape->fields[i].name);
+        next = node != NULL ? node->next : next;
         found += node != NULL;
         if (!connect_json_value(scratch, &shape->fields[i].shape, node != NULL ? node : &ABSENT, &items[i], err)) {
             return err_prefix(err, "%.60s", arena_text(scratch, shape->fields[i].name));

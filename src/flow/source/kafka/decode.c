@@ -4,6 +4,7 @@
 #include "core/base/json.h"
 #include "data/format/avro/avro.h"
 #include "flow/source/kafka/connect_json.h"
+#include "flow/source/kafka/rows.h"
 
 enum { FRAME_BYTES = 5, SHAPES_MAX = 10000, FRAMES_MAX = 512 };
 
@@ -47,6 +48,11 @@ static bool avro_find(Decoder *decoder, int32_t id, Arena *scratch, AvroReader *
     TRY(registrar_schema(decoder->registrar, id, scratch, &schema, err));
     if (!avro_reader_of(schema, reader, err)) {
         return err_prefix(err, "schema %d of the registry", id);
+    }
+    // Of Debezium's changes nothing else of `source` is looked at (rows.c).
+    static const char *const WANTED[] = {"ts_ms", "ts_us", "lsn", "txId"};
+    if (rows_is_change(avro_reader_shape(*reader))) {
+        avro_reader_only(*reader, "source", WANTED, ARRAY_LEN(WANTED));
     }
     map_put_u64(&decoder->avro, (uint64_t)id, *reader);
     return true;

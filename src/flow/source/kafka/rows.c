@@ -44,6 +44,11 @@ static bool envelope_find(const Shape *shape, int32_t places[ENVELOPE_COUNT]) {
            fields[places[ENVELOPE_OP]].shape.kind == SHAPE_STRING;
 }
 
+bool rows_is_change(const Shape *shape) {
+    int32_t places[ENVELOPE_COUNT];
+    return envelope_find(shape, places);
+}
+
 static void maker_init(Maker *maker, Arena *arena, size_t most) {
     *maker = (Maker){.arena = arena,
                      .plan = ARENA_NEW(arena, RowsPlan),

@@ -40,6 +40,7 @@ struct RowsPlan {
     RowsPlan *next;           // of the topic
 };
 
+bool rows_is_change(const Shape *shape);
 // Lives in the arena. ERR_TABLE: two columns of one name.
 CHECKED bool rows_plan_new(Arena *arena, const RowsOptions *options, const Decoded *key, const Decoded *value,
                            RowsPlan **plan, Err *err);

@@ -166,7 +166,10 @@ static bool group_tell(Run *run, Err *err) {
 // --- the loop ----------------------------------------------------------------------------------------------------
 
 static bool fetched_take(KafkaSession *session, const KafkaFetched *fetched, Err *err) {
-    SourceTopic *topic = map_find(&session->by_name, slice_of(fetched->topic));
+    if (session->newest == NULL || strcmp(session->newest->name, fetched->topic) != 0) {
+        session->newest = map_find(&session->by_name, slice_of(fetched->topic));
+    }
+    SourceTopic *topic = session->newest;
     if (topic == NULL || topic->stopped || fetched->partition >= topic->partition_count) {
         return true;
     }
@@ -238,6 +241,7 @@ static bool loop(Run *run, Err *err) {
         size_t count = 0;
         bool busy = journal_busy(session->journal);
         TRY(kafka_consumer_poll(session->consumer, busy && session->dirty ? BUSY_MS : POLL_MS, &fetched, &count, err));
+        session->now_us = clock_wall_us();
         for (size_t i = 0; i < count; i++) {
             TRY(fetched_take(session, &fetched[i], err));
         }

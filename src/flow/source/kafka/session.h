@@ -38,6 +38,8 @@ typedef struct KafkaSession {
     SourceTopic **topics;
     size_t topic_count, topic_capacity;
     Map by_name, by_table;
+    SourceTopic *newest; // that of the newest record; NULL = none
+    int64_t now_us;      // wall clock, of the last poll
     Journal *journal;
     const char *note; // beside the group's offsets, of those that leat has set
     uint64_t cut;     // number of the last one

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Records into the journal.
 #include "core/base/log.h"
-#include "core/sys/clock.h"
 #include "flow/source/dead_letter.h"
 #include "flow/source/kafka/session.h"
 
@@ -105,7 +104,7 @@ static bool rows_take(KafkaSession *session, SourceTopic *topic, const KafkaFetc
         return true;
     }
     *appended = true;
-    event.capture_us = clock_wall_us();
+    event.capture_us = session->now_us;
     plan_use(session, topic, plan);
     return journal_append(session->journal, topic->journal_topic, topic->journal_schema, &event, err);
 }
@@ -124,7 +123,7 @@ static bool set_aside(KafkaSession *session, SourceTopic *topic, const KafkaFetc
                   .commit_lsn = (uint64_t)record->offset,
                   .ordinal = (uint64_t)record->partition,
                   .source_us = MAX(record->timestamp_ms, 0) * 1000,
-                  .capture_us = clock_wall_us()};
+                  .capture_us = session->now_us};
     session->report.dead_letters++;
     Slice raw = record->value.data != NULL ? record->value : record->key;
     return source_dead_letter(session->journal, topic->report.name, why, &like, raw, err);
@@ -148,7 +147,7 @@ bool kafka_record_take(KafkaSession *session, SourceTopic *topic, const KafkaFet
     topic->report.changes++;
     session->report.changes++;
     session->dirty = true;
-    int64_t age_ms = record->timestamp_ms >= 0 ? clock_wall_us() / 1000 - record->timestamp_ms : 0;
+    int64_t age_ms = record->timestamp_ms >= 0 ? session->now_us / 1000 - record->timestamp_ms : 0;
     session->report.lag_ms = MAX(age_ms, 0);
     return true;
 }
