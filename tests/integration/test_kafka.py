@@ -403,6 +403,10 @@ def test_options_are_checked_before_anything_is_made(leat, db, kafka):
         "?producer.override.acks=1": "guarantees",
         "?producer.override.no.such=1": "librdkafka does not take",
         "?topic.creation.groups=a": "include is missing",
+        "?debezium.decimal.handling.mod=string": "has no option decimal.handling.mod",
+        "?debezium.source.decimal.handling.mode=string": "here it is debezium.decimal.handling.mode",
+        "?debezium.sink.type=kafka": "Debezium Server's",
+        "?debezium.decimal.handling.mode=strin": "decimal.handling.mode",
         "table": "a topic is named",
     }
     for parameters, told in cases.items():

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/sink/kafka/options.h"
 
+#include "data/connect/plugin.h"
+
 #define AT(field) offsetof(KafkaSinkOptions, field)
 #define DAY_MS    (INT64_C(24) * 3600 * 1000)
 
@@ -70,11 +72,35 @@ static bool registry_check(const KafkaSinkOptions *options, bool avro, Err *err)
     return true;
 }
 
+// What nobody reads would be lost in silence: a word that is misspelt, or that is of Debezium Server.
+static bool debezium_check(Arena *arena, const KafkaSinkOptions *options, Err *err) {
+    const Plugin *plugin = plugin_find(SLICE("PostgresConnector"), PLUGIN_SOURCE);
+    Slice key, value;
+    for (const char *at = options->debezium; option_map_next(&at, &key, &value);) {
+        const char *name = arena_text(arena, key);
+        bool known = strncmp(name, "transforms", 10) == 0 || strncmp(name, "predicates", 10) == 0;
+        for (size_t i = 0; i < *plugin->definition_count && !known; i++) {
+            known = definition_covers(&plugin->definitions[i], key);
+        }
+        if (!known) {
+            bool source = strncmp(name, "source.", 7) == 0;
+            FAIL(err, ERR_OPTION, "debezium.%s: Debezium's connector has no option %s", name, name);
+            return err_hint(err,
+                            source ? "so Debezium Server writes it; here it is debezium.%s"
+                                   : "%s is none of those in docs/reference/debezium-postgresql.md; what is Debezium "
+                                     "Server's (debezium.sink.*, debezium.format.*) has options of its own here",
+                            name + (source ? 7 : 0));
+        }
+    }
+    return true;
+}
+
 bool kafka_sink_config(const KafkaSinkOptions *options, const char *name, Arena *arena, Properties *config, Err *err) {
     bool avro = strcmp(options->format, "avro") == 0;
     const char *prefix = options->topic_prefix[0] != '\0' ? options->topic_prefix : name;
     *config = (Properties){0};
     TRY(registry_check(options, avro, err));
+    TRY(debezium_check(arena, options, err));
     set(arena, config, "topic.prefix", prefix);
     set(arena, config, "skipped.operations", "none");
     set(arena, config, "tombstones.on.delete", options->tombstones ? "true" : "false");
