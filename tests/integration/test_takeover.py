@@ -14,13 +14,7 @@ import server as server_module
 from postgres import OS_USER
 from wait import wait_until
 
-pytestmark = [
-    pytest.mark.xdist_group("original"),
-    pytest.mark.skipif(
-        not (original_stack.CACHE / "plugins/debezium-postgres/debezium-connector-postgres").exists(),
-        reason="Kafka Connect and Debezium are not installed: scripts/setup original",
-    ),
-]
+INSTALLED = (original_stack.CACHE / "plugins/debezium-postgres/debezium-connector-postgres").exists()
 TABLES = """
     CREATE SEQUENCE changes;
     CREATE TABLE accounts (id int PRIMARY KEY, balance numeric(12,2) NOT NULL, note text,
@@ -132,6 +126,8 @@ def lsn_of(stack, name):
     return offsets and offsets[0]["offset"].get("lsn_commit")
 
 
+@pytest.mark.xdist_group("original")
+@pytest.mark.skipif(not INSTALLED, reason="Kafka Connect and Debezium are not installed: scripts/setup original")
 def test_a_running_cluster_is_taken_over_and_given_back(db, stack):
     """Changes go on all the time. In the end each is in the topics once, and the newest of each row is its state."""
     db.psql(TABLES)
@@ -194,3 +190,67 @@ def complete(stack, db, shop):
             if value["op"] != "r"
         }
         assert len(forms) == 1, "leat's records have the members that Debezium's have"
+
+
+def put(kafka, topic, *records):
+    producer = confluent_kafka.Producer({"bootstrap.servers": kafka.bootstrap})
+    for key, value in records:
+        text = value if value is None or isinstance(value, str) else json.dumps(value)
+        producer.produce(topic, key=key if isinstance(key, str) else json.dumps(key), value=text, partition=0)
+    assert producer.flush(30) == 0
+
+
+def connector_records(name, config, target=None):
+    records = [(f"connector-{name}", {"properties": config})]
+    return records + ([(f"target-state-{name}", target)] if target else [])
+
+
+STOPPED = {"state": "PAUSED", "state.v2": "STOPPED"}
+CONVERTERS = {f"{side}.converter": "org.apache.kafka.connect.json.JsonConverter" for side in ("key", "value")}
+
+
+@pytest.mark.xdist_group("kafka")
+def test_what_connect_keeps_is_read_and_judged(db, kafka, tmp_path):
+    """Topics as Connect's workers leave them: what is in the way of each connector is said, and no secret."""
+    topics = [f"{kafka.prefix}-{kind}" for kind in ("configs", "offsets", "status")]
+    for topic in topics:
+        kafka.create_topic(topic, partitions=1)
+    db.psql("CREATE TABLE accounts (id int PRIMARY KEY); CREATE TABLE history (id int PRIMARY KEY)")
+    good = debezium(db, "good") | CONVERTERS
+    unfinished, chunks = good | {"topic.prefix": "unfinished"}, good | {"topic.prefix": "chunks"}
+    sealed = good | {"database.password": "${file:/run/db:password}", "plugin.name": "decoderbufs"}
+    put(kafka, topics[0], ("session-key", {"key": PASSWORD, "algorithm": "HmacSHA256"}), ("odd", "no JSON"),
+        *connector_records("gone", good), ("connector-gone", None), *connector_records("good", good, STOPPED),
+        *connector_records("bare", debezium(db, "bare")), *connector_records("sealed", sealed),
+        *connector_records("unfinished", unfinished), *connector_records("chunks", chunks),
+        *connector_records("mirror", {"connector.class": "org.example.Mirror"}),
+        *connector_records("lake", {"connector.class": "org.apache.iceberg.connect.IcebergSinkConnector",
+                                    "topics": "good.public.accounts"}))  # fmt: skip
+    offset = {"lsn": 150, "lsn_proc": 150, "lsn_commit": 100, "txId": 7, "ts_usec": 1, "messageType": "INSERT"}
+    put(kafka, topics[1], (["good", {"server": "good"}], {"lsn": 1}), (["good", {"server": "good"}], offset),
+        (["unfinished", {"server": "unfinished"}], {"lsn": 9, "snapshot": "INITIAL", "snapshot_completed": False}),
+        (["chunks", {"server": "chunks"}], offset | {"incremental_snapshot_collections": "[{}]"}))  # fmt: skip
+    put(kafka, topics[2], ("status-connector-bare", {"state": "RUNNING", "trace": None}),
+        ("status-task-bare-0", {"state": "RUNNING"}), ("status-task-good-0", None))  # fmt: skip
+    options = ("--bootstrap", kafka.bootstrap, "--group", kafka.prefix)
+    with server_module.Server(tmp_path) as server:
+        text = takeover(server, *options, "--output", "json", code=1)
+        assert PASSWORD not in text
+        plan = json.loads(text)
+        assert plan["records_passed_over"] == 1 and plan["config.storage.topic"] == topics[0]
+        found = {one["name"]: one for one in plan["connectors"]}
+        assert set(found) == {"good", "bare", "sealed", "unfinished", "chunks", "mirror", "lake"}
+        assert {name: one["action"] for name, one in found.items()} == {
+            "good": "continue", "bare": "none", "sealed": "none", "unfinished": "anew", "chunks": "none",
+            "mirror": "none", "lake": "none"}  # fmt: skip
+        reasons = {name: " ".join(one["against"]) for name, one in found.items()}
+        assert "--worker-config" in reasons["bare"] and "incremental snapshot" in reasons["chunks"]
+        assert "org.example.Mirror" in reasons["mirror"] and "stay with Connect" in reasons["lake"]
+        assert found["sealed"]["config"]["database.password"] == "${file:/run/db:password}"
+        assert found["good"]["offsets"] == [{"partition": {"server": "good"}, "offset": offset}]
+        assert found["bare"]["state"] == "RUNNING" and found["bare"]["tasks_running"] == 1
+        server.stop()
+        text = takeover(server, *options, "good")
+        assert "goes on behind 0/64 on slot" in text and "No leat server answers" in text and PASSWORD not in text
+    takeover(server, *options, "gone", code=2)
+    takeover(server, "--bootstrap", kafka.bootstrap, "--group", "nobody", code=2)

@@ -124,6 +124,8 @@ static bool is_done(Takeover *takeover, const TakeoverItem *item, bool *done, Er
         return err_hint(err, "stop it there (leat connector stop %s), or delete it if it is another one",
                         item->connector->name);
     }
+    TRY(strcmp(item->there, "PAUSED") == 0 ||
+        takeover_state_wait(takeover, &takeover->leat, item->connector->name, true, &connect, err));
     takeover_say(takeover, item->connector->name, "was taken over before");
     return true;
 }
