@@ -41,6 +41,7 @@ ROOMS = {
     "flow/pipeline": STORAGE + LAKE + ["flow/source", "flow/sink", "flow/verify"],
     "engine/ipc": CORE,
     "engine/worker": STORAGE + ["engine/ipc", "flow/source", "flow/sink", "flow/verify", "flow/pipeline"],
+    "engine/member": STORAGE + ["engine/ipc"],
     "engine/state": CORE + ["core/database"],
     "engine/control": CORE + ["engine/ipc", "engine/state"],
     "surface/api": STORAGE + LAKE + ["core/database", "engine/ipc", "engine/state"],
@@ -50,8 +51,8 @@ ROOMS = {
     + ["surface/api"],
     "app": STORAGE
     + LAKE
-    + ["flow/source", "flow/sink", "flow/pipeline", "engine/ipc", "engine/worker", "engine/state", "engine/control"]
-    + ["surface/api", "surface/cli"],
+    + ["flow/source", "flow/sink", "flow/pipeline", "engine/ipc", "engine/worker", "engine/member", "engine/state"]
+    + ["engine/control", "surface/api", "surface/cli"],
 }
 # Drivers are named by app/drivers.c alone. Who else may see into one, and why.
 DRIVER_EXCEPTIONS = {

@@ -2,6 +2,7 @@
 // One binary: the command line, or, by its first argument, one of the processes that `leat server` starts.
 #include "app/drivers.h"
 #include "engine/ipc/channel.h"
+#include "engine/member/member.h"
 #include "engine/worker/worker.h"
 #include "flow/source/postgres/conn.h"
 #include "surface/api/front.h"
@@ -20,10 +21,14 @@ static int front(void) {
     return front_run(CHANNEL_FD, err) ? 0 : 1;
 }
 
+static int member(void) {
+    return member_main(CHANNEL_FD);
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
-} ROLES[] = {{"front", front}, {"worker", worker}};
+} ROLES[] = {{"front", front}, {"worker", worker}, {"member", member}};
 
 int main(int argc, char **argv) {
     for (size_t i = 0; argc > 1 && i < ARRAY_LEN(ROLES); i++) {

@@ -48,13 +48,13 @@ def request(method, url, body=None, headers=None, timeout=30):
 
 
 class Process:
-    """A process of the server: its pid, role (supervisor, front, worker) and, of a worker, its connector."""
+    """A process of the server: its pid, role (supervisor, front, worker, member) and, of a worker, its connector."""
 
     def __init__(self, pid):
         self.pid = pid
         argv = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
         words = [word.decode(errors="replace") for word in argv]
-        self.role = words[1] if len(words) > 1 and words[1] in ("front", "worker") else "supervisor"
+        self.role = words[1] if len(words) > 1 and words[1] in ("front", "worker", "member") else "supervisor"
         self.connector = words[2] if self.role == "worker" and len(words) > 2 else None
 
     def __repr__(self):
@@ -268,6 +268,9 @@ class Server:
 
     def front(self):
         return next((process for process in self.processes() if process.role == "front"), None)
+
+    def member(self):
+        return next((process for process in self.processes() if process.role == "member"), None)
 
     def other_front(self, pid):
         """The front, when it is another one than that."""

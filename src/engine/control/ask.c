@@ -34,6 +34,9 @@ static bool apply(Supervisor *supervisor, const Message *message, Arena *arena, 
         front_answer(supervisor, message->id, ERR_NONE, SLICE("{}"));
         return true;
     }
+    if (clustered(supervisor)) {
+        return cluster_change(supervisor, message->id, message->name, message->text, err);
+    }
     TRY(document_write(supervisor->data_directory, message->name, message->text, err));
     Managed *managed = managed_take(supervisor, &document, message->text);
     log_info(LOG_SERVER, there == NULL ? "a connector is created" : "a connector is changed",
@@ -52,6 +55,9 @@ static bool target(Supervisor *supervisor, const Message *message, Err *err) {
     if (to != managed->target) {
         DEFER(buf_release) Buf json = {0};
         TRY(document_set_target(buf_slice(&managed->document), to, &json, err));
+        if (clustered(supervisor)) {
+            return cluster_change(supervisor, message->id, message->name, buf_slice(&json), err);
+        }
         TRY(document_write(supervisor->data_directory, message->name, buf_slice(&json), err));
         buf_reset(&managed->document);
         buf_put(&managed->document, buf_slice(&json));
@@ -82,6 +88,9 @@ static bool remove_connector(Supervisor *supervisor, const Message *message, Err
     DEFER(buf_release) Buf json = {0};
     TRY(connector_of(supervisor, message, &managed, err));
     TRY(document_set_removed(buf_slice(&managed->document), &json, err));
+    if (clustered(supervisor)) { // answered when all nodes know; its own node then removes what it has
+        return cluster_change(supervisor, message->id, message->name, buf_slice(&json), err);
+    }
     TRY(document_write(supervisor->data_directory, message->name, buf_slice(&json), err));
     managed->remove_ask = message->id;
     managed->remove_front = supervisor->front_number;

@@ -14,7 +14,7 @@
 #define GREET_US (30 * 1000000LL) // a child that has not said HELLO by then hangs
 #define STEP_US  (5 * 1000000LL)  // from SIGTERM to SIGKILL, and from a channel's end to it; at most stop.timeout
 
-static const char *const KIND_NAMES[] = {"front", "worker", "call"};
+static const char *const KIND_NAMES[] = {"front", "worker", "call", "member"};
 
 static int64_t step_us(const Supervisor *supervisor) {
     return MIN(STEP_US, supervisor->options->stop_timeout_ms * 1000);
@@ -41,11 +41,11 @@ Child *child_start(Supervisor *supervisor, ChildKind kind, Slice title, Err *err
     Child *child = calloc(1, sizeof(*child));
     ASSERT(child != NULL);
     child->kind = kind;
-    bool limited =
-        kind != CHILD_FRONT && cgroup_new(&supervisor->cgroup, supervisor->options->worker_memory_max, child->cgroup);
-    ProcessStart how = {.role = kind == CHILD_FRONT ? "front" : "worker",
+    bool works = kind == CHILD_WORKER || kind == CHILD_CALL;
+    bool limited = works && cgroup_new(&supervisor->cgroup, supervisor->options->worker_memory_max, child->cgroup);
+    ProcessStart how = {.role = works ? "worker" : KIND_NAMES[kind],
                         .title = title.size > 0 ? text : NULL,
-                        .memory_bytes_max = kind == CHILD_FRONT ? 0 : supervisor->options->worker_memory_max,
+                        .memory_bytes_max = works ? supervisor->options->worker_memory_max : 0,
                         .cgroup = limited ? child->cgroup : NULL};
     if (!process_start(&child->process, &how, err)) {
         if (child->process.pid == 0) { // else it ends by itself, and is waited for
@@ -176,6 +176,7 @@ static void greeted(Supervisor *supervisor, Child *child, const Message *message
         supervisor->starting--;
         child_put(supervisor, child,
                   &(Message){.type = MESSAGE_START,
+                             .number = managed->anew,
                              .name = managed_name(managed),
                              .verb = slice_of(managed->kind),
                              .text = buf_slice(&document)});
@@ -184,6 +185,9 @@ static void greeted(Supervisor *supervisor, Child *child, const Message *message
     case CHILD_CALL:
         child->deadline_us = clock_monotonic_us() + supervisor->options->call_timeout_ms * 1000;
         call_greeted(supervisor, child->call);
+        break;
+    case CHILD_MEMBER:
+        cluster_greet(supervisor, child);
         break;
     }
 }
@@ -214,6 +218,8 @@ static void ready(Supervisor *supervisor, Child *child, const Message *message) 
         supervisor_front_ready(supervisor, message->number);
     } else if (child->kind == CHILD_WORKER) {
         managed_ready(child->managed);
+    } else if (child->kind == CHILD_MEMBER) {
+        cluster_ready(supervisor);
     }
 }
 
@@ -244,12 +250,21 @@ static void message_take(Supervisor *supervisor, Child *child, const Message *me
     case MESSAGE_ANSWER:
         if (child->kind == CHILD_CALL) {
             call_answered(supervisor, child->call, message);
+        } else if (child->kind == CHILD_MEMBER) {
+            cluster_message(supervisor, message);
         }
         return;
-    case MESSAGE_START:
-    case MESSAGE_STOP:
     case MESSAGE_STATE:
     case MESSAGE_DOCUMENT:
+    case MESSAGE_ASSIGN:
+    case MESSAGE_CLUSTER:
+        if (child->kind == CHILD_MEMBER) {
+            cluster_message(supervisor, message);
+            return;
+        }
+        break;
+    case MESSAGE_START:
+    case MESSAGE_STOP:
         break;
     }
     child_condemn(child, "it sends what only the supervisor may");
@@ -366,6 +381,8 @@ static void ended(Supervisor *supervisor, Child *child, int status, const struct
     } else if (child->kind == CHILD_WORKER) {
         supervisor->starting -= !child->greeted;
         managed_ended(supervisor, child->managed, &end);
+    } else if (child->kind == CHILD_MEMBER) {
+        cluster_ended(supervisor, &end);
     } else {
         call_ended(supervisor, child->call, &end);
     }

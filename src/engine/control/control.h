@@ -5,6 +5,7 @@
 //     supervisor.c   start, loop, signals, end            child.c   processes, their messages and ends
 //     managed.c      a connector: what runs, what is next  state.c   what the front is told of it
 //     ask.c          what the front asks                   call.c    short-lived workers that answer one question
+//     cluster.c      the member of a cluster: what runs here, documents that all nodes have
 #ifndef LEAT_ENGINE_CONTROL_CONTROL_H
 #define LEAT_ENGINE_CONTROL_CONTROL_H
 
@@ -21,7 +22,7 @@ typedef struct Call Call;
 
 // --- children --------------------------------------------------------------------------------------------------
 
-typedef enum ChildKind { CHILD_FRONT, CHILD_WORKER, CHILD_CALL } ChildKind;
+typedef enum ChildKind { CHILD_FRONT, CHILD_WORKER, CHILD_CALL, CHILD_MEMBER } ChildKind;
 typedef enum StopStep { STOP_NONE, STOP_ASKED, STOP_TERMED, STOP_KILLED } StopStep;
 
 typedef struct Child {
@@ -101,6 +102,11 @@ struct Managed {
     uint64_t restarts;
     ErrCode error; // of the last end; ERR_NONE = none
     Buf trace, report;
+    bool assigned;      // of a cluster: it runs on this node
+    bool anew;          // and the directory has an old copy of its state
+    uint32_t leave;     // the member waits until nothing of it runs; 0 = it does not
+    bool erased;        // of a cluster: it was removed, and the member knows
+    Buf elsewhere;      // the state of one that another node runs; empty = not known
     Run runs[RUNS_MAX]; // newest first
     int run_count;
     bool state_dirty, document_dirty; // the front does not know it yet
@@ -137,6 +143,31 @@ void front_answer(Supervisor *supervisor, uint32_t ask, ErrCode code, Slice text
 void front_answer_err(Supervisor *supervisor, uint32_t ask, const Err *err);
 void ask_serve(Supervisor *supervisor, const Message *message);
 
+// --- the cluster -----------------------------------------------------------------------------------------------
+
+// A change of the front's that waits until the cluster has it.
+typedef struct Relay {
+    uint32_t id, ask;
+    int64_t front; // 0 = nobody's: a document of this node's own, which goes when the cluster has it
+    Buf name;
+    struct Relay *next;
+} Relay;
+// Starts the member when it is time; returns when to look again.
+int64_t cluster_tend(Supervisor *supervisor, int64_t now_us);
+void cluster_greet(Supervisor *supervisor, Child *member);
+void cluster_ready(Supervisor *supervisor);
+void cluster_message(Supervisor *supervisor, const Message *message);
+void cluster_ended(Supervisor *supervisor, const ChildEnd *end);
+// A document is written for all nodes; `ask` of the front is answered then.
+CHECKED bool cluster_change(Supervisor *supervisor, uint32_t ask, Slice name, Slice json, Err *err);
+// A document that this node had for itself: given to the cluster as soon as it can be.
+CHECKED bool cluster_share(Supervisor *supervisor, const Document *document, Slice json, Err *err);
+void cluster_erase(Supervisor *supervisor, const Managed *managed); // it is removed, for all nodes
+void cluster_left(Supervisor *supervisor, Managed *managed);        // nothing of it runs here any more
+void cluster_state(Supervisor *supervisor, const Managed *managed, Slice json);
+void cluster_front_greet(Supervisor *supervisor);
+void cluster_forget(Supervisor *supervisor);
+
 // --- calls -----------------------------------------------------------------------------------------------------
 
 struct Call {
@@ -171,6 +202,14 @@ struct Supervisor {
     Backoff front_backoff;
     int front_failures; // before it was ever ready
     int64_t front_next_us;
+    Child *member; // of a cluster
+    bool member_ready, member_was_ready;
+    Backoff member_backoff;
+    int64_t member_next_us;
+    uint32_t last_relay;
+    Relay *relays;
+    Map shares;          // documents of this node's own, as Buf by name
+    Buf cluster;         // what the member says of it
     int starting, calls; // workers that have not greeted; calls under way
     bool workers_wanted; // the front was ready once
     bool stopping;
@@ -179,6 +218,9 @@ struct Supervisor {
     Err fatal;
 };
 
+static inline bool clustered(const Supervisor *supervisor) {
+    return server_options_cluster(supervisor->options);
+}
 uint32_t supervisor_random(void);
 void supervisor_front_ready(Supervisor *supervisor, int64_t port);
 void supervisor_front_ended(Supervisor *supervisor, const ChildEnd *end, bool was_ready);

@@ -207,7 +207,7 @@ static void flatten(json_t *config, const json_t *from) {
     json_object_update(config, json_object_get(from, "options"));
 }
 
-bool document_adopt(const char *data_directory, const char *name, Buf *out, Err *err) {
+bool document_adopt(const char *data_directory, const char *name, bool whole, Buf *out, Err *err) {
     Arena arena;
     Slice bytes;
     json_t *from = NULL;
@@ -222,6 +222,9 @@ bool document_adopt(const char *data_directory, const char *name, Buf *out, Err 
     json_object_set_new(config, "connector.class", json_string(SYNC_CLASS));
     json_object_set_new(config, "name", json_string(name));
     flatten(config, from);
+    if (whole) {
+        json_object_set(root, "pipeline", from);
+    }
     json_decref(from);
     json_object_set_new(root, "format_version", json_integer(DOCUMENT_FORMAT));
     json_object_set_new(root, "name", json_string(name));
@@ -229,6 +232,29 @@ bool document_adopt(const char *data_directory, const char *name, Buf *out, Err 
     json_object_set_new(root, "target", json_string(TARGETS[TARGET_RUNNING]));
     json_object_set_new(root, "config", config);
     return dump(root, out, err);
+}
+
+static bool shareable(const json_t *root, Err *err) {
+    const char *kind = json_string_value(json_object_get(root, "kind"));
+    const char *name = json_string_value(json_object_get(root, "name"));
+    const char *journal = json_string_value(json_object_get(json_object_get(root, "config"), "journal"));
+    bool sync = kind != NULL && strcmp(kind, "sync") == 0;
+    if (sync && journal != NULL && strncmp(journal, "kafka://", 8) == 0) {
+        return true;
+    }
+    FAIL(err, ERR_OPTION,
+         "connector %.100s works with what is on the disk of one node: no other node could go on from it",
+         name != NULL ? name : "");
+    return err_hint(err,
+                    "a cluster runs pipelines of leat sync --journal kafka://…; for others leave out cluster.group");
+}
+
+bool document_shareable(Slice json, Err *err) {
+    json_t *root;
+    TRY(load(json, &root, err));
+    bool ok = shareable(root, err);
+    json_decref(root);
+    return ok;
 }
 
 #define UNLISTED "unlisted"

@@ -123,7 +123,7 @@ TEST(document_of_a_pipeline_of_sync) {
     write_text("pipelines/source_only/journal/x", "");
     CHECK_OK(document_adoptable(directory, adoptable, &names, err));
     CHECK_TEXT(buf_slice(&names), "shop");
-    CHECK_OK(document_adopt(directory, "shop", &json, err));
+    CHECK_OK(document_adopt(directory, "shop", false, &json, err));
     CHECK_OK(document_parse(buf_slice(&json), &arena, &document, err));
     CHECK_TEXT(document.name, "shop");
     CHECK_TEXT(slice_of(document.kind), "sync");
@@ -136,6 +136,6 @@ TEST(document_of_a_pipeline_of_sync) {
     buf_reset(&names);
     CHECK_OK(document_adoptable(directory, adoptable, &names, err));
     CHECK_INT(names.size, 0);
-    CHECK_FAILS(document_adopt(directory, "absent", &json, err), ERR_NOT_FOUND);
+    CHECK_FAILS(document_adopt(directory, "absent", false, &json, err), ERR_NOT_FOUND);
     end(&arena);
 }

@@ -55,6 +55,7 @@ void managed_free(Managed *managed) {
     buf_release(&managed->document);
     buf_release(&managed->trace);
     buf_release(&managed->report);
+    buf_release(&managed->elsewhere);
     free(managed);
 }
 
@@ -141,7 +142,8 @@ static void start(Supervisor *supervisor, Managed *managed) {
 }
 
 static bool wanted(const Supervisor *supervisor, const Managed *managed) {
-    return managed->target == TARGET_RUNNING && !managed->removing && !supervisor->stopping;
+    return managed->target == TARGET_RUNNING && !managed->removing && !supervisor->stopping &&
+           (managed->assigned || !clustered(supervisor));
 }
 
 static void stop(Supervisor *supervisor, Managed *managed) {
@@ -156,9 +158,13 @@ void managed_remove_end(Supervisor *supervisor, Managed *managed, const Err *fai
     bool sync = strcmp(managed->kind, "sync") == 0; // it would be adopted again
     if (failure != NULL) {
         *err = *failure;
-    } else if ((!sync || document_unlist(supervisor->data_directory, managed_name(managed), err)) &&
-               document_erase(supervisor->data_directory, managed_name(managed), err)) {
-        managed->gone = true;
+    } else if (!sync || document_unlist(supervisor->data_directory, managed_name(managed), err)) {
+        if (clustered(supervisor)) {
+            managed->remove_stuck = true; // until the cluster says that it is erased
+            cluster_erase(supervisor, managed);
+            return;
+        }
+        managed->gone = document_erase(supervisor->data_directory, managed_name(managed), err);
     }
     if (err->code != ERR_NONE) { // the next server tries again, or whoever makes it anew
         managed->remove_stuck = true;
@@ -172,6 +178,10 @@ void managed_remove_end(Supervisor *supervisor, Managed *managed, const Err *fai
 
 static void removal(Supervisor *supervisor, Managed *managed) {
     Err err[1] = {{0}};
+    if (clustered(supervisor) && (managed->erased || !managed->assigned)) {
+        managed->gone = managed->erased; // else its node sees to it
+        return;
+    }
     if (managed->remove_call != NULL || managed->remove_stuck || managed->gone || supervisor->stopping) {
         return;
     }
@@ -209,6 +219,7 @@ int64_t managed_settle(Supervisor *supervisor, Managed *managed, int64_t now_us)
     case MANAGED_DOWN:
         break;
     }
+    cluster_left(supervisor, managed);
     if (managed->removing) {
         removal(supervisor, managed);
     } else if (!run) {
@@ -224,6 +235,7 @@ int64_t managed_settle(Supervisor *supervisor, Managed *managed, int64_t now_us)
 void managed_ready(Managed *managed) {
     if (managed->phase == MANAGED_STARTING) {
         managed->begun = true;
+        managed->anew = false;
         managed->restarting = false;
         trouble_clear(managed);
         phase_set(managed, MANAGED_UP);

@@ -76,7 +76,12 @@ void state_json(Buf *out, const Supervisor *supervisor, const Managed *managed) 
     const Child *worker = managed->worker;
     buf_u8(out, '{');
     json_field_text(out, "state", connector_state(managed));
-    json_field_text(out, "worker", supervisor->options->listen_connect);
+    if (clustered(supervisor)) {
+        json_field_text(out, "worker", server_options_node(supervisor->options));
+        json_field_text(out, "url", supervisor->options->cluster_url);
+    } else {
+        json_field_text(out, "worker", supervisor->options->listen_connect);
+    }
     json_field_text(out, "task", task_state(managed));
     error_json(out, managed);
     json_field_uint(out, "restarts", managed->restarts);
@@ -111,6 +116,11 @@ bool front_is(const Supervisor *supervisor, int64_t front) {
 
 void front_push(Supervisor *supervisor, Managed *managed, bool all) {
     Child *front = supervisor->front;
+    if (clustered(supervisor) && managed->state_dirty && managed->assigned && !managed->removing) {
+        DEFER(buf_release) Buf own = {0};
+        state_json(&own, supervisor, managed);
+        cluster_state(supervisor, managed, buf_slice(&own));
+    }
     if (front == NULL || !front->greeted || managed->removing || !(managed->document_dirty || managed->state_dirty) ||
         (!all && channel_waiting_bytes(&front->process.channel) > WAITING_MAX)) {
         return;
@@ -121,9 +131,15 @@ void front_push(Supervisor *supervisor, Managed *managed, bool all) {
             &(Message){.type = MESSAGE_DOCUMENT, .name = managed_name(managed), .text = buf_slice(&managed->document)});
     }
     DEFER(buf_release) Buf json = {0};
-    state_json(&json, supervisor, managed);
-    child_put(supervisor, front,
-              &(Message){.type = MESSAGE_STATE, .name = managed_name(managed), .text = buf_slice(&json)});
+    bool away = clustered(supervisor) && !managed->assigned && managed->worker == NULL;
+    if (away && managed->elsewhere.size > 0) {
+        buf_put(&json, buf_slice(&managed->elsewhere));
+    } else {
+        state_json(&json, supervisor, managed);
+    }
+    child_put(
+        supervisor, front,
+        &(Message){.type = MESSAGE_STATE, .number = away, .name = managed_name(managed), .text = buf_slice(&json)});
     managed->document_dirty = managed->state_dirty = false;
 }
 
@@ -139,6 +155,7 @@ void front_greet(Supervisor *supervisor, Child *front) {
         managed->document_dirty = managed->state_dirty = true;
         front_push(supervisor, managed, true);
     }
+    cluster_front_greet(supervisor);
     DEFER(buf_release) Buf options = {0};
     server_options_json(&options, supervisor->data_directory, supervisor->options);
     child_put(supervisor, front,

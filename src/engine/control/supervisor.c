@@ -98,6 +98,9 @@ void supervisor_front_ended(Supervisor *supervisor, const ChildEnd *end, bool wa
 // --- connectors ------------------------------------------------------------------------------------------------
 
 static bool take_document(void *context, const Document *document, Slice json, Err *err) {
+    if (clustered(context)) {
+        return cluster_share(context, document, json, err);
+    }
     managed_take(context, document, json);
     return true;
 }
@@ -110,9 +113,13 @@ static bool adopt(void *context, const char *name) {
     if (map_find(&supervisor->managed, slice_of(name)) != NULL) {
         return true;
     }
-    if (document_adopt(supervisor->data_directory, name, &json, err) &&
-        document_parse(buf_slice(&json), &supervisor->run, &document, err) &&
-        document_write(supervisor->data_directory, slice_of(name), buf_slice(&json), err)) {
+    if (document_adopt(supervisor->data_directory, name, clustered(supervisor), &json, err) &&
+        document_parse(buf_slice(&json), &supervisor->run, &document, err) && clustered(supervisor)) {
+        if (!cluster_share(supervisor, &document, buf_slice(&json), err)) {
+            log_err(LOG_SERVER, "a pipeline of leat sync stays out of the cluster", err);
+        }
+    } else if (err->code == ERR_NONE &&
+               document_write(supervisor->data_directory, slice_of(name), buf_slice(&json), err)) {
         managed_take(supervisor, &document, buf_slice(&json));
         log_info(LOG_SERVER, "a pipeline of leat sync is adopted", LOG_TEXT("connector", name));
     } else {
@@ -153,7 +160,9 @@ static void stop_all(Supervisor *supervisor) {
     supervisor->stopping = true;
     log_info(LOG_SERVER, "the server stops");
     for (Child *child = supervisor->children; child != NULL; child = child->next) {
-        child_stop(supervisor, child);
+        if (child->kind != CHILD_MEMBER) { // that one goes last
+            child_stop(supervisor, child);
+        }
     }
 }
 
@@ -201,7 +210,8 @@ static bool turn(Supervisor *supervisor, Err *err) {
         }
     }
     int64_t connectors_us = settle_all(supervisor, now_us), children_us = children_tend(supervisor, now_us);
-    next_us = MIN(next_us, MIN(connectors_us, children_us));
+    int64_t cluster_us = cluster_tend(supervisor, now_us);
+    next_us = MIN(MIN(next_us, cluster_us), MIN(connectors_us, children_us));
     if (finished(supervisor)) {
         return true;
     }
@@ -278,6 +288,7 @@ static void release(Supervisor *supervisor) {
     }
     map_release(&supervisor->managed);
     map_release(&supervisor->levels);
+    cluster_forget(supervisor);
     arena_release(&supervisor->run);
     file_close(&supervisor->epoll);
     file_close(&supervisor->signals);

@@ -23,7 +23,8 @@ typedef enum MessageType {
     MESSAGE_FAILED,    // verb: the error's name (err.h), number: its class, text: message, newline, hint. Then it exits
     MESSAGE_DONE,      // what was asked for is done (a call, a snapshot_only connector). Then it exits
     // supervisor to child
-    MESSAGE_START, // name: the connector's; verb: source, sink, sync, call, front; text: its document (JSON), with the
+    MESSAGE_START, // name: the connector's; verb: source, sink, sync, call, front, member; text: its document (JSON),
+                   // with the
                    // server's Kafka in it (server_options_document); of the front: the server's options, see
                    // server_options.h
     MESSAGE_STOP,  // at a checkpoint; then DONE
@@ -33,11 +34,24 @@ typedef enum MessageType {
     // supervisor to front
     MESSAGE_STATE,    // name: of the connector; text: the state, below
     MESSAGE_DOCUMENT, // name: of the connector; text: its document (connector.h), empty = it is removed
+    // of a cluster: member to supervisor, DOCUMENT and STATE too
+    MESSAGE_ASSIGN,  // name: of a connector; number: see MessageAssign; with an id: wants an ANSWER when its worker has
+                     // ended; verb "lost": at once, others may run it already
+    MESSAGE_CLUSTER, // and on to the front; text: what is known of the cluster, below
 } MessageType;
 
+// Of a cluster (START of a member: name: the server's Kafka, JSON; text: the server's options):
+//     {"group":"leat","id":"10.0.0.1:8083","member":true,       false: it is joining, or Kafka has not heard of it
+//      "slots":N,                                               of the group that this node has
+//      "nodes":[{"id":…,"url":…,"version":…}]}                  heard of lately, this one too
+// A STATE with number 1 is of a connector that another node runs; the member gets the STATE of those that run here. Its
+// ASKs are `apply` and `remove`, which are answered when all nodes will see them, and `erase`: what was to be removed
+// is.
+//
 // A state:
 //     {"state":"UNASSIGNED"|"RUNNING"|"PAUSED"|"STOPPED"|"FAILED"|"RESTARTING",   of the connector
 //      "worker":"127.0.0.1:8083",          Connect's worker_id, for connector and task
+//      "url":"http://10.0.0.1:8083",       in a cluster: where the REST API of that node is
 //      "task":"RUNNING"|…|null,            of task 0; null = there is none (STOPPED, not yet started)
 //      "trace":"…"|null,                   of a task or connector that failed or waits to be tried again
 //      "error":{"code":"source_auth","class":"config"}|null,   the same by name
@@ -59,6 +73,12 @@ typedef enum MessageType {
 //              no answer
 // An answer's number is an ErrCode: ERR_NOT_FOUND, no such connector; ERR_EXISTS, it works and what is asked needs it
 // stopped; ERR_OPTION, text is not understood; ERR_INTERRUPTED, the server stops; ERR_NET_BUSY, too many calls at once.
+typedef enum MessageAssign {
+    ASSIGN_AWAY, // it does not run here
+    ASSIGN_HERE, // it does
+    ASSIGN_ANEW, // it does, and others ran it since it ran here last: what the data directory has of it is old
+} MessageAssign;
+
 typedef struct Message {
     MessageType type;
     uint32_t id;

@@ -59,6 +59,15 @@ static const OptionSpec SERVER_SPECS[] = {
     {"journal", OPTION_TEXT, 0, AT(journal), "", 0, 0, NULL,
      "Where source connectors have their journals: empty = in the data directory, kafka://HOST:PORT/ = in topics of "
      "that Kafka, where their records then go too unless kafka.bootstrap.servers is given."},
+    {"cluster.group", OPTION_TEXT, 0, AT(cluster_group), "", 0, 0, NULL,
+     "Name of a cluster of servers on one Kafka (kafka.*) that share their connectors; empty = this server works "
+     "alone."},
+    {"cluster.advertised.url", OPTION_TEXT, 0, AT(cluster_url), "", 0, 0, NULL,
+     "URL under which other nodes of the cluster reach this one's Kafka Connect API; empty = listen.connect."},
+    {"cluster.ca.location", OPTION_TEXT, 0, AT(cluster_ca), "", 0, 0, NULL,
+     "Certificates (PEM) that those of other nodes are checked with; empty = the system's."},
+    {"cluster.session.timeout", OPTION_DURATION, 0, AT(cluster_session_ms), "10s", 1000, 1800000, NULL,
+     "A node that Kafka has not heard of for so long stops its connectors, and others start them."},
     {"freshness.target", OPTION_DURATION, 0, AT(freshness_target_ms), "5m", 0, INT64_C(1) << 40, NULL,
      "A change that is older when it becomes durable is an event; 0 = there is no target."},
     {"slot.alert.percent", OPTION_INT, 0, AT(slot_alert_percent), "80", 1, 100, NULL,
@@ -82,6 +91,15 @@ void server_options_json(Buf *out, const char *data_directory, const ServerOptio
         json_quote(out, buf_slice(&value));
     }
     buf_u8(out, '}');
+}
+
+void server_options_kafka(Buf *out, const ServerOptions *options) {
+    Arena scratch[1];
+    Properties kafka = {0};
+    arena_init_small(scratch, "scratch", 1024);
+    properties_set_map(scratch, &kafka, "", options->kafka);
+    properties_json(out, &kafka);
+    arena_release(scratch);
 }
 
 void server_options_document(Buf *out, const ServerOptions *options, Slice document) {

@@ -31,6 +31,7 @@ typedef struct Worker {
     Channel channel;
     Slice name, verb;
     DocumentConfig document;
+    bool anew;     // others ran it since this node did
     Slice request; // of a call
     uint32_t ask;
     pthread_t thread;
@@ -224,6 +225,7 @@ static void report(void *context, Slice json) {
 static bool start_take(Worker *worker, const Message *message, Err *err) {
     worker->name = arena_slice(&worker->arena, message->name);
     worker->verb = arena_slice(&worker->arena, message->verb);
+    worker->anew = message->number != 0;
     log_stamp_set("connector", worker->name);
     return document_config(message->text, &worker->arena, &worker->document, err);
 }
@@ -293,6 +295,8 @@ static bool work(Worker *worker, Err *err) {
                         .config = &worker->document.config,
                         .kafka = &worker->document.kafka,
                         .journal = worker->document.journal,
+                        .pipeline = worker->document.pipeline,
+                        .anew = worker->anew,
                         .drivers = worker->setup->drivers,
                         .stop = &worker_stop,
                         .report = report,

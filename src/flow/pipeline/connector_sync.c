@@ -19,8 +19,25 @@ typedef struct Sync {
     Buf json;
 } Sync;
 
+// A pipeline of a cluster: its folder is a cache, for journal and position are elsewhere. One that is older than what
+// another node has done since is dropped; `unlisted`: the cluster's list has it, not this node's.
+static bool folder_settle(const ConnectorRun *run, const char *name, Arena *arena, Err *err) {
+    const char *folder = arena_printf(arena, "%s/pipelines/%s", run->data_directory, name);
+    const char *config = arena_printf(arena, "%s/config.json", folder);
+    if (run->pipeline.size == 0 || (!run->anew && file_exists(config))) {
+        return true;
+    }
+    if (file_locked(arena_printf(arena, "%s/lock", folder), &(int){0})) {
+        return FAIL(err, ERR_LOCKED, "another process on this node runs pipeline %s", name);
+    }
+    return file_remove_tree(folder, err) && file_make_directories(folder, err) &&
+           file_replace(arena_printf(arena, "%s/unlisted", folder), SLICE("of the cluster\n"), err) &&
+           file_replace(config, run->pipeline, err);
+}
+
 static bool config_load(const ConnectorRun *run, Arena *arena, PipelineConfig *config, Err *err) {
     const char *name = arena_text(arena, run->name);
+    TRY(folder_settle(run, name, arena, err));
     return pipeline_config_load(run->data_directory, name, run->drivers, arena, config, err);
 }
 

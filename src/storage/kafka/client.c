@@ -296,8 +296,8 @@ static bool conf_make(rd_kafka_conf_t *conf, Arena *arena, const KafkaPlace *pla
 
 // --- life --------------------------------------------------------------------------------------------------------
 
-bool kafka_client_open(KafkaClient *client, const KafkaPlace *place, rd_kafka_type_t type, const KafkaSetting *settings,
-                       size_t count, Err *err) {
+static bool open_with(KafkaClient *client, const KafkaPlace *place, rd_kafka_type_t type, KafkaRebalance *rebalance,
+                      const KafkaSetting *settings, size_t count, Err *err) {
     Arena scratch[1];
     arena_init_small(scratch, "scratch", 2048);
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -315,6 +315,9 @@ bool kafka_client_open(KafkaClient *client, const KafkaPlace *place, rd_kafka_ty
         if (type == RD_KAFKA_PRODUCER) {
             rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
         }
+        if (rebalance != NULL) {
+            rd_kafka_conf_set_rebalance_cb(conf, rebalance);
+        }
         client->handle = rd_kafka_new(type, conf, problem, sizeof(problem));
     }
     if (client->handle == NULL) {
@@ -322,6 +325,16 @@ bool kafka_client_open(KafkaClient *client, const KafkaPlace *place, rd_kafka_ty
         return made ? FAIL(err, ERR_OPTION, "librdkafka: %s", problem) : err_frame(err, __FILE__, __LINE__);
     }
     return true;
+}
+
+bool kafka_client_open(KafkaClient *client, const KafkaPlace *place, rd_kafka_type_t type, const KafkaSetting *settings,
+                       size_t count, Err *err) {
+    return open_with(client, place, type, NULL, settings, count, err);
+}
+
+bool kafka_client_open_member(KafkaClient *client, const KafkaPlace *place, KafkaRebalance *rebalance,
+                              const KafkaSetting *settings, size_t count, Err *err) {
+    return open_with(client, place, RD_KAFKA_CONSUMER, rebalance, settings, count, err);
 }
 
 void kafka_client_close(KafkaClient *client) {

@@ -29,6 +29,11 @@ typedef struct KafkaClient {
 // The handle connects by itself, later. ERR_OPTION names the setting that librdkafka does not take.
 CHECKED bool kafka_client_open(KafkaClient *client, const KafkaPlace *place, rd_kafka_type_t type,
                                const KafkaSetting *settings, size_t count, Err *err);
+// A consumer that joins its group: what the group gives and takes is told to `rebalance`, whose context is the client.
+typedef void KafkaRebalance(rd_kafka_t *handle, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *partitions,
+                            void *client);
+CHECKED bool kafka_client_open_member(KafkaClient *client, const KafkaPlace *place, KafkaRebalance *rebalance,
+                                      const KafkaSetting *settings, size_t count, Err *err);
 void kafka_client_close(KafkaClient *client); // one that was not opened is fine
 // A broker lets nobody in: waiting does not help.
 bool kafka_client_refused(KafkaClient *client);

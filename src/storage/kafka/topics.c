@@ -273,3 +273,63 @@ bool kafka_facts_ensure(KafkaClient *client, KafkaTopicRules *rules, const char 
                                            {"min.compaction.lag.ms", "0"}};
     return fixed_ensure(client, rules, name, FIXED, ARRAY_LEN(FIXED), err);
 }
+
+// --- slots -------------------------------------------------------------------------------------------------------
+
+static bool partitions_count(KafkaClient *client, const char *name, int *partitions, Err *err) {
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(client->handle, name, NULL);
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(client->handle, 0, topic, &metadata, REQUEST_MS);
+    *partitions = code == 0 && metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
+    if (metadata != NULL) {
+        rd_kafka_metadata_destroy(metadata);
+    }
+    rd_kafka_topic_destroy(topic);
+    char what[300];
+    snprintf(what, sizeof(what), "look at topic %s", name);
+    return code == 0 || KAFKA_FAIL(client, err, code, rd_kafka_err2str(code), what);
+}
+
+static bool partitions_add(KafkaClient *client, const char *name, int partitions, Err *err) {
+    char problem[256], what[300];
+    rd_kafka_NewPartitions_t *request = rd_kafka_NewPartitions_new(name, (size_t)partitions, problem, sizeof(problem));
+    if (request == NULL) {
+        return FAIL(err, ERR_OPTION, "topic %.250s: %s", name, problem);
+    }
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client->handle);
+    rd_kafka_CreatePartitions(client->handle, &request, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, REQUEST_MS);
+    rd_kafka_resp_err_t code = event != NULL ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    const rd_kafka_CreatePartitions_result_t *result =
+        code == 0 && event != NULL ? rd_kafka_event_CreatePartitions_result(event) : NULL;
+    size_t count = 0;
+    const rd_kafka_topic_result_t **topics =
+        result != NULL ? rd_kafka_CreatePartitions_result_topics(result, &count) : NULL;
+    code = count == 1 ? rd_kafka_topic_result_error(topics[0]) : code;
+    if (event != NULL) {
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_NewPartitions_destroy(request);
+    // Another node may have been faster: what there is then is looked at again.
+    bool done = code == 0 || code == RD_KAFKA_RESP_ERR_INVALID_PARTITIONS;
+    snprintf(what, sizeof(what), "add partitions to topic %s", name);
+    return done || KAFKA_FAIL(client, err, code, rd_kafka_err2str(code), what);
+}
+
+bool kafka_slots_ensure(KafkaClient *client, KafkaTopicRules *rules, const char *name, int *partitions, Err *err) {
+    char text[16];
+    snprintf(text, sizeof(text), "%d", *partitions);
+    const char *const fixed[][2] = {{"cleanup.policy", "delete"}, {"partitions", text}};
+    int wanted = *partitions;
+    TRY(fixed_ensure(client, rules, name, fixed, ARRAY_LEN(fixed), err));
+    TRY(partitions_count(client, name, partitions, err));
+    if (*partitions >= wanted) {
+        return true;
+    }
+    if (*partitions > 0) { // else a broker is making it
+        TRY(partitions_add(client, name, wanted, err));
+    }
+    *partitions = wanted;
+    return true;
+}

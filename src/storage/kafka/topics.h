@@ -11,6 +11,9 @@ CHECKED bool kafka_topic_ensure(KafkaClient *client, KafkaTopicRules *rules, con
 // The same for a log, or for a topic of facts, whatever topic.creation.enable says.
 CHECKED bool kafka_log_ensure(KafkaClient *client, KafkaTopicRules *rules, const char *name, Err *err);
 CHECKED bool kafka_facts_ensure(KafkaClient *client, KafkaTopicRules *rules, const char *name, Err *err);
+// A topic into which nobody writes, of at least so many partitions: more are added. *partitions: how many there are.
+CHECKED bool kafka_slots_ensure(KafkaClient *client, KafkaTopicRules *rules, const char *name, int *partitions,
+                                Err *err);
 // *exists false: no broker knows it.
 CHECKED bool kafka_topic_look(KafkaClient *client, const char *name, bool *exists, Err *err);
 

@@ -12,6 +12,7 @@ ApiRequest api_http_request(const HttpServerRequest *request) {
                         .accept = header_or_none(request, "Accept"),
                         .authorization = header_or_none(request, "Authorization"),
                         .if_none_match = header_or_none(request, "If-None-Match"),
+                        .forwarded = header_or_none(request, API_FORWARDED),
                         .idempotency_key = header_or_none(request, "Idempotency-Key"),
                         .arena = request->arena};
 }

@@ -216,6 +216,8 @@ bool connect_open(Front *front, ApiSurface *surface, Err *err) {
     api->ask = ask_front;
     api->front = front;
     api->worker_id = front_worker;
+    api->node = server_options_cluster(front_options(front)) ? server_options_node(front_options(front)) : NULL;
+    api->ca_file = front_options(front)->cluster_ca;
     api->tls = front_options(front)->tls_certificate != NULL && *front_options(front)->tls_certificate != '\0';
     pthread_mutex_init(&api->changes, NULL);
     seal_home(front_data_directory(front));

@@ -67,6 +67,9 @@ void connect_restart(void *context, const ApiRequest *request, ApiAnswer *answer
     FleetConnector connector;
     bool tasks = api_query_bool(request, "includeTasks", false);
     bool only_failed = api_query_bool(request, "onlyFailed", false);
+    if (connect_forwarded(api, request, answer)) {
+        return;
+    }
     if (!known_for_restart(api, request, answer, &connector)) {
         return;
     }
@@ -93,6 +96,9 @@ void connect_restart_task(void *context, const ApiRequest *request, ApiAnswer *a
     ConnectApi *api = context;
     FleetConnector connector;
     Slice task = request->parts[1];
+    if (connect_forwarded(api, request, answer)) {
+        return;
+    }
     for (size_t i = 0; i < task.size; i++) {
         if (task.data[i] < '0' || task.data[i] > '9') {
             connect_plain_not_found(answer);

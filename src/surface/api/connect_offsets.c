@@ -28,6 +28,9 @@ void connect_offsets(void *context, const ApiRequest *request, ApiAnswer *answer
     ConnectApi *api = context;
     FleetConnector connector;
     Err err[1] = {{0}};
+    if (connect_forwarded(api, request, answer)) {
+        return;
+    }
     if (!connect_known(api, request, answer, &connector)) {
         return;
     }
@@ -256,6 +259,9 @@ void connect_offsets_alter(void *context, const ApiRequest *request, ApiAnswer *
     FleetConnector connector;
     Slice list, said;
     Err err[1] = {{0}};
+    if (connect_forwarded(api, request, answer)) {
+        return;
+    }
     if (!connect_body_member(request->arena, request->body, "offsets", &list, err)) {
         connect_body_error(answer, err);
         return;
@@ -284,6 +290,9 @@ void connect_offsets_reset(void *context, const ApiRequest *request, ApiAnswer *
     FleetConnector connector;
     Slice said;
     Err err[1] = {{0}};
+    if (connect_forwarded(api, request, answer)) {
+        return;
+    }
     if (!stopped(api, request, answer, &connector)) {
         return;
     }

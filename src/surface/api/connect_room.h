@@ -8,6 +8,7 @@
 //     connect_lifecycle.c  pause, resume, stop, restart
 //     connect_offsets.c    offsets
 //     connect_verify.c     verifications, which are leat's own
+//     connect_forward.c    what another node of a cluster must do
 #ifndef LEAT_SURFACE_API_CONNECT_ROOM_H
 #define LEAT_SURFACE_API_CONNECT_ROOM_H
 
@@ -26,6 +27,8 @@ typedef struct ConnectApi {
     bool (*ask)(void *front, const char *verb, Slice name, Slice text, Arena *arena, Slice *answer, Err *err);
     void *front;
     const char *(*worker_id)(void *front); // "127.0.0.1:8083"
+    const char *node;                      // of a cluster: this one, HOST:PORT; NULL = there is none
+    const char *ca_file;                   // for certificates of other nodes; "" = the system's
     bool tls;
     Buf cluster_id;
     pthread_mutex_t changes; // one at a time, so that "already exists" holds
@@ -39,6 +42,9 @@ void connect_ask_error(ApiAnswer *answer, const Err *err);  // of the supervisor
 void connect_plain_not_found(ApiAnswer *answer);            // as for a path that is not served
 void connect_accepted(ApiAnswer *answer, int status);       // without a body
 const char *connect_location(ConnectApi *api, const ApiRequest *request, Slice name);
+
+// True: the node that has the connector has answered, or cannot be asked; `answer` says which.
+bool connect_forwarded(const ConnectApi *api, const ApiRequest *request, ApiAnswer *answer);
 
 // What is wrong with a configuration. `plugin` NULL when its class is missing or unknown: then *problem says so.
 // `test` asks a short-lived worker to connect, when nothing else is wrong; when that worker came to no answer (it

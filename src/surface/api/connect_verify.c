@@ -26,6 +26,9 @@ void connect_verify(void *context, const ApiRequest *request, ApiAnswer *answer)
     FleetConnector connector;
     Err err[1] = {{0}};
     Slice tables = {0}, said;
+    if (connect_forwarded(api, request, answer)) {
+        return;
+    }
     if (!pipeline_known(api, request, answer, &connector)) {
         return;
     }
@@ -73,6 +76,9 @@ void connect_verified(void *context, const ApiRequest *request, ApiAnswer *answe
     FleetConnector connector;
     Err err[1] = {{0}};
     Slice state, running, last, tables;
+    if (connect_forwarded(api, request, answer)) {
+        return;
+    }
     if (!pipeline_known(api, request, answer, &connector)) {
         return;
     }

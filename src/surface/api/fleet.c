@@ -12,7 +12,7 @@ enum { ENTRY_BYTES = 4096 }; // of the first chunk of an entry's memory
 // What the supervisor says of a connector (message.h).
 typedef struct State {
     Arena memory;
-    const char *connector, *task, *worker, *trace;
+    const char *connector, *task, *worker, *url, *trace;
     FleetTopic *topics;
     size_t topic_count;
     Slice offsets;
@@ -376,6 +376,8 @@ static bool read_state(JsonReader *reader, State *state, Err *err) {
                 state->connector = text;
             } else if (slice_is(member, "worker")) {
                 state->worker = text;
+            } else if (slice_is(member, "url")) {
+                state->url = text;
             } else if (slice_is(member, "task")) {
                 state->task = text;
             } else if (slice_is(member, "trace")) {
@@ -461,6 +463,7 @@ bool fleet_find(Fleet *fleet, Slice name, Arena *arena, FleetConnector *connecto
         connector->state = text_copy(arena, connector_state(entry));
         connector->task = text_copy(arena, entry->state.task);
         connector->trace = text_copy(arena, entry->state.trace);
+        connector->url = text_copy(arena, entry->state.url);
         if (entry->state.offsets.data != NULL) {
             connector->offsets = arena_slice(arena, entry->state.offsets);
         }

@@ -26,6 +26,7 @@ typedef struct FleetConnector {
     const char *state;        // UNASSIGNED before the supervisor said anything
     const char *task;         // of task 0; NULL = there is none
     const char *trace;        // NULL = none
+    const char *url;          // of the node of a cluster that it runs on; NULL = none is known
     FleetTopic *topics;       // reported by its worker, without those from before topics were reset
     size_t topic_count;
     Slice offsets; // JSON list of the worker's report; data NULL = not reported

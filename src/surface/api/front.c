@@ -173,7 +173,7 @@ static void take_answer(Front *front, const Message *message) {
 
 // What surfaces follow: documents, states, and levels, which are this process's own too.
 static bool is_news(const Message *message) {
-    return message->type == MESSAGE_DOCUMENT || message->type == MESSAGE_STATE ||
+    return message->type == MESSAGE_DOCUMENT || message->type == MESSAGE_STATE || message->type == MESSAGE_CLUSTER ||
            (message->type == MESSAGE_ASK && slice_equal(message->verb, slice_of("level")));
 }
 
@@ -266,7 +266,9 @@ static bool open_listener(Front *front, FrontListener listener, Err *err) {
                          .key_file = tls ? front->options.tls_key : NULL,
                          .handler = front_http_handler(door)};
     TRY(http_server_listen(front->server, &listen, &front->ports[listener], err));
-    if (listener == FRONT_CONNECT) {
+    if (listener == FRONT_CONNECT && server_options_cluster(&front->options)) {
+        snprintf(front->worker_id, sizeof(front->worker_id), "%s", server_options_node(&front->options));
+    } else if (listener == FRONT_CONNECT) {
         const char *colon = strrchr(text, ':');
         snprintf(front->worker_id, sizeof(front->worker_id), "%.*s:%d", (int)(colon - text), text,
                  front->ports[listener]);

@@ -23,7 +23,7 @@ const FrontSurface FRONT_SURFACES[] = {
     {.listeners = ON_CONNECT, .open = connect_open, .message = connect_message, .close = connect_close},
     {.listeners = ON_REGISTRY, .open = registry_open, .close = registry_close},
     {.listeners = ON_CATALOG, .open = catalog_front_open, .close = catalog_api_close},
-    {.listeners = ON_CONNECT | ON_METRICS, .open = health_open},
+    {.listeners = ON_CONNECT | ON_METRICS, .open = health_open, .message = health_message, .close = health_close},
     {.listeners = ON_CONNECT, .open = loggers_open, .message = loggers_message, .close = loggers_close},
     {.listeners = ON_CONNECT, .open = openapi_connect_open},
     {.listeners = ON_REGISTRY, .open = openapi_registry_open},

@@ -171,7 +171,8 @@ static void take_state(Known *known, Slice text) {
 void metrics_message(void *context, const Message *message) {
     Metrics *metrics = context;
     pthread_mutex_lock(&metrics->mutex);
-    if (message->type == MESSAGE_DOCUMENT && message->text.size == 0) {
+    if ((message->type == MESSAGE_DOCUMENT && message->text.size == 0) ||
+        (message->type == MESSAGE_STATE && message->number != 0)) { // removed, or another node's to tell of
         known_free(map_remove(&metrics->connectors, message->name));
     } else if (message->type == MESSAGE_DOCUMENT) {
         json_t *document = parse(message->text);

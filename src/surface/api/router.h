@@ -15,6 +15,8 @@ typedef enum ApiRole { ROLE_NONE, ROLE_READER, ROLE_OPERATOR, ROLE_ADMIN } ApiRo
 
 enum { API_PARTS_MAX = 6, API_HEADERS_MAX = 4 };
 
+#define API_FORWARDED "X-Leat-Forwarded" // a request that a node of a cluster hands on; which one
+
 typedef struct ApiParameter {
     Slice name, value;
 } ApiParameter;
@@ -31,9 +33,10 @@ typedef struct ApiRequest {
     ApiRole role;
     Arena *arena;              // lives as long as the request
     const char *accept;        // "" = none; so are the three below, or NULL
-    const char *authorization; // for /v1/oauth/tokens: everybody else has actor and role
+    const char *authorization; // for /v1/oauth/tokens, and for another node: everybody else has actor and role
     const char *if_none_match;
     const char *idempotency_key;
+    const char *forwarded; // by a node of the cluster
 } ApiRequest;
 
 typedef struct ApiAnswer {

@@ -275,10 +275,11 @@ static void look(Webhook *webhook, Seen *seen, Slice name, const WebhookReport *
 
 void webhook_message(void *context, const Message *message) {
     Webhook *webhook = context;
-    if (message->type == MESSAGE_DOCUMENT && message->text.size == 0) {
+    bool elsewhere = message->type == MESSAGE_STATE && message->number != 0; // its node tells
+    if (elsewhere || (message->type == MESSAGE_DOCUMENT && message->text.size == 0)) {
         free(map_remove(&webhook->seen, message->name));
     }
-    if (message->type != MESSAGE_STATE) {
+    if (elsewhere || message->type != MESSAGE_STATE) {
         return;
     }
     WebhookReport report;

@@ -2,6 +2,7 @@
 // leat server: reads leat.toml and --set, then is the supervisor until it is told to stop.
 #include "core/base/log.h"
 #include "core/config/toml.h"
+#include "core/net/http_address.h"
 #include "core/sys/file.h"
 #include "core/config/properties.h"
 #include "engine/control/supervisor.h"
@@ -72,6 +73,35 @@ static bool journal_take(ServerOptions *options, Arena *arena, Err *err) {
     return option_take("kafka.bootstrap.servers", url.brokers, options, arena, err);
 }
 
+// Where other nodes find this one.
+static bool cluster_take(Arena *arena, const Properties *kafka, ServerOptions *options, Err *err) {
+    if (!server_options_cluster(options)) {
+        return true;
+    }
+    const char *brokers = properties_text(arena, kafka, "bootstrap.servers", "");
+    if (brokers[0] == '\0') {
+        FAIL(err, ERR_OPTION, "cluster.group: a cluster needs a Kafka");
+        return err_hint(err, "give kafka.bootstrap.servers");
+    }
+    HttpAddress address;
+    if (options->cluster_url[0] != '\0') {
+        bool http =
+            strncmp(options->cluster_url, "http://", 7) == 0 || strncmp(options->cluster_url, "https://", 8) == 0;
+        const char *node = server_options_node(options);
+        return (http && node[0] != '\0' && strpbrk(node, "/?#@") == NULL) ||
+               FAIL(err, ERR_OPTION, "cluster.advertised.url: \"%.200s\" is not http://HOST:PORT or https://HOST:PORT",
+                    options->cluster_url);
+    }
+    TRY(http_address_parse(options->listen_connect, &address, err));
+    if (strncmp(options->listen_connect, "0.0.0.0:", 8) == 0 || strncmp(options->listen_connect, "[::]:", 5) == 0) {
+        FAIL(err, ERR_OPTION, "cluster.advertised.url is missing, and listen.connect is no address of one host");
+        return err_hint(err, "give the URL under which other nodes reach this one");
+    }
+    options->cluster_url =
+        arena_printf(arena, "%s://%s", options->tls_certificate[0] != '\0' ? "https" : "http", options->listen_connect);
+    return true;
+}
+
 static bool options_take(const Cli *cli, ServerOptions *options, const char **data_directory, Err *err) {
     const char *config = cli_value(cli, "config"), *insecure = getenv("LEAT_INSECURE");
     option_defaults(&SERVER_OPTIONS, options);
@@ -98,7 +128,7 @@ static bool options_take(const Cli *cli, ServerOptions *options, const char **da
     TRY(journal_take(options, cli->arena, err));
     Properties kafka = {0};
     properties_set_map(cli->arena, &kafka, "", options->kafka);
-    return connector_kafka_check(cli->drivers, &kafka, err);
+    return connector_kafka_check(cli->drivers, &kafka, err) && cluster_take(cli->arena, &kafka, options, err);
 }
 
 bool server_command(Cli *cli, Err *err) {

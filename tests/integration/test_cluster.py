@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several `leat server`s on one Kafka share their connectors: spread, changes anywhere, failover."""
+
+import contextlib
+import json
+import secrets
+import threading
+
+import connectors
+import pytest
+from leat import Leat
+from server import Server
+from wait import wait_until
+
+pytestmark = pytest.mark.xdist_group("kafka")
+
+SESSION_S = 3
+NAMES = ("north", "south", "west")
+FLAT = ["--envelope", "flat", "--set", "transaction.linger=20ms"]
+
+
+class Cluster:
+    """Nodes with directories of their own, and one master key."""
+
+    def __init__(self, kafka, work, count=3):
+        self.kafka, self.group = kafka, f"{kafka.prefix}-leat"
+        key = work / "master.key"
+        key.write_text(secrets.token_hex(32))
+        key.chmod(0o600)
+        self.journal = f"kafka://{kafka.bootstrap}/?prefix={kafka.prefix}"
+        self.nodes = []
+        for n in range(count):
+            directory = work / f"node{n}"
+            directory.mkdir()
+            options = {
+                "journal": self.journal, "cluster.group": self.group,
+                "cluster.session.timeout": f"{SESSION_S}s", "restart.backoff.min": "50ms",
+            }  # fmt: skip
+            self.nodes.append(Server(directory, options, env={"LEAT_MASTER_KEY_FILE": str(key)}))
+
+    def close(self):
+        for node in self.nodes:
+            node.close()
+
+    def wait_member(self, node):
+        def look():
+            cluster = node.connect("GET", "/health").json()["cluster"]
+            return cluster is not None and cluster["member"]
+
+        node.until(look, "it is a member")
+
+    def worker_id(self, node):
+        return node.options["listen.connect"]
+
+    def owner(self, name, seen_by):
+        """The node that runs it, as one node's REST says; None while nobody does."""
+        status = seen_by.status(name)
+        if status is None or not status["tasks"] or status["tasks"][0]["state"] != "RUNNING":
+            return None
+        worker_id = status["tasks"][0]["worker_id"]
+        return next(node for node in self.nodes if self.worker_id(node) == worker_id)
+
+    def owners(self, seen_by):
+        return {name: self.owner(name, seen_by) for name in NAMES}
+
+    def wait_owners(self, nodes, timeout=60):
+        """Until every connector runs on one of these nodes and all of them say the same; {name: node}."""
+
+        def look():
+            found = [self.owners(node) for node in nodes]
+            good = all(owner in nodes for owner in found[0].values()) and all(f == found[0] for f in found)
+            really = {name: [n for n in nodes if name in n.workers()] for name in NAMES}
+            return good and all(really[name] == [found[0][name]] for name in NAMES) and found[0]
+
+        def told():
+            return f"all run on {len(nodes)} nodes: {[self.owners(n) for n in nodes]}" + "".join(
+                f"\n{n.log_tail(25)}" for n in nodes
+            )
+
+        return wait_until(look, told, timeout)
+
+    def wait_spread(self, nodes):
+        """Each node has its share."""
+
+        def look():
+            owners = list(self.wait_owners(nodes).values())
+            counts = [owners.count(node) for node in nodes]
+            return max(counts) - min(counts) <= 1
+
+        wait_until(look, lambda: f"even: {self.owners(nodes[0])}", 60)
+
+
+class Load:
+    """Rows that come without end, a row a transaction, until it is left."""
+
+    def __init__(self, db):
+        self.db, self.count, self.stop = db, 0, threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        with contextlib.closing(self.db.connect()) as connection:
+            connection.autocommit = True
+            while not self.stop.is_set():
+                self.count += 1
+                connection.execute(f"INSERT INTO t VALUES ({self.count}, 'v{self.count}')")
+                self.stop.wait(0.005)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.stop.set()
+        self.thread.join()
+
+
+def topic_of(kafka, name):
+    return f"{kafka.prefix}{name}.public.t"
+
+
+def ids(kafka, name):
+    """Of all rows that readers of committed records see, in their order."""
+    rows = (json.loads(m.value()) for m in kafka.read(topic_of(kafka, name)))
+    return [(row["after"] if "after" in row else row)["id"] for row in rows]
+
+
+def check_once(kafka, count):
+    """They see every row once, in order, in the topic of each connector."""
+    for name in NAMES:
+        wait_until(lambda name=name: count in ids(kafka, name), f"row {count} is in {topic_of(kafka, name)}", 60, 0.3)
+        assert ids(kafka, name) == list(range(1, count + 1)), name
+
+
+@pytest.fixture
+def cluster(kafka, work, db):
+    made = Cluster(kafka, work)
+    db.execute("CREATE TABLE t (id int PRIMARY KEY, v text)")
+    yield made
+    made.close()
+
+
+def make_pipelines(cluster, kafka, work, db):
+    """Of leat sync, in the first node's directory: the cluster's as soon as that one starts."""
+    for name in NAMES:
+        leat = Leat(work, out=kafka.url(f"{kafka.prefix}{name}"))
+        leat.data = cluster.nodes[0].data
+        leat.sync(db, "--name", name, "--journal", cluster.journal, *FLAT)
+
+
+def source_of(db, kafka, name):
+    return connectors.source(db, f"{kafka.prefix}{name}") | connectors.JSON_PLAIN
+
+
+@pytest.mark.timeout(600)
+def test_nodes_share_connectors_and_take_them_over(cluster, kafka, work, db):
+    first, second, third = cluster.nodes
+    make_pipelines(cluster, kafka, work, db)
+    for node in cluster.nodes:
+        node.start()
+    for node in cluster.nodes:
+        cluster.wait_member(node)
+    cluster.wait_spread(cluster.nodes)
+    with Load(db) as load:
+        # Any node is asked, and says the same; what its worker must do is done by the node that has it.
+        owner = cluster.owner("north", first)
+        other = next(node for node in cluster.nodes if node is not owner)
+        assert other.connect("PUT", "/connectors/north/pause").status == 202
+        for node in cluster.nodes:
+            node.wait_state("north", "PAUSED", "PAUSED")
+        assert other.connect("PUT", "/connectors/north/resume").status == 202
+        cluster.wait_owners(cluster.nodes)
+        pid = owner.workers()["north"].pid
+        assert other.connect("POST", "/connectors/north/restart?includeTasks=true").status == 202
+        owner.until(lambda: owner.workers().get("north") and owner.workers()["north"].pid != pid, "another worker")
+        cluster.wait_owners(cluster.nodes)
+        offsets = other.connect("PATCH", "/connectors/north/offsets", {"offsets": []})
+        assert offsets.status == 400 and "STOPPED" in offsets.json()["message"].upper(), offsets
+        assert other.connect("GET", "/health").json()["cluster"]["member"]
+
+        # kill -9 of a node; it comes back.
+        dead = cluster.owner("south", first)
+        dead.kill()
+        left = [node for node in cluster.nodes if node is not dead]
+        cluster.wait_spread(left)
+        dead.start()
+        cluster.wait_spread(cluster.nodes)
+
+        # Of its member alone.
+        owner = cluster.owner("west", first)
+        owner.member().kill()
+        cluster.wait_spread(cluster.nodes)
+
+        # A stop gives all over at once: nobody waits for the session's end.
+        second.stop()
+        cluster.wait_spread([first, third])
+        second.start()
+        cluster.wait_spread(cluster.nodes)
+
+        # Kafka is away for longer than the session: no node goes on, and all do when it is back.
+        kafka.kill()
+        for node in cluster.nodes:
+            node.until(lambda node=node: not node.workers(), "it has stopped its workers", 60)
+            assert node.connect("GET", "/health").status == 503
+            assert node.connect("PUT", "/connectors/north/pause").status == 409
+        kafka.start()
+        cluster.wait_spread(cluster.nodes)
+    check_once(kafka, load.count)
+
+    assert first.connect("DELETE", "/connectors/north").status == 204
+    for node in cluster.nodes:
+        node.until(lambda node=node: node.status("north") is None, "it is gone")
+        node.until(lambda node=node: "north" not in node.workers(), "it has ended")
+
+
+def test_what_a_cluster_refuses(cluster, kafka, work, db):
+    first, second, _ = cluster.nodes
+    with first:
+        cluster.wait_member(first)
+        sink = connectors.s3_sink(work, "x.public.t") | connectors.JSON_PLAIN
+        for config, told in ((sink, "of one node"), (source_of(db, kafka, "north"), "of one node")):
+            answer = first.connect("POST", "/connectors", {"name": "x", "config": config})
+            assert answer.status == 400 and told in answer.json()["message"], answer
+        # Another master key.
+        second.extra_env = {}
+        second.spawn()
+        assert second.wait() == 2
+        assert "another master key" in second.log_text() and "LEAT_MASTER_KEY_FILE" in second.log_text()
+    # What the node had for itself, with its journal in files.
+    connectors.put_document(first, "old", "source", source_of(db, kafka, "old"))
+    first.spawn()
+    assert first.wait() == 2 and "old works with what is on the disk of one node" in first.log_text()
