@@ -13,6 +13,8 @@ import golden_records
 import kafka_broker
 import pytest
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.json_schema import JSONSerializer
+from confluent_kafka.serialization import MessageField, SerializationContext
 from test_envelope import ROWS
 from test_golden_transforms import BEFORE
 from test_iceberg import check_table, table_of
@@ -357,6 +359,36 @@ def test_transactions_compaction_and_a_schema_of_ones_own(new_leat, kafka, work)
     put(kafka, f"{p}.shop.state", [(b"e", b'{"n": 4, "at": 0, "more": 1}')])
     wrong = lake.sync(url, *args, check=False)
     assert wrong.returncode != 0 and "members that its schema has not" in wrong.stderr
+
+
+def test_json_schemas_of_a_registry(new_leat, kafka, registry):
+    """What Confluent's own JSON Schema serializer writes."""
+    schema = {
+        "title": "Order", "type": "object", "required": ["id"], "additionalProperties": False,
+        "properties": {
+            "id": {"type": "integer"}, "price": {"type": ["number", "null"]}, "tags": {"type": "array", "items": {
+                "type": "string"}}, "to": {"$ref": "#/$defs/To"}, "any": {}, "kind": {"enum": ["a", "b"]}},
+        "$defs": {"To": {"type": "object", "properties": {"city": {"type": "string"}, "next": {"$ref": "#/$defs/To"}}}},
+    }  # fmt: skip
+    client = SchemaRegistryClient({"url": registry})
+    topic = f"{kafka.prefix}.shop.orders"
+    kafka.create_topic(topic, cleanup_policy="compact")
+    context = SerializationContext(topic, MessageField.VALUE)
+    serialize = JSONSerializer(json.dumps(schema), client)
+    to = {"city": "ä", "next": {"city": "b"}}
+    values = [{"id": 1, "price": 1.5, "tags": ["x"], "to": to, "any": [1, {"y": None}], "kind": "b"}, {"id": 2}]
+    put(kafka, topic, [(str(value["id"]).encode(), serialize(value, context)) for value in values])
+    schema["properties"]["note"] = {"type": "string"}
+    grown = JSONSerializer(json.dumps(schema), client)
+    client.set_compatibility(f"{topic}-value", "NONE")
+    put(kafka, topic, [(b"2", grown({"id": 2, "note": "n"}, context))])
+    leat = new_leat()
+    leat.sync(source(kafka, rf"{kafka.prefix}\.shop\.orders", registry=registry))
+    first, second, third = rows(leat, "shop/orders")
+    assert (first["key"], first["id"], first["price"], first["tags"], first["kind"]) == ("1", 1, 1.5, ["x"], "b")
+    assert first["any"] == '[1,{"y":null}]' and first["to"] == {"city": "ä", "next": '{"city":"b"}'}
+    assert second["id"] == 2 and second["price"] is second["to"] is None
+    assert (third["key"], third["note"]) == ("2", "n")
 
 
 NEW_CLIENT = next(pathlib.Path(confluent_kafka.__file__).parents[1].glob("confluent_kafka.libs/librdkafka*.so*"))

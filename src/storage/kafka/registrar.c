@@ -320,7 +320,7 @@ static bool register_schema(void *context, Slice subject, Slice schema, int32_t 
     return good || err_frame(err, __FILE__, __LINE__);
 }
 
-bool registrar_schema(Registrar *registrar, int32_t id, Arena *arena, Slice *schema, Err *err) {
+bool registrar_schema(Registrar *registrar, int32_t id, Arena *arena, RegistrarSchema *schema, Err *err) {
     char path[64];
     snprintf(path, sizeof(path), "/schemas/ids/%d", id);
     TRY(ask(registrar, "GET", path, (Slice){0}, err));
@@ -339,12 +339,13 @@ bool registrar_schema(Registrar *registrar, int32_t id, Arena *arena, Slice *sch
     }
     Slice type = json_tree_text(body, "schemaType");
     const JsonNode *references = json_tree_member(body, "references");
-    if ((type.size > 0 && !slice_is(type, "AVRO")) || (references != NULL && references->count > 0)) {
+    schema->json = slice_is(type, "JSON");
+    if ((type.size > 0 && !slice_is(type, "AVRO") && !schema->json) || (references != NULL && references->count > 0)) {
         return FAIL(err, ERR_VALUE, "schema %d of the registry %s %s", id, url,
                     references != NULL && references->count > 0 ? "refers to others, which leat does not read"
-                                                                : "is no Avro schema");
+                                                                : "is of a type that leat does not read");
     }
-    *schema = arena_slice(arena, json_tree_text(body, "schema"));
+    schema->text = arena_slice(arena, json_tree_text(body, "schema"));
     return true;
 }
 

@@ -24,9 +24,13 @@ void registrar_close(Registrar *registrar); // NULL is fine
 // For converter_new; lives as long as the registrar. What was registered once is not asked again. ERR_OPTION: refused,
 // with the registry's own message. ERR_NET_UNREACHABLE, ERR_NET_BUSY: none answers. ERR_NET_AUTH, ERR_NET_PERMISSION.
 const SchemaRegistrar *registrar_contract(Registrar *registrar);
-// The Avro schema of an id, in the arena. ERR_VALUE: the registry knows no such id, or it is no Avro schema, or one
-// that refers to others.
-CHECKED bool registrar_schema(Registrar *registrar, int32_t id, Arena *arena, Slice *schema, Err *err);
+typedef struct RegistrarSchema {
+    Slice text;
+    bool json; // a JSON Schema, not Avro's
+} RegistrarSchema;
+// The schema of an id, in the arena. ERR_VALUE: the registry knows no such id, or it is of another type, or refers to
+// others.
+CHECKED bool registrar_schema(Registrar *registrar, int32_t id, Arena *arena, RegistrarSchema *schema, Err *err);
 // Does it answer, and let us in? For validation.
 CHECKED bool registrar_check(Registrar *registrar, Err *err);
 

@@ -187,6 +187,17 @@ static bool bytes_value(Arena *scratch, const Shape *shape, const JsonNode *json
     return true;
 }
 
+static bool text_value(Arena *scratch, const Shape *shape, const JsonNode *json, Value *value, Err *err) {
+    if (connect_note(shape, CONNECT_JSON_DOCUMENT).size > 0) {
+        DEFER(buf_release) Buf text = {0};
+        json_tree_write(&text, json, TREE_AS_WRITTEN);
+        *value = value_bytes(VALUE_STRING, arena_slice(scratch, buf_slice(&text)));
+        return true;
+    }
+    *value = value_bytes(VALUE_STRING, json->text);
+    return json->kind == TREE_TEXT || wrong(json, shape, err);
+}
+
 bool connect_json_value(Arena *scratch, const Shape *shape, const JsonNode *json, Value *value, Err *err) {
     *value = (Value){0};
     if (json->kind == TREE_NULL) {
@@ -203,8 +214,7 @@ bool connect_json_value(Arena *scratch, const Shape *shape, const JsonNode *json
     case SHAPE_FLOAT64:
         return real_value(shape, json, value, err);
     case SHAPE_STRING:
-        *value = value_bytes(VALUE_STRING, json->text);
-        return json->kind == TREE_TEXT || wrong(json, shape, err);
+        return text_value(scratch, shape, json, value, err);
     case SHAPE_BYTES:
         return bytes_value(scratch, shape, json, value, err);
     case SHAPE_LIST:

@@ -2,8 +2,8 @@
 #include "flow/source/kafka/decode.h"
 
 #include "core/base/json.h"
-#include "data/format/avro/avro.h"
 #include "flow/source/kafka/connect_json.h"
+#include "flow/source/kafka/json_schema_shape.h"
 #include "flow/source/kafka/rows.h"
 
 enum { FRAME_BYTES = 5, SHAPES_MAX = 10000, FRAMES_MAX = 512 };
@@ -25,55 +25,79 @@ void decoder_init(Decoder *decoder) {
 }
 
 void decoder_release(Decoder *decoder) {
-    for (MapEntry *entry = NULL; (entry = map_next(&decoder->avro, entry)) != NULL;) {
-        avro_reader_close(entry->value);
+    for (MapEntry *entry = NULL; (entry = map_next(&decoder->framed, entry)) != NULL;) {
+        avro_reader_close(((Framed *)entry->value)->avro); // NULL is fine
     }
-    map_release(&decoder->avro);
+    map_release(&decoder->framed);
     map_release(&decoder->json);
     arena_release(decoder->arena);
 }
 
-// --- Avro --------------------------------------------------------------------------------------------------------
+// --- in the registry's frame -------------------------------------------------------------------------------------
 
-static bool avro_find(Decoder *decoder, int32_t id, Arena *scratch, AvroReader **reader, Err *err) {
-    *reader = map_find_u64(&decoder->avro, (uint64_t)id);
-    if (*reader != NULL) {
-        return true;
-    }
-    if (decoder->registrar == NULL) {
-        FAIL(err, ERR_VALUE, "it looks like Avro of schema %d, and no schema registry is named", id);
-        return err_hint(err, "name it: registry=http://HOST:PORT");
-    }
-    Slice schema = {0};
-    TRY(registrar_schema(decoder->registrar, id, scratch, &schema, err));
-    if (!avro_reader_of(schema, reader, err)) {
-        return err_prefix(err, "schema %d of the registry", id);
-    }
+static bool framed_new(Decoder *decoder, const RegistrarSchema *schema, Framed *framed, Err *err) {
     // Of Debezium's changes nothing else of `source` is looked at (rows.c).
     static const char *const WANTED[] = {"ts_ms", "ts_us", "lsn", "txId"};
-    if (rows_is_change(avro_reader_shape(*reader))) {
-        avro_reader_only(*reader, "source", WANTED, ARRAY_LEN(WANTED));
+    if (schema->json) {
+        Shape *shape = ARENA_NEW(decoder->arena, Shape);
+        framed->json = shape;
+        return json_schema_shape(decoder->arena, schema->text, shape, err);
     }
-    map_put_u64(&decoder->avro, (uint64_t)id, *reader);
+    TRY(avro_reader_of(schema->text, &framed->avro, err));
+    if (rows_is_change(avro_reader_shape(framed->avro))) {
+        avro_reader_only(framed->avro, "source", WANTED, ARRAY_LEN(WANTED));
+    }
     return true;
 }
 
-static bool avro_decode(Decoder *decoder, Arena *scratch, Slice bytes, Decoded *decoded, Err *err) {
+static bool framed_find(Decoder *decoder, int32_t id, Arena *scratch, Framed **framed, Err *err) {
+    *framed = map_find_u64(&decoder->framed, (uint64_t)id);
+    if (*framed != NULL) {
+        return true;
+    }
+    if (decoder->registrar == NULL) {
+        FAIL(err, ERR_VALUE, "it looks like a value of schema %d, and no schema registry is named", id);
+        return err_hint(err, "name it: registry=http://HOST:PORT");
+    }
+    RegistrarSchema schema = {0};
+    TRY(registrar_schema(decoder->registrar, id, scratch, &schema, err));
+    *framed = ARENA_NEW(decoder->arena, Framed);
+    if (!framed_new(decoder, &schema, *framed, err)) {
+        return err_prefix(err, "schema %d of the registry", id);
+    }
+    map_put_u64(&decoder->framed, (uint64_t)id, *framed);
+    return true;
+}
+
+static bool shaped(const Shape *shape, Arena *scratch, const JsonNode *json, Decoded *decoded, Err *err) {
+    Value *value = ARENA_NEW(scratch, Value);
+    decoded->shape = shape;
+    if (json->kind == TREE_NULL) {
+        return true;
+    }
+    decoded->value = value;
+    return connect_json_value(scratch, shape, json, value, err);
+}
+
+static bool framed_decode(Decoder *decoder, Arena *scratch, Slice bytes, Decoded *decoded, Err *err) {
     if (bytes.size < FRAME_BYTES || bytes.data[0] != 0) {
-        FAIL(err, ERR_VALUE, "no Avro in the schema registry's frame: it does not begin with a zero byte and an id");
+        FAIL(err, ERR_VALUE, "not in the schema registry's frame: it does not begin with a zero byte and an id");
         return err_hint(err, "see format and key.format");
     }
-    AvroReader *reader = NULL;
+    Framed *framed = NULL;
     uint32_t id = load_u32be(bytes.data + 1);
     if (id > INT32_MAX) {
         return FAIL(err, ERR_VALUE, "no id of a schema: %u", id);
     }
-    TRY(avro_find(decoder, (int32_t)id, scratch, &reader, err));
-    decoded->shape = avro_reader_shape(reader);
-    if (!avro_reader_value(reader, slice_from(bytes, FRAME_BYTES), &decoded->value, err)) {
-        return err_prefix(err, "Avro of schema %u", id);
+    TRY(framed_find(decoder, (int32_t)id, scratch, &framed, err));
+    Slice value = slice_from(bytes, FRAME_BYTES);
+    if (framed->avro != NULL) {
+        decoded->shape = avro_reader_shape(framed->avro);
+        return avro_reader_value(framed->avro, value, &decoded->value, err) || err_prefix(err, "Avro of schema %u", id);
     }
-    return true;
+    const JsonNode *json = NULL;
+    return (json_tree_parse(scratch, value, &json, err) && shaped(framed->json, scratch, json, decoded, err)) ||
+           err_prefix(err, "JSON of schema %u", id);
 }
 
 // --- JSON --------------------------------------------------------------------------------------------------------
@@ -98,16 +122,6 @@ static bool json_shape(Decoder *decoder, const JsonNode *schema, const Shape **s
     map_put(&decoder->json, buf_slice(&text), made);
     *shape = made;
     return true;
-}
-
-static bool shaped(const Shape *shape, Arena *scratch, const JsonNode *json, Decoded *decoded, Err *err) {
-    Value *value = ARENA_NEW(scratch, Value);
-    decoded->shape = shape;
-    if (json->kind == TREE_NULL) {
-        return true;
-    }
-    decoded->value = value;
-    return connect_json_value(scratch, shape, json, value, err);
 }
 
 static Slice without_blanks(Slice bytes) {
@@ -207,7 +221,7 @@ bool decode(Decoder *decoder, DecodeFormat format, Arena *scratch, Slice bytes, 
     }
     bool zero = bytes.size > 0 && bytes.data[0] == 0;
     if (format == DECODE_AVRO || (format == DECODE_AUTO && zero)) {
-        return avro_decode(decoder, scratch, bytes, decoded, err);
+        return framed_decode(decoder, scratch, bytes, decoded, err);
     }
     if (format != DECODE_STRING && format != DECODE_BYTES) {
         return json_decode(decoder, format, scratch, bytes, decoded, err);

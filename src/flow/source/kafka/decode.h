@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys and values of records, read as what they are: Confluent's frame around Avro, JSON with its schema, JSON, text,
-// bytes. What a topic's records are is told by each of them (`auto`) or by options; types are never guessed.
+// Keys and values of records, read as what they are: Confluent's frame around Avro or JSON of a JSON Schema, JSON with
+// its schema, JSON, text, bytes. What a topic's records are is told by each of them (`auto`) or by options; types are
+// never guessed.
 #ifndef LEAT_FLOW_SOURCE_KAFKA_DECODE_H
 #define LEAT_FLOW_SOURCE_KAFKA_DECODE_H
 
 #include "core/base/map.h"
 #include "data/event/value.h"
+#include "data/format/avro/avro.h"
 #include "data/format/shape.h"
 #include "data/registry/json_tree.h"
 #include "storage/kafka/registrar.h"
 
 typedef enum DecodeFormat {
-    DECODE_AUTO, // Avro behind a zero byte, JSON with its schema, JSON
+    DECODE_AUTO, // the registry's frame behind a zero byte, JSON with its schema, JSON
     DECODE_JSON,
     DECODE_JSON_SCHEMA,
     DECODE_AVRO,
@@ -33,7 +35,7 @@ typedef struct Decoder {
     Registrar *registrar;  // NULL = there is none
     const Shape *declared; // of JSON without a schema; NULL = none: it is one JSON document
     Arena arena[1];
-    Map avro;          // id to AvroReader
+    Map framed;        // id in the registry to Framed
     Map json;          // text of a schema to Shape
     JsonFrame *frames; // the one of the newest record first
     size_t frame_count;
@@ -44,6 +46,12 @@ typedef struct Decoded {
     const Value *value; // NULL = null
     bool document;      // JSON without a schema: the value is its text
 } Decoded;
+
+// Of a schema in the registry.
+typedef struct Framed {
+    AvroReader *avro;  // NULL: a JSON Schema,
+    const Shape *json; // of values in JSON
+} Framed;
 
 void decoder_init(Decoder *decoder);
 void decoder_release(Decoder *decoder);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keys and values as anybody may put them into a topic: u8 size of the key, the key, the value.
 #include "data/format/avro/avro.h"
+#include "flow/source/kafka/json_schema_shape.h"
 #include "flow/source/kafka/rows.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -19,7 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     Err err[1] = {{0}};
     DEFER(arena_release) Arena scratch = {.name = "scratch"};
     Decoder decoder;
-    AvroReader *reader = NULL;
+    Framed avro = {0}, json = {0};
+    Shape shape;
     Decoded key, value;
     RowsPlan *plan = NULL;
     Event event;
@@ -33,8 +35,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                            .header_count = 1};
     RowsOptions options = {.space = SLICE("s"), .table = SLICE("t"), .upsert = size % 2 == 0, .metadata = true};
     decoder_init(&decoder);
-    ASSERT(avro_reader_of(slice_of(AVRO), &reader, err));
-    map_put_u64(&decoder.avro, 1, reader);
+    ASSERT(avro_reader_of(slice_of(AVRO), &avro.avro, err));
+    map_put_u64(&decoder.framed, 1, &avro);
+    if (json_schema_shape(&scratch, (Slice){whole.data, key_size}, &shape, err)) { // a schema of anybody's, too
+        json.json = &shape;
+        map_put_u64(&decoder.framed, 2, &json);
+    }
+    err_clear(err);
     bool ok = decode(&decoder, DECODE_AUTO, &scratch, record.value, &value, err) &&
               decode_key(&decoder, DECODE_AUTO, &scratch, record.key, &key, err) && value.value != NULL &&
               rows_plan_new(&scratch, &options, &key, &value, &plan, err) &&

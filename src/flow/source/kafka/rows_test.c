@@ -5,6 +5,7 @@
 #include "core/base/test.h"
 #include "data/connect/decimal_bytes.h"
 #include "data/format/text.h"
+#include "flow/source/kafka/json_schema_shape.h"
 
 static Arena arena;
 static Decoder decoder;
@@ -147,6 +148,47 @@ TEST(kafka_a_key_change_names_the_other_key) {
     CHECK_INT(event.flags, EVENT_KEY_CHANGE);
     CHECK_INT(event.before[0].integer, 5);
     CHECK_INT(event.after[0].integer, 6);
+}
+
+static const char JSON_SCHEMA[] =
+    "{\"type\":\"object\",\"title\":\"Row\",\"properties\":{\"b\":{\"oneOf\":[{\"type\":\"null\"},{\"type\":"
+    "\"integer\","
+    "\"connect.type\":\"int16\"}],\"connect.index\":1},\"a\":{\"type\":\"number\",\"title\":"
+    "\"org.apache.kafka.connect.data.Decimal\",\"connect.type\":\"bytes\",\"connect.parameters\":{\"scale\":\"2\","
+    "\"connect.decimal.precision\":\"9\"},\"connect.index\":0},\"item\":{\"$ref\":\"#/definitions/"
+    "Item\",\"connect.index\":"
+    "2},\"any\":{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"integer\"}],\"connect.index\":3},\"m\":{\"type\":"
+    "\"object\","
+    "\"additionalProperties\":{\"type\":\"boolean\"},\"connect.type\":\"map\",\"connect.index\":4}},\"definitions\":{"
+    "\"Item\":"
+    "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":[\"string\",\"null\"]},\"again\":{\"$ref\":\"#/definitions/"
+    "Item\"}},"
+    "\"required\":[\"n\"]}}}";
+
+TEST(kafka_json_schemas_of_the_registry_are_read) {
+    setup();
+    Err err[1] = {{0}};
+    Shape shape;
+    RowsPlan *plan = NULL;
+    CHECK_OK(json_schema_shape(&arena, slice_of(JSON_SCHEMA), &shape, err));
+    Framed framed = {.json = &shape};
+    map_put_u64(&decoder.framed, 7, &framed);
+    static const char VALUE[] =
+        "\0\0\0\0\7{\"a\":12.34,\"b\":null,\"item\":{\"n\":\"x\",\"again\":{\"n\":null}},\"any\":\"t\","
+        "\"m\":{\"k\":true}}";
+    KafkaFetched record = record_of("k", NULL);
+    record.value = (Slice){(const uint8_t *)VALUE, sizeof(VALUE) - 1};
+    Event event = event_of(&record, true, &plan);
+    check_column(plan, event.after, 1, TYPE_DECIMAL, "12.34");
+    CHECK_TEXT(plan->schema.columns[1].name, "a");
+    CHECK_INT(plan->schema.columns[2].type.kind, TYPE_INT16);
+    CHECK_INT(event.after[2].kind, VALUE_NULL);
+    CHECK_INT(plan->schema.columns[3].type.kind, TYPE_STRUCT);
+    CHECK_TEXT(event.after[3].items.at[1].bytes, "{\"n\":null}");
+    check_column(plan, event.after, 4, TYPE_JSON, "\"t\"");
+    CHECK_INT(plan->schema.columns[5].type.kind, TYPE_MAP);
+    CHECK(!json_schema_shape(&arena, slice_of("{\"$ref\":\"other.json\"}"), &shape, err));
+    CHECK(strstr(err->message, "refers to other.json") != NULL);
 }
 
 TEST(kafka_json_without_a_schema_is_a_document) {
