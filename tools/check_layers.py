@@ -69,6 +69,7 @@ DRIVER_EXCEPTIONS = {
     ("flow/sink/iceberg", "storage/store/s3"),
     ("flow/sink/iceberg", "lake/catalog/embedded"),  # chooses the catalog by the URL
     ("flow/sink/iceberg", "lake/catalog/rest"),
+    ("flow/pipeline", "flow/source/kafka"),  # a sink connector's converters read records as the Kafka source does
     ("flow/pipeline", "flow/source/postgres"),  # reads a source URL to name and to save a pipeline
     ("flow/source/generator", "flow/source/postgres"),  # writes its shop into a PostgreSQL
     ("flow/sink/objects", "storage/store/local"),  # chooses the store by the URL

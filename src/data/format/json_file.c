@@ -17,6 +17,7 @@ typedef struct Node Node;
 struct Node {
     ShapeKind kind;
     int32_t scale;
+    bool document;  // STRING: JSON that is written as it is
     uint32_t count; // STRUCT: of `inner`; LIST, MAP: 1
     const Node *inner;
     Slice lead; // `{"name":` of a struct's first field, `,"name":` of the others
@@ -49,6 +50,9 @@ static bool make_node(Arena *arena, const Shape *shape, int depth, Node *node, E
     }
     node->kind = shape->kind;
     node->scale = shape->scale;
+    for (uint32_t i = 0; i < shape->note_count; i++) {
+        node->document |= slice_is(shape->notes[i].name, SHAPE_NOTE_JSON);
+    }
     node->count = shape->kind == SHAPE_STRUCT ? shape->field_count : shape->element != NULL ? 1 : 0;
     Node *inner = ARENA_ARRAY(arena, Node, node->count);
     node->inner = inner;
@@ -178,7 +182,11 @@ static bool put_value(const LinePlan *plan, const Node *node, const Value *value
     case SHAPE_DECIMAL:
         return put_decimal(plan, node, value->bytes, out, err);
     case SHAPE_STRING:
-        json_quote(out, value->bytes);
+        if (node->document) {
+            buf_put(out, value->bytes);
+        } else {
+            json_quote(out, value->bytes);
+        }
         return true;
     case SHAPE_BYTES:
         json_base64(out, value->bytes);

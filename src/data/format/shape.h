@@ -39,6 +39,7 @@ typedef struct Shape Shape;
 typedef struct ShapeField ShapeField;
 
 // An attribute of a schema that is kept where the format can (Avro): "connect.name" and "\"io.debezium.time.Date\"".
+#define SHAPE_NOTE_JSON "leat.json" // of a STRING: it is a JSON document, which files of JSON have as it is
 typedef struct ShapeNote {
     Slice name;
     Slice json;

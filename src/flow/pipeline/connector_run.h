@@ -35,8 +35,8 @@ CHECKED bool connector_sink_call(const ConnectorRun *run, const ConnectorRequest
 const SourceDriver *connector_source_driver(const ConnectorRun *run); // NULL: there is none
 // {"key":…,"message":…} of validate's list; the error is cleared.
 void connector_error_json(Buf *out, const char *key, Err *err);
-// {"partition":{"kafka_topic":…},"offset":{"kafka_offset":…}} of a list.
-void sink_offset_json(Buf *out, const SinkOffset *offset);
+// {"partition":{"kafka_topic":…},"offset":{"kafka_offset":…}} of a list. `kafka`: the topic is one of topic_feed.h.
+void sink_offset_json(Buf *out, const SinkOffset *offset, bool kafka);
 // ,"topics":[{"name":…,"next_offset":…},…] of a connector's journal; nothing is appended when it cannot be read.
 void connector_topics_json(Buf *out, const char *directory);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A sink connector: a pump for each source that has its topics, found while it runs.
+// A sink connector: a pump for each source that has its topics, found while it runs; or one for topics of a real Kafka.
 #include "flow/pipeline/connector_sink.h"
 
 #include "core/base/json.h"
@@ -11,6 +11,7 @@
 #include "flow/pipeline/connector_run.h"
 #include "flow/pipeline/sink_pump.h"
 #include "flow/pipeline/sink_records.h"
+#include "flow/pipeline/topic_feed.h"
 
 #include <stdatomic.h>
 
@@ -41,6 +42,9 @@ struct Join {
     SinkContext target; // its rules
     Wire *wire;
     SinkRecordMaker *maker;
+    TopicFeedSpec topics_spec; // of a real Kafka: these three, in place of the two above
+    TopicRecords *topics_maker;
+    TopicFeed *feed;
     Map wanted;                  // topic id -> the join, or the worker: it is not
     uint64_t before[STATS_KEPT]; // of the attempts that have ended
     _Atomic uint64_t stats[STATS_KEPT];
@@ -53,6 +57,10 @@ struct SinkWorker {
     PipelineOptions options;
     TopicChoice topics;
     bool latest;
+    TopicsFrom from;
+    TopicOptions topic_options;
+    KafkaPlace kafka;                          // of the dead letters
+    char trouble[sizeof(((Err *)0)->message)]; // why it is not known where the topics are
     DeadLetters *letters;
     Join *joins;
     size_t count;
@@ -86,10 +94,34 @@ static bool begin(void *owner, SinkContext *context, Err *err) {
     return true;
 }
 
+// The same of topics of a real Kafka.
+static bool begin_topics(void *owner, SinkContext *context, Err *err) {
+    Join *join = owner;
+    SinkWorker *worker = join->worker;
+    arena_reset(&join->arena);
+    TRY(connector_resolve(&join->arena, worker->run->config, &join->config, err));
+    TRY(topic_choice_make(&join->arena, &join->config, &join->topics, err));
+    TRY(sink_target(&join->arena, worker->driver, &join->config, context, err));
+    join->target.rules = context->rules;
+    context->memory_bytes_max = worker->share;
+    join->topics_spec = (TopicFeedSpec){.connector = worker->run->name,
+                                        .directory = join->place.directory,
+                                        .sink = worker->driver,
+                                        .topics = &join->topics,
+                                        .memory_bytes_max = (size_t)worker->options.memory_limit};
+    TRY(topic_options(&join->arena, worker->run, &join->config, &join->topics_spec.options, err));
+    TopicRecordsSpec records = {&join->config, worker->letters, strcmp(worker->driver->name, "objects") == 0};
+    TRY(topic_records_new(&join->arena, &records, &join->topics_maker, err));
+    context->records = topic_records_seam(join->topics_maker);
+    return topic_feed_new(&join->arena, &join->topics_spec, context, join->topics_maker, &join->feed, err);
+}
+
 static void stats_keep(Join *join) {
     SinkRecordStats stats = {0};
     if (join->maker != NULL) {
         sink_records_stats(join->maker, &stats);
+    } else if (join->topics_maker != NULL) {
+        topic_records_stats(join->topics_maker, &stats);
     }
     const uint64_t now[STATS_KEPT] = {stats.records, stats.dropped, stats.failed};
     for (size_t i = 0; i < STATS_KEPT; i++) {
@@ -103,11 +135,15 @@ static void end(void *owner) {
     for (size_t i = 0; i < STATS_KEPT; i++) {
         join->before[i] = join->stats[i];
     }
+    topic_feed_free(join->feed);
+    topic_records_release(join->topics_maker);
     sink_records_release(join->maker);
     wire_close(join->wire);
     topic_choice_release(&join->topics);
     sink_target_release(&join->target);
     map_release(&join->wanted);
+    join->feed = NULL;
+    join->topics_maker = NULL;
     join->maker = NULL;
     join->wire = NULL;
     join->wanted = (Map){0};
@@ -125,7 +161,9 @@ static bool wants(void *owner, const JournalEntry *entry) {
 
 static bool cut(void *owner, Err *err) {
     Join *join = owner;
-    wire_cut(join->wire);
+    if (join->wire != NULL) {
+        wire_cut(join->wire);
+    }
     stats_keep(join);
     return join->worker->letters == NULL || dead_letters_sync(join->worker->letters, err);
 }
@@ -149,26 +187,52 @@ static bool from_keep(Join *join, Err *err) {
     return true;
 }
 
+static bool letters_open(SinkWorker *worker, Err *err) {
+    Properties config;
+    TRY(connector_resolve(&worker->arena, worker->run->config, &config, err));
+    const char *topic = properties_text(&worker->arena, &config, "errors.deadletterqueue.topic.name", "");
+    if (topic[0] == '\0' || worker->letters != NULL) {
+        return true;
+    }
+    DeadLettersOptions options = {
+        .data_directory = worker->run->data_directory, .connector = worker->run->name, .topic = slice_of(topic)};
+    options.context_headers = connector_true(&config, "errors.deadletterqueue.context.headers.enable", false);
+    TRY(connector_int(&config, "errors.deadletterqueue.topic.replication.factor", 3, &options.replicas, err));
+    if (worker->from == TOPICS_KAFKA) {
+        worker->kafka = topic_place(&worker->arena, &worker->topic_options, worker->run->name);
+        options.kafka = &worker->kafka;
+    }
+    return dead_letters_open(&options, &worker->letters, err);
+}
+
 static bool join_start(SinkWorker *worker, const SinkPlace *place, Err *err) {
+    bool kafka = place == NULL;
     Join *join = ARENA_NEW(&worker->arena, Join);
     *join = (Join){.worker = worker};
-    sink_place_make(&worker->arena, worker->run->data_directory, place->source, worker->run->name, &join->place);
+    if (kafka) {
+        sink_topics_place(&worker->arena, worker->run->data_directory, worker->run->name, &join->place);
+    } else {
+        sink_place_make(&worker->arena, worker->run->data_directory, place->source, worker->run->name, &join->place);
+    }
     place = &join->place;
     arena_init(&join->arena, "run", 0);
     join->spec = (SinkPumpSpec){.sink = worker->driver,
                                 .journal = place->journal,
                                 .pin = place->pin,
-                                .begin = begin,
+                                .begin = kafka ? begin_topics : begin,
                                 .end = end,
-                                .wants = wants,
+                                .wants = kafka ? NULL : wants,
                                 .cut = cut,
+                                .feed = kafka ? &TOPIC_FEED : NULL,
+                                .feed_owner = &join->feed,
                                 .owner = join};
     join->spec.context = (SinkContext){.name = place->pin,
                                        .pipeline = place->pipeline,
                                        .state_directory = place->state_directory,
                                        .data_directory = worker->run->data_directory,
                                        .memory_share = &worker->share};
-    TRY(from_keep(join, err));
+    TRY(letters_open(worker, err));
+    TRY(kafka || from_keep(join, err));
     TRY(sink_pump_pin(&join->spec, err));
     size_t memory = (size_t)worker->options.memory_limit / MEMORY_PART;
     worker->share = MAX(memory / (worker->count + 1), (size_t)SHARE_LEAST);
@@ -229,7 +293,7 @@ static bool source_seen(void *context, const SinkPlace *place, Err *err) {
     return join_start(worker, place, err);
 }
 
-static bool scan(SinkWorker *worker, Err *err) {
+static bool journals_scan(SinkWorker *worker, Err *err) {
     Arena scratch;
     arena_init(&scratch, "scratch", 0);
     map_release(&worker->owners);
@@ -242,6 +306,45 @@ static bool scan(SinkWorker *worker, Err *err) {
     buf_u8(&worker->topics_json, ']');
     arena_release(&scratch);
     return ok;
+}
+
+// Has Kafka one of the topics? That it does not answer is no error: it is asked again.
+static bool kafka_look(SinkWorker *worker, bool *any, Err *err) {
+    DEFER(arena_release) Arena scratch = {.name = "scratch"};
+    KafkaPartition *partitions = NULL;
+    size_t count = 0;
+    TopicFeedSpec spec = {.connector = worker->run->name,
+                          .sink = worker->driver,
+                          .topics = &worker->topics,
+                          .options = worker->topic_options};
+    *any = false;
+    worker->trouble[0] = '\0';
+    if (!topic_partitions(&spec, &scratch, &partitions, &count, err)) {
+        if (err_class(err->code) != ERR_CLASS_TRANSIENT) {
+            return err_frame(err, __FILE__, __LINE__);
+        }
+        snprintf(worker->trouble, sizeof(worker->trouble), "%s", err->message);
+        err_clear(err);
+        return true;
+    }
+    *any = count > 0;
+    return true;
+}
+
+// A source of this server has its records in its journal before they are in Kafka: so Kafka is asked first.
+static bool scan(SinkWorker *worker, Err *err) {
+    bool kafka = false;
+    if (worker->from == TOPICS_AUTO) {
+        worker->from = sink_topics_known(&worker->arena, worker->run->data_directory, worker->run->name);
+    }
+    TRY(worker->from != TOPICS_AUTO || kafka_look(worker, &kafka, err));
+    TRY(worker->from == TOPICS_KAFKA || journals_scan(worker, err));
+    if (worker->from == TOPICS_AUTO && worker->count > 0) {
+        worker->from = TOPICS_JOURNAL;
+    } else if (kafka) {
+        worker->from = TOPICS_KAFKA;
+    }
+    return worker->from != TOPICS_KAFKA || worker->count > 0 || join_start(worker, NULL, err);
 }
 
 // --- reports ---------------------------------------------------------------------------------------------------
@@ -259,8 +362,11 @@ static void offsets_json(SinkWorker *worker) {
         if (!worker->driver->offsets(&join->spec.context, &scratch, &offsets, &count, err)) {
             continue; // it is told when it is opened
         }
+        if (join->spec.feed != NULL) {
+            sink_topics_json(&worker->topics_json, offsets, count);
+        }
         for (size_t i = 0; i < count; i++) {
-            sink_offset_json(out, &offsets[i]);
+            sink_offset_json(out, &offsets[i], join->spec.feed != NULL);
         }
     }
     buf_u8(out, ']');
@@ -277,6 +383,7 @@ typedef struct Sums {
 
 static void sums_make(SinkWorker *worker, Sums *sums) {
     *sums = (Sums){0};
+    snprintf(sums->trouble, sizeof(sums->trouble), "%s", worker->trouble);
     for (Join *join = worker->joins; join != NULL; join = join->next) {
         SinkPumpLook look;
         sink_pump_look(join->pump, &look);
@@ -386,17 +493,6 @@ static bool joins_end(SinkWorker *worker, bool ok, Err *err) {
     return ok;
 }
 
-static bool letters_open(SinkWorker *worker, const Properties *config, Err *err) {
-    const char *topic = properties_text(&worker->arena, config, "errors.deadletterqueue.topic.name", "");
-    if (topic[0] == '\0') {
-        return true;
-    }
-    DeadLettersOptions options = {
-        .data_directory = worker->run->data_directory, .connector = worker->run->name, .topic = slice_of(topic)};
-    options.context_headers = connector_true(config, "errors.deadletterqueue.context.headers.enable", false);
-    return dead_letters_open(&options, &worker->letters, err);
-}
-
 static bool prepare(SinkWorker *worker, Err *err) {
     const ConnectorRun *run = worker->run;
     Properties config;
@@ -414,7 +510,9 @@ static bool prepare(SinkWorker *worker, Err *err) {
     TRY(file_make_directories(locks, err));
     TRY(file_lock(arena_printf(&worker->arena, "%s/%s.lock", locks, connector_folder(&worker->arena, run->name)),
                   &worker->lock, err));
-    return letters_open(worker, &config, err);
+    TRY(topic_options(&worker->arena, run, &config, &worker->topic_options, err));
+    worker->from = worker->topic_options.from;
+    return true;
 }
 
 bool connector_sink_run(const ConnectorRun *run, Err *err) {

@@ -7,7 +7,7 @@
 #define LEAT_FLOW_PIPELINE_CONNECTOR_SINK_H
 
 #include "core/config/regex.h"
-#include "flow/pipeline/connector.h"
+#include "flow/pipeline/topic_options.h"
 
 // Which topics: `topics`, a list, or `topics.regex`, whole names.
 typedef struct TopicChoice {
@@ -29,6 +29,12 @@ typedef struct SinkPlace {
     const char *pipeline; // what the target knows it by
 } SinkPlace;
 void sink_place_make(Arena *arena, const char *data_directory, const char *source, Slice sink, SinkPlace *place);
+// Where it lies that reads topics of a real Kafka: topic_feed.h.
+void sink_topics_place(Arena *arena, const char *data_directory, Slice sink, SinkPlace *place);
+// What it has read before: KAFKA, JOURNAL, or AUTO, nothing.
+TopicsFrom sink_topics_known(Arena *arena, const char *data_directory, Slice sink);
+// [{"name":…,"next_offset":…},…], one a topic of Kafka: its partitions' offsets together.
+void sink_topics_json(Buf *out, const SinkOffset *offsets, size_t count);
 // Calls `visit` for each source connector with a journal.
 CHECKED bool sink_places(Arena *arena, const char *data_directory, Slice sink,
                          bool (*visit)(void *context, const SinkPlace *place, Err *err), void *context, Err *err);

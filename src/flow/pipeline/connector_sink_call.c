@@ -6,6 +6,7 @@
 #include "flow/pipeline/connector_run.h"
 #include "flow/pipeline/connector_sink.h"
 #include "flow/pipeline/reset.h"
+#include "flow/pipeline/topic_feed.h"
 
 #define ALTERED_TEXT "The offsets for this connector have been altered successfully"
 #define RESET_TEXT   "The offsets for this connector have been reset successfully"
@@ -19,6 +20,9 @@ typedef struct Call {
     Properties config; // resolved
     SinkContext context;
     TopicChoice topics;
+    bool kafka; // topics of a real Kafka are read
+    SinkPlace place;
+    TopicFeedSpec feed;
     bool all;    // reset: all topics, from their beginning
     bool *taken; // of request->offsets: a topic that there is
 } Call;
@@ -27,6 +31,21 @@ typedef struct Call {
 static const char *probe_key(const SinkDriver *driver, const Err *err) {
     bool lake = strcmp(driver->name, "iceberg") == 0;
     return lake ? "iceberg.catalog.warehouse" : err->code == ERR_OPTION ? "format.class" : "s3.bucket.name";
+}
+
+// What reads a real Kafka, where one is to be read.
+static void validate_topics(const ConnectorRun *run, Arena *arena, const Properties *config, const SinkDriver *driver,
+                            Buf *out) {
+    Err err[1] = {{0}};
+    TopicOptions options;
+    TopicRecords *maker = NULL;
+    TopicRecordsSpec records = {config, NULL, strcmp(driver->name, "objects") == 0};
+    if (!topic_options(arena, run, config, &options, err)) {
+        connector_error_json(out, "leat.topics.from", err);
+    } else if (options.from == TOPICS_KAFKA && !topic_records_new(arena, &records, &maker, err)) {
+        connector_error_json(out, "value.converter", err);
+    }
+    topic_records_release(maker);
 }
 
 static bool validate(const ConnectorRun *run, const ConnectorRequest *request, Arena *arena, Buf *out, Err *err) {
@@ -42,6 +61,7 @@ static bool validate(const ConnectorRun *run, const ConnectorRequest *request, A
         if (!topic_choice_make(arena, &config, &topics, err)) {
             connector_error_json(out, "topics", err);
         }
+        validate_topics(run, arena, &config, driver, out);
         if (!driver->probe(&context, err)) {
             connector_error_json(out, probe_key(driver, err), err);
         }
@@ -56,7 +76,15 @@ static bool begin(Call *call, Err *err) {
     TRY(sink_driver_find(call->run, &call->driver, err));
     TRY(connector_resolve(call->arena, call->run->config, &call->config, err));
     TRY(sink_target(call->arena, call->driver, &call->config, &call->context, err));
-    return topic_choice_make(call->arena, &call->config, &call->topics, err);
+    TRY(topic_choice_make(call->arena, &call->config, &call->topics, err));
+    const ConnectorRun *run = call->run;
+    call->feed = (TopicFeedSpec){.connector = run->name, .sink = call->driver, .topics = &call->topics};
+    TRY(topic_options(call->arena, run, &call->config, &call->feed.options, err));
+    TopicsFrom from = call->feed.options.from;
+    from = from != TOPICS_AUTO ? from : sink_topics_known(call->arena, run->data_directory, run->name);
+    call->kafka = from == TOPICS_KAFKA;
+    sink_topics_place(call->arena, run->data_directory, run->name, &call->place);
+    return true;
 }
 
 static SinkContext context_at(const Call *call, const SinkPlace *place) {
@@ -79,17 +107,22 @@ static bool offsets_visit(void *owner, const SinkPlace *place, Err *err) {
     size_t count = 0;
     TRY(call->driver->offsets(&context, call->arena, &offsets, &count, err));
     for (size_t i = 0; i < count; i++) {
-        sink_offset_json(call->out, &offsets[i]);
+        sink_offset_json(call->out, &offsets[i], false);
     }
     return true;
 }
 
-void sink_offset_json(Buf *out, const SinkOffset *offset) {
+void sink_offset_json(Buf *out, const SinkOffset *offset, bool kafka) {
+    Slice topic = offset->topic;
+    int32_t partition = 0;
+    if (kafka && !topic_name_split(offset->topic, &topic, &partition)) {
+        return;
+    }
     bool first = out->size > 0 && out->data[out->size - 1] == '[';
     buf_text(out, first ? "{\"partition\":{" : ",{\"partition\":{");
     json_key(out, "kafka_topic");
-    json_quote(out, offset->topic);
-    json_field_int(out, "kafka_partition", 0);
+    json_quote(out, topic);
+    json_field_int(out, "kafka_partition", partition);
     buf_text(out, "},\"offset\":{");
     json_field_uint(out, "kafka_offset", offset->committed);
     buf_text(out, "}}");
@@ -178,7 +211,7 @@ static bool offsets_check(const Call *call, Err *err) {
                         "The partition for a sink connector offset must contain the key 'kafka_partition'");
         }
         TRY(connector_int(&offset->partition, "kafka_partition", -1, &partition, err));
-        if (partition != 0) {
+        if (partition != 0 && !call->kafka) {
             return FAIL(err, ERR_OPTION, "kafka_partition: topics here have one partition, 0");
         }
         TRY(offset->reset || connector_int(&offset->offset, "kafka_offset", -1, &to, err));
@@ -191,9 +224,30 @@ static bool offsets_check(const Call *call, Err *err) {
     return true;
 }
 
-static bool reset(Call *call, const char *message, Err *err) {
-    call->taken = ARENA_ARRAY(call->arena, bool, call->request->offset_count);
-    TRY(offsets_check(call, err));
+// The group's offsets, as kafka-consumer-groups would set them: the next run follows them.
+static bool reset_kafka(Call *call, Err *err) {
+    KafkaPartition *partitions = NULL;
+    size_t count = 0;
+    if (call->all) {
+        TRY(topic_partitions(&call->feed, call->arena, &partitions, &count, err));
+        return topic_offsets_set(&call->feed, partitions, count, err);
+    }
+    partitions = ARENA_ARRAY(call->arena, KafkaPartition, call->request->offset_count);
+    for (; count < call->request->offset_count; count++) {
+        const ConnectorOffset *offset = &call->request->offsets[count];
+        int64_t number = 0, to = KAFKA_OFFSET_NONE;
+        TRY(connector_int(&offset->partition, "kafka_partition", 0, &number, err));
+        TRY(offset->reset || connector_int(&offset->offset, "kafka_offset", 0, &to, err));
+        const char *topic = properties_text(call->arena, &offset->partition, "kafka_topic", "");
+        if (!topic_choice_has(&call->topics, slice_of(topic))) {
+            return FAIL(err, ERR_OPTION, "the connector reads no topic %s", topic);
+        }
+        partitions[count] = (KafkaPartition){.topic = topic, .partition = (int32_t)number, .offset = to};
+    }
+    return topic_offsets_set(&call->feed, partitions, count, err);
+}
+
+static bool reset_journals(Call *call, Err *err) {
     TRY(sink_places(call->arena, call->run->data_directory, call->run->name, reset_visit, call, err));
     for (size_t i = 0; i < call->request->offset_count && !call->all; i++) {
         if (!call->taken[i]) {
@@ -201,6 +255,13 @@ static bool reset(Call *call, const char *message, Err *err) {
             return FAIL(err, ERR_OPTION, "there is no topic %.*s", SLICE_ARG(topic->value));
         }
     }
+    return true;
+}
+
+static bool reset(Call *call, const char *message, Err *err) {
+    call->taken = ARENA_ARRAY(call->arena, bool, call->request->offset_count);
+    TRY(offsets_check(call, err));
+    TRY(call->kafka ? reset_kafka(call, err) : reset_journals(call, err));
     buf_u8(call->out, '{');
     json_field_text(call->out, "message", message);
     buf_u8(call->out, '}');
@@ -213,10 +274,29 @@ static bool remove_visit(void *owner, const SinkPlace *place, Err *err) {
     return journal_unpin(place->journal, place->pin, err);
 }
 
+static bool offsets_kafka(Call *call, SinkOffset **offsets, size_t *count, Err *err) {
+    SinkContext context = context_at(call, &call->place);
+    return topic_offsets(&call->feed, &context, call->arena, offsets, count, err);
+}
+
 static bool work(Call *call, const char *what, Err *err) {
+    SinkOffset *offsets = NULL;
+    size_t count = 0;
+    bool told = strcmp(what, "offsets") == 0 || strcmp(what, "topics") == 0;
+    TRY(!call->kafka || !told || offsets_kafka(call, &offsets, &count, err));
+    if (call->kafka && strcmp(what, "topics") == 0) {
+        DEFER(buf_release) Buf list = {0};
+        sink_topics_json(&list, offsets, count);
+        buf_printf(call->out, "{\"topics\":%.*s}", SLICE_ARG(buf_slice(&list)));
+        return true;
+    }
     if (strcmp(what, "offsets") == 0) {
         buf_text(call->out, "{\"offsets\":[");
-        TRY(sink_places(call->arena, call->run->data_directory, call->run->name, offsets_visit, call, err));
+        for (size_t i = 0; i < count; i++) {
+            sink_offset_json(call->out, &offsets[i], true);
+        }
+        TRY(call->kafka ||
+            sink_places(call->arena, call->run->data_directory, call->run->name, offsets_visit, call, err));
         buf_text(call->out, "]}");
         return true;
     }

@@ -14,17 +14,26 @@
 #define RETENTION_MS    (INT64_C(7) * 86400000)
 #define SEGMENT_BYTES   (4 * MIB)
 #define MEMORY_BYTES    (2 * MIB)
+#define PRODUCER_MS     60000
 
 struct DeadLetters {
-    pthread_mutex_t mutex; // over all
-    Journal *journal;
-    Slice connector;
+    pthread_mutex_t mutex;   // over all
+    Journal *journal;        // NULL: it is in Kafka
+    KafkaProducer *producer; // else NULL
+    KafkaTopic *kafka;
+    KafkaTopicRules *rules;
+    const KafkaPlace *place; // NULL: in a journal
+    Slice topic_name, connector;
     bool context_headers;
     uint32_t topic, schema;
     bool dirty; // something is not cut yet
     Arena arena;
     Buf text;
 };
+
+static const OptionSpec CREATION_SPECS[] = {
+    {"topic.creation.*", OPTION_MAP, 0, offsetof(KafkaOptions, topic_creation), NULL, 0, 0, NULL, ""}};
+static const OptionTable CREATION_TABLE = {.specs = CREATION_SPECS, .count = ARRAY_LEN(CREATION_SPECS)};
 
 static const Column COLUMNS[] = {
     [DEAD_LETTER_KEY] = {.name = {(const uint8_t *)"key", 3}, .type = {.kind = TYPE_BYTES}},
@@ -52,6 +61,39 @@ static bool open_journal(DeadLetters *letters, const DeadLettersOptions *options
     return true;
 }
 
+// After an error a producer can only be closed; what it had is put again, as the sink has not gone past it.
+static void kafka_leave(DeadLetters *letters) {
+    kafka_producer_close(letters->producer);
+    letters->producer = NULL;
+    letters->dirty = false;
+}
+
+static bool kafka_reach(DeadLetters *letters, Err *err) {
+    if (letters->producer != NULL) {
+        return true;
+    }
+    KafkaProducerSpec spec = {.place = *letters->place,
+                              .transaction_timeout_ms = PRODUCER_MS,
+                              .memory_bytes_max = MEMORY_BYTES,
+                              .rules = letters->rules};
+    TRY(kafka_producer_open(&spec, &letters->producer, err));
+    if (!kafka_producer_topic(letters->producer, letters->topic_name, &letters->kafka, err)) {
+        kafka_leave(letters);
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    return true;
+}
+
+static bool open_kafka(DeadLetters *letters, const DeadLettersOptions *options, Err *err) {
+    KafkaOptions made = *options->kafka->options;
+    made.topic_creation = NULL;
+    letters->place = options->kafka;
+    letters->topic_name = arena_slice(&letters->arena, options->topic);
+    TRY(option_set(&CREATION_TABLE, &made, "topic.creation.default.replication.factor",
+                   arena_printf(&letters->arena, "%" PRId64, options->replicas), &letters->arena, err));
+    return kafka_topic_rules_new(&letters->arena, &made, &letters->rules, err) && kafka_reach(letters, err);
+}
+
 bool dead_letters_open(const DeadLettersOptions *options, DeadLetters **letters, Err *err) {
     DeadLetters *opened = calloc(1, sizeof(*opened));
     ASSERT(opened != NULL);
@@ -59,7 +101,7 @@ bool dead_letters_open(const DeadLettersOptions *options, DeadLetters **letters,
     arena_init(&opened->arena, "run", 0);
     opened->connector = arena_slice(&opened->arena, options->connector);
     opened->context_headers = options->context_headers;
-    if (!open_journal(opened, options, err)) {
+    if (!(options->kafka != NULL ? open_kafka(opened, options, err) : open_journal(opened, options, err))) {
         dead_letters_close(opened);
         return err_frame(err, __FILE__, __LINE__);
     }
@@ -72,6 +114,8 @@ void dead_letters_close(DeadLetters *letters) {
         return;
     }
     journal_close(letters->journal);
+    kafka_leave(letters);
+    kafka_topic_rules_release(letters->rules);
     pthread_mutex_destroy(&letters->mutex);
     buf_release(&letters->text);
     arena_release(&letters->arena);
@@ -83,37 +127,68 @@ static const char *exception_of(const DeadLetter *letter) {
     return value ? "org.apache.kafka.connect.errors.DataException" : "org.apache.kafka.connect.errors.ConnectException";
 }
 
-static void header(Buf *out, const char *name, const char *text) {
-    buf_text(out, out->size > 1 ? ",[\"__connect.errors." : "[\"__connect.errors.");
-    buf_text(out, name);
-    buf_text(out, "\",");
-    json_quote(out, slice_of(text));
+enum { CONTEXT_HEADERS = 10 };
+
+// Connect's, in its order.
+static size_t context_headers(DeadLetters *letters, Arena *scratch, const DeadLetter *letter,
+                              KafkaHeader headers[CONTEXT_HEADERS]) {
+    if (!letters->context_headers) {
+        return 0;
+    }
+    const char *class_name = exception_of(letter), *message = letter->cause->message;
+    const struct {
+        const char *name, *text;
+    } all[CONTEXT_HEADERS] = {
+        {"topic", arena_text(scratch, letter->topic)},
+        {"partition", arena_printf(scratch, "%d", letter->partition)},
+        {"offset", arena_printf(scratch, "%" PRIu64, letter->offset)},
+        {"connector.name", arena_text(scratch, letters->connector)},
+        {"task.id", "0"},
+        {"stage", letter->stage},
+        {"class.name", letter->class_name},
+        {"exception.class.name", class_name},
+        {"exception.message", message},
+        {"exception.stacktrace", arena_printf(scratch, "%s: %s", class_name, message)},
+    };
+    for (size_t i = 0; i < CONTEXT_HEADERS; i++) {
+        headers[i].name = slice_of(arena_printf(scratch, "__connect.errors.%s", all[i].name));
+        headers[i].value = slice_of(all[i].text);
+    }
+    return CONTEXT_HEADERS;
+}
+
+static void headers_write(Buf *out, const KafkaHeader *headers, size_t count) {
+    buf_reset(out);
+    buf_u8(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        buf_text(out, i > 0 ? ",[" : "[");
+        json_quote(out, headers[i].name);
+        buf_u8(out, ',');
+        json_quote(out, headers[i].value);
+        buf_u8(out, ']');
+    }
     buf_u8(out, ']');
 }
 
-static void headers_write(DeadLetters *letters, const DeadLetter *letter) {
-    Buf *out = &letters->text;
-    DEFER(buf_release) Buf text = {0};
-    buf_reset(out);
-    buf_u8(out, '[');
-    if (letters->context_headers) {
-        buf_printf(&text, "%.*s%c%" PRIu64 "%c%.*s%c", SLICE_ARG(letter->topic), '\0', letter->offset, '\0',
-                   SLICE_ARG(letters->connector), '\0');
-        const char *topic = (const char *)text.data, *offset = topic + strlen(topic) + 1;
-        header(out, "topic", topic);
-        header(out, "partition", "0");
-        header(out, "offset", offset);
-        header(out, "connector.name", offset + strlen(offset) + 1);
-        header(out, "task.id", "0");
-        header(out, "stage", letter->stage);
-        header(out, "class.name", letter->class_name);
-        header(out, "exception.class.name", exception_of(letter));
-        header(out, "exception.message", letter->cause->message);
-        buf_reset(&text);
-        buf_printf(&text, "%s: %s%c", exception_of(letter), letter->cause->message, '\0');
-        header(out, "exception.stacktrace", (const char *)text.data);
+static bool put_kafka(DeadLetters *letters, Arena *scratch, const DeadLetter *letter, Err *err) {
+    TRY(kafka_reach(letters, err));
+    KafkaHeader *headers = ARENA_ARRAY(scratch, KafkaHeader, letter->header_count + CONTEXT_HEADERS);
+    for (size_t i = 0; i < letter->header_count; i++) {
+        headers[i] = letter->headers[i];
     }
-    buf_u8(out, ']');
+    size_t added = context_headers(letters, scratch, letter, headers + letter->header_count);
+    KafkaMessage message = {.key = letter->key != NULL ? *letter->key : (Slice){0},
+                            .value = letter->value != NULL ? *letter->value : (Slice){0},
+                            .timestamp_ms = letter->timestamp_ms,
+                            .headers = headers,
+                            .header_count = letter->header_count + added,
+                            .partition = -1};
+    letters->dirty = true;
+    bool ok = kafka_put(letters->producer, letters->kafka, &message, err);
+    if (!ok) {
+        kafka_leave(letters);
+    }
+    return ok;
 }
 
 // Of each topic, what lies below was set aside before.
@@ -122,11 +197,12 @@ static uint64_t put_below(const DeadLetters *letters, Slice topic) {
     return value.size == sizeof(uint64_t) ? load_u64le(value.data) : 0;
 }
 
-static bool put_locked(DeadLetters *letters, const DeadLetter *letter, Err *err) {
+static bool put_journal(DeadLetters *letters, Arena *scratch, const DeadLetter *letter, Err *err) {
+    KafkaHeader headers[CONTEXT_HEADERS];
     if (letter->offset < put_below(letters, letter->topic)) {
         return true;
     }
-    headers_write(letters, letter);
+    headers_write(&letters->text, headers, context_headers(letters, scratch, letter, headers));
     int64_t now = clock_wall_us();
     uint64_t below = letter->offset + 1;
     Value row[ARRAY_LEN(COLUMNS)] = {
@@ -149,17 +225,32 @@ static bool put_locked(DeadLetters *letters, const DeadLetter *letter, Err *err)
 }
 
 bool dead_letters_put(DeadLetters *letters, const DeadLetter *letter, Err *err) {
+    DEFER(arena_release) Arena scratch = {.name = "scratch"};
     pthread_mutex_lock(&letters->mutex);
-    bool ok = put_locked(letters, letter, err);
+    bool ok = letters->place != NULL ? put_kafka(letters, &scratch, letter, err)
+                                     : put_journal(letters, &scratch, letter, err);
     pthread_mutex_unlock(&letters->mutex);
     return ok;
 }
 
-bool dead_letters_sync(DeadLetters *letters, Err *err) {
+// What was not sent is put again: the sink has not gone past it.
+static bool sync_kafka(DeadLetters *letters, Err *err) {
+    bool ok = kafka_flush(letters->producer, err);
+    if (!ok) {
+        kafka_leave(letters);
+    }
+    return ok;
+}
+
+static bool sync_journal(DeadLetters *letters, Err *err) {
     const Position none = {0};
+    return journal_cut(letters->journal, &none, err) && journal_sync(letters->journal, err) &&
+           journal_trim(letters->journal, err);
+}
+
+bool dead_letters_sync(DeadLetters *letters, Err *err) {
     pthread_mutex_lock(&letters->mutex);
-    bool ok = !letters->dirty || (journal_cut(letters->journal, &none, err) && journal_sync(letters->journal, err) &&
-                                  journal_trim(letters->journal, err));
+    bool ok = !letters->dirty || (letters->place != NULL ? sync_kafka(letters, err) : sync_journal(letters, err));
     letters->dirty = letters->dirty && !ok;
     pthread_mutex_unlock(&letters->mutex);
     return ok;

@@ -6,7 +6,8 @@
 static DeadLetters *letters_of(const char *directory) {
     Err err[1] = {{0}};
     DeadLetters *letters = NULL;
-    DeadLettersOptions options = {directory, SLICE("Sink"), SLICE("letters"), true};
+    DeadLettersOptions options = {
+        .data_directory = directory, .connector = SLICE("Sink"), .topic = SLICE("letters"), .context_headers = true};
     CHECK_OK(dead_letters_open(&options, &letters, err));
     return letters;
 }
@@ -15,7 +16,13 @@ static void put(DeadLetters *letters, uint64_t offset) {
     Err err[1] = {{0}}, cause[1] = {{0}};
     Slice value = SLICE("v");
     FAIL(cause, ERR_VALUE, "field x is \"odd\"");
-    DeadLetter letter = {SLICE("shop.t"), offset, 5, NULL, &value, "TRANSFORMATION", "Cast", cause};
+    DeadLetter letter = {.topic = SLICE("shop.t"),
+                         .offset = offset,
+                         .timestamp_ms = 5,
+                         .value = &value,
+                         .stage = "TRANSFORMATION",
+                         .class_name = "Cast",
+                         .cause = cause};
     CHECK_OK(dead_letters_put(letters, &letter, err));
 }
 

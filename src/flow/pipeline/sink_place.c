@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/base/json.h"
+#include "core/base/map.h"
 #include "core/config/folder.h"
 #include "core/sys/file.h"
 #include "flow/pipeline/connector_sink.h"
 #include "flow/pipeline/iceberg_sink.h"
 #include "flow/pipeline/s3_sink.h"
+#include "flow/pipeline/topic_feed.h"
 
 // --- topics ----------------------------------------------------------------------------------------------------
 
@@ -50,6 +53,12 @@ void sink_place_make(Arena *arena, const char *data_directory, const char *sourc
     place->pipeline = arena_printf(arena, "%s@%s", folder, source);
 }
 
+void sink_topics_place(Arena *arena, const char *data_directory, Slice sink, SinkPlace *place) {
+    const char *folder = connector_folder(arena, sink);
+    sink_place_make(arena, data_directory, arena_printf(arena, "@topics.%s", folder), sink, place);
+    place->pipeline = folder;
+}
+
 typedef struct Places {
     Arena *arena;
     const char *data_directory;
@@ -80,6 +89,51 @@ bool sink_places(Arena *arena, const char *data_directory, Slice sink,
     const char *directory = arena_printf(arena, "%s/pipelines", data_directory);
     TRY(!file_exists(directory) || file_list(directory, folder_visit, &places, err));
     return places.ok;
+}
+
+static bool state_visit(void *context, const SinkPlace *place, Err *err) {
+    bool *any = context;
+    *any = *any || file_exists(place->state_directory);
+    return true;
+}
+
+TopicsFrom sink_topics_known(Arena *arena, const char *data_directory, Slice sink) {
+    SinkPlace place;
+    bool any = false;
+    sink_topics_place(arena, data_directory, sink, &place);
+    if (file_exists(place.state_directory)) {
+        return TOPICS_KAFKA;
+    }
+    Err ignored[1] = {{0}};
+    return sink_places(arena, data_directory, sink, state_visit, &any, ignored) && any ? TOPICS_JOURNAL : TOPICS_AUTO;
+}
+
+void sink_topics_json(Buf *out, const SinkOffset *offsets, size_t count) {
+    DEFER(map_release) Map sums = {0};
+    DEFER(arena_release) Arena arena = {.name = "scratch"};
+    buf_reset(out);
+    buf_u8(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        Slice topic = {0};
+        int32_t partition = 0;
+        if (!topic_name_split(offsets[i].topic, &topic, &partition)) {
+            continue;
+        }
+        uint64_t *sum = map_find(&sums, topic);
+        if (sum == NULL) {
+            sum = ARENA_NEW(&arena, uint64_t);
+            map_put(&sums, topic, sum);
+        }
+        *sum += offsets[i].committed;
+    }
+    for (MapEntry *e = NULL; (e = map_next(&sums, e)) != NULL;) {
+        buf_text(out, out->size > 1 ? ",{" : "{");
+        json_key(out, "name");
+        json_quote(out, e->key);
+        json_field_uint(out, "next_offset", *(const uint64_t *)e->value);
+        buf_u8(out, '}');
+    }
+    buf_u8(out, ']');
 }
 
 // --- target ----------------------------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ struct SinkPump {
 
     pthread_mutex_t mutex; // over all that follows
     JournalReader *reader; // for waking
+    bool fed;              // …the feed is open
     SinkPumpLook look;
     Tables shown;
     int64_t away_us; // since when, while look.tries > 0
@@ -119,9 +120,40 @@ static void cuts_publish(SinkPump *pump, LogPosition pin) {
     }
 }
 
+// --- what is read ----------------------------------------------------------------------------------------------
+
+static LogPosition entries_end(SinkPump *pump) {
+    return pump->reader != NULL ? journal_reader_end(pump->reader) : 0;
+}
+
+static bool entry_next(SinkPump *pump, JournalEntry *entry, Err *err) {
+    const SinkFeed *feed = pump->spec.feed;
+    return feed != NULL ? feed->next(pump->spec.feed_owner, entry, err) : journal_reader_next(pump->reader, entry, err);
+}
+
+static bool entries_wait(SinkPump *pump, int timeout_ms, Err *err) {
+    const SinkFeed *feed = pump->spec.feed;
+    if (feed != NULL) {
+        return feed->wait(pump->spec.feed_owner, timeout_ms, err);
+    }
+    journal_reader_wait(pump->reader, timeout_ms);
+    return true;
+}
+
+static bool entries_open(SinkPump *pump, const SinkContext *context, JournalReader **reader, Err *err) {
+    const SinkFeed *feed = pump->spec.feed;
+    if (feed != NULL) {
+        return feed->open(pump->spec.feed_owner, err);
+    }
+    return journal_reader_open(pump->spec.journal, pump->group.at, READER_BYTES, reader, err) &&
+           (!context->complete || journal_reader_keep_state(*reader, err));
+}
+
+// --- the thread's words ----------------------------------------------------------------------------------------
+
 static void trouble_set(SinkPump *pump, const char *message) {
     const Trouble *trouble = &pump->trouble;
-    LogPosition end = pump->reader != NULL ? journal_reader_end(pump->reader) : 0;
+    LogPosition end = entries_end(pump);
     pthread_mutex_lock(&pump->mutex);
     pump->look.behind_bytes = end > pump->look.pin ? end - pump->look.pin : pump->look.behind_bytes;
     snprintf(pump->look.trouble, sizeof(pump->look.trouble), "%s", message);
@@ -212,12 +244,11 @@ static void stats_keep(SinkPump *pump, Sink *sink) {
     pthread_mutex_unlock(&pump->mutex);
 }
 
-// Only what the sink has committed may be trimmed.
-static bool progress(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err) {
+static bool progress(SinkPump *pump, Sink *sink, Err *err) {
     LogPosition pin = sink_pin(sink);
     SinkStats stats;
     stats_all(pump, sink, &stats);
-    LogPosition end = journal_reader_end(reader);
+    LogPosition end = entries_end(pump);
     pthread_mutex_lock(&pump->mutex);
     pump->look.stats = stats;
     pump->look.behind_bytes = end > pin ? end - pin : 0;
@@ -230,7 +261,8 @@ static bool progress(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err
         pump->events = stats.events;
         trouble_over(pump);
         trouble_set(pump, stats.trouble);
-        TRY(journal_pin(pump->spec.journal, pump->spec.pin, pin, err));
+        // Only what the sink has committed may be trimmed.
+        TRY(pump->spec.feed != NULL || journal_pin(pump->spec.journal, pump->spec.pin, pin, err));
         pump->pinned = pin;
         pump->has_pin = true;
     }
@@ -238,14 +270,14 @@ static bool progress(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err
 }
 
 // Nothing more for now. *done when the run is over and all is published.
-static bool idle(SinkPump *pump, Sink *sink, JournalReader *reader, bool last_look, bool *done, Err *err) {
+static bool idle(SinkPump *pump, Sink *sink, bool last_look, bool *done, Err *err) {
     int64_t next_ms = -1;
     if (last_look) {
         TRY(pump->spec.hold == NULL || hold_serve_end(pump->spec.hold, sink, err));
         TRY(sink_flush(sink, err));
         *done = true;
         tables_look(pump, sink, true);
-        return progress(pump, sink, reader, err);
+        return progress(pump, sink, err);
     }
     TRY(sink_tick(sink, &next_ms, err));
     if (next_ms < 0) { // nothing waits to be published
@@ -256,8 +288,8 @@ static bool idle(SinkPump *pump, Sink *sink, JournalReader *reader, bool last_lo
         sink_stats(sink, &stats);
         trouble_set(pump, stats.trouble);
     }
-    TRY(progress(pump, sink, reader, err));
-    journal_reader_wait(reader, next_ms < 0 ? WAIT_MS_MAX : (int)MIN(next_ms, WAIT_MS_MAX));
+    TRY(progress(pump, sink, err));
+    TRY(entries_wait(pump, next_ms < 0 ? WAIT_MS_MAX : (int)MIN(next_ms, WAIT_MS_MAX), err));
     if (!pump->finishing) {
         clock_sleep_us(PACE_US);
     }
@@ -295,7 +327,7 @@ static bool entry_take(SinkPump *pump, Sink *sink, const JournalEntry *entry, Er
     return !compared || hold_serve_cut(spec->hold, sink, entry->position, err);
 }
 
-static bool entries_pump(SinkPump *pump, Sink *sink, JournalReader *reader, Err *err) {
+static bool entries_pump(SinkPump *pump, Sink *sink, Err *err) {
     const SinkPumpSpec *spec = &pump->spec;
     int64_t progress_at = 0;
     uint32_t turn = 0;
@@ -313,10 +345,10 @@ static bool entries_pump(SinkPump *pump, Sink *sink, JournalReader *reader, Err 
             }
         }
         JournalEntry entry;
-        TRY(journal_reader_next(reader, &entry, err));
+        TRY(entry_next(pump, &entry, err));
         turn = entry.kind == JOURNAL_END ? 0 : turn;
         if (entry.kind == JOURNAL_END) {
-            TRY(idle(pump, sink, reader, finishing, &done, err));
+            TRY(idle(pump, sink, finishing, &done, err));
             continue;
         }
         if (entry.kind == JOURNAL_EVENT && spec->wants != NULL && !spec->wants(spec->owner, &entry)) {
@@ -328,7 +360,7 @@ static bool entries_pump(SinkPump *pump, Sink *sink, JournalReader *reader, Err 
             int64_t now = clock_monotonic_us();
             if (now > progress_at) {
                 progress_at = now + 100000;
-                TRY(progress(pump, sink, reader, err));
+                TRY(progress(pump, sink, err));
             }
         }
     }
@@ -340,18 +372,22 @@ static bool attempt_open(SinkPump *pump, SinkContext *context, Err *err) {
     JournalReader *reader = NULL;
     TRY(sink_open(pump->spec.sink, context, &sink, err));
     pump->group = (HoldGroup){.at = sink_start(sink)};
-    bool ok = journal_reader_open(pump->spec.journal, pump->group.at, READER_BYTES, &reader, err) &&
-              (!context->complete || journal_reader_keep_state(reader, err));
+    bool ok = entries_open(pump, context, &reader, err);
     if (ok) {
         pthread_mutex_lock(&pump->mutex);
         pump->reader = reader;
+        pump->fed = pump->spec.feed != NULL;
         pump->cut_count = 0;
         pthread_mutex_unlock(&pump->mutex);
-        ok = (pump->spec.hold == NULL || hold_serve_opened(pump->spec.hold, sink, err)) &&
-             progress(pump, sink, reader, err) && entries_pump(pump, sink, reader, err);
+        ok = (pump->spec.hold == NULL || hold_serve_opened(pump->spec.hold, sink, err)) && progress(pump, sink, err) &&
+             entries_pump(pump, sink, err);
         pthread_mutex_lock(&pump->mutex);
         pump->reader = NULL;
+        pump->fed = false;
         pthread_mutex_unlock(&pump->mutex);
+    }
+    if (pump->spec.feed != NULL) {
+        pump->spec.feed->close(pump->spec.feed_owner);
     }
     journal_reader_close(reader);
     if (!ok) {
@@ -404,7 +440,8 @@ static void *pump_thread(void *context) {
 
 bool sink_pump_pin(const SinkPumpSpec *spec, Err *err) {
     char path[PATH_MAX];
-    return snprintf(path, sizeof(path), "%s/pins/%s", spec->journal, spec->pin) >= (int)sizeof(path) ||
+    return spec->feed != NULL ||
+           snprintf(path, sizeof(path), "%s/pins/%s", spec->journal, spec->pin) >= (int)sizeof(path) ||
            file_exists(path) || journal_pin(spec->journal, spec->pin, 0, err);
 }
 
@@ -440,6 +477,9 @@ bool sink_pump_finish(SinkPump *pump, SinkPumpLast *last, Err *err) {
     pthread_mutex_lock(&pump->mutex);
     if (pump->reader != NULL) {
         journal_reader_wake(pump->reader);
+    }
+    if (pump->fed) {
+        pump->spec.feed->wake(pump->spec.feed_owner);
     }
     pthread_mutex_unlock(&pump->mutex);
     pthread_join(pump->thread, NULL);

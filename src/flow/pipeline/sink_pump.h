@@ -8,10 +8,23 @@
 
 typedef struct SinkPump SinkPump;
 
+// Entries from elsewhere than a journal: their positions and cuts grow from one opening to the next. Calls are of the
+// pump's thread, but `wake`.
+typedef struct SinkFeed {
+    // Behind the sink, which is then asked where it stands.
+    bool (*open)(void *owner, Err *err);
+    void (*close)(void *owner);
+    bool (*next)(void *owner, JournalEntry *entry, Err *err); // as journal_reader_next
+    bool (*wait)(void *owner, int timeout_ms, Err *err);
+    void (*wake)(void *owner);
+} SinkFeed;
+
 // What it works with lives as long as the pump.
 typedef struct SinkPumpSpec {
     const SinkDriver *sink;
     SinkContext context;
+    const SinkFeed *feed; // in place of a journal; NULL = none
+    void *feed_owner;
     const char *journal; // its directory
     const char *pin;     // the pin's name in it
     bool flush;          // what there is when the run ends is published, else only what is due

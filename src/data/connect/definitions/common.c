@@ -16,7 +16,6 @@
 #define JSON_CONVERTER   "org.apache.kafka.connect.json.JsonConverter"
 #define HEADER_CONVERTER "org.apache.kafka.connect.storage.SimpleHeaderConverter"
 #define ONE_VERSION      "there is one version of each class"
-#define NO_TOPICS        "topics live in leat's journals: one partition each, no replicas"
 
 #define COMMON_ROWS                                                                                                    \
     {ROW("name", DEFINE_STRING, NULL, IMPORTANCE_HIGH, "Common", 1, WIDTH_MEDIUM, "Connector name"), .required = true, \
@@ -85,8 +84,7 @@
     }
 
 #define HIDDEN_ROWS                                                                                                   \
-    HIDDEN("consumer.override.*", "there is no Kafka consumer"),                                                      \
-        HIDDEN("admin.override.*", "there is no Kafka cluster to administer"),                                        \
+    HONOURED("consumer.override.*"), HIDDEN("admin.override.*", "there is no Kafka cluster to administer"),           \
         HIDDEN("confluent.license.*", "no licence is needed"),                                                        \
         {ROW("config.providers.*", DEFINE_STRING, NULL, IMPORTANCE_LOW, NULL, -1, WIDTH_NONE, "config.providers.*")}, \
         HIDDEN("confluent.topic.*", "no licence is needed, so there is no topic to keep it in")
@@ -131,11 +129,11 @@ const Definition COMMON_SINK_DEFINITIONS[] = {
      .documentation = "The topic for records that the sink set aside; without it they are counted and passed over."},
     {ROW("errors.deadletterqueue.topic.replication.factor", DEFINE_SHORT, "3", IMPORTANCE_MEDIUM, "Error Handling", 7,
          WIDTH_MEDIUM, "Dead Letter Queue Topic Replication Factor"),
-     NO_EFFECT(NO_TOPICS), .documentation = "How many copies of the dead letters' topic there are."},
+     .documentation = "How many copies of the dead letters' topic there are, where it is one of Kafka's."},
     {ROW("errors.deadletterqueue.context.headers.enable", DEFINE_BOOLEAN, "false", IMPORTANCE_MEDIUM, "Error Handling",
          8, WIDTH_MEDIUM, "Enable Error Context Headers"),
      .documentation = "Whether dead letters have headers that say where they come from and what went wrong."},
-    HIDDEN("producer.override.*", "there is no Kafka producer"),
+    HONOURED("producer.override.*"),
     HIDDEN_ROWS,
 };
 const size_t COMMON_SINK_DEFINITIONS_COUNT = ARRAY_LEN(COMMON_SINK_DEFINITIONS);

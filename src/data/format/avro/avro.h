@@ -43,8 +43,9 @@ CHECKED bool avro_reader_next(AvroReader *reader, const Value **values, Err *err
 void avro_reader_close(AvroReader *reader);
 
 // For values without any frame, as users of a schema registry write them: a reader of one schema. Its shape is that of
-// the schema, also when it is no record.
-CHECKED bool avro_reader_of(Slice schema, AvroReader **reader, Err *err);
+// the schema, also when it is no record. With `plain`, dates, times and UUIDs are the numbers and texts that they are
+// encoded as, their logical types are notes.
+CHECKED bool avro_reader_of(Slice schema, bool plain, AvroReader **reader, Err *err);
 // Of the record in field `field` of the value, these fields are wanted: all others are passed over and read as NULL.
 void avro_reader_only(AvroReader *reader, const char *field, const char *const *names, size_t count);
 // All of the bytes are one value, which is good until the next call.

@@ -10,13 +10,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     Arena arena;
     arena_init(&arena, "fuzz", 0);
     const AvroType *type = NULL, *again = NULL;
-    if (!avro_schema_parse(&arena, (Slice){data, size}, &type, err)) {
+    if (!avro_schema_parse(&arena, (Slice){data, size}, false, &type, err)) {
         ASSERT(err->code == ERR_VALUE);
     } else if (type->nodes < 2000) {
         Buf json;
         buf_init(&json, 0);
         if (avro_schema_json(&type->shape, SLICE("fuzz"), &json, err)) {
-            if (!avro_schema_parse(&arena, buf_slice(&json), &again, err)) {
+            if (!avro_schema_parse(&arena, buf_slice(&json), false, &again, err)) {
                 panic("%s: %.*s", err->message, SLICE_ARG(buf_slice(&json)));
             }
             ASSERT(again->shape.kind == type->shape.kind);

@@ -15,6 +15,7 @@ enum {
 
 typedef struct Parser {
     Arena *arena;
+    bool plain;
     Map names; // full name to AvroType
     Err *err;
 } Parser;
@@ -110,10 +111,11 @@ static const struct {
 };
 
 // A logical type that is not known, or not valid here, is an attribute like others: the specification wants it so.
-static void logical_type(const json_t *json, AvroType *type) {
+static void logical_type(const Parser *parser, const json_t *json, AvroType *type) {
     Slice name = text_of(json_object_get(json, "logicalType"));
     for (size_t i = 0; i < ARRAY_LEN(LOGICALS); i++) {
-        if (!slice_is(name, LOGICALS[i].name) || type->kind != LOGICALS[i].kind) {
+        if (!slice_is(name, LOGICALS[i].name) || type->kind != LOGICALS[i].kind ||
+            (parser->plain && LOGICALS[i].logical != AVRO_DECIMAL)) {
             continue;
         }
         int32_t precision = number(json, "precision"), scale = number(json, "scale");
@@ -134,7 +136,7 @@ static void logical_type(const json_t *json, AvroType *type) {
 }
 
 static void attributes(Parser *parser, const json_t *json, AvroType *type) {
-    logical_type(json, type);
+    logical_type(parser, json, type);
     size_t own = ARRAY_LEN(TYPE_OWN) - (type->logical == AVRO_PLAIN ? 3 : 0);
     keep_notes(parser, json, TYPE_OWN, own, &type->shape);
 }
@@ -438,13 +440,13 @@ static AvroType *parse_type(Parser *parser, const json_t *json, Slice space, int
     return wrong(parser, "a type is missing", space);
 }
 
-bool avro_schema_parse(Arena *arena, Slice json, const AvroType **type, Err *err) {
+bool avro_schema_parse(Arena *arena, Slice json, bool plain, const AvroType **type, Err *err) {
     json_error_t error;
     json_t *tree = json_loadb((const char *)json.data, json.size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (tree == NULL) {
         return FAIL(err, ERR_VALUE, "the Avro schema is no JSON: byte %d: %.100s", error.position, error.text);
     }
-    Parser parser = {.arena = arena, .err = err};
+    Parser parser = {.arena = arena, .plain = plain, .err = err};
     *type = parse_type(&parser, tree, (Slice){0}, AVRO_DEPTH_MAX * 3);
     json_decref(tree);
     map_release(&parser.names);

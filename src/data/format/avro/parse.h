@@ -48,7 +48,8 @@ struct AvroType {
     Shape shape;
 };
 
-// The type lives in the arena. ERR_VALUE says what is wrong and where.
-CHECKED bool avro_schema_parse(Arena *arena, Slice json, const AvroType **type, Err *err);
+// The type lives in the arena. ERR_VALUE says what is wrong and where. With `plain`, dates, times and UUIDs are the
+// numbers and texts that they are encoded as, their logical types are notes.
+CHECKED bool avro_schema_parse(Arena *arena, Slice json, bool plain, const AvroType **type, Err *err);
 
 #endif

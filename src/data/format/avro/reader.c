@@ -440,7 +440,7 @@ static bool open_file(AvroReader *reader, Slice bytes, Err *err) {
         return no_file("the sync marker is missing", err);
     }
     TRY(find_codec(reader, err));
-    TRY(avro_schema_parse(&reader->run, avro_reader_metadata(reader, "avro.schema"), &reader->type, err));
+    TRY(avro_schema_parse(&reader->run, avro_reader_metadata(reader, "avro.schema"), false, &reader->type, err));
     reader->wrapped = reader->type->kind != AVRO_RECORD;
     reader->shape = reader->type->shape;
     if (reader->wrapped) {
@@ -548,9 +548,9 @@ static bool next_value(AvroReader *reader, const Value **value, Err *err) {
     return decode(reader, reader->type, made, DATA_DEPTH_MAX, err);
 }
 
-bool avro_reader_of(Slice schema, AvroReader **reader, Err *err) {
+bool avro_reader_of(Slice schema, bool plain, AvroReader **reader, Err *err) {
     AvroReader *made = reader_new();
-    if (!avro_schema_parse(&made->run, schema, &made->type, err)) {
+    if (!avro_schema_parse(&made->run, schema, plain, &made->type, err)) {
         avro_reader_close(made);
         return err_frame(err, __FILE__, __LINE__);
     }

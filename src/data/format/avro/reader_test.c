@@ -359,7 +359,7 @@ TEST(avro_fields_that_nobody_wants_are_passed_over) {
     Err err[1] = {{0}};
     AvroReader *reader = NULL;
     const Value *value = NULL;
-    CHECK_OK(avro_reader_of(slice_of(SCHEMA), &reader, err));
+    CHECK_OK(avro_reader_of(slice_of(SCHEMA), false, &reader, err));
     avro_reader_only(reader, "op", WANTED, 1); // no record: nothing
     avro_reader_only(reader, "source", WANTED, 1);
     CHECK_OK(avro_reader_value(reader, (Slice){BYTES, sizeof(BYTES)}, &value, err));

@@ -88,7 +88,8 @@ typedef enum PieceKind {
     PIECE_SCHEMA_TABLE,
     PIECE_TOPIC,
     PIECE_EXTENSION,
-    PIECE_HOLE, // `hole`
+    PIECE_NUMBER, // of the topic's partition
+    PIECE_HOLE,   // `hole`
 } PieceKind;
 
 typedef struct Piece {
@@ -111,10 +112,19 @@ typedef struct Variable {
 } Variable;
 
 static const Variable VARIABLES[] = {
-    {"schema", PIECE_SCHEMA, 0},         {"table", PIECE_TABLE, 0},    {"schema.table", PIECE_SCHEMA_TABLE, 0},
-    {"topic", PIECE_TOPIC, 0},           {"ext", PIECE_EXTENSION, 0},  {"partition", PIECE_HOLE, HOLE_PARTITION},
-    {"offset", PIECE_HOLE, HOLE_OFFSET}, {"Y", PIECE_HOLE, HOLE_YEAR}, {"M", PIECE_HOLE, HOLE_MONTH},
-    {"D", PIECE_HOLE, HOLE_DAY},         {"H", PIECE_HOLE, HOLE_HOUR}, {"message-id", PIECE_HOLE, HOLE_ID},
+    {"schema", PIECE_SCHEMA, 0},
+    {"table", PIECE_TABLE, 0},
+    {"schema.table", PIECE_SCHEMA_TABLE, 0},
+    {"topic", PIECE_TOPIC, 0},
+    {"ext", PIECE_EXTENSION, 0},
+    {"partition", PIECE_HOLE, HOLE_PARTITION},
+    {"offset", PIECE_HOLE, HOLE_OFFSET},
+    {"Y", PIECE_HOLE, HOLE_YEAR},
+    {"M", PIECE_HOLE, HOLE_MONTH},
+    {"D", PIECE_HOLE, HOLE_DAY},
+    {"H", PIECE_HOLE, HOLE_HOUR},
+    {"message-id", PIECE_HOLE, HOLE_ID},
+    {"kafka.partition", PIECE_NUMBER, 0},
 };
 
 static bool has(const NameLayout *layout, PieceKind kind, int hole) {
@@ -168,7 +178,7 @@ static bool variable_add(Arena *arena, NameLayout *layout, const NameOptions *op
     }
     FAIL(err, ERR_OPTION, "file.name.template: there is no {%.*s}", SLICE_ARG(name));
     return err_hint(err, "{connector} {schema} {table} {schema.table} {topic} {topics.dir} {tenant} {partition} "
-                         "{offset} {Y} {M} {D} {H} {message-id} {ext}");
+                         "{kafka.partition} {offset} {Y} {M} {D} {H} {message-id} {ext}");
 }
 
 // What is between variables must be fit for a name: no controls, no empty folder, none named . or ..
@@ -231,7 +241,7 @@ static bool layout_check(const NameLayout *layout, const NameOptions *options, E
     }
     Buf sample;
     buf_init(&sample, 0);
-    name_pattern(&sample, layout, SLICE("t"), SLICE("s"), SLICE("t"), "x");
+    name_pattern(&sample, layout, &(NameParts){SLICE("t"), 0, SLICE("s"), SLICE("t"), "x"});
     for (size_t i = 0; i < sample.size; i++) { // a hole always holds something
         if (sample.data[i] == HOLE_OFFSET) {
             sample.data[i + 1] = 'x';
@@ -255,7 +265,8 @@ bool name_layout_make(Arena *arena, const NameOptions *options, const NameLayout
         }
         made->delimiter = slice_of(arena_printf(arena, "%s", d));
         made->pad_width = options->pad_width >= 0 ? MAX(options->pad_width, 1) : 10;
-        text = arena_printf(arena, "{topics.dir}%s{topic}%s{partition}%s{topic}%s0%s{offset}.{ext}", d, d, d, f, f);
+        text = arena_printf(arena, "{topics.dir}%s{topic}%s{partition}%s{topic}%s{kafka.partition}%s{offset}.{ext}", d,
+                            d, d, f, f);
     } else if (strcmp(options->layout, "harbor") == 0) {
         if (options->tenant[0] == '\0') {
             FAIL(err, ERR_OPTION, "layout=harbor needs the tenant's id");
@@ -299,7 +310,7 @@ static void encoded(Buf *buf, Slice text) {
     name_shorten(buf, start);
 }
 
-void name_pattern(Buf *buf, const NameLayout *layout, Slice topic, Slice space, Slice table, const char *extension) {
+void name_pattern(Buf *buf, const NameLayout *layout, const NameParts *parts) {
     for (size_t i = 0; i < layout->piece_count; i++) {
         const Piece *piece = &layout->pieces[i];
         size_t start = buf->size;
@@ -308,19 +319,22 @@ void name_pattern(Buf *buf, const NameLayout *layout, Slice topic, Slice space, 
             buf_put(buf, piece->text);
             break;
         case PIECE_SCHEMA:
-            encoded(buf, space);
+            encoded(buf, parts->space);
             break;
         case PIECE_TABLE:
-            encoded(buf, table);
+            encoded(buf, parts->table);
             break;
         case PIECE_SCHEMA_TABLE:
-            schema_table(buf, space, table);
+            schema_table(buf, parts->space, parts->table);
             break;
         case PIECE_TOPIC:
-            encoded(buf, topic);
+            encoded(buf, parts->topic);
             break;
         case PIECE_EXTENSION:
-            buf_text(buf, extension);
+            buf_text(buf, parts->extension);
+            break;
+        case PIECE_NUMBER:
+            buf_int(buf, parts->partition);
             break;
         case PIECE_HOLE:
             buf_u8(buf, (uint8_t)piece->hole);

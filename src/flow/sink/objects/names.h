@@ -3,9 +3,10 @@
 // differs from file to file is left open (a hole is a control byte, which no name holds); a file fills the holes.
 //
 //     layout leat        {schema}/{table}/{partition}/{schema.table}-0-{offset}.{ext}, offset of 20 digits
-//     layout confluent   {topics.dir}/{topic}/{partition}/{topic}+0+{offset}.{ext}, with its delimiters, 10 digits
-//     layout harbor      tenant-{tenant}/raw/cdc.{connector}.{table}/{Y}/{M}/{D}/{H}/{message-id}.{ext}
-//     layout template    what the user wrote
+//     layout confluent   {topics.dir}/{topic}/{partition}/{topic}+{kafka.partition}+{offset}.{ext}, with its
+//     delimiters, 10 digits layout harbor
+//     tenant-{tenant}/raw/cdc.{connector}.{table}/{Y}/{M}/{D}/{H}/{message-id}.{ext} layout template    what the user
+//     wrote
 //
 // A variable that is empty takes the delimiter of directories behind it away with it. Names of schemas, tables, topics,
 // fields and their values are percent-encoded where a name on a file system, in an object store or in a glob would not
@@ -49,7 +50,14 @@ typedef struct NameLayout NameLayout;
 
 // ERR_OPTION: what is wrong with the template, or what could give two files one name.
 CHECKED bool name_layout_make(Arena *arena, const NameOptions *options, const NameLayout **layout, Err *err);
-void name_pattern(Buf *buf, const NameLayout *layout, Slice topic, Slice space, Slice table, const char *extension);
+
+typedef struct NameParts {
+    Slice topic;
+    int32_t partition; // of the topic in Kafka; 0 = the only one
+    Slice space, table;
+    const char *extension;
+} NameParts;
+void name_pattern(Buf *buf, const NameLayout *layout, const NameParts *parts);
 
 typedef struct NameFill {
     Slice partition; // encoded

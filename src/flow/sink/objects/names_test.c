@@ -28,7 +28,7 @@ static void check_family(const char *space, const char *table, const char *want)
     Buf pattern, name;
     buf_init(&pattern, 0);
     buf_init(&name, 0);
-    name_pattern(&pattern, layout_of(&options), SLICE("t"), slice_of(space), slice_of(table), "json");
+    name_pattern(&pattern, layout_of(&options), &(NameParts){SLICE("t"), 0, slice_of(space), slice_of(table), "json"});
     CHECK_TEXT(name_prefix(buf_slice(&pattern)), want);
     CHECK(name_has_hole(buf_slice(&pattern), HOLE_OFFSET) && !name_has_hole(buf_slice(&pattern), HOLE_ID));
     uint64_t offset = 0;
@@ -68,7 +68,7 @@ TEST(objects_names_that_are_too_long_are_cut_and_stay_distinct) {
             buf_init(&bufs[i], 0);
             NameOptions options = options_of("leat");
             Slice long_name = {(const uint8_t *)table, 300};
-            name_pattern(&bufs[i], layout_of(&options), SLICE("t"), SLICE("p"), long_name, "json");
+            name_pattern(&bufs[i], layout_of(&options), &(NameParts){SLICE("t"), 0, SLICE("p"), long_name, "json"});
             cut[i] = name_prefix(buf_slice(&bufs[i]));
             CHECK(json_utf8_valid(cut[i]));
             const uint8_t *slash = memrchr(cut[i].data, '/', cut[i].size);
@@ -86,8 +86,8 @@ static void check_name(const NameOptions *options, const NameFill *fill, const c
     Buf pattern, name;
     buf_init(&pattern, 0);
     buf_init(&name, 0);
-    name_pattern(&pattern, layout_of(options), SLICE("shop.public.orders"), SLICE("public"), SLICE("orders"),
-                 extension);
+    name_pattern(&pattern, layout_of(options),
+                 &(NameParts){SLICE("shop.public.orders"), 0, SLICE("public"), SLICE("orders"), extension});
     name_fill(&name, buf_slice(&pattern), fill);
     CHECK_TEXT(buf_slice(&name), want);
     uint64_t offset = 0;

@@ -33,6 +33,7 @@ static bool shape_make(Objects *sink, const Schema *schema, const ConnectRecord 
     ObjectsShape *shape = ARENA_NEW(&sink->run, ObjectsShape);
     shape->schema = schema_copy(&sink->run, schema);
     shape->topic = arena_slice(&sink->run, from->topic);
+    shape->number = MAX(from->partition, 0);
     shape->record = ARENA_NEW(&sink->run, RecordPlan);
     shape->record->value = struct_of(&sink->run, from->value_shape, "value", &shape->value_bare);
     shape->record->key = struct_of(&sink->run, from->key_shape, "key", &shape->key_bare);

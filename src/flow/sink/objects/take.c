@@ -110,8 +110,9 @@ void objects_shape_patterns(Objects *sink, Slice topic, ObjectsShape *shape) {
     for (int i = 0; i < PARTS; i++) {
         if (sink->rules.formats[i] != NULL) {
             buf_reset(&sink->text);
-            name_pattern(&sink->text, sink->rules.layout, topic, shape->schema.space, shape->schema.table,
-                         sink->rules.extensions[i]);
+            const NameParts parts = {topic, shape->number, shape->schema.space, shape->schema.table,
+                                     sink->rules.extensions[i]};
+            name_pattern(&sink->text, sink->rules.layout, &parts);
             shape->patterns[i] = arena_slice(&sink->run, buf_slice(&sink->text));
         }
     }
@@ -216,7 +217,7 @@ static bool place(Objects *sink, ObjectsTable *table, Placed *placed, Err *err) 
     } else if (rules->partition == PARTITION_FIELD) {
         TRY(partition_fields_text(rules, &table->shape->partition, placed->record, &sink->text, err));
     } else if (rules->partition == PARTITION_DEFAULT) {
-        buf_text(&sink->text, "partition=0");
+        buf_printf(&sink->text, "partition=%d", table->shape->number);
     }
     placed->partition = buf_slice(&sink->text);
     return true;

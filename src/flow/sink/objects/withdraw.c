@@ -101,7 +101,9 @@ static uint64_t choose(const PlanTopic *topic, const Finding *finding, const Sin
         consider(&choice, topic->points[i]);
     }
     bool older = false; // is there anything from before the journal begins?
+    uint64_t lowest = finding->count > 0 ? UINT64_MAX : reset->oldest;
     for (size_t i = 0; i < finding->count; i++) {
+        lowest = MIN(lowest, finding->files[i].offset);
         older |= finding->files[i].offset < reset->oldest;
         if (finding->files[i].offset >= topic->single_from) {
             consider(&choice, finding->files[i].offset);
@@ -109,6 +111,7 @@ static uint64_t choose(const PlanTopic *topic, const Finding *finding, const Sin
     }
     if (!older) {
         consider(&choice, reset->oldest);
+        consider(&choice, lowest); // what lies below was not for this sink
     }
     return choice.below != UINT64_MAX ? choice.below : MIN(choice.above, topic->committed);
 }

@@ -18,6 +18,7 @@ struct ObjectsShape {
     bool key_wrapped; // keys are records of one field
     // Of a connector's records (records.c): `record` has the shapes alone.
     Slice topic;               // of the records, which a transform may have changed
+    int32_t number;            // of their partition in Kafka
     bool value_bare, key_bare; // no struct: the only field of `record`'s
 };
 

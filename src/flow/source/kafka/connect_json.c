@@ -2,6 +2,7 @@
 #include "flow/source/kafka/connect_json.h"
 
 #include "core/base/decimal.h"
+#include "data/connect/decimal_bytes.h"
 #include "data/connect/notes.h"
 #include "data/connect/java_text.h"
 
@@ -49,6 +50,7 @@ static bool fields_read(Arena *arena, const JsonNode *json, int depth, Shape *sh
         if (!schema_read(arena, node, depth - 1, &fields[count].shape, err)) {
             return err_prefix(err, "field %.60s", arena_text(arena, name));
         }
+        fields[count].default_json = connect_note(&fields[count].shape, "connect.default");
     }
     shape->fields = fields;
     shape->field_count = count;
@@ -88,8 +90,11 @@ static bool schema_read(Arena *arena, const JsonNode *json, int depth, Shape *sh
     if (TYPES[i].note != NULL) {
         connect_note_add(arena, shape, "connect.type", slice_of(TYPES[i].note));
     }
-    note_keep(arena, json, "name", "connect.name", shape);
+    note_keep(arena, json, "doc", "connect.doc", shape);
+    note_keep(arena, json, "version", "connect.version", shape);
     note_keep(arena, json, "parameters", "connect.parameters", shape);
+    note_keep(arena, json, "default", "connect.default", shape);
+    note_keep(arena, json, "name", "connect.name", shape);
     shape->name = arena_slice(arena, json_tree_text(json, "name"));
     if (shape->kind == SHAPE_STRUCT) {
         return fields_read(arena, json, depth, shape, err);
@@ -198,6 +203,54 @@ static bool text_value(Arena *scratch, const Shape *shape, const JsonNode *json,
     return json->kind == TREE_TEXT || wrong(json, shape, err);
 }
 
+// As bytes_value, of a shape that says the digits.
+static bool decimal_value(Arena *scratch, const Shape *shape, const JsonNode *json, Value *value, Err *err) {
+    Slice bytes = {0};
+    *value = (Value){.kind = VALUE_DECIMAL};
+    bool ok = json->kind == TREE_NUMBER ? decimal_from_text(scratch, json->text, &value->bytes)
+                                        : json->kind == TREE_TEXT && text_base64(scratch, json->text, &bytes) &&
+                                              decimal_from_unscaled(scratch, bytes, shape->scale, &value->bytes);
+    Int128 units = 0;
+    return (ok && decimal_to_int128(value->bytes, shape->scale, &units)) || wrong(json, shape, err);
+}
+
+// A whole number past 64 bits is a double, as is one with a point.
+static bool number_free(const JsonNode *json, Value *value, Err *err) {
+    int64_t whole = 0;
+    double real = 0;
+    if (json_tree_int(json, &whole)) {
+        *value = value_int(whole);
+        return true;
+    }
+    bool ok = json_tree_number(json, &real);
+    *value = (Value){.kind = VALUE_FLOAT64, .real = real};
+    return ok || FAIL(err, ERR_VALUE, "a number that a double cannot hold");
+}
+
+bool connect_json_free(Arena *scratch, const JsonNode *json, Value *value, Err *err) {
+    *value = (Value){0};
+    bool object = json->kind == TREE_OBJECT;
+    if (json->kind == TREE_NUMBER) {
+        return number_free(json, value, err);
+    }
+    if (json->kind == TREE_TEXT) {
+        *value = value_bytes(VALUE_STRING, json->text);
+    } else if (json->kind == TREE_TRUE || json->kind == TREE_FALSE) {
+        *value = value_bool(json->kind == TREE_TRUE);
+    } else if (json->kind == TREE_LIST || object) {
+        Value *items = ARENA_ARRAY(scratch, Value, json->count * (object ? 2 : 1));
+        size_t count = 0;
+        for (const JsonNode *node = json->first; node != NULL; node = node->next) {
+            if (object) {
+                items[count++] = value_bytes(VALUE_STRING, node->name);
+            }
+            TRY(connect_json_free(scratch, node, &items[count++], err));
+        }
+        *value = (Value){.kind = object ? VALUE_MAP : VALUE_LIST, .items = {items, count}};
+    }
+    return true;
+}
+
 bool connect_json_value(Arena *scratch, const Shape *shape, const JsonNode *json, Value *value, Err *err) {
     *value = (Value){0};
     if (json->kind == TREE_NULL) {
@@ -224,6 +277,7 @@ bool connect_json_value(Arena *scratch, const Shape *shape, const JsonNode *json
     case SHAPE_STRUCT:
         return json->kind == TREE_OBJECT ? struct_value(scratch, shape, json, value, err) : wrong(json, shape, err);
     case SHAPE_DECIMAL:
+        return decimal_value(scratch, shape, json, value, err);
     case SHAPE_DATE:
     case SHAPE_TIME:
     case SHAPE_TIMESTAMP:

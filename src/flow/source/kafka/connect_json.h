@@ -16,5 +16,8 @@ CHECKED bool connect_json_schema(Arena *arena, const JsonNode *json, Shape *shap
 // Bytes are base64, a Decimal that or a number; a field that is absent is null. Texts are the tree's. ERR_VALUE names
 // the field.
 CHECKED bool connect_json_value(Arena *scratch, const Shape *shape, const JsonNode *json, Value *value, Err *err);
+// JSON without a schema, as the converter reads it: maps, lists, texts, whole numbers, doubles. ERR_VALUE: a number
+// that is none of these.
+CHECKED bool connect_json_free(Arena *scratch, const JsonNode *json, Value *value, Err *err);
 
 #endif

@@ -2,6 +2,7 @@
 #include "flow/source/kafka/decode.h"
 
 #include "core/base/json.h"
+#include "data/connect/read_shape.h"
 #include "flow/source/kafka/connect_json.h"
 #include "flow/source/kafka/json_schema_shape.h"
 #include "flow/source/kafka/rows.h"
@@ -38,12 +39,21 @@ void decoder_release(Decoder *decoder) {
 static bool framed_new(Decoder *decoder, const RegistrarSchema *schema, Framed *framed, Err *err) {
     // Of Debezium's changes nothing else of `source` is looked at (rows.c).
     static const char *const WANTED[] = {"ts_ms", "ts_us", "lsn", "txId"};
+    Shape *shape = ARENA_NEW(decoder->arena, Shape);
+    if (schema->json && decoder->connect) {
+        return FAIL(err, ERR_VALUE, "it is no Avro schema");
+    }
     if (schema->json) {
-        Shape *shape = ARENA_NEW(decoder->arena, Shape);
         framed->json = shape;
         return json_schema_shape(decoder->arena, schema->text, shape, err);
     }
-    TRY(avro_reader_of(schema->text, &framed->avro, err));
+    TRY(avro_reader_of(schema->text, decoder->connect, &framed->avro, err));
+    if (decoder->connect) {
+        *shape = *avro_reader_shape(framed->avro);
+        connect_read_shape(decoder->arena, shape);
+        framed->connect = shape;
+        return true;
+    }
     if (rows_is_change(avro_reader_shape(framed->avro))) {
         avro_reader_only(framed->avro, "source", WANTED, ARRAY_LEN(WANTED));
     }
@@ -92,7 +102,7 @@ static bool framed_decode(Decoder *decoder, Arena *scratch, Slice bytes, Decoded
     TRY(framed_find(decoder, (int32_t)id, scratch, &framed, err));
     Slice value = slice_from(bytes, FRAME_BYTES);
     if (framed->avro != NULL) {
-        decoded->shape = avro_reader_shape(framed->avro);
+        decoded->shape = framed->connect != NULL ? framed->connect : avro_reader_shape(framed->avro);
         return avro_reader_value(framed->avro, value, &decoded->value, err) || err_prefix(err, "Avro of schema %u", id);
     }
     const JsonNode *json = NULL;
@@ -119,6 +129,9 @@ static bool json_shape(Decoder *decoder, const JsonNode *schema, const Shape **s
     }
     Shape *made = ARENA_NEW(decoder->arena, Shape);
     TRY(connect_json_schema(decoder->arena, schema, made, err));
+    if (decoder->connect) {
+        connect_read_shape(decoder->arena, made);
+    }
     map_put(&decoder->json, buf_slice(&text), made);
     *shape = made;
     return true;
@@ -208,6 +221,11 @@ static bool json_decode(Decoder *decoder, DecodeFormat format, Arena *scratch, S
     Value *value = ARENA_NEW(scratch, Value);
     *value = value_bytes(VALUE_STRING, bytes);
     *decoded = (Decoded){.shape = &TEXT, .value = value, .document = true};
+    if (decoder->connect) {
+        decoded->shape = NULL;
+        decoded->value = json->kind != TREE_NULL ? value : NULL;
+        return connect_json_free(scratch, json, value, err);
+    }
     return true;
 }
 

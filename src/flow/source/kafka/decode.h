@@ -32,6 +32,9 @@ struct JsonFrame {
 
 // Shapes that equal texts of schemas gave are the same one, and stay as long as the decoder.
 typedef struct Decoder {
+    // For Connect's records (data/connect/connect_record.h): shapes as its converters read them, JSON without a schema
+    // as maps without a shape.
+    bool connect;
     Registrar *registrar;  // NULL = there is none
     const Shape *declared; // of JSON without a schema; NULL = none: it is one JSON document
     Arena arena[1];
@@ -49,8 +52,9 @@ typedef struct Decoded {
 
 // Of a schema in the registry.
 typedef struct Framed {
-    AvroReader *avro;  // NULL: a JSON Schema,
-    const Shape *json; // of values in JSON
+    AvroReader *avro;     // NULL: a JSON Schema,
+    const Shape *json;    // of values in JSON
+    const Shape *connect; // of Connect's records, in place of the reader's
 } Framed;
 
 void decoder_init(Decoder *decoder);

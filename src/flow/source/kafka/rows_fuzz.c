@@ -16,6 +16,20 @@ static const char AVRO[] =
     "\"after\",\"type\":[\"null\",\"Value\"]},{\"name\":\"source\",\"type\":{\"type\":\"record\",\"name\":\"Source\","
     "\"fields\":[{\"name\":\"ts_ms\",\"type\":\"long\"}]}},{\"name\":\"op\",\"type\":\"string\"}]}";
 
+// As a sink connector's converters read it.
+static void decode_connect(Slice bytes, Arena *scratch) {
+    static const DecodeFormat FORMATS[] = {DECODE_JSON, DECODE_JSON_SCHEMA};
+    Decoder decoder;
+    decoder_init(&decoder);
+    decoder.connect = true;
+    for (size_t i = 0; i < ARRAY_LEN(FORMATS); i++) {
+        Err err[1] = {{0}};
+        Decoded decoded;
+        ASSERT(decode(&decoder, FORMATS[i], scratch, bytes, &decoded, err) || err_class(err->code) == ERR_CLASS_DATA);
+    }
+    decoder_release(&decoder);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     Err err[1] = {{0}};
     DEFER(arena_release) Arena scratch = {.name = "scratch"};
@@ -35,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                            .header_count = 1};
     RowsOptions options = {.space = SLICE("s"), .table = SLICE("t"), .upsert = size % 2 == 0, .metadata = true};
     decoder_init(&decoder);
-    ASSERT(avro_reader_of(slice_of(AVRO), &avro.avro, err));
+    ASSERT(avro_reader_of(slice_of(AVRO), false, &avro.avro, err));
     map_put_u64(&decoder.framed, 1, &avro);
     if (json_schema_shape(&scratch, (Slice){whole.data, key_size}, &shape, err)) { // a schema of anybody's, too
         json.json = &shape;
@@ -48,5 +62,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
               rows_event(plan, &scratch, &record, &key, &value, &event, &none, err);
     ASSERT(ok || err->code == ERR_NONE || err_class(err->code) == ERR_CLASS_DATA);
     decoder_release(&decoder);
+    decode_connect(record.value, &scratch);
     return 0;
 }
