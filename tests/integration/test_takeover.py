@@ -8,6 +8,7 @@ import tempfile
 import threading
 
 import confluent_kafka
+import connectors
 import original_stack
 import pytest
 import server as server_module
@@ -256,3 +257,28 @@ def test_what_connect_keeps_is_read_and_judged(db, kafka, tmp_path):
         assert "goes on behind 0/64 on slot" in text and "No leat server answers" in text and PASSWORD not in text
     takeover(server, *options, "gone", code=2)
     takeover(server, "--bootstrap", kafka.bootstrap, "--group", "nobody", code=2)
+
+
+@pytest.mark.xdist_group("kafka")
+def test_a_sink_goes_on_at_the_offsets_of_its_group(kafka, tmp_path):
+    topics = [f"{kafka.prefix}-{kind}" for kind in ("configs", "offsets", "status")]
+    topic, name = f"{kafka.prefix}.clicks", f"{kafka.prefix}files"
+    for each in (*topics, topic):
+        kafka.create_topic(each, partitions=1)
+    put(kafka, topic, *((f"k{n}", {"n": n}) for n in range(10)))
+    left = confluent_kafka.Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": f"connect-{name}"})
+    left.commit(offsets=[confluent_kafka.TopicPartition(topic, 0, 4)], asynchronous=False)
+    left.close()
+    text = {"key.converter": "org.apache.kafka.connect.storage.StringConverter"}
+    put(kafka, topics[0], *connector_records(name, connectors.s3_sink(tmp_path, topic) | connectors.JSON_PLAIN | text,
+                                             STOPPED))  # fmt: skip
+    options = ("--bootstrap", kafka.bootstrap, "--group", kafka.prefix)
+    with server_module.Server(tmp_path) as server:
+        (plan,) = json.loads(takeover(server, *options, "--output", "json"))["connectors"]
+        assert plan["action"] == "continue" and plan["offsets"][0]["offset"] == {"kafka_offset": 4}
+        assert "RUNNING on leat" in takeover(server, *options, "--execute")
+        folder = tmp_path / "lake/topics" / topic / "partition=0"
+        want = [f"{topic}+0+00000000{n:02}.json" for n in (4, 7)]
+        server.until(lambda: folder.exists() and sorted(path.name for path in folder.iterdir()) == want,
+                     lambda: f"{want}: {server.status(name)}", 60)  # fmt: skip
+        assert "was taken over before" in takeover(server, *options, "--execute")

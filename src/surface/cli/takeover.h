@@ -42,7 +42,8 @@ typedef struct TakeoverItem {
     const Plugin *plugin;        // NULL: leat has none
     Properties config;           // what leat's server gets
     const ClusterOffset *offset; // of its topic.prefix; NULL = none
-    KafkaPartition *committed;   // of a sink's consumer group
+    bool sink;
+    KafkaPartition *committed; // of a sink's consumer group
     size_t committed_count;
     const char *there; // its state on leat's server; NULL = it is not there
     TakeoverAction action;

@@ -16,11 +16,11 @@ static bool stop_here(Takeover *takeover, const TakeoverItem *item, Err *err) {
     TRY(takeover_state_wait(takeover, &takeover->leat, name, true, &state, err));
     TRY(takeover_ask(takeover, &takeover->leat, "PUT", "/connectors/%s/stop", name, SLICE(""), err));
     TRY(takeover_state_wait(takeover, &takeover->leat, name, false, &state, err));
-    if (state.behind_bytes > 0) {
+    if (state.behind_bytes > 0 && !item->sink) {
         FAIL(err, ERR_NET_BUSY, "Kafka has not got %" PRIu64 " bytes of leat's journal", state.behind_bytes);
         return err_hint(err, "leat connector resume %s, and see why Kafka takes nothing", name);
     }
-    takeover_say(takeover, name, "stopped on leat, and all of it is in Kafka");
+    takeover_say(takeover, name, item->sink ? "stopped on leat" : "stopped on leat, and all of it is in Kafka");
     return true;
 }
 
@@ -52,7 +52,7 @@ static bool give(Takeover *takeover, const TakeoverItem *item, Err *err) {
     }
     TRY(takeover_state_wait(takeover, &takeover->connect, name, false, &connect, err));
     TRY(stop_here(takeover, item, err));
-    TRY(carry_back(takeover, name, err));
+    TRY(item->sink || carry_back(takeover, name, err));
     TRY(takeover_ask(takeover, &takeover->connect, "PUT", "/connectors/%s/resume", name, SLICE(""), err));
     TRY(takeover_state_wait(takeover, &takeover->connect, name, true, &connect, err));
     takeover_say(takeover, name, "RUNNING in Kafka Connect");

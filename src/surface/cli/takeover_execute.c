@@ -140,7 +140,7 @@ static bool take(Takeover *takeover, TakeoverItem *item, Err *err) {
     }
     TRY(connect_stop(takeover, item, err));
     TRY(create(takeover, item, err));
-    TRY(offset_carry(takeover, item, err));
+    TRY(item->sink || offset_carry(takeover, item, err)); // Kafka keeps those of sinks, by group
     TRY(takeover_ask(takeover, &takeover->leat, "PUT", "/connectors/%s/resume", name, SLICE(""), err));
     TRY(takeover_state_wait(takeover, &takeover->leat, name, true, &state, err));
     takeover_say(takeover, name, "RUNNING on leat");

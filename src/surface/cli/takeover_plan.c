@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #define POSTGRES_CLASS "io.debezium.connector.postgresql.PostgresConnector"
+#define S3_CLASS       "io.confluent.connect.s3.S3SinkConnector"
 
 void takeover_note(Takeover *takeover, TakeoverItem *item, bool against, const char *format, ...) {
     char text[2048];
@@ -144,6 +145,13 @@ static bool validate_here(Takeover *takeover, TakeoverItem *item) {
     return validation.errors == 0;
 }
 
+// On leat's server, where that answers.
+static bool validate(Takeover *takeover, TakeoverItem *item, Err *err) {
+    bool valid = validate_here(takeover, item);
+    return !takeover->leat_answers ||
+           (takeover_server_state(takeover, item, err) && (!valid || takeover_server_validate(takeover, item, err)));
+}
+
 static bool source_judge(Takeover *takeover, TakeoverItem *item, Err *err) {
     if (strcmp(item->plugin->class_name, POSTGRES_CLASS) != 0) {
         takeover_note(takeover, item, true, "leat takes over sources of class " POSTGRES_CLASS);
@@ -156,9 +164,25 @@ static bool source_judge(Takeover *takeover, TakeoverItem *item, Err *err) {
     } else {
         anew(takeover, item, "it has no offset");
     }
-    bool valid = validate_here(takeover, item);
-    return !takeover->leat_answers ||
-           (takeover_server_state(takeover, item, err) && (!valid || takeover_server_validate(takeover, item, err)));
+    return validate(takeover, item, err);
+}
+
+// Objects are complete before their group's offsets are committed, so what the group says is all that there is to know.
+// Tables are not like that: files that Apache's workers have reported wait in its control topic for its coordinator.
+static bool sink_judge(Takeover *takeover, TakeoverItem *item, Err *err) {
+    TRY(takeover_committed(takeover, item, err));
+    if (item->plugin == NULL || strcmp(item->plugin->class_name, S3_CLASS) != 0) {
+        takeover_note(takeover, item, true,
+                      "of sinks leat takes over those of class " S3_CLASS ": this one can stay with Connect, and read "
+                      "the same topics");
+        return true;
+    }
+    config_make(takeover, item);
+    properties_set(takeover->arena, &item->config, SLICE("leat.topics.from"), SLICE("kafka"));
+    item->action = item->committed_count > 0 ? TAKEOVER_CONTINUE : TAKEOVER_ANEW;
+    item->goes_on =
+        item->committed_count > 0 ? "goes on at its group's offsets" : "reads its topics from their beginning";
+    return validate(takeover, item, err);
 }
 
 static bool judge(Takeover *takeover, TakeoverItem *item, Err *err) {
@@ -167,11 +191,9 @@ static bool judge(Takeover *takeover, TakeoverItem *item, Err *err) {
     item->plugin = plugin_connector(slice_of(class));
     bool topics = properties_find(&connector->config, SLICE("topics")) != NULL ||
                   properties_find(&connector->config, SLICE("topics.regex")) != NULL;
-    if (topics || (item->plugin != NULL && item->plugin->type == PLUGIN_SINK)) {
-        TRY(takeover_committed(takeover, item, err));
-        takeover_note(takeover, item, true,
-                      "it is a sink: sinks are not taken over, it can stay with Connect and read "
-                      "the same topics");
+    item->sink = topics || (item->plugin != NULL && item->plugin->type == PLUGIN_SINK);
+    if (item->sink) {
+        TRY(sink_judge(takeover, item, err));
     } else if (item->plugin == NULL) {
         takeover_note(takeover, item, true, "%s", plugin_unknown(takeover->arena, slice_of(class), PLUGIN_SOURCE));
     } else {
