@@ -47,7 +47,7 @@ class Cluster:
             cluster = node.connect("GET", "/health").json()["cluster"]
             return cluster is not None and cluster["member"]
 
-        node.until(look, "it is a member")
+        node.until(look, "it is a member", 90)
 
     def worker_id(self, node):
         return node.options["listen.connect"]
