@@ -10,6 +10,8 @@
 #include <limits.h>
 #include <unistd.h>
 
+const StoreDriver *lake_io_local = &LOCAL_STORE;
+
 enum {
     // A file up to this is held in memory and written by one put, which costs less than staging and publishing.
     SMALL_BYTES_MAX = 512 * 1024,
@@ -114,7 +116,7 @@ static bool place_open(LakeIo *io, const char *root, const S3Options *s3, bool l
         .stop = io->context.stop,
     };
     Store *store = NULL;
-    TRY(store_open(local ? &LOCAL_STORE : &S3_STORE, &context, &store, err));
+    TRY(store_open(local ? lake_io_local : &S3_STORE, &context, &store, err));
     // Staged files of S3 are in one folder for all its places; those of a local place are in the place.
     bool sweep = io->places == NULL || (local && root[0] != '\0');
     if (sweep && !store_sweep(store, NULL, 0, err)) {

@@ -22,6 +22,8 @@ typedef struct LakeIoContext {
     const _Atomic bool *stop;
 } LakeIoContext;
 
+// What keeps files of this machine; tests put another driver there.
+extern const StoreDriver *lake_io_local;
 // What the context points to stays. ERR_OPTION: no such place for a warehouse. In a warehouse on S3 (without a
 // warehouse: once the first file was there), files of this machine are refused (ERR_VALUE): metadata may come from
 // others.
