@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of table that leat writes, read by every engine there is, compared by value with the source."""
 
+import datetime
+import decimal
 import json
 import pathlib
 import subprocess
@@ -10,10 +12,12 @@ import types
 import duckdb
 import duckdb_extensions
 import leat as leat_module
+import pyarrow as pa
 import pyiceberg.catalog
 import pytest
 from catalog import CatalogServer
 from ports import free_port
+from pyiceberg.types import BooleanType, DateType, DecimalType, FloatType, IntegerType, StringType, TimestampType
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 READ = ROOT / "tests/tools/engines/read.py"
@@ -115,6 +119,7 @@ def literal(text):
     return "'" + text.replace("'", "''") + "'"
 
 
+BIG = "x" * 3000  # is stored apart, and not sent again
 PARTITIONS = "days=day(at);buckets=bucket(4, id), truncate(2, name);places=country"
 
 
@@ -197,7 +202,8 @@ def lake(pg, tmp_path_factory):
         location = catalog.pyiceberg().load_table(tuple(table.split(".", 1))).metadata.location
         return engines[engine].rows(table, location)
 
-    yield types.SimpleNamespace(leat=leat, db=db, ask=ask, url=catalog.url, load=catalog.pyiceberg().load_table)
+    yield types.SimpleNamespace(leat=leat, db=db, ask=ask, url=catalog.url, catalog=catalog.pyiceberg,
+                                load=catalog.pyiceberg().load_table)
     for engine in engines.values():
         engine.close()
     catalog.close()
@@ -295,3 +301,70 @@ def test_compaction_changes_no_row(lake, version):
     assert deletes() == 0
     for engine, rows in before.items():
         assert ordered(lake.ask(engine, name)) == rows
+
+
+def defaults_table(lake):
+    """A table of version 3 whose older file lacks what was added since, each column with a default."""
+    catalog = lake.catalog()
+    catalog.create_namespace("v3theirs")
+    table = catalog.create_table("v3theirs.t", schema=pa.schema([("id", pa.int64()), ("v", pa.string())]))
+    table.append(pa.table({"id": range(1, 301), "v": [f"v{i}" for i in range(1, 301)]}))
+    lake.leat.run("table", "upgrade", "v3theirs.t", "--force")
+    table = catalog.load_table("v3theirs.t")
+    added = {
+        "big": (StringType(), BIG), "n": (IntegerType(), 5), "r": (FloatType(), 0.5), "rank": (IntegerType(), 7),
+        "day": (DateType(), datetime.date(2020, 2, 29)), "amount": (DecimalType(9, 2), decimal.Decimal("1.50")),
+        "at": (TimestampType(), datetime.datetime(2020, 1, 1, 1, 2, 3, 4)), "ok": (BooleanType(), True),
+    }  # fmt: skip
+    with table.update_schema() as schema:
+        for name, (kind, value) in added.items():
+            schema.add_column(name, kind, default_value=value, required=name == "rank")
+    with table.update_schema() as schema:
+        schema.set_default_value("rank", 9)
+    return {name: value for name, (_, value) in added.items()}
+
+
+def test_defaults_of_another_writer(lake):
+    """Older rows of a table that is taken over have the initial default, those that leat writes the write default,
+    before and after compaction; what did not travel is the default as well. Types that become wider keep it."""
+    given = defaults_table(lake)
+    lake.db.execute(
+        "CREATE TABLE theirs (id bigint PRIMARY KEY, v text, big text, n int, r real);"
+        "ALTER TABLE theirs ALTER big SET STORAGE EXTERNAL;"
+        f"INSERT INTO theirs SELECT i, 'v' || i, '{BIG}', 5, 0.5 FROM generate_series(1, 300) i;"
+        "CREATE PUBLICATION theirs FOR TABLE theirs"
+    )
+    lake.db.query("SELECT pg_create_logical_replication_slot('theirs', 'pgoutput')")
+    stopped = lake.db.query("SELECT pg_current_wal_lsn()::text")[0][0]
+    lake.db.execute("UPDATE theirs SET v = 'ours' WHERE id <= 20; DELETE FROM theirs WHERE id = 300")
+    args = ["--name", "theirs", "--set", "freshness=100ms", "--set", "namespace=v3theirs", "--rename",
+            "public.theirs=v3theirs.t", "--tables", "theirs", "--adopt", "v3theirs.t"]  # fmt: skip
+    how = ["--no-snapshot", "--from-lsn", stopped, "--slot", "theirs", "--publication", "theirs"]
+    lake.leat.run(*lake.leat.sync_args(lake.db, [*args, *how]))
+    expected = [
+        {"id": i, "v": v, "big": big, "n": n, "r": r, "rank": 9 if i <= 20 else 7}
+        | {name: given[name] for name in ("day", "amount", "at", "ok")}
+        for i, v, big, n, r in lake.db.query("SELECT * FROM theirs")
+    ]
+    expected = ordered([{name: plain(value) for name, value in row.items()} for row in expected])
+    engines = [e for e in ("pyiceberg", "duckdb", "spark") if e in INSTALLED or (CACHE / "python").exists()]
+
+    def check():
+        for engine in engines:
+            for found, row in zip(ordered(lake.ask(engine, "v3theirs.t")), expected, strict=True):
+                assert found == row, engine
+
+    check()
+    assert lake.leat.run("table", "sample", "v3theirs.t", "--limit", "1000").stdout.count(BIG) == 299
+    assert "equal" in lake.leat.run("verify", "theirs").stdout
+    lake.leat.run("table", "rewrite-data-files", "v3theirs.t", "--files-min", "1")
+    assert int(lake.load("v3theirs.t").current_snapshot().summary["total-data-files"]) == 1
+    check()
+    # A type that becomes wider keeps its defaults, in that type's form.
+    lake.db.execute("ALTER TABLE theirs ALTER n TYPE bigint, ALTER r TYPE double precision")
+    lake.db.execute("UPDATE theirs SET n = n + 1")
+    lake.leat.run(*lake.leat.sync_args(lake.db, args))
+    schema = lake.load("v3theirs.t").schema()
+    told = {f.name: (str(f.field_type), f.initial_default, f.write_default, f.required) for f in schema.fields}
+    assert told["n"] == ("long", 5, 5, False) and told["r"] == ("double", 0.5, 0.5, False)
+    assert told["rank"] == ("int", 7, 9, True)

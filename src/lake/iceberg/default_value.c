@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Default values of columns, from JSON (specification, Appendix D).
-#include "lake/iceberg/rows.h"
+#include "lake/iceberg/metadata.h"
 
 #include "core/base/calendar.h"
 #include "core/base/decimal.h"
@@ -165,6 +165,15 @@ static bool number_value(const Shape *shape, Slice text, Value *value) {
     return false;
 }
 
+static bool fields_default(const Shape *shape, const char *note, Arena *arena, Value *value, Err *err) {
+    Value *items = ARENA_ARRAY(arena, Value, shape->field_count);
+    for (uint32_t i = 0; i < shape->field_count; i++) {
+        TRY(iceberg_default(&shape->fields[i].shape, note, arena, &items[i], err));
+    }
+    *value = (Value){.kind = VALUE_STRUCT, .items = {items, shape->field_count}};
+    return true;
+}
+
 static bool token_value(const Shape *shape, JsonToken token, Slice text, Arena *arena, Value *value) {
     if (token == TOKEN_TRUE || token == TOKEN_FALSE) {
         *value = value_bool(token == TOKEN_TRUE);
@@ -174,13 +183,53 @@ static bool token_value(const Shape *shape, JsonToken token, Slice text, Arena *
            (token == TOKEN_TEXT && text_value(shape, text, arena, value));
 }
 
-bool iceberg_default_value(const Shape *shape, Slice json, Arena *arena, Value *value, Err *err) {
+bool iceberg_has_default(const Shape *shape, const char *note) {
+    Slice json = shape_note(shape, note);
+    return json.size > 0 && !slice_is(json, "null");
+}
+
+bool iceberg_default(const Shape *shape, const char *note, Arena *arena, Value *value, Err *err) {
     JsonReader reader;
     JsonToken token;
     *value = (Value){.kind = VALUE_NULL};
-    json_reader_init(&reader, json, arena);
+    if (!iceberg_has_default(shape, note)) {
+        return true;
+    }
+    json_reader_init(&reader, shape_note(shape, note), arena);
     TRY(json_read(&reader, &token, err));
-    Slice text = reader.text;
-    return (!shape_is_foreign(shape) && token_value(shape, token, text, arena, value)) ||
-           FAIL(err, ERR_VALUE, "the default of a column is no %s", shape_kind_name(shape->kind));
+    if (shape->kind == SHAPE_STRUCT && token == TOKEN_OBJECT) {
+        return fields_default(shape, note, arena, value, err); // "{}": what its fields say
+    }
+    return (!shape_is_foreign(shape) && token_value(shape, token, reader.text, arena, value)) ||
+           FAIL(err, ERR_VALUE, "its %s is no %s", note,
+                shape_is_foreign(shape) ? "value that leat reads" : shape_kind_name(shape->kind));
+}
+
+// --- promotion -------------------------------------------------------------------------------------------------
+
+// The same value in the form of the wider type.
+static Slice promoted(const Shape *from, const Shape *to, Slice json, Arena *arena) {
+    char copy[NUMBER_TEXT_MAX];
+    if (from->kind == SHAPE_DATE && to->kind == SHAPE_TIMESTAMP && json.size > 2) {
+        return slice_of(arena_printf(arena, "%.*sT00:00:00\"", (int)json.size - 1, (const char *)json.data));
+    }
+    if (from->kind == SHAPE_FLOAT32 && to->kind == SHAPE_FLOAT64 && json.size < sizeof(copy)) {
+        memcpy(copy, json.data, json.size);
+        copy[json.size] = '\0';
+        return slice_of(arena_printf(arena, "%.17g", (double)strtof(copy, NULL)));
+    }
+    return json;
+}
+
+void iceberg_defaults_promote(const Shape *from, Shape *to, Arena *arena) {
+    static const char *const NOTES[] = {ICEBERG_INITIAL_DEFAULT, ICEBERG_WRITE_DEFAULT};
+    ShapeNote *notes = ARENA_ARRAY(arena, ShapeNote, ARRAY_LEN(NOTES));
+    to->note_count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(NOTES); i++) {
+        if (iceberg_has_default(from, NOTES[i])) {
+            Slice json = promoted(from, to, shape_note(from, NOTES[i]), arena);
+            notes[to->note_count++] = (ShapeNote){slice_of(NOTES[i]), json};
+        }
+    }
+    to->notes = notes;
 }

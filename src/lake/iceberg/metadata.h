@@ -10,6 +10,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/err.h"
+#include "data/event/value.h"
 #include "data/format/shape.h"
 
 // Ids of columns that no user's schema has.
@@ -212,6 +213,15 @@ int32_t shape_highest_id(const Shape *shape); // of all within
 bool table_schema_equal(const TableSchema *a, const TableSchema *b);
 // The field or nested field of that id; NULL when absent.
 const Shape *shape_by_id(const Shape *shape, int32_t id);
+// What a column's value is where nobody gave one: in files of before it was added (initial), in rows of writers that do
+// not know of it (write). Version 3; JSON (specification, Appendix D, "JSON single-value serialization").
+#define ICEBERG_INITIAL_DEFAULT "initial-default"
+#define ICEBERG_WRITE_DEFAULT   "write-default"
+bool iceberg_has_default(const Shape *shape, const char *note); // and it is not null
+// VALUE_NULL where there is none; in the arena. ERR_VALUE: it is none of that type; lists and maps have none.
+CHECKED bool iceberg_default(const Shape *shape, const char *note, Arena *arena, Value *value, Err *err);
+// The defaults of a column whose type becomes that of `to`, which loses its other notes.
+void iceberg_defaults_promote(const Shape *from, Shape *to, Arena *arena);
 // May a column of `from` become `to` in place (specification, "Schema Evolution")? 3 has more than 2.
 bool iceberg_promotes(const Shape *from, const Shape *to, int32_t format_version);
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Live rows of data files: those that no delete of the snapshot marks. Columns are found by their field ids, whatever
-// the file's own order and names (specification, "Column Projection"): a column that the file does not have is the
-// value of an identity partition, or its initial-default, or NULL; files without field ids go by the table's name
-// mapping (schema.name-mapping.default). Values come in the form of the table's types, promotions done.
+// Live rows of data files: those that no delete of the snapshot marks, in the form of the table's columns
+// (projection.h).
 #ifndef LEAT_LAKE_ICEBERG_ROWS_H
 #define LEAT_LAKE_ICEBERG_ROWS_H
 
@@ -46,9 +44,5 @@ CHECKED bool lake_rows_open(LakeIo *io, const DataFile *file, const LakeRead *ho
 // One value a column wanted, good until the next call; *values NULL at the end. `position`: the row's in the file.
 CHECKED bool lake_rows_next(LakeRows *rows, const Value **values, uint64_t *position, Err *err);
 void lake_rows_close(LakeRows *rows); // NULL is fine
-
-// The value that a note "initial-default" stands for (specification, Appendix D, "JSON single-value serialization"), in
-// the arena. ERR_VALUE: it is none of that type; LIST, STRUCT and MAP have none but null.
-CHECKED bool iceberg_default_value(const Shape *shape, Slice json, Arena *arena, Value *value, Err *err);
 
 #endif

@@ -214,9 +214,17 @@ TEST(rows_by_the_names_of_columns) {
 
 static void check_default(ShapeKind kind, const char *json, const char *want) {
     DEFER(buf_release) Buf seen = {0};
-    Shape shape = {.kind = kind, .precision = 9, .scale = 2};
+    static const ShapeNote FIVE[] = {{NAME("initial-default"), NAME("5")}};
+    static const ShapeField FIELDS[] = {FIELD_WITH("x", 11, SHAPE_INT32, .notes = FIVE, .note_count = 1),
+                                        FIELD("y", 12, SHAPE_STRING)};
+    ShapeNote note = {NAME("initial-default"), slice_of(json)};
+    Shape shape = {.kind = kind, .precision = 9, .scale = 2, .notes = &note, .note_count = 1};
+    if (kind == SHAPE_STRUCT) {
+        shape.fields = FIELDS;
+        shape.field_count = 2;
+    }
     Value value;
-    bool ok = iceberg_default_value(&shape, slice_of(json), &arena, &value, err);
+    bool ok = iceberg_default(&shape, ICEBERG_INITIAL_DEFAULT, &arena, &value, err);
     if (ok && (value.kind == VALUE_BYTES || value.kind == VALUE_UUID)) {
         for (size_t i = 0; i < value.bytes.size; i++) {
             buf_printf(&seen, "%02x", value.bytes.data[i]);
@@ -249,5 +257,24 @@ TEST(defaults_of_columns) {
     check_default(SHAPE_UUID, "\"f79c3e09-677c-4bbd-a479-3f349cb785e7\"", "f79c3e09677c4bbda4793f349cb785e7");
     check_default(SHAPE_BOOL, "\"true\"", "bad");
     check_default(SHAPE_LIST, "null", "-");
+    check_default(SHAPE_LIST, "[1]", "bad");
+    check_default(SHAPE_STRUCT, "{}", "(5 -)");
+    arena_release(&arena);
+}
+
+static void check_promoted(ShapeKind from, ShapeKind to, const char *json, const char *want) {
+    ShapeNote notes[] = {{NAME("iceberg.members"), NAME("\"x\":1")}, {NAME("write-default"), slice_of(json)}};
+    Shape was = {.kind = from, .notes = notes, .note_count = 2}, becomes = {.kind = to};
+    iceberg_defaults_promote(&was, &becomes, &arena);
+    CHECK_INT(becomes.note_count, strcmp(json, "null") == 0 ? 0 : 1);
+    CHECK_TEXT(becomes.note_count > 0 ? becomes.notes[0].json : SLICE(""), want);
+}
+
+TEST(defaults_of_columns_whose_type_becomes_a_wider_one) {
+    arena_init(&arena, "test", 0);
+    check_promoted(SHAPE_INT32, SHAPE_INT64, "34", "34");
+    check_promoted(SHAPE_FLOAT32, SHAPE_FLOAT64, "0.1", "0.10000000149011612");
+    check_promoted(SHAPE_DATE, SHAPE_TIMESTAMP, "\"2000-03-01\"", "\"2000-03-01T00:00:00\"");
+    check_promoted(SHAPE_INT32, SHAPE_INT64, "null", "");
     arena_release(&arena);
 }

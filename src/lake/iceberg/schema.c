@@ -247,7 +247,7 @@ static bool check_version(const Shape *shape, Slice name, int32_t format_version
     Slice type = shape_note(shape, ICEBERG_NOTE_TYPE);
     bool newer =
         shape_is_foreign(shape) && type.size > 6 && type.data[0] == '"' && memcmp(type.data, "\"fixed", 6) != 0;
-    if (newer || shape_note(shape, "initial-default").size > 0) {
+    if (newer || iceberg_has_default(shape, ICEBERG_INITIAL_DEFAULT)) {
         return FAIL(err, ERR_VALUE, "Invalid schema for v%" PRId32 ": column %.*s: %s not supported until v3",
                     format_version, (int)MIN(name.size, (size_t)100), name.data,
                     newer ? "its type is" : "an initial default is");

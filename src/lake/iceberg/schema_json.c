@@ -57,7 +57,7 @@ static void fields_write(const Shape *shape, Buf *out) {
             buf_text(out, ",\"doc\":");
             json_quote(out, field->shape.doc);
         }
-        static const char *const DEFAULTS[] = {"initial-default", "write-default"};
+        static const char *const DEFAULTS[] = {ICEBERG_INITIAL_DEFAULT, ICEBERG_WRITE_DEFAULT};
         for (size_t j = 0; j < ARRAY_LEN(DEFAULTS); j++) {
             Slice json = shape_note(&field->shape, DEFAULTS[j]);
             if (json.size > 0) {
@@ -261,8 +261,8 @@ static bool field_in(JsonIn *in, JsonToken first, void *target, Err *err) {
         {"required", MEMBER_BOOL, true, .offset = offsetof(FieldIn, required)},
         {"type", MEMBER_OTHER, true, .read = field_type_in},
         {"doc", MEMBER_TEXT, .offset = offsetof(FieldIn, doc)},
-        {"initial-default", MEMBER_RAW, .offset = offsetof(FieldIn, initial_default)},
-        {"write-default", MEMBER_RAW, .offset = offsetof(FieldIn, write_default)},
+        {ICEBERG_INITIAL_DEFAULT, MEMBER_RAW, .offset = offsetof(FieldIn, initial_default)},
+        {ICEBERG_WRITE_DEFAULT, MEMBER_RAW, .offset = offsetof(FieldIn, write_default)},
     };
     FieldIn field = {0};
     TRY(json_in_struct(in, first, MEMBERS, ARRAY_LEN(MEMBERS), &field, &field.members, err));
@@ -273,8 +273,8 @@ static bool field_in(JsonIn *in, JsonToken first, void *target, Err *err) {
     shape->id = field.id;
     shape->optional = !field.required;
     shape->doc = field.doc;
-    note_add(in->arena, shape, "initial-default", field.initial_default);
-    note_add(in->arena, shape, "write-default", field.write_default);
+    note_add(in->arena, shape, ICEBERG_INITIAL_DEFAULT, field.initial_default);
+    note_add(in->arena, shape, ICEBERG_WRITE_DEFAULT, field.write_default);
     note_add(in->arena, shape, ICEBERG_NOTE_MEMBERS, field.members);
     *(ShapeField *)target = (ShapeField){.name = field.name, .shape = *shape};
     return true;

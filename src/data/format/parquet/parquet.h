@@ -104,9 +104,8 @@ const Shape *parquet_reader_shape(const ParquetReader *reader);
 uint64_t parquet_reader_rows(const ParquetReader *reader);
 // The next record: one value a field, good until the next call. *values = NULL at the end.
 CHECKED bool parquet_reader_next(ParquetReader *reader, const Value **values, Err *err);
-// From now on only the columns with these field ids are read; the values of others are NULL. Any number of times.
-CHECKED bool parquet_reader_select(ParquetReader *reader, const int32_t *ids, size_t count, Err *err);
-// Likewise by place: one a field of parquet_reader_shape. For files whose columns have no ids.
+// From now on only the columns wanted (one a field of parquet_reader_shape) are read; the values of others are NULL.
+// Any number of times.
 CHECKED bool parquet_reader_choose(ParquetReader *reader, const bool *wanted, Err *err);
 // The next record is number `row` of the file, counted from 0; parquet_reader_next gives NULL from the last one on.
 // Pages that hold nothing of what is wanted are passed over, where the file has an offset index.

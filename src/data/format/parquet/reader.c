@@ -431,17 +431,6 @@ bool parquet_reader_choose(ParquetReader *reader, const bool *wanted, Err *err) 
     return row == reader->group_begin || parquet_reader_seek(reader, row, err);
 }
 
-bool parquet_reader_select(ParquetReader *reader, const int32_t *ids, size_t count, Err *err) {
-    const Shape *shape = &reader->schema.shape;
-    bool *wanted = ARENA_ARRAY(&reader->record, bool, shape->field_count);
-    for (uint32_t i = 0; i < shape->field_count; i++) {
-        for (size_t j = 0; j < count; j++) {
-            wanted[i] |= shape->fields[i].shape.id == ids[j];
-        }
-    }
-    return parquet_reader_choose(reader, wanted, err);
-}
-
 // --- the footer ------------------------------------------------------------------------------------------------
 
 static bool read_part(const ParquetFile *file, uint64_t offset, size_t size, Buf *out, Err *err) {

@@ -289,8 +289,7 @@ static bool field_put(Maker *maker, Slice name, const Shape *shape, bool require
     wider.id = was->shape.id;
     wider.optional = was->shape.optional;
     wider.doc = was->shape.doc;
-    wider.notes = NULL;
-    wider.note_count = 0;
+    iceberg_defaults_promote(&was->shape, &wider, maker->arena);
     was->shape = wider;
     maker->from[at] = from;
     maker->changed = true;
@@ -403,17 +402,31 @@ static bool columns_make(Maker *maker, const Mapping *mapping, Err *err) {
     return true;
 }
 
-// What was part of the key, and is no more, may be NULL.
+// What was part of the key, and is no more, may be NULL; so may what the source has not, and no default.
 static void fields_loosen(Maker *maker) {
     for (uint32_t i = 0; maker->current != NULL && i < maker->field_count; i++) {
         int32_t from = maker->from[i];
         bool column = from >= 0 && (uint32_t)from < maker->source->column_count;
         bool key = column && (maker->source->columns[from].flags & COLUMN_KEY) != 0;
-        if (!maker->fields[i].shape.optional && !key) {
-            maker->fields[i].shape.optional = true;
-            maker->changed = true;
+        bool given = from == -1 && iceberg_has_default(&maker->fields[i].shape, ICEBERG_WRITE_DEFAULT);
+        field_relax(maker, &maker->fields[i], key || given);
+    }
+}
+
+// What rows have where the source gives nothing.
+static bool fields_default(Maker *maker, Mapping *mapping, Err *err) {
+    Value *values = ARENA_ARRAY(maker->arena, Value, maker->field_count);
+    for (uint32_t i = 0; i < maker->field_count; i++) {
+        const ShapeField *field = &maker->fields[i];
+        values[i] = (Value){.kind = VALUE_NULL};
+        if (maker->from[i] == -1 &&
+            !iceberg_default(&field->shape, ICEBERG_WRITE_DEFAULT, maker->arena, &values[i], err)) {
+            err->code = ERR_TABLE;
+            return err_prefix(err, "column %.*s", SLICE_ARG(field->name));
         }
     }
+    mapping->otherwise = values;
+    return true;
 }
 
 static void finish(Maker *maker, Mapping *mapping) {
@@ -425,11 +438,6 @@ static void finish(Maker *maker, Mapping *mapping) {
     mapping->last_column_id = maker->last_id;
     mapping->straight = true;
     mapping->deleted = -1;
-    for (uint32_t i = 0; i < maker->field_count; i++) {
-        if (maker->from[i] == -1) {
-            field_relax(maker, &maker->fields[i], false);
-        }
-    }
     for (uint32_t i = 0; i < maker->field_count; i++) {
         mapping->straight &= maker->from[i] == (int32_t)i;
         bool mark = !maker->options->append && maker->from[i] == (int32_t)maker->source->column_count + FLAT_DELETED;
@@ -449,6 +457,7 @@ bool mapping_make(Arena *arena, const Schema *source, const TableSchema *current
     begin(&maker, mapping->plan->value->field_count);
     TRY(columns_make(&maker, mapping, err));
     fields_loosen(&maker);
+    TRY(fields_default(&maker, mapping, err));
     finish(&maker, mapping);
     return true;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A source's schema and a table's: which column goes where, and how the table must change first.
 //
-// Columns find each other by name. A new one is added (optional), one that the source has no more stays and is NULL, a
-// type that the table's may become in place is promoted; any other change is a new column beside the old one
-// (name__v2). Rows are made by the flat envelope: the one table of types is data/format/flat.c.
+// Columns find each other by name. A new one is added (optional), one that the source has no more stays and is NULL (or
+// its write-default), a type that the table's may become in place is promoted; any other change is a new column beside
+// the old one (name__v2). Rows are made by the flat envelope: the one table of types is data/format/flat.c.
 #ifndef LEAT_FLOW_SINK_ICEBERG_MAPPING_H
 #define LEAT_FLOW_SINK_ICEBERG_MAPPING_H
 
@@ -26,14 +26,15 @@ typedef struct Mapping {
     TableSchema schema; // of the table, as it must be; its id is that of the given one where nothing changes
     bool changed;       // it differs from the given one
     int32_t last_column_id;
-    const int32_t *from; // one a field of the table: place in the flat record, -1 = NULL, or MAPPING_DELETED_AT
-    bool straight;       // from[i] = i for all, so the record itself can be written
-    size_t column_count; // of the source: leat's own fields of the flat record follow
-    const int32_t *key;  // fields of the table that make the key, in the key's order
-    size_t key_count;    // 0: rows cannot be found again
-    bool exact_keys;     // see lake/index
-    bool full_row;       // the key is all columns that the source has; equal rows are kept as often as there are
-    int32_t deleted;     // field that is true of rows that are marked as deleted; -1 = none
+    const int32_t *from;    // one a field of the table: place in the flat record, -1 = none, or MAPPING_DELETED_AT
+    const Value *otherwise; // likewise: what rows have where there is none
+    bool straight;          // from[i] = i for all, so the record itself can be written
+    size_t column_count;    // of the source: leat's own fields of the flat record follow
+    const int32_t *key;     // fields of the table that make the key, in the key's order
+    size_t key_count;       // 0: rows cannot be found again
+    bool exact_keys;        // see lake/index
+    bool full_row;          // the key is all columns that the source has; equal rows are kept as often as there are
+    int32_t deleted;        // field that is true of rows that are marked as deleted; -1 = none
 } Mapping;
 
 enum {

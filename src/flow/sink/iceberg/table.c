@@ -47,7 +47,7 @@ static void row_fill(LakeTable *table, const Record *record) {
     }
     for (uint32_t i = 0; i < count; i++) {
         int32_t from = mapping->from[i];
-        table->row[i] = from >= 0 ? record->value[from] : (Value){.kind = VALUE_NULL};
+        table->row[i] = from >= 0 ? record->value[from] : mapping->otherwise[i];
         if (from == MAPPING_DELETED_AT && record->event->op == OP_DELETE) {
             int64_t since_2000 = record->event->source_us - EPOCH_2000_US;
             table->row[i] = (Value){.kind = VALUE_TIMESTAMPTZ, .integer = since_2000};

@@ -5,6 +5,7 @@
 
 #include "flow/sink/iceberg/toast_file.h"
 #include "flow/sink/iceberg/writer.h"
+#include "lake/iceberg/projection.h"
 
 enum { ROWS_MAX = 16384, KEY_BYTES = 12 };
 
@@ -232,53 +233,58 @@ static bool row_from_kept(LakeTable *table, const ToastRow *row, const Value *ke
     return row_write(table, row, err);
 }
 
-static bool row_from_file(LakeTable *table, const ToastRow *row, ToastFile *file, const int32_t *there, Err *err) {
+// What the rows of one file lack, and how the file has it.
+typedef struct Lacking {
+    LakeRead how;
+    int32_t *at; // one a field of the table: among how.ids, or -1
+    Projection *projection;
+    Value *found; // one of how.ids
+} Lacking;
+
+static bool row_from_file(LakeTable *table, const ToastRow *row, ToastFile *file, const Lacking *lacking, Err *err) {
     const Value *values = NULL;
     TRY(toast_file_row(file, row->place.row, &values, err));
+    TRY(projection_row(lacking->projection, values, table->lake->scratch, lacking->found, err));
     for (size_t i = 0; i < field_count(table); i++) {
-        table->row[i] = row->values[i];
-        if (row->values[i].kind == VALUE_UNCHANGED) {
-            table->row[i] = there[i] >= 0 ? values[there[i]] : (Value){.kind = VALUE_NULL};
-        }
+        bool lacked = row->values[i].kind == VALUE_UNCHANGED;
+        table->row[i] = lacked ? lacking->found[lacking->at[i]] : row->values[i];
     }
     return row_write(table, row, err);
 }
 
-// Which fields of the table any of the rows lacks, and where the file has them.
-static size_t fields_wanted(const LakeTable *table, ToastRow **rows, size_t count, const Shape *shape, int32_t *ids,
-                            int32_t *there) {
-    const Shape *here = table->mapping.schema.shape;
-    size_t wanted = 0;
-    for (uint32_t i = 0; i < here->field_count; i++) {
+// The fields that any of the rows lacks.
+static void fields_lacking(const LakeTable *table, ToastRow **rows, size_t count, Arena *arena, Lacking *lacking) {
+    const Shape *shape = table->mapping.schema.shape;
+    int32_t *ids = ARENA_ARRAY(arena, int32_t, shape->field_count);
+    *lacking = (Lacking){.how = {.table = table_metadata(table->table), .schema = &table->mapping.schema, .ids = ids},
+                         .at = ARENA_ARRAY(arena, int32_t, shape->field_count),
+                         .found = ARENA_ARRAY(arena, Value, shape->field_count)};
+    for (uint32_t i = 0; i < shape->field_count; i++) {
         bool any = false;
         for (size_t j = 0; j < count && !any; j++) {
             any = rows[j]->values[i].kind == VALUE_UNCHANGED;
         }
-        there[i] = -1;
-        for (uint32_t j = 0; any && j < shape->field_count; j++) {
-            there[i] = shape->fields[j].shape.id == here->fields[i].shape.id ? (int32_t)j : there[i];
-        }
-        if (there[i] >= 0) {
-            ids[wanted++] = here->fields[i].shape.id;
+        lacking->at[i] = any ? (int32_t)lacking->how.count : -1;
+        if (any) {
+            ids[lacking->how.count++] = shape->fields[i].shape.id;
         }
     }
-    return wanted;
 }
 
 // Rows of one file, in its order.
 static bool rows_read(LakeTable *table, ToastFile *file, ToastRow **rows, size_t count, Err *err) {
     Arena *arena = &table->toast.waiting;
     uint64_t *numbers = ARENA_ARRAY(arena, uint64_t, count);
-    int32_t *ids = ARENA_ARRAY(arena, int32_t, field_count(table));
-    int32_t *there = ARENA_ARRAY(arena, int32_t, field_count(table));
+    Lacking lacking;
     for (size_t i = 0; i < count; i++) {
         numbers[i] = rows[i]->place.row;
     }
-    size_t wanted = fields_wanted(table, rows, count, toast_file_shape(file), ids, there);
-    TRY(toast_file_plan(file, ids, wanted, numbers, count, err));
+    fields_lacking(table, rows, count, arena, &lacking);
+    TRY(projection_make(&lacking.how, &rows[0]->data->file, toast_file_shape(file), arena, &lacking.projection, err));
+    TRY(toast_file_plan(file, projection_wanted(lacking.projection), numbers, count, err));
     for (size_t i = 0; i < count; i++) {
         kept_turn(&table->toast);
-        TRY(row_from_file(table, rows[i], file, there, err));
+        TRY(row_from_file(table, rows[i], file, &lacking, err));
     }
     return true;
 }

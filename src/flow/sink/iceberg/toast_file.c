@@ -145,10 +145,9 @@ static void extents_join(ToastFile *file) {
     file->extents.size = (kept + 1) * sizeof(Extent);
 }
 
-bool toast_file_plan(ToastFile *file, const int32_t *ids, size_t id_count, const uint64_t *rows, size_t count,
-                     Err *err) {
+bool toast_file_plan(ToastFile *file, const bool *wanted, const uint64_t *rows, size_t count, Err *err) {
     extents_clear(file);
-    TRY(parquet_reader_select(file->reader, ids, id_count, err));
+    TRY(parquet_reader_choose(file->reader, wanted, err));
     TRY(parquet_reader_plan(file->reader, rows, count, page_add, file, err));
     extents_join(file);
     return true;

@@ -12,9 +12,8 @@ typedef struct ToastFile ToastFile;
 CHECKED bool toast_file_open(LakeIo *io, Slice uri, uint64_t size, ToastFile **file, Err *err);
 void toast_file_close(ToastFile *file);
 const Shape *toast_file_shape(const ToastFile *file);
-// These rows will be read, in ascending order, of the columns with these field ids.
-CHECKED bool toast_file_plan(ToastFile *file, const int32_t *ids, size_t id_count, const uint64_t *rows, size_t count,
-                             Err *err);
+// These rows will be read, in ascending order, of the columns wanted: one bool a field of the file's shape.
+CHECKED bool toast_file_plan(ToastFile *file, const bool *wanted, const uint64_t *rows, size_t count, Err *err);
 // One value a field of the file's shape; good until the next call.
 CHECKED bool toast_file_row(ToastFile *file, uint64_t row, const Value **values, Err *err);
 

@@ -61,8 +61,8 @@ static ToastFile *file_of(Store *store, size_t gap) {
 
 static void rows_check(ToastFile *file, const uint64_t *rows, size_t count) {
     Err err[1] = {{0}};
-    const int32_t ids[] = {2};
-    CHECK_OK(toast_file_plan(file, ids, 1, rows, count, err));
+    const bool wanted[] = {false, true};
+    CHECK_OK(toast_file_plan(file, wanted, rows, count, err));
     for (size_t i = 0; i < count; i++) {
         const Value *values = NULL;
         char text[LARGE];
@@ -106,9 +106,9 @@ TEST(a_row_that_is_not_there_is_told) {
     store_fill(&store);
     ToastFile *file = file_of(&store, 0);
     const uint64_t rows[] = {5, ROWS + 3};
-    const int32_t ids[] = {2};
+    const bool wanted[] = {false, true};
     const Value *values = NULL;
-    CHECK_OK(toast_file_plan(file, ids, 1, rows, 2, err));
+    CHECK_OK(toast_file_plan(file, wanted, rows, 2, err));
     CHECK_FAILS(toast_file_row(file, rows[1], &values, err), ERR_STATE_CORRUPT);
     toast_file_close(file);
     buf_release(&store.bytes);
