@@ -108,10 +108,10 @@ static void requests_json(Buf *buf, const PipelineReport *report) {
     }
 }
 
-// A sink that cannot be opened does not look by itself.
+// A sink that is not open yet, or cannot be, does not look by itself.
 static uint64_t behind_bytes(const SinkPumpLook *look, Journal *journal) {
     JournalInfo info = {0};
-    if (journal == NULL || look->tries == 0) {
+    if (journal == NULL || (look->tries == 0 && look->pin != 0)) {
         return look->behind_bytes;
     }
     journal_info(journal, &info);
