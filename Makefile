@@ -29,10 +29,10 @@ bench: # the figures of bench/RESULTS.md
 	@$(MAKE) --no-print-directory all
 	@bench/run
 
-demo: # a live web shop flows into files through kill -9; shows the proof
-	@scripts/setup demo
+demo: # a live web shop flows into files through kill -9; shows the proof; KAFKA=1: into three real brokers
+	@scripts/setup $(if $(KAFKA),demo-kafka,demo)
 	@$(MAKE) --no-print-directory all
-	@demo/run
+	@$(if $(KAFKA),demo/kafka,demo/run)
 
 docs: # regenerates docs/reference
 	@tools/gen_options

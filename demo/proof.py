@@ -77,8 +77,8 @@ class Table:
         value, kind = f"it.{name(column)}", self.types[column]
         if column in self.bytes:
             return f"to_base64({value}) AS {name(column)}"
-        if kind == "DATE" and there == "INTEGER":
-            value = f"(DATE '1970-01-01' + {value})"
+        if kind == "DATE" and there in ("INTEGER", "BIGINT"):
+            value = f"(DATE '1970-01-01' + {value}::INTEGER)"
         return f"{value}::{kind} AS {name(column)}"
 
 
