@@ -23,8 +23,9 @@ static void apply(const TableMetadata *base, const TableChange *change, Arena *a
     TableMetadata made, read;
     const MetadataLogEntry *dropped = NULL;
     size_t count = 0;
-    (void)table_requirements_check(base, change, err);
-    err_clear(err);
+    if (!table_requirements_check(base, change, err)) {
+        err_clear(err);
+    }
     if (!table_metadata_apply(base, SLICE("g"), change, 10, arena, &made, &dropped, &count, err)) {
         ASSERT(err->code == ERR_VALUE || err->code == ERR_CHANGED);
         return;
