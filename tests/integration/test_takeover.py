@@ -83,7 +83,9 @@ def by_number(stack, topic):
 
 @pytest.fixture(scope="module")
 def stack():
-    with original_stack.OriginalStack(plugins=original_stack.CACHE / "plugins/debezium-postgres", quick=True) as stack:
+    flush = {"offset.flush.interval.ms": 2000}  # the first flush is waited for
+    plugins = original_stack.CACHE / "plugins/debezium-postgres"
+    with original_stack.OriginalStack(connect=flush, plugins=plugins, quick=True) as stack:
         yield stack
 
 
