@@ -244,10 +244,10 @@ static bool where_read(Reading *reading, const char *where, Err *err) {
     const CompareLeaf *leaf = reading->leaf;
     bool heap = leaf->leaf.kind == 'r';
     DEFER(arena_release) Arena arena = {.name = "scratch"};
-    const char *statement =
-        arena_printf(&arena, "COPY (SELECT %s%s FROM %s%s.%s%s) TO STDOUT (FORMAT binary)", heap ? "ctid, " : "",
-                     leaf->columns, heap ? "ONLY " : "", pg_identifier(&arena, leaf->table->space),
-                     pg_identifier(&arena, leaf->table->name), where);
+    const char *place = heap ? leaf->columns[0] != '\0' ? "ctid, " : "ctid" : "";
+    const char *statement = arena_printf(&arena, "COPY (SELECT %s%s FROM %s%s.%s%s) TO STDOUT (FORMAT binary)", place,
+                                         leaf->columns, heap ? "ONLY " : "", pg_identifier(&arena, leaf->table->space),
+                                         pg_identifier(&arena, leaf->table->name), where);
     return copy_run(reading, statement, err) || err_prefix(err, "table %s", leaf->leaf.table->topic);
 }
 
