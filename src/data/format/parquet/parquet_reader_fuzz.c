@@ -61,7 +61,7 @@ static void check(const Shape *shape, const Value *value) {
 // Changes the footer, or the pages without moving what lies behind them: else its offsets would point to nowhere.
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed) {
     size_t footer = size > 4 + TAIL_BYTES ? load_u32le(data + size - TAIL_BYTES) : 0;
-    if (size <= 4 + TAIL_BYTES || footer > size - 4 - TAIL_BYTES || seed % 8 == 0) {
+    if (size <= 4 + TAIL_BYTES || footer > size - 4 - TAIL_BYTES || size > size_max || seed % 8 == 0) {
         return LLVMFuzzerMutate(data, size, size_max);
     }
     size_t start = size - TAIL_BYTES - footer;
@@ -71,7 +71,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsi
         memset(data + at + changed, 0, left - changed);
         return size;
     }
-    uint32_t changed = (uint32_t)LLVMFuzzerMutate(data + start, footer, size_max - start - TAIL_BYTES);
+    size_t room = size_max - start - TAIL_BYTES;
+    uint32_t changed = room > 0 ? (uint32_t)MIN(LLVMFuzzerMutate(data + start, footer, room), room) : 0;
     memcpy(data + start + changed, &changed, sizeof(changed));
     memcpy(data + start + changed + 4, "PAR1", 4);
     return start + changed + TAIL_BYTES;
