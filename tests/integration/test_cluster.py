@@ -171,7 +171,7 @@ def test_nodes_share_connectors_and_take_them_over(cluster, kafka, work, db):
         cluster.wait_owners(cluster.nodes)
         pid = owner.workers()["north"].pid
         assert other.connect("POST", "/connectors/north/restart?includeTasks=true").status == 202
-        owner.until(lambda: owner.workers().get("north") and owner.workers()["north"].pid != pid, "another worker")
+        owner.until(lambda: (worker := owner.workers().get("north")) and worker.pid != pid, "another worker")
         cluster.wait_owners(cluster.nodes)
         offsets = other.connect("PATCH", "/connectors/north/offsets", {"offsets": []})
         assert offsets.status == 400 and "STOPPED" in offsets.json()["message"].upper(), offsets
