@@ -657,8 +657,10 @@ MaintainState maintain_state(Maintain *maintain) {
             state = MAINTAIN_AT_WORK;
         }
     }
+    // In a hurry nothing is begun by itself (turn_choose): who waits for the end would wait for ever.
     bool hand = maintain->hurry ? hand_next(maintain) : maintain->hand.state != HAND_NONE;
-    if (state == MAINTAIN_IDLE && (maintain->looking || hand || kept_next(maintain, clock_monotonic_us()) != NULL)) {
+    bool due = !maintain->hurry && kept_next(maintain, clock_monotonic_us()) != NULL;
+    if (state == MAINTAIN_IDLE && (maintain->looking || hand || due)) {
         state = MAINTAIN_AT_WORK;
         pthread_cond_broadcast(&maintain->changed);
     }

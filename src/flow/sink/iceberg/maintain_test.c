@@ -339,6 +339,16 @@ static void run_rest(const char *version) {
     feed_close(&feed);
 }
 
+// Snapshots are to be looked for when the sink is stopped: the next run does.
+TEST(a_stop_does_not_wait_for_what_nobody_begins) {
+    Feed feed;
+    feed_open(&feed, "2", "auto");
+    put_some(&feed, 3);
+    clock_advance_us(INT64_C(3600) * 1000000);
+    CHECK_OK(ICEBERG_SINK.flush(feed.sink, err));
+    feed_close(&feed);
+}
+
 TEST(a_table_that_rests_becomes_one_file_without_deletes) {
     run_rest("2");
 }
