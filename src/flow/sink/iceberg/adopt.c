@@ -3,6 +3,7 @@
 
 #include "core/base/log.h"
 #include "core/sys/file.h"
+#include "flow/sink/iceberg/rebuild.h"
 #include "lake/iceberg/rows.h"
 
 #include <limits.h>
@@ -162,7 +163,7 @@ static bool rows_check(LakeTable *table, Table *opened, const Mapping *mapping, 
     }
     const char *directory = arena_printf(scratch, "%s/adopting", table->lake->state_directory);
     IndexOptions options = {
-        .directory = directory, .memory_bytes_max = table->lake->memory_bytes_max / 4, .exact = mapping->exact_keys};
+        .directory = directory, .memory_bytes_max = lake_index_memory(table->lake), .exact = mapping->exact_keys};
     bool fresh;
     TRY(!file_exists(directory) || file_remove_tree(directory, err));
     TRY(file_make_directories(directory, err));

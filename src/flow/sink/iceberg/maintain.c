@@ -96,7 +96,11 @@ static Job *job_next(Maintain *maintain) {
     return next;
 }
 
+// In a hurry none: what comes by itself is not begun, nor waited for.
 static Kept *kept_next(Maintain *maintain, int64_t now_us) {
+    if (maintain->hurry) {
+        return NULL;
+    }
     for (MapEntry *e = NULL; (e = map_next(&maintain->kept, e)) != NULL;) {
         Kept *kept = e->value;
         if (kept->expire_us <= now_us) {
@@ -162,13 +166,12 @@ typedef struct Turn { // what the thread does next
 
 static bool turn_choose(Maintain *maintain, Turn *turn) {
     int64_t now_us = clock_monotonic_us();
-    bool calm = !maintain->hurry;
     *turn = (Turn){.job = job_next(maintain)};
     turn->wanted = turn->job != NULL ? turn->job->state : JOB_FREE;
     turn->hand = turn->job == NULL && hand_next(maintain);
-    turn->kept = turn->job == NULL && !turn->hand && calm ? kept_next(maintain, now_us) : NULL;
-    turn->trash = turn->job == NULL && !turn->hand && turn->kept == NULL && calm && maintain->context.by_itself &&
-                  maintain->trash_us <= now_us;
+    turn->kept = turn->job == NULL && !turn->hand ? kept_next(maintain, now_us) : NULL;
+    turn->trash = turn->job == NULL && !turn->hand && turn->kept == NULL && !maintain->hurry &&
+                  maintain->context.by_itself && maintain->trash_us <= now_us;
     return turn->job != NULL || turn->hand || turn->kept != NULL || turn->trash;
 }
 
@@ -657,10 +660,8 @@ MaintainState maintain_state(Maintain *maintain) {
             state = MAINTAIN_AT_WORK;
         }
     }
-    // In a hurry nothing is begun by itself (turn_choose): who waits for the end would wait for ever.
     bool hand = maintain->hurry ? hand_next(maintain) : maintain->hand.state != HAND_NONE;
-    bool due = !maintain->hurry && kept_next(maintain, clock_monotonic_us()) != NULL;
-    if (state == MAINTAIN_IDLE && (maintain->looking || hand || due)) {
+    if (state == MAINTAIN_IDLE && (maintain->looking || hand || kept_next(maintain, clock_monotonic_us()) != NULL)) {
         state = MAINTAIN_AT_WORK;
         pthread_cond_broadcast(&maintain->changed);
     }
