@@ -78,19 +78,26 @@ struct SinkWorker {
 
 // --- one source ------------------------------------------------------------------------------------------------
 
-static bool begin(void *owner, SinkContext *context, Err *err) {
-    Join *join = owner;
+// What each attempt begins with, whatever is read.
+static bool begin_target(Join *join, SinkContext *context, Err *err) {
     SinkWorker *worker = join->worker;
     arena_reset(&join->arena);
     TRY(connector_resolve(&join->arena, worker->run->config, &join->config, err));
     TRY(topic_choice_make(&join->arena, &join->config, &join->topics, err));
     TRY(sink_target(&join->arena, worker->driver, &join->config, context, err));
     join->target.rules = context->rules;
+    context->memory_bytes_max = worker->share;
+    return true;
+}
+
+static bool begin(void *owner, SinkContext *context, Err *err) {
+    Join *join = owner;
+    SinkWorker *worker = join->worker;
+    TRY(begin_target(join, context, err));
     TRY(wire_open(join->place.directory, &join->wire, err));
     TRY(sink_records_new(&join->arena, worker->run->name, &join->config, join->wire, worker->letters, &join->maker,
                          err));
     context->records = sink_records_seam(join->maker);
-    context->memory_bytes_max = worker->share;
     return true;
 }
 
@@ -98,12 +105,7 @@ static bool begin(void *owner, SinkContext *context, Err *err) {
 static bool begin_topics(void *owner, SinkContext *context, Err *err) {
     Join *join = owner;
     SinkWorker *worker = join->worker;
-    arena_reset(&join->arena);
-    TRY(connector_resolve(&join->arena, worker->run->config, &join->config, err));
-    TRY(topic_choice_make(&join->arena, &join->config, &join->topics, err));
-    TRY(sink_target(&join->arena, worker->driver, &join->config, context, err));
-    join->target.rules = context->rules;
-    context->memory_bytes_max = worker->share;
+    TRY(begin_target(join, context, err));
     join->topics_spec = (TopicFeedSpec){.connector = worker->run->name,
                                         .directory = join->place.directory,
                                         .sink = worker->driver,

@@ -222,6 +222,21 @@ static void probes_give(KeyIndex *index) {
     index->pending = NULL;
 }
 
+typedef bool ChunkFn(KeyIndex *index, const KeyHash *keys, const KeyPlace *now, KeyPlace *was, size_t count, Err *err);
+
+// `now`, `was`: NULL where the call has none.
+static bool in_chunks(KeyIndex *index, ChunkFn *take_chunk, const KeyHash *keys, const KeyPlace *now, KeyPlace *was,
+                      size_t count, Err *err) {
+    bool ok = true;
+    probes_take(index, count);
+    for (size_t from = 0; ok && from < count; from += index->chunk) {
+        ok = take_chunk(index, keys + from, now != NULL ? now + from : NULL, was != NULL ? was + from : NULL,
+                        MIN(count - from, index->chunk), err);
+    }
+    probes_give(index);
+    return ok || err_frame(err, __FILE__, __LINE__);
+}
+
 // The keys, sorted by hash into index->sorted; equal ones stay in order. First by counting their upper bits, so that
 // about two share a place, then within these.
 static void sort_keys(KeyIndex *index, const KeyHash *keys, size_t count) {
@@ -289,7 +304,8 @@ static bool find_sorted(KeyIndex *index, size_t count, Err *err) {
     return true;
 }
 
-static bool find_chunk(KeyIndex *index, const KeyHash *keys, KeyPlace *places, size_t count, Err *err) {
+static bool find_chunk(KeyIndex *index, const KeyHash *keys, const KeyPlace *now, KeyPlace *places, size_t count,
+                       Err *err) {
     sort_keys(index, keys, count);
     TRY(find_sorted(index, count, err));
     KeyPlace at = KEY_NOWHERE;
@@ -305,13 +321,7 @@ static bool find_chunk(KeyIndex *index, const KeyHash *keys, KeyPlace *places, s
 
 bool index_find(KeyIndex *index, const KeyHash *keys, KeyPlace *places, size_t count, Err *err) {
     TRY(usable(index, err));
-    bool ok = true;
-    probes_take(index, count);
-    for (size_t from = 0; ok && from < count; from += index->chunk) {
-        ok = find_chunk(index, keys + from, places + from, MIN(count - from, index->chunk), err);
-    }
-    probes_give(index);
-    return ok || index_persist_failed(index, err);
+    return in_chunks(index, find_chunk, keys, NULL, places, count, err) || index_persist_failed(index, err);
 }
 
 // --- changing --------------------------------------------------------------------------------------------------
@@ -353,18 +363,13 @@ static bool exchange_chunk(KeyIndex *index, const KeyHash *keys, const KeyPlace 
 
 bool index_exchange(KeyIndex *index, const KeyHash *keys, const KeyPlace *now, KeyPlace *was, size_t count, Err *err) {
     TRY(whole(index, err));
-    bool ok = true;
-    probes_take(index, count);
-    for (size_t from = 0; ok && from < count; from += index->chunk) {
-        size_t size = MIN(count - from, index->chunk);
-        ok = exchange_chunk(index, keys + from, now + from, was + from, size, err);
-    }
-    probes_give(index);
+    bool ok = in_chunks(index, exchange_chunk, keys, now, was, count, err);
     index->torn |= !ok;
     return ok || index_persist_failed(index, err);
 }
 
-static bool load_chunk(KeyIndex *index, const KeyHash *keys, const KeyPlace *now, size_t count, Err *err) {
+static bool load_chunk(KeyIndex *index, const KeyHash *keys, const KeyPlace *now, KeyPlace *was, size_t count,
+                       Err *err) {
     TRY(index_persist_room(index, count, err));
     sort_keys(index, keys, count);
     for (size_t i = 0; i < count; i++) {
@@ -380,12 +385,7 @@ static bool load_chunk(KeyIndex *index, const KeyHash *keys, const KeyPlace *now
 
 bool index_load(KeyIndex *index, const KeyHash *keys, const KeyPlace *now, size_t count, Err *err) {
     TRY(whole(index, err));
-    bool ok = true;
-    probes_take(index, count);
-    for (size_t from = 0; ok && from < count; from += index->chunk) {
-        ok = load_chunk(index, keys + from, now + from, MIN(count - from, index->chunk), err);
-    }
-    probes_give(index);
+    bool ok = in_chunks(index, load_chunk, keys, now, NULL, count, err);
     index->torn |= !ok;
     return ok || index_persist_failed(index, err);
 }

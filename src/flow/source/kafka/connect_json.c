@@ -24,7 +24,7 @@ static const struct {
 
 static bool schema_read(Arena *arena, const JsonNode *json, int depth, Shape *shape, Err *err);
 
-static void note_keep(Arena *arena, const JsonNode *json, const char *member, const char *note, Shape *shape) {
+void connect_json_note(Arena *arena, const JsonNode *json, const char *member, const char *note, Shape *shape) {
     const JsonNode *node = json_tree_member(json, member);
     if (node == NULL || node->kind == TREE_NULL) {
         return;
@@ -90,11 +90,11 @@ static bool schema_read(Arena *arena, const JsonNode *json, int depth, Shape *sh
     if (TYPES[i].note != NULL) {
         connect_note_add(arena, shape, "connect.type", slice_of(TYPES[i].note));
     }
-    note_keep(arena, json, "doc", "connect.doc", shape);
-    note_keep(arena, json, "version", "connect.version", shape);
-    note_keep(arena, json, "parameters", "connect.parameters", shape);
-    note_keep(arena, json, "default", "connect.default", shape);
-    note_keep(arena, json, "name", "connect.name", shape);
+    connect_json_note(arena, json, "doc", "connect.doc", shape);
+    connect_json_note(arena, json, "version", "connect.version", shape);
+    connect_json_note(arena, json, "parameters", "connect.parameters", shape);
+    connect_json_note(arena, json, "default", "connect.default", shape);
+    connect_json_note(arena, json, "name", "connect.name", shape);
     shape->name = arena_slice(arena, json_tree_text(json, "name"));
     if (shape->kind == SHAPE_STRUCT) {
         return fields_read(arena, json, depth, shape, err);

@@ -11,6 +11,8 @@
 // {"type":"struct","fields":[…],"optional":false,"name":…}; what it keeps lives in the arena. ERR_VALUE says what is
 // wrong and of which field.
 CHECKED bool connect_json_schema(Arena *arena, const JsonNode *json, Shape *shape, Err *err);
+// A member that is there and not null becomes the shape's note of that name, as it is written.
+void connect_json_note(Arena *arena, const JsonNode *json, const char *member, const char *note, Shape *shape);
 // The note of a shape of kind STRING whose values are any JSON, kept as its text.
 #define CONNECT_JSON_DOCUMENT "leat.json"
 // Bytes are base64, a Decimal that or a number; a field that is absent is null. Texts are the tree's. ERR_VALUE names

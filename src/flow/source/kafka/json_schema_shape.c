@@ -66,15 +66,6 @@ static void document(Arena *arena, Shape *shape) {
     connect_note_add(arena, shape, CONNECT_JSON_DOCUMENT, SLICE("true"));
 }
 
-static void note_keep(Arena *arena, const JsonNode *json, const char *member, const char *note, Shape *shape) {
-    const JsonNode *node = json_tree_member(json, member);
-    if (node != NULL && node->kind != TREE_NULL) {
-        DEFER(buf_release) Buf text = {0};
-        json_tree_write(&text, node, TREE_AS_WRITTEN);
-        connect_note_add(arena, shape, note, arena_slice(arena, buf_slice(&text)));
-    }
-}
-
 // --- objects and arrays ------------------------------------------------------------------------------------------
 
 typedef struct Property {
@@ -203,8 +194,8 @@ static bool typed_read(Reading *reading, const JsonNode *json, const Open *open,
     if (note != NULL) {
         connect_note_add(reading->arena, shape, "connect.type", slice_of(note));
     }
-    note_keep(reading->arena, json, "title", "connect.name", shape);
-    note_keep(reading->arena, json, "connect.parameters", "connect.parameters", shape);
+    connect_json_note(reading->arena, json, "title", "connect.name", shape);
+    connect_json_note(reading->arena, json, "connect.parameters", "connect.parameters", shape);
     shape->name = arena_slice(reading->arena, json_tree_text(json, "title"));
     return true;
 }
