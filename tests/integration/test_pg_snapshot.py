@@ -216,3 +216,24 @@ def test_a_table_is_read_again_while_the_others_stream(leat, db, check_equal):
     check_equal(db, leat.out)
     assert ops(row for _, _, row in read(leat.out, "s")).count("t") == 1
     assert "t" not in ops(row for _, _, row in read(leat.out, "o"))
+
+
+def test_ddl_waits_for_the_reader_while_the_stream_describes_its_table(leat, db, check_equal):
+    """ALTER TABLE waits for the reader's lock, and every later lock on the table behind it: leat asks for none then,
+    or it would wait for itself, which no server can see."""
+    db.execute(WIDE)
+    process, _ = paused(leat, db)
+    db.execute("UPDATE w SET v = 'changed' WHERE id = 1")
+    ddl = threading.Thread(target=db.execute, args=("ALTER TABLE w ADD c int",), daemon=True)
+    ddl.start()
+    waiting = "SELECT 1 FROM pg_locks WHERE relation = 'w'::regclass::oid AND NOT granted"
+    wait_until(lambda: db.query(waiting), "ALTER TABLE waits")
+    process.signal(signal.SIGCONT)
+    process.wait_log("all tables read", 60)
+    ddl.join(60)
+    assert not ddl.is_alive()
+    assert "trying again" not in process.stderr()
+    db.execute("UPDATE w SET c = 1 WHERE id = 2")
+    process.wait_durable(db)
+    process.stop()
+    check_equal(db, leat.out)

@@ -261,15 +261,16 @@ static bool released(HoldServe *serve, Sink *sink, Err *err) {
     return let_go(serve, sink, err) && file_remove(serve->answer, err);
 }
 
-// V is gone. Its question goes under its lock: another V may just begin.
+// V is gone. Its question goes under its lock, another V may just begin, and last: while it is there this is done
+// again.
 static bool abandoned(HoldServe *serve, Sink *sink, Err *err) {
     int lock = -1;
     if (!file_lock(serve->lock, &lock, err)) {
         return err->code == ERR_LOCKED ? (err_clear(err), true) : err_frame(err, __FILE__, __LINE__);
     }
     log_info(LOG_PIPELINE, "a comparison has ended without a word");
-    bool ok = let_go(serve, sink, err) && file_remove(serve->ask, err) && file_remove(serve->answer, err) &&
-              file_remove_tree(serve->corrections, err);
+    bool ok = let_go(serve, sink, err) && file_remove_tree(serve->corrections, err) &&
+              file_remove(serve->answer, err) && file_remove(serve->ask, err);
     file_close(&lock);
     return ok;
 }

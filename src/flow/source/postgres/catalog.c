@@ -50,17 +50,22 @@ bool pg_server_read(PgConn *sql, PgServer *server, Err *err) {
 
 // --- tables ----------------------------------------------------------------------------------------------------
 
-// $1: oids. pg_table_size is NULL for a table that was dropped meanwhile.
+// $1: oids. Nothing here, and in what follows, locks a table: a lock waits behind DDL that itself may wait for one of
+// leat's readers, whose rows the waiting thread is to take.
 static const char TABLES_SQL[] =
     "SELECT c.oid, n.nspname, c.relname, c.relkind, t.oid, tn.nspname, t.relname, c.relreplident, "
     "c.relrowsecurity AND row_security_active(c.oid), c.relpersistence = 'u', "
-    "CASE WHEN c.reltuples < 0 AND c.relkind IN ('r', 'm') "
-    "THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE c.relpages END, "
-    "c.reltuples, CASE WHEN c.relkind IN ('r', 'm') THEN pg_table_size(c.oid) ELSE 0 END "
+    "c.relpages, c.reltuples, c.relpages * current_setting('block_size')::bigint "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "JOIN pg_class t ON t.oid = CASE WHEN c.relispartition THEN pg_partition_root(c.oid) ELSE c.oid END "
     "JOIN pg_namespace tn ON tn.oid = t.relnamespace "
     "WHERE c.oid = ANY ($1::oid[]) ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
+
+// These lock each table, for a moment. NULL for one that was dropped meanwhile.
+static const char SIZES_SQL[] =
+    "SELECT c.oid, pg_relation_size(c.oid) / current_setting('block_size')::bigint, pg_table_size(c.oid) "
+    "FROM pg_class c WHERE c.oid = ANY ($1::oid[]) AND c.relkind IN ('r', 'm')";
+#define SIZES_LOCK_TIMEOUT "100ms"
 
 #define COLUMNS_SQL(default_text, comment)                                                                \
     "SELECT attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attgenerated <> '', "             \
@@ -227,6 +232,30 @@ static bool tables_read(PgConn *sql, Arena *arena, const char *oids, PgCatalogMo
     return identities_fill(sql, oids, &by_oid, err);
 }
 
+// What the tables take now, in place of what the last VACUUM or ANALYZE noted; that stands where DDL is under way.
+static bool sizes_fill(PgConn *sql, const char *oids, const PgTables *tables, Err *err) {
+    DEFER(pg_rows_release) PgRows rows = {0};
+    DEFER(map_release) Map by_oid = {0};
+    for (size_t i = 0; i < tables->count; i++) {
+        map_put_u64(&by_oid, tables->at[i].oid, &tables->at[i]);
+    }
+    TRY(pg_exec(sql, "SET lock_timeout = '" SIZES_LOCK_TIMEOUT "'", err));
+    bool ok = pg_query(sql, &rows, SIZES_SQL, &oids, 1, err);
+    if (!ok && strstr(err->message, "SQLSTATE 55P03") == NULL) {
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    err_clear(err);
+    TRY(pg_exec(sql, "SET lock_timeout = '" PG_LOCK_TIMEOUT "'", err));
+    for (int i = 0; i < rows.count; i++) {
+        PgTable *table = map_find_u64(&by_oid, (uint64_t)pg_int(&rows, i, 0));
+        if (table != NULL) {
+            table->pages = table->rows < 0 ? pg_int(&rows, i, 1) : table->pages;
+            table->bytes = pg_int(&rows, i, 2);
+        }
+    }
+    return true;
+}
+
 bool pg_catalog_table(PgConn *sql, Arena *arena, uint32_t oid, PgCatalogMore more, PgTable *table, bool *found,
                       Err *err) {
     PgTables tables = {0};
@@ -327,7 +356,8 @@ bool pg_catalog_tables(PgConn *sql, Arena *arena, const char *include, const cha
             return false;
         }
     }
-    return tables_read(sql, arena, (const char *)oids.data, PG_CATALOG_PLAIN, tables, err);
+    return tables_read(sql, arena, (const char *)oids.data, PG_CATALOG_PLAIN, tables, err) &&
+           sizes_fill(sql, (const char *)oids.data, tables, err);
 }
 
 bool pg_catalog_chosen(PgConn *sql, Arena *arena, PgChoose choose, const void *context, PgTables *tables, Err *err) {
@@ -344,5 +374,6 @@ bool pg_catalog_chosen(PgConn *sql, Arena *arena, PgChoose choose, const void *c
         }
     }
     buf_bytes(&oids, "}", 2);
-    return tables_read(sql, arena, (const char *)oids.data, PG_CATALOG_PLAIN, tables, err);
+    return tables_read(sql, arena, (const char *)oids.data, PG_CATALOG_PLAIN, tables, err) &&
+           sizes_fill(sql, (const char *)oids.data, tables, err);
 }

@@ -47,9 +47,9 @@ typedef struct PgTable {
     bool has_primary_key;
     bool row_security; // on, and it would apply to us
     bool unlogged;
-    int64_t pages;           // relpages, or the real size where never analysed
+    int64_t pages;           // relpages, or where never analysed the real size (pg_catalog_table: 0)
     double rows;             // reltuples; -1 = unknown
-    int64_t bytes;           // pg_table_size
+    int64_t bytes;           // pg_table_size; where DDL holds a table's lock, and of pg_catalog_table, from relpages
     const PgColumn *columns; // in attnum order, dropped ones left out
     uint32_t column_count;
 } PgTable;

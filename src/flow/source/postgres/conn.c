@@ -257,8 +257,9 @@ static void notice_ignore(void *context, const PGresult *result) {
 
 static const char SESSION_PINS[] =
     "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'iso_8601'; SET timezone = 'UTC'; SET bytea_output = 'hex'; "
-    "SET extra_float_digits = 1; SET row_security = off; SET statement_timeout = 0; SET lock_timeout = 0; "
-    "SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0; SET synchronize_seqscans = off; "
+    "SET extra_float_digits = 1; SET row_security = off; SET statement_timeout = 0; "
+    "SET lock_timeout = '" PG_LOCK_TIMEOUT
+    "'; SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0; SET synchronize_seqscans = off; "
     "SET search_path = ''; SET standard_conforming_strings = on";
 
 bool pg_conn_open(PgConn *conn, const char *text, PgConnKind kind, Err *err) {

@@ -21,6 +21,10 @@ typedef struct PgConn {
     int version; // 150018
 } PgConn;
 
+// How long a statement waits for the lock of a table. What holds one may itself wait for a lock of another of leat's
+// sessions, which no server sees: so no wait is for ever, and whoever gave up tries again with all sessions closed.
+#define PG_LOCK_TIMEOUT "10s"
+
 // `url` is a libpq URI or conninfo, several hosts and target_session_attrs included; ${env:NAME} and ${file:/path} in
 // it are resolved anew at each connect. application_name is "leat" unless the URL has one; connect_timeout 10 s unless
 // given.
