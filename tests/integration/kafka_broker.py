@@ -12,16 +12,15 @@ Every node has listeners PLAINTEXT, SASL (SASL_PLAINTEXT) and TLS (SASL_SSL), bo
 
 import base64
 import json
-import pathlib
 import shutil
 import subprocess
-import tempfile
 import time
 
 import confluent_kafka
 import confluent_kafka.admin
 from original_stack import CACHE, LOGGING, java
 from postgres import free_port
+from scratch import new_directory
 from wait import wait_until
 
 CLUSTER = "bGVhdC1rYWZrYS10ZXN0MQ"  # any 16 bytes
@@ -189,7 +188,7 @@ class KafkaCluster:
     def __init__(self, nodes=1, settings=None):
         if not (CACHE / "kafka/pom.xml").exists():
             raise FileNotFoundError(f"Kafka is not in {CACHE}: run scripts/setup test")
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="leat-kafka-"))
+        self.directory = new_directory("leat-kafka-")
         self.settings = settings or {}
         self.nodes = []
         self.nodes += [Node(self, number + 1) for number in range(nodes)]

@@ -7,12 +7,13 @@ import pwd
 import shutil
 import signal
 import subprocess
-import tempfile
+import threading
 import urllib.parse
 
 import psycopg
 
 from ports import free_port
+from scratch import new_directory
 from wait import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -28,6 +29,7 @@ SETTINGS = {
     "shared_buffers": "64MB",
     "fsync": "off",
     "full_page_writes": "off",
+    "max_wal_size": "256MB",
     "log_min_messages": "warning",
     "wal_sender_timeout": "60s",
     "autovacuum_naptime": "10s",
@@ -47,6 +49,7 @@ class Database:
     def __init__(self, server, name):
         self.server = server
         self.name = name
+        self.sessions = threading.local()
 
     @property
     def url(self):
@@ -62,13 +65,29 @@ class Database:
         return psycopg.connect(self.server.conninfo(self.name), **kwargs)
 
     def execute(self, sql, params=None):
-        """One or more statements, each its own transaction unless the text says BEGIN."""
-        with self.connect() as connection:
-            connection.execute(sql, params)
+        """One or more statements, each its own transaction unless the text says BEGIN. Nothing of the session stays."""
+        kept = self.session()
+        try:
+            kept.execute(sql, params)
+        finally:
+            if not kept.closed:
+                kept.commit()
+                kept.execute("DISCARD ALL")
 
     def query(self, sql, params=None):
-        with self.connect() as connection:
-            return connection.execute(sql, params).fetchall()
+        return self.session().execute(sql, params).fetchall()
+
+    def session(self):
+        """One that the thread keeps: a new one costs 5 ms of CPU, and what waits for a condition asks often."""
+        kept = getattr(self.sessions, "kept", None)
+        try:
+            if kept is not None:
+                kept.execute("")
+                return kept
+        except psycopg.OperationalError:
+            pass  # the server, or that session of it, has ended since
+        self.sessions.kept = self.connect(prepare_threshold=None)
+        return self.sessions.kept
 
     def value(self, sql, params=None):
         row = self.query(sql, params)[0]
@@ -129,7 +148,7 @@ class Postgres:
         self.process = None
         self.databases = 0
         self.port = free_port()
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="leat-pg-"))
+        self.directory = new_directory("leat-pg-")
         self.data = self.directory / "data"
         self.log = self.directory / "log"
         self.log.touch()
