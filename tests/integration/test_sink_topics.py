@@ -6,6 +6,8 @@ import decimal
 import io
 import json
 import struct
+import threading
+import time
 
 import confluent_kafka
 import connectors
@@ -15,7 +17,8 @@ import server as server_module
 from test_connect_iceberg import rows, until_rows
 from test_connect_iceberg import sink as iceberg_sink
 from test_golden_records import GOLDEN
-from test_kafka_source import offsets, put
+from test_kafka_source import offsets, producer, put
+from test_monitoring import Receiver, of, scrape
 
 pytestmark = pytest.mark.xdist_group("kafka")
 
@@ -46,12 +49,22 @@ TEXT_KEYS = {"key.converter": "org.apache.kafka.connect.storage.StringConverter"
 
 
 @pytest.fixture(scope="module")
-def shared(kafka_server, tmp_path_factory):
+def receiver():
+    with Receiver() as made:
+        thread = threading.Thread(target=made.serve_forever)
+        thread.start()
+        yield made
+        made.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def shared(kafka_server, receiver, tmp_path_factory):
     """One server for all of the file."""
     kafka_server.start()
     directory = tmp_path_factory.mktemp("sink_topics")
     options = {"restart.backoff.min": "100ms", "restart.backoff.max": "300ms", "restart.crashes.max": "1000"}
-    options["kafka.bootstrap.servers"] = kafka_server.bootstrap
+    options |= {"kafka.bootstrap.servers": kafka_server.bootstrap, "webhook.url": receiver.url}
     with server_module.Server(directory, options=options) as made:
         yield made
 
@@ -266,3 +279,49 @@ def test_a_lake_of_debeziums_topics(shared, kafka, work):
     ends = {n: sum(len(captured) for r in range(50) if r % 3 == n) for n in range(3)}
     told = lambda: offsets(kafka, f"connect-{p}lake", topic)  # noqa: E731
     server.until(lambda: told() == ends, lambda: f"{told()}, not {ends}", 60)
+
+
+def test_how_far_behind_and_kafkas_retention(shared, kafka, receiver, work):
+    """What waits is told, and an alarm raised when it nears retention; records that were removed are never passed over
+    in silence."""
+    server, name, topic = shared, f"{kafka.prefix}behind", f"{kafka.prefix}.behind"
+    value = lambda n: json.dumps({"n": n, "text": "x" * 90}).encode()  # noqa: E731
+    metric = lambda what: of(scrape(server), f"leat_connector_{what}", name)  # noqa: E731
+    mine = lambda: [e for e in receiver.events if e["connector"] == name and e["event"] == "retention"]  # noqa: E731
+    kafka.create_topic(topic, retention_ms="3600000")
+    made = producer(kafka)
+    for n in range(5):
+        made.produce(topic, value=value(n), partition=0, timestamp=int(time.time() * 1000) - 2400000)
+    assert made.flush(60) == 0
+    config = connectors.s3_sink(work, topic) | connectors.JSON_PLAIN | TEXT_KEYS
+    server.create(name, config)
+    until_lines(server, work, topic, 3)
+    server.until(lambda: metric("sink_behind_records") == 2, lambda: metric("sink_behind_records"), 30)
+    server.until(lambda: mine(), lambda: server.status(name), 30)
+    assert 200 < metric("sink_behind_bytes") < 300
+    assert 0.6 < metric("retention_share") < 0.7 and metric("lost_records_total") == 0
+    assert mine()[0]["state"] == "raised" and mine()[0]["message"].endswith(f"{topic}-0")
+    status = server.status(name)
+    assert (status["sink_behind_records"], status["retention_of"]) == (2, f"{topic}-0"), status
+    put(kafka, topic, [(None, value(5))])
+    server.until(lambda: len(mine()) == 2, lambda: server.status(name), 30)
+    assert mine()[1]["state"] == "resolved" and metric("sink_behind_records") == 0
+    assert metric("retention_share") == 0 and "retention_of" not in server.status(name)
+
+    # Two records are removed before they are read.
+    assert server.connect("PUT", f"/connectors/{name}/stop").status == 204
+    server.wait_state(name, None, "STOPPED")
+    put(kafka, topic, [(None, value(n)) for n in range(6, 12)])
+    at = confluent_kafka.TopicPartition(topic, 0, 8)
+    for future in kafka.admin.delete_records([at]).values():
+        future.result(60)
+    reset = "consumer.override.auto.offset.reset"
+    assert server.connect("PUT", f"/connectors/{name}/config", config | {reset: "none"}).status == 200
+    assert server.connect("PUT", f"/connectors/{name}/resume").status == 202
+    trace = server.wait_state(name, "FAILED")["tasks"][0]["trace"]
+    assert f"{topic}-0@6 is not there (8 to 12): retention has removed" in trace, trace
+    assert server.connect("PUT", f"/connectors/{name}/config", config).status == 200
+    until_lines(server, work, topic, 9)
+    assert [each["n"] for each in lines(work, topic)] == [0, 1, 2, 3, 4, 5, 8, 9, 10]
+    server.until(lambda: len(mine()) == 3, lambda: server.status(name), 30)
+    assert mine()[2]["message"].endswith("before they were read: 2") and metric("lost_records_total") == 2

@@ -50,7 +50,7 @@ static const OptionSpec SERVER_SPECS[] = {
     {"webhook.url", OPTION_TEXT, 0, AT(webhook_url), "", 0, 0, NULL,
      "Where events are POSTed as JSON; may hold references such as ${env:NAME}; empty = nowhere."},
     {"webhook.events", OPTION_LIST, 0, AT(webhook_events),
-     "slot,freshness,dead_letters,crash_loop,quarantine,verify_differs,verify_not_compared", 0, 0, NULL,
+     "slot,retention,freshness,dead_letters,crash_loop,quarantine,verify_differs,verify_not_compared", 0, 0, NULL,
      "Which events are sent."},
     {"kafka.*", OPTION_MAP, 0, AT(kafka), NULL, 0, 0, NULL,
      "The Kafka that source connectors write into: bootstrap.servers, and options of the Kafka sink "

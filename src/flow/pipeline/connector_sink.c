@@ -45,6 +45,7 @@ struct Join {
     TopicFeedSpec topics_spec; // of a real Kafka: these three, in place of the two above
     TopicRecords *topics_maker;
     TopicFeed *feed;
+    KafkaWatch *watch;
     Map wanted;                  // topic id -> the join, or the worker: it is not
     uint64_t before[STATS_KEPT]; // of the attempts that have ended
     _Atomic uint64_t stats[STATS_KEPT];
@@ -59,7 +60,7 @@ struct SinkWorker {
     bool latest;
     TopicsFrom from;
     TopicOptions topic_options;
-    KafkaPlace kafka;                          // of the dead letters
+    KafkaPlace kafka;                          // of the dead letters, and of the watch
     char trouble[sizeof(((Err *)0)->message)]; // why it is not known where the topics are
     DeadLetters *letters;
     Join *joins;
@@ -110,7 +111,8 @@ static bool begin_topics(void *owner, SinkContext *context, Err *err) {
                                         .directory = join->place.directory,
                                         .sink = worker->driver,
                                         .topics = &join->topics,
-                                        .memory_bytes_max = (size_t)worker->options.memory_limit};
+                                        .memory_bytes_max = (size_t)worker->options.memory_limit,
+                                        .watch = join->watch};
     TRY(topic_options(&join->arena, worker->run, &join->config, &join->topics_spec.options, err));
     TopicRecordsSpec records = {&join->config, worker->letters, strcmp(worker->driver->name, "objects") == 0};
     TRY(topic_records_new(&join->arena, &records, &join->topics_maker, err));
@@ -201,7 +203,6 @@ static bool letters_open(SinkWorker *worker, Err *err) {
     options.context_headers = connector_true(&config, "errors.deadletterqueue.context.headers.enable", false);
     TRY(connector_int(&config, "errors.deadletterqueue.topic.replication.factor", 3, &options.replicas, err));
     if (worker->from == TOPICS_KAFKA) {
-        worker->kafka = topic_place(&worker->arena, &worker->topic_options, worker->run->name);
         options.kafka = &worker->kafka;
     }
     return dead_letters_open(&options, &worker->letters, err);
@@ -233,12 +234,19 @@ static bool join_start(SinkWorker *worker, const SinkPlace *place, Err *err) {
                                        .state_directory = place->state_directory,
                                        .data_directory = worker->run->data_directory,
                                        .memory_share = &worker->share};
+    if (kafka) {
+        worker->kafka = topic_place(&worker->arena, &worker->topic_options, worker->run->name);
+    }
     TRY(letters_open(worker, err));
     TRY(kafka || from_keep(join, err));
+    TRY(!kafka || kafka_watch_start(&worker->kafka, worker->topic_options.uncommitted, &join->watch, err));
     TRY(sink_pump_pin(&join->spec, err));
     size_t memory = (size_t)worker->options.memory_limit / MEMORY_PART;
     worker->share = MAX(memory / (worker->count + 1), (size_t)SHARE_LEAST);
-    TRY(sink_pump_start(&join->spec, &join->pump, err));
+    if (!sink_pump_start(&join->spec, &join->pump, err)) {
+        kafka_watch_end(join->watch);
+        return err_frame(err, __FILE__, __LINE__);
+    }
     join->next = worker->joins;
     worker->joins = join;
     worker->count++;
@@ -378,18 +386,24 @@ static void offsets_json(SinkWorker *worker) {
 typedef struct Sums {
     uint64_t behind, events, bytes, files, published_ms, tries;
     int64_t away_ms;
+    bool kafka; // topics of a real Kafka are read: `watched`, in place of `behind`
+    KafkaWatchLook watched;
     uint64_t stats[STATS_KEPT];
     StoreUsage requests;
     char trouble[512];
 } Sums;
 
 static void sums_make(SinkWorker *worker, Sums *sums) {
-    *sums = (Sums){0};
+    *sums = (Sums){.watched = {.records = -1, .share = -1}};
     snprintf(sums->trouble, sizeof(sums->trouble), "%s", worker->trouble);
     for (Join *join = worker->joins; join != NULL; join = join->next) {
         SinkPumpLook look;
         sink_pump_look(join->pump, &look);
         sums->behind += look.behind_bytes;
+        if (join->watch != NULL) {
+            sums->kafka = true;
+            kafka_watch_look(join->watch, &sums->watched);
+        }
         sums->tries += look.tries;
         sums->away_ms = MAX(sums->away_ms, look.away_ms);
         sums->events += look.stats.events;
@@ -405,6 +419,25 @@ static void sums_make(SinkWorker *worker, Sums *sums) {
         if (look.trouble[0] != '\0') {
             memcpy(sums->trouble, look.trouble, sizeof(sums->trouble));
         }
+    }
+}
+
+// What is not known is left out.
+static void behind_json(Buf *text, const Sums *sums) {
+    int64_t bytes = sums->kafka ? sums->watched.bytes : (int64_t)sums->behind;
+    if (sums->watched.records >= 0) {
+        json_field_int(text, "sink_behind_records", sums->watched.records);
+    }
+    if (bytes >= 0) {
+        json_field_int(text, "sink_behind_bytes", bytes);
+    }
+    if (sums->watched.share >= 0) {
+        json_key(text, "retention_share");
+        buf_printf(text, "%.3g", sums->watched.share);
+        json_field_text(text, "retention_of", sums->watched.where);
+    }
+    if (sums->kafka) {
+        json_field_uint(text, "lost_records", sums->watched.lost);
     }
 }
 
@@ -430,7 +463,7 @@ static void report(SinkWorker *worker, const char *phase) {
     json_field_uint(&text, "sink_bytes", sums.bytes);
     json_field_uint(&text, "bytes", sums.bytes);
     json_field_uint(&text, "sink_files", sums.files);
-    json_field_uint(&text, "sink_behind_bytes", sums.behind);
+    behind_json(&text, &sums);
     json_field_uint(&text, "sink_tries", sums.tries);
     json_field_int(&text, "sink_away_ms", sums.away_ms);
     json_field_uint(&text, "sink_published_ms", sums.published_ms);
@@ -489,6 +522,7 @@ static bool joins_end(SinkWorker *worker, bool ok, Err *err) {
             *err = *why;
             ok = false;
         }
+        kafka_watch_end(join->watch);
         arena_release(&join->arena);
     }
     worker->joins = NULL;

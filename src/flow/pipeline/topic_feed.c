@@ -18,7 +18,9 @@ typedef struct FeedPartition {
     JournalTopic journal; // "TOPIC/PARTITION"
     Schema schema;
     int64_t next; // offset that is to be taken next
+    int64_t from; // where Kafka is asked from: above it where that is not there any more
     int64_t told; // …that the group has, with our note; KAFKA_OFFSET_NONE = something else
+    KafkaWatched *watched;
     bool gone;
 } FeedPartition;
 
@@ -26,6 +28,7 @@ typedef struct FeedTopic {
     const char *name;
     FeedPartition **partitions;
     int32_t count;
+    int64_t seen_us; // by the newest look
 } FeedTopic;
 
 struct TopicFeed {
@@ -117,6 +120,7 @@ static bool lost(const TopicFeedSpec *spec, const FeedPartition *partition, int6
         log_warn(LOG_SINK, "records are lost", LOG_TEXT("topic", partition->topic),
                  LOG_INT("partition", partition->number), LOG_INT("offset", *next), LOG_INT("goes_on_at", to),
                  LOG_TEXT("reason", why));
+        partition->watched->lost += (uint64_t)(to - *next);
         *next = to;
         return true;
     }
@@ -168,6 +172,10 @@ static bool partition_begin(TopicFeed *feed, Taking *taking, size_t i, Err *err)
     partition->next = other ? group->offset : own != KAFKA_OFFSET_NONE ? own : group->offset;
     partition->told = other ? KAFKA_OFFSET_NONE : group->offset;
     TRY(in_bounds(feed, partition, &first, &end, err));
+    partition->from = partition->next;
+    if (!other && own != KAFKA_OFFSET_NONE) {
+        partition->next = own; // what is lost is passed over with the next record
+    }
     if (is_lake(feed->spec) && own > end) { // by their offsets the tables would take its records for those they have
         FAIL(err, ERR_SLOT_LOST, "%s-%d ends at %" PRId64 ", and the tables have its records up to %" PRId64 ": %s",
              partition->topic, partition->number, end, own, "it was made anew, or its brokers have lost records");
@@ -196,7 +204,8 @@ static bool resets_do(TopicFeed *feed, Taking *taking, Err *err) {
     for (size_t i = 0; i < taking->reset_count; i++) {
         const SinkReset *reset = &taking->resets[i];
         FeedPartition *partition = map_find(&feed->by_key, reset->topic);
-        partition->next = (int64_t)reset->now; // the nearest that no object has records on both sides of
+        partition->next = partition->from =
+            (int64_t)reset->now; // the nearest that no object has records on both sides of
     }
     return true;
 }
@@ -214,7 +223,8 @@ static bool group_take(TopicFeed *feed, Taking *taking, Err *err) {
     TRY(count == 0 || kafka_consumer_commit(feed->consumer, taking->group, count, err));
     for (size_t i = 0; i < taking->count; i++) {
         const FeedPartition *partition = taking->at[i];
-        taking->group[i] = (KafkaPartition){partition->topic, partition->number, partition->next, NULL};
+        kafka_watched_at(partition->watched, partition->next);
+        taking->group[i] = (KafkaPartition){partition->topic, partition->number, partition->from, NULL};
     }
     return kafka_consumer_assign(feed->consumer, taking->group, taking->count, err);
 }
@@ -251,6 +261,7 @@ static FeedPartition *partition_new(TopicFeed *feed, const char *topic, int32_t 
                             .space = slice_of(topic),
                             .table = slice_of(arena_printf(feed->run, "%d", number)),
                             .identity = IDENTITY_NOTHING};
+    made->watched = kafka_watch_partition(feed->spec->watch, topic, number);
     map_put(&feed->by_key, made->journal.name, made);
     return made;
 }
@@ -306,19 +317,42 @@ static bool looks(KafkaConsumer *consumer, const TopicFeedSpec *spec, Arena *are
     return true;
 }
 
+static bool gone(TopicFeed *feed, FeedPartition *partition, Err *err) {
+    KafkaPartition place = {.topic = partition->topic, .partition = partition->number};
+    log_warn(LOG_SINK, "a topic is not there any more", LOG_TEXT("topic", partition->topic),
+             LOG_INT("partition", partition->number), LOG_INT("offset", partition->next));
+    partition->gone = true;
+    kafka_watched_at(partition->watched, KAFKA_OFFSET_NONE);
+    return kafka_consumer_drop(feed->consumer, &place, 1, err);
+}
+
+// Topics that brokers do not list any more. librdkafka would tell minutes later, when there may be another of the name.
+static bool absent(TopicFeed *feed, int64_t now, Err *err) {
+    for (MapEntry *entry = NULL; (entry = map_next(&feed->by_name, entry)) != NULL;) {
+        const FeedTopic *topic = entry->value;
+        for (int32_t i = 0; topic->seen_us != now && i < topic->count; i++) {
+            TRY(topic->partitions[i]->gone || gone(feed, topic->partitions[i], err));
+        }
+    }
+    return true;
+}
+
 static bool refresh(TopicFeed *feed, bool first, Err *err) {
     KafkaTopicLook *all = NULL;
     size_t count = 0, partitions = 0;
     Taking taking = {.arena = feed->scratch};
+    int64_t now = clock_monotonic_us();
     arena_reset(feed->scratch);
-    feed->refresh_at = clock_monotonic_us() + REFRESH_US;
+    feed->refresh_at = now + REFRESH_US;
     TRY(looks(feed->consumer, feed->spec, feed->scratch, &all, &count, &partitions, err));
     taking.group = ARENA_ARRAY(feed->scratch, KafkaPartition, partitions);
     taking.at = ARENA_ARRAY(feed->scratch, FeedPartition *, partitions);
     for (size_t i = 0; i < count; i++) {
         TRY(again(feed, &all[i], err));
         topic_add(feed, &taking, &all[i]);
+        ((FeedTopic *)map_find(&feed->by_name, slice_of(all[i].name)))->seen_us = now;
     }
+    TRY(absent(feed, now, err));
     return take_up(feed, &taking, first, err);
 }
 
@@ -335,6 +369,9 @@ static bool group_tell(TopicFeed *feed, Err *err) {
     for (size_t i = 0; i < count; i++) {
         FeedPartition *partition = map_find(&feed->by_key, offsets[i].topic);
         int64_t at = (int64_t)offsets[i].committed;
+        if (partition != NULL && !partition->gone) {
+            kafka_watched_at(partition->watched, MAX(at, atomic_load(&partition->watched->at)));
+        }
         if (partition != NULL && !partition->gone && partition->told < at) {
             list[changed++] = (KafkaPartition){partition->topic, partition->number, at, feed->note};
             partition->told = at;
@@ -375,6 +412,9 @@ static void entry_event(TopicFeed *feed, FeedPartition *partition, uint32_t span
                             .offset = (uint64_t)partition->next,
                             .event = &feed->event};
     topic_records_set(feed->maker, record);
+    if (record != NULL) {
+        kafka_watched_read(partition->watched, record->key.size + record->value.size);
+    }
     partition->next += span;
 }
 
@@ -410,14 +450,6 @@ static bool reassign(TopicFeed *feed, FeedPartition *partition, Err *err) {
     place.offset = partition->next;
     partition->next = was; // what is not there is passed over with the next record
     return kafka_consumer_assign(feed->consumer, &place, 1, err);
-}
-
-static bool gone(TopicFeed *feed, FeedPartition *partition, Err *err) {
-    KafkaPartition place = {.topic = partition->topic, .partition = partition->number};
-    log_warn(LOG_SINK, "a topic is not there any more", LOG_TEXT("topic", partition->topic),
-             LOG_INT("partition", partition->number), LOG_INT("offset", partition->next));
-    partition->gone = true;
-    return kafka_consumer_drop(feed->consumer, &place, 1, err);
 }
 
 // *made: there is an entry; else the next of the batch is looked at.

@@ -17,6 +17,7 @@
 #include "flow/pipeline/sink_pump.h"
 #include "flow/pipeline/topic_options.h"
 #include "flow/pipeline/topic_records.h"
+#include "storage/kafka/watch.h"
 
 typedef struct TopicFeed TopicFeed;
 
@@ -27,6 +28,7 @@ typedef struct TopicFeedSpec {
     const TopicChoice *topics;
     TopicOptions options;
     size_t memory_bytes_max;
+    KafkaWatch *watch; // is told where the sink stands; NULL beside a run
 } TopicFeedSpec;
 
 // Before the sink is opened: connects, says where each partition begins, and has the sink take that up where somebody

@@ -15,6 +15,7 @@ enum {
 struct KafkaConsumer {
     KafkaClient client;
     rd_kafka_queue_t *queue;
+    int request_ms;
     Arena batch[1]; // of the last poll: headers
     Arena run[1];
     rd_kafka_message_t *messages[BATCH_MAX];
@@ -75,6 +76,7 @@ bool kafka_consumer_open(const KafkaConsumerSpec *spec, KafkaConsumer **consumer
     ASSERT(made != NULL);
     arena_init_small(made->batch, "batch", 2048);
     arena_init_small(made->run, "run", 512);
+    made->request_ms = spec->request_ms > 0 ? spec->request_ms : REQUEST_MS;
     if (!client_open(made, spec, err)) {
         kafka_consumer_close(made);
         return err_frame(err, __FILE__, __LINE__);
@@ -115,10 +117,10 @@ static int by_name(const void *a, const void *b) {
 
 // A broker that lets nobody in is known before the answer's time is over.
 static rd_kafka_resp_err_t metadata_read(KafkaConsumer *consumer, const struct rd_kafka_metadata **metadata) {
-    int64_t deadline = clock_monotonic_us() + REQUEST_MS * INT64_C(1000);
+    int64_t deadline = clock_monotonic_us() + consumer->request_ms * INT64_C(1000);
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
     while (code != 0 && clock_monotonic_us() < deadline && !kafka_client_refused(&consumer->client)) {
-        code = rd_kafka_metadata(consumer->client.handle, 1, NULL, metadata, 1000);
+        code = rd_kafka_metadata(consumer->client.handle, 1, NULL, metadata, MIN(1000, consumer->request_ms));
     }
     return code;
 }
@@ -155,7 +157,7 @@ static bool is_gone(rd_kafka_resp_err_t code) {
 bool kafka_consumer_bounds(KafkaConsumer *consumer, const char *topic, int32_t partition, int64_t *first, int64_t *end,
                            Err *err) {
     rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(consumer->client.handle, topic, partition, first, end, REQUEST_MS);
+        rd_kafka_query_watermark_offsets(consumer->client.handle, topic, partition, first, end, consumer->request_ms);
     if (is_gone(code)) {
         return FAIL(err, ERR_NOT_FOUND, "Kafka at %s: topic %s has no partition %d", consumer->client.brokers, topic,
                     partition);
@@ -167,7 +169,8 @@ bool kafka_consumer_bounds(KafkaConsumer *consumer, const char *topic, int32_t p
 
 static bool policy_of(rd_kafka_event_t *event, KafkaTopicPolicy *policy) {
     size_t count = 0, entries = 0;
-    bool known = false, deletes = false, limited = false;
+    bool known = false, deletes = false;
+    policy->retention_ms = policy->retention_bytes = -1;
     const rd_kafka_DescribeConfigs_result_t *result = rd_kafka_event_DescribeConfigs_result(event);
     const rd_kafka_ConfigResource_t **resources =
         result != NULL ? rd_kafka_DescribeConfigs_result_resources(result, &count) : NULL;
@@ -181,11 +184,16 @@ static bool policy_of(rd_kafka_event_t *event, KafkaTopicPolicy *policy) {
             known = true;
             policy->compacts = strstr(value, "compact") != NULL;
             deletes = strstr(value, "delete") != NULL;
-        } else if (strcmp(name, "retention.ms") == 0 || strcmp(name, "retention.bytes") == 0) {
-            limited |= value != NULL && strcmp(value, "-1") != 0;
+        } else if (strcmp(name, "retention.ms") == 0 && value != NULL) {
+            policy->retention_ms = MAX(strtoll(value, NULL, 10), -1LL);
+        } else if (strcmp(name, "retention.bytes") == 0 && value != NULL) {
+            policy->retention_bytes = MAX(strtoll(value, NULL, 10), -1LL);
         }
     }
-    policy->expires = deletes && limited;
+    if (!deletes) {
+        policy->retention_ms = policy->retention_bytes = -1;
+    }
+    policy->expires = policy->retention_ms >= 0 || policy->retention_bytes >= 0;
     return known;
 }
 
@@ -195,9 +203,9 @@ bool kafka_consumer_policy(KafkaConsumer *consumer, const char *topic, KafkaTopi
     rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
     rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(handle, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-    rd_kafka_AdminOptions_set_request_timeout(options, REQUEST_MS, problem, sizeof(problem));
+    rd_kafka_AdminOptions_set_request_timeout(options, consumer->request_ms, problem, sizeof(problem));
     rd_kafka_DescribeConfigs(handle, &resource, 1, options, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, REQUEST_MS + 1000);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, consumer->request_ms + 1000);
     rd_kafka_resp_err_t code = event != NULL ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
     *policy = (KafkaTopicPolicy){0};
     bool known = code == 0 && policy_of(event, policy);
@@ -236,6 +244,17 @@ static rd_kafka_topic_partition_list_t *list_of(const KafkaPartition *partitions
         }
     }
     return list;
+}
+
+bool kafka_consumer_since(KafkaConsumer *consumer, KafkaPartition *partitions, size_t count, Err *err) {
+    rd_kafka_topic_partition_list_t *list = list_of(partitions, count);
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(consumer->client.handle, list, consumer->request_ms);
+    for (size_t i = 0; i < count && code == 0; i++) {
+        const rd_kafka_topic_partition_t *item = &list->elems[i];
+        partitions[i].offset = item->err == 0 && item->offset >= 0 ? item->offset : KAFKA_OFFSET_NONE;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == 0 || KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), "look for offsets");
 }
 
 // What a call over a list came to, which it takes.
@@ -373,7 +392,7 @@ void kafka_consumer_wake(KafkaConsumer *consumer) {
 bool kafka_consumer_committed(KafkaConsumer *consumer, Arena *arena, KafkaPartition *partitions, size_t count,
                               Err *err) {
     rd_kafka_topic_partition_list_t *list = list_of(partitions, count);
-    rd_kafka_resp_err_t code = rd_kafka_committed(consumer->client.handle, list, REQUEST_MS);
+    rd_kafka_resp_err_t code = rd_kafka_committed(consumer->client.handle, list, consumer->request_ms);
     for (size_t i = 0; i < count && code == 0; i++) {
         const rd_kafka_topic_partition_t *item = &list->elems[i];
         code = is_gone(item->err) ? 0 : item->err;
@@ -423,9 +442,9 @@ bool kafka_consumer_group_delete(KafkaConsumer *consumer, Err *err) {
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client.handle);
     rd_kafka_AdminOptions_t *options =
         rd_kafka_AdminOptions_new(consumer->client.handle, RD_KAFKA_ADMIN_OP_DELETEGROUPS);
-    rd_kafka_AdminOptions_set_request_timeout(options, REQUEST_MS, problem, sizeof(problem));
+    rd_kafka_AdminOptions_set_request_timeout(options, consumer->request_ms, problem, sizeof(problem));
     rd_kafka_DeleteGroups(consumer->client.handle, &group, 1, options, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, REQUEST_MS + 1000);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, consumer->request_ms + 1000);
     rd_kafka_resp_err_t code = deleted_code(event);
     if (event != NULL) {
         rd_kafka_event_destroy(event);

@@ -94,6 +94,7 @@ typedef struct KafkaConsumerSpec {
     const char *group;       // whose offsets; NULL = none are asked for or set
     bool uncommitted;        // records of open and undone transactions too
     size_t memory_bytes_max; // records that wait to be taken
+    int request_ms;          // how long one question may take; 0 = a time that suits work that must be done
 } KafkaConsumerSpec;
 
 enum { KAFKA_OFFSET_NONE = -1 };
@@ -139,10 +140,16 @@ CHECKED bool kafka_consumer_topics(KafkaConsumer *consumer, Arena *arena, KafkaT
 // transaction that is open, but with `uncommitted`). ERR_NOT_FOUND: there is no such partition.
 CHECKED bool kafka_consumer_bounds(KafkaConsumer *consumer, const char *topic, int32_t partition, int64_t *first,
                                    int64_t *end, Err *err);
+// Puts into each `offset`, which is a time in ms, or KAFKA_SINCE_FIRST or KAFKA_SINCE_END, the offset of the first
+// record that is not older: KAFKA_OFFSET_NONE where there is none (up to the end that readers see). One question a
+// broker.
+enum { KAFKA_SINCE_END = -1, KAFKA_SINCE_FIRST = -2 };
+CHECKED bool kafka_consumer_since(KafkaConsumer *consumer, KafkaPartition *partitions, size_t count, Err *err);
 // What brokers remove of the topic (cleanup.policy, retention.*). ERR_NET_PERMISSION: it is not told.
 typedef struct KafkaTopicPolicy {
     bool compacts; // all but the newest record of each key
     bool expires;  // what is older than retention.ms, or more than retention.bytes
+    int64_t retention_ms, retention_bytes; // of a partition; -1 = no limit, or it does not expire
 } KafkaTopicPolicy;
 CHECKED bool kafka_consumer_policy(KafkaConsumer *consumer, const char *topic, KafkaTopicPolicy *policy, Err *err);
 // These partitions are read from now on, beside those assigned before.

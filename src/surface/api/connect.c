@@ -82,7 +82,8 @@ static void root(void *context, const ApiRequest *request, ApiAnswer *answer) {
     "},\"type\":{\"type\":\"string\"},\"warnings\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"            \
     "\"quarantined\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"table\":{\"type\":"        \
     "\"string\"},\"reason\":{\"type\":\"string\"},\"lsn\":{\"type\":\"string\"}}}},\"sink_behind_bytes\":{\"type\":" \
-    "\"integer\"}}}"
+    "\"integer\"},\"sink_behind_records\":{\"type\":\"integer\"},\"retention_share\":{\"type\":\"number\"},"         \
+    "\"retention_of\":{\"type\":\"string\"}}}"
 #define CREATE_SCHEMA                                                                                         \
     "{\"type\":\"object\",\"required\":[\"name\",\"config\"],\"properties\":{\"name\":{\"type\":\"string\"}," \
     "\"config\":" CONFIG_SCHEMA ",\"initial_state\":{\"type\":\"string\",\"enum\":[\"RUNNING\",\"PAUSED\","   \

@@ -4,6 +4,7 @@
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/map.h"
+#include "surface/api/webhook_report.h"
 
 #include <pthread.h>
 
@@ -16,9 +17,12 @@ typedef struct State {
     FleetTopic *topics;
     size_t topic_count;
     Slice offsets;
-    Slice quarantined; // JSON list of the report; size 0 = none
-    Slice behind;      // what the sink, or Kafka, has not got: a number; size 0 = nothing
-    Slice verify;      // JSON object of the report, likewise
+    Slice quarantined;    // JSON list of the report; size 0 = none
+    Slice behind;         // what the sink, or Kafka, has not got: a number; size 0 = nothing
+    Slice behind_records; // of topics of a real Kafka, likewise
+    Slice retention;      // the share of it that what comes next has come, once that is to be told
+    const char *retention_of;
+    Slice verify; // JSON object of the report, likewise
 } State;
 
 typedef struct Entry {
@@ -176,6 +180,15 @@ static void render_status(const Fleet *fleet, const Entry *entry, const char *co
     if (entry->state.behind.size > 0) {
         buf_text(out, ",\"sink_behind_bytes\":");
         buf_put(out, entry->state.behind);
+    }
+    if (entry->state.behind_records.size > 0) {
+        buf_text(out, ",\"sink_behind_records\":");
+        buf_put(out, entry->state.behind_records);
+    }
+    if (entry->state.retention.size > 0) {
+        buf_text(out, ",\"retention_share\":");
+        buf_put(out, entry->state.retention);
+        json_field_text(out, "retention_of", entry->state.retention_of);
     }
     buf_u8(out, '}');
 }
@@ -351,6 +364,13 @@ static bool read_report(JsonReader *reader, State *state, Err *err) {
                 state->quarantined = arena_slice(&state->memory, text);
             } else if (slice_is(member, "sink_behind_bytes") && token == TOKEN_NUMBER && !slice_is(text, "0")) {
                 state->behind = arena_slice(&state->memory, text);
+            } else if (slice_is(member, "sink_behind_records") && token == TOKEN_NUMBER && !slice_is(text, "0")) {
+                state->behind_records = arena_slice(&state->memory, text);
+            } else if (slice_is(member, "retention_share") && token == TOKEN_NUMBER) {
+                char *share = arena_text(&state->memory, text);
+                state->retention = strtod(share, NULL) >= RETENTION_ALERT_SHARE ? slice_of(share) : (Slice){0};
+            } else if (slice_is(member, "retention_of") && token == TOKEN_TEXT) {
+                state->retention_of = arena_text(&state->memory, reader->text);
             } else if (slice_is(member, "verify") && token == TOKEN_OBJECT) {
                 state->verify = arena_slice(&state->memory, text);
             }

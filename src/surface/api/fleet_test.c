@@ -139,6 +139,17 @@ TEST(fleet_shows_tables_that_are_put_aside) {
     buf_reset(&out);
     CHECK(fleet_status(fleet, SLICE("c0"), &out));
     CHECK(strstr(arena_text(&arena, buf_slice(&out)), ",\"sink_behind_bytes\":12}") != NULL);
+    say(fleet, MESSAGE_STATE, 0,
+        "{\"state\":\"RUNNING\",\"report\":{\"sink_behind_records\":7,\"retention_share\":0.5,"
+        "\"retention_of\":\"a-0\"}}");
+    buf_reset(&out);
+    CHECK(fleet_status(fleet, SLICE("c0"), &out));
+    CHECK(strstr(arena_text(&arena, buf_slice(&out)),
+                 ",\"sink_behind_records\":7,\"retention_share\":0.5,\"retention_of\":\"a-0\"}") != NULL);
+    say(fleet, MESSAGE_STATE, 0, "{\"state\":\"RUNNING\",\"report\":{\"retention_share\":0.49}}");
+    buf_reset(&out);
+    CHECK(fleet_status(fleet, SLICE("c0"), &out));
+    CHECK(strstr(arena_text(&arena, buf_slice(&out)), "retention") == NULL);
     fleet_free(fleet);
     arena_release(&arena);
 }

@@ -26,6 +26,7 @@ enum {
 
 typedef enum Event {
     EVENT_SLOT,
+    EVENT_RETENTION,
     EVENT_FRESHNESS,
     EVENT_DEAD_LETTERS,
     EVENT_CRASH_LOOP,
@@ -34,8 +35,8 @@ typedef enum Event {
     EVENT_VERIFY_NOT_COMPARED,
     EVENTS
 } Event;
-static const char *const EVENT_NAMES[EVENTS] = {"slot",       "freshness",      "dead_letters",       "crash_loop",
-                                                "quarantine", "verify_differs", "verify_not_compared"};
+static const char *const EVENT_NAMES[EVENTS] = {"slot",       "retention",  "freshness",      "dead_letters",
+                                                "crash_loop", "quarantine", "verify_differs", "verify_not_compared"};
 
 // What was last seen of a connector.
 typedef struct Seen {
@@ -241,6 +242,24 @@ static void verified(Webhook *webhook, Seen *seen, Slice name, const WebhookRepo
          (double)report->not_compared, 0);
 }
 
+// Of Kafka's topics, for what reads them.
+static void retention(Webhook *webhook, Seen *seen, Slice name, const WebhookReport *report) {
+    char text[400];
+    double limit = RETENTION_ALERT_SHARE * (seen->raised[EVENT_RETENTION] ? 0.9 : 1);
+    bool near = report->retention_share >= limit, lost = report->lost_records > 0;
+    snprintf(text, sizeof(text), "records that Kafka's retention will remove are not written yet: %s",
+             report->retention_of);
+    if (lost) {
+        snprintf(text, sizeof(text), "Kafka's retention has removed records before they were read: %" PRId64,
+                 report->lost_records);
+    }
+    if (report->retention_share >= 0 || lost) {
+        edge(webhook, seen, EVENT_RETENTION, name, near || lost,
+             near || lost ? text : "what is not written yet is far from Kafka's retention", report->retention_share,
+             RETENTION_ALERT_SHARE);
+    }
+}
+
 static void look(Webhook *webhook, Seen *seen, Slice name, const WebhookReport *report) {
     edge(webhook, seen, EVENT_CRASH_LOOP, name, report->crash_loop,
          report->crash_loop ? "the worker failed too often in a row and is not started again"
@@ -257,6 +276,7 @@ static void look(Webhook *webhook, Seen *seen, Slice name, const WebhookReport *
                   : "the slot's retained WAL is well below its cap",
              report->slot_share, webhook->slot_limit);
     }
+    retention(webhook, seen, name, report);
     if (webhook->freshness_ms > 0 && report->lag_ms >= 0) {
         bool late = report->lag_ms > webhook->freshness_ms;
         edge(webhook, seen, EVENT_FRESHNESS, name, late,
@@ -314,8 +334,9 @@ static bool take_events(Webhook *webhook, const char *list, Err *err) {
         if (!found) {
             FAIL(err, ERR_OPTION, "webhook.events: there is no event '%.*s'", (int)MIN(names[i].size, (size_t)60),
                  (const char *)names[i].data);
-            return err_hint(err, "there are slot, freshness, dead_letters, crash_loop, quarantine, verify_differs and "
-                                 "verify_not_compared");
+            return err_hint(
+                err, "there are slot, retention, freshness, dead_letters, crash_loop, quarantine, verify_differs and "
+                     "verify_not_compared");
         }
     }
     return true;

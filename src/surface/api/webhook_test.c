@@ -64,7 +64,7 @@ TEST(webhook_tells_what_begins_and_ends) {
     snprintf(url, sizeof(url), "http://127.0.0.1:%d/hook", server.port);
     receiver.refusals = 3;
     receiver.status = 503;
-    Webhook *webhook = hook(url, "slot, freshness,dead_letters,crash_loop,quarantine");
+    Webhook *webhook = hook(url, "slot, freshness,dead_letters,crash_loop,quarantine,retention");
     state(webhook, "no json");
     state(webhook, "{\"report\":{\"slot_retained_bytes\":90,\"slot_safe_bytes\":10,\"dead_letters\":3}}");
     state(webhook, "{\"report\":{\"slot_retained_bytes\":79,\"slot_safe_bytes\":21,\"dead_letters\":3}}"); // still near
@@ -75,6 +75,14 @@ TEST(webhook_tells_what_begins_and_ends) {
                    "\"quarantined\":2}}");
     await(&receiver, 5);
     CHECK(got(&receiver, "\"event\":\"slot\",\"state\":\"resolved\""));
+    state(webhook, "{\"report\":{\"retention_share\":0.49,\"retention_of\":\"t-1\"}}");
+    state(webhook, "{\"report\":{\"retention_share\":0.5,\"retention_of\":\"t-1\"}}");
+    CHECK(got(&receiver, "written yet: t-1\",\"value\":0.5,\"limit\":0.5"));
+    state(webhook, "{\"report\":{\"retention_share\":0.46,\"retention_of\":\"t-1\"}}"); // still near
+    state(webhook, "{\"report\":{\"retention_share\":0.1,\"retention_of\":\"t-1\"}}");
+    CHECK(got(&receiver, "\"event\":\"retention\",\"state\":\"resolved\""));
+    state(webhook, "{\"report\":{\"retention_share\":0,\"lost_records\":7}}");
+    CHECK(got(&receiver, "before they were read: 7"));
     CHECK(got(&receiver, "\"event\":\"freshness\",\"state\":\"raised\""));
     CHECK(got(&receiver, "\"event\":\"dead_letters\",\"state\":\"raised\""));
     CHECK(got(&receiver, "\"event\":\"quarantine\",\"state\":\"raised\""));
