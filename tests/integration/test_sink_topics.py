@@ -325,3 +325,19 @@ def test_how_far_behind_and_kafkas_retention(shared, kafka, receiver, work):
     assert [each["n"] for each in lines(work, topic)] == [0, 1, 2, 3, 4, 5, 8, 9, 10]
     server.until(lambda: len(mine()) == 3, lambda: server.status(name), 30)
     assert mine()[2]["message"].endswith("before they were read: 2") and metric("lost_records_total") == 2
+
+    # Another topic under the name: other records under the same offsets.
+    gone = lambda: any(e.get("topic") == topic for e in server.events() if "not there any more" in e["message"])  # noqa: E731
+    kafka.delete_topic(topic)
+    server.until(gone, "the topic's end is seen", 60)
+    kafka.create_topic(topic)
+    put(kafka, topic, [(None, value(n)) for n in range(100, 120)])
+    trace = server.wait_state(name, "FAILED", timeout=60)["tasks"][0]["trace"]
+    assert "was deleted and made anew" in trace, trace
+    assert server.connect("PUT", f"/connectors/{name}/stop").status == 204
+    server.wait_state(name, None, "STOPPED")
+    assert server.connect("DELETE", f"/connectors/{name}/offsets").status == 200
+    assert kafka_offsets(server, name) == {(topic, 0): 0}
+    assert server.connect("PUT", f"/connectors/{name}/resume").status == 202
+    until_lines(server, work, topic, 18)
+    server.until(lambda: [r["n"] for r in lines(work, topic)] == [*range(100, 118)], lambda: names(work, topic), 30)

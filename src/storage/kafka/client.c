@@ -5,6 +5,8 @@
 #include "core/config/seal.h"
 #include "core/config/secret.h"
 
+#include <time.h>
+
 // The first that sends the nonce once, as RFC 5802 has it.
 #define SCRAM_VERSION 0x020601ff
 
@@ -335,6 +337,31 @@ bool kafka_client_open(KafkaClient *client, const KafkaPlace *place, rd_kafka_ty
 bool kafka_client_open_member(KafkaClient *client, const KafkaPlace *place, KafkaRebalance *rebalance,
                               const KafkaSetting *settings, size_t count, Err *err) {
     return open_with(client, place, RD_KAFKA_CONSUMER, rebalance, settings, count, err);
+}
+
+static void *destroy_thread(void *handle) {
+    rd_kafka_destroy(handle);
+    return NULL;
+}
+
+bool kafka_client_close_within(KafkaClient *client, int timeout_ms) {
+    pthread_t thread;
+    if (client->handle == NULL || pthread_create(&thread, NULL, destroy_thread, client->handle) != 0) {
+        kafka_client_close(client);
+        return true;
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += timeout_ms / 1000;
+    if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
+        pthread_detach(thread);
+        log_warn(LOG_SINK, "librdkafka does not end: its threads are left behind",
+                 LOG_TEXT("brokers", client->brokers));
+        return false;
+    }
+    pthread_mutex_destroy(&client->mutex);
+    client->handle = NULL;
+    return true;
 }
 
 void kafka_client_close(KafkaClient *client) {

@@ -35,6 +35,9 @@ typedef void KafkaRebalance(rd_kafka_t *handle, rd_kafka_resp_err_t code, rd_kaf
 CHECKED bool kafka_client_open_member(KafkaClient *client, const KafkaPlace *place, KafkaRebalance *rebalance,
                                       const KafkaSetting *settings, size_t count, Err *err);
 void kafka_client_close(KafkaClient *client); // one that was not opened is fine
+// The same, at most so long. False: threads of librdkafka have not ended, so the client stays theirs for ever. Versions
+// below 2.1.1 wait for themselves once a topic that is read was deleted.
+bool kafka_client_close_within(KafkaClient *client, int timeout_ms);
 // A broker lets nobody in: waiting does not help.
 bool kafka_client_refused(KafkaClient *client);
 // What it says passes by itself.

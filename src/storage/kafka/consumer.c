@@ -6,8 +6,9 @@
 #include "storage/kafka/client.h"
 
 enum {
-    BATCH_MAX = 512,       // records of a poll
-    REQUEST_MS = 15 * 1000 // of one question to the brokers
+    BATCH_MAX = 512,        // records of a poll
+    REQUEST_MS = 15 * 1000, // of one question to the brokers
+    CLOSE_MS = 5000
 };
 
 #define QUEUE_BACKOFF "fetch.queue.backoff.ms"
@@ -103,7 +104,9 @@ void kafka_consumer_close(KafkaConsumer *consumer) {
     if (consumer->queue != NULL) {
         rd_kafka_queue_destroy(consumer->queue);
     }
-    kafka_client_close(&consumer->client);
+    if (!kafka_client_close_within(&consumer->client, CLOSE_MS)) {
+        return; // what librdkafka still has
+    }
     arena_release(consumer->batch);
     arena_release(consumer->run);
     free(consumer);
@@ -407,6 +410,7 @@ bool kafka_consumer_committed(KafkaConsumer *consumer, Arena *arena, KafkaPartit
 bool kafka_consumer_commit(KafkaConsumer *consumer, const KafkaPartition *partitions, size_t count, Err *err) {
     rd_kafka_topic_partition_list_t *list = list_of(partitions, count);
     rd_kafka_resp_err_t code = rd_kafka_commit(consumer->client.handle, list, 0);
+    code = is_gone(code) ? 0 : code; // that of a partition: the others have theirs
     for (size_t i = 0; i < count && code == 0; i++) {
         code = is_gone(list->elems[i].err) ? 0 : list->elems[i].err;
     }
