@@ -147,8 +147,8 @@ enum { KAFKA_SINCE_END = -1, KAFKA_SINCE_FIRST = -2 };
 CHECKED bool kafka_consumer_since(KafkaConsumer *consumer, KafkaPartition *partitions, size_t count, Err *err);
 // What brokers remove of the topic (cleanup.policy, retention.*). ERR_NET_PERMISSION: it is not told.
 typedef struct KafkaTopicPolicy {
-    bool compacts; // all but the newest record of each key
-    bool expires;  // what is older than retention.ms, or more than retention.bytes
+    bool compacts;                         // all but the newest record of each key
+    bool expires;                          // what is older than retention.ms, or more than retention.bytes
     int64_t retention_ms, retention_bytes; // of a partition; -1 = no limit, or it does not expire
 } KafkaTopicPolicy;
 CHECKED bool kafka_consumer_policy(KafkaConsumer *consumer, const char *topic, KafkaTopicPolicy *policy, Err *err);

@@ -75,14 +75,6 @@ TEST(webhook_tells_what_begins_and_ends) {
                    "\"quarantined\":2}}");
     await(&receiver, 5);
     CHECK(got(&receiver, "\"event\":\"slot\",\"state\":\"resolved\""));
-    state(webhook, "{\"report\":{\"retention_share\":0.49,\"retention_of\":\"t-1\"}}");
-    state(webhook, "{\"report\":{\"retention_share\":0.5,\"retention_of\":\"t-1\"}}");
-    CHECK(got(&receiver, "written yet: t-1\",\"value\":0.5,\"limit\":0.5"));
-    state(webhook, "{\"report\":{\"retention_share\":0.46,\"retention_of\":\"t-1\"}}"); // still near
-    state(webhook, "{\"report\":{\"retention_share\":0.1,\"retention_of\":\"t-1\"}}");
-    CHECK(got(&receiver, "\"event\":\"retention\",\"state\":\"resolved\""));
-    state(webhook, "{\"report\":{\"retention_share\":0,\"lost_records\":7}}");
-    CHECK(got(&receiver, "before they were read: 7"));
     CHECK(got(&receiver, "\"event\":\"freshness\",\"state\":\"raised\""));
     CHECK(got(&receiver, "\"event\":\"dead_letters\",\"state\":\"raised\""));
     CHECK(got(&receiver, "\"event\":\"quarantine\",\"state\":\"raised\""));
@@ -91,6 +83,17 @@ TEST(webhook_tells_what_begins_and_ends) {
     await(&receiver, 7);
     CHECK(got(&receiver, "\"event\":\"crash_loop\",\"state\":\"resolved\""));
     CHECK_INT(receiver.count, 7);
+    state(webhook, "{\"report\":{\"retention_share\":0.49,\"retention_of\":\"t-1\"}}");
+    state(webhook, "{\"report\":{\"retention_share\":0.5,\"retention_of\":\"t-1\"}}");
+    await(&receiver, 9); // the quarantine is over, too
+    CHECK(got(&receiver, "written yet: t-1\",\"value\":0.5,\"limit\":0.5"));
+    state(webhook, "{\"report\":{\"retention_share\":0.46,\"retention_of\":\"t-1\"}}"); // still near
+    state(webhook, "{\"report\":{\"retention_share\":0.1,\"retention_of\":\"t-1\"}}");
+    state(webhook, "{\"report\":{\"retention_share\":0,\"lost_records\":7}}");
+    await(&receiver, 11);
+    CHECK(got(&receiver, "\"event\":\"retention\",\"state\":\"resolved\""));
+    CHECK(got(&receiver, "before they were read: 7"));
+    CHECK_INT(receiver.count, 11);
     webhook_close(webhook);
     test_server_stop(&server);
     buf_release(&receiver.bodies);
