@@ -470,6 +470,7 @@ static bool fetched_take(TopicFeed *feed, const KafkaFetched *fetched, JournalEn
         feed->batch_at++;
         *made = ahead == 0 && fetched->kind == KAFKA_FETCHED;
         if (LIKELY(*made)) {
+            kafka_consumer_headers(feed->consumer, fetched);
             entry_event(feed, partition, 1, fetched, entry);
         }
         return true;

@@ -22,6 +22,7 @@ struct KafkaConsumer {
     rd_kafka_message_t *messages[BATCH_MAX];
     size_t message_count;
     KafkaFetched records[BATCH_MAX];
+    const rd_kafka_message_t *sources[BATCH_MAX]; // of `records`
     // Once its queue is full, librdkafka looks at it again when QUEUE_BACKOFF is over; before 2.2 that is a second, and
     // no option: nudge.
     bool nudged;
@@ -295,9 +296,11 @@ bool kafka_consumer_pause(KafkaConsumer *consumer, bool paused, Err *err) {
 
 // --- records -----------------------------------------------------------------------------------------------------
 
-static void headers_take(KafkaConsumer *consumer, const rd_kafka_message_t *message, KafkaFetched *record) {
+void kafka_consumer_headers(KafkaConsumer *consumer, const KafkaFetched *fetched) {
+    size_t at = (size_t)(fetched - consumer->records);
+    KafkaFetched *record = &consumer->records[at];
     rd_kafka_headers_t *headers = NULL;
-    if (rd_kafka_message_headers(message, &headers) != 0) {
+    if (record->headers != NULL || rd_kafka_message_headers(consumer->sources[at], &headers) != 0) {
         return;
     }
     size_t count = rd_kafka_header_cnt(headers);
@@ -336,6 +339,7 @@ static bool message_take(KafkaConsumer *consumer, const rd_kafka_message_t *mess
         log_debug(LOG_SOURCE, "Kafka passes", LOG_TEXT("reason", rd_kafka_message_errstr(message)));
         return true;
     }
+    consumer->sources[*count] = message;
     KafkaFetched *record = &consumer->records[(*count)++];
     *record = (KafkaFetched){.kind = kind,
                              .topic = rd_kafka_topic_name(message->rkt),
@@ -346,7 +350,6 @@ static bool message_take(KafkaConsumer *consumer, const rd_kafka_message_t *mess
         record->timestamp_ms = rd_kafka_message_timestamp(message, NULL);
         record->key = (Slice){message->key, message->key_len};
         record->value = (Slice){message->payload, message->len};
-        headers_take(consumer, message, record);
     }
     return true;
 }

@@ -120,9 +120,9 @@ typedef struct KafkaFetched {
     const char *topic;
     int32_t partition;
     int64_t offset;
-    int64_t timestamp_ms; // -1 = none
-    Slice key, value;     // data NULL = null
-    const KafkaHeader *headers;
+    int64_t timestamp_ms;       // -1 = none
+    Slice key, value;           // data NULL = null
+    const KafkaHeader *headers; // NULL before kafka_consumer_headers
     size_t header_count;
 } KafkaFetched;
 
@@ -162,6 +162,9 @@ CHECKED bool kafka_consumer_pause(KafkaConsumer *consumer, bool paused, Err *err
 // are the partition's: see KafkaFetchedKind. The call's own are the connection's; what passes by itself is not told.
 CHECKED bool kafka_consumer_poll(KafkaConsumer *consumer, int timeout_ms, const KafkaFetched **records, size_t *count,
                                  Err *err);
+// Reads the headers of a record of the last poll into it: each is an allocation of librdkafka's, so none is read that
+// nobody wants.
+void kafka_consumer_headers(KafkaConsumer *consumer, const KafkaFetched *record);
 // Ends a poll of another thread, or the next one.
 void kafka_consumer_wake(KafkaConsumer *consumer);
 // Sets offset and note of each to the group's, in the arena; KAFKA_OFFSET_NONE where it has none.

@@ -37,8 +37,6 @@ void decoder_release(Decoder *decoder) {
 // --- in the registry's frame -------------------------------------------------------------------------------------
 
 static bool framed_new(Decoder *decoder, const RegistrarSchema *schema, Framed *framed, Err *err) {
-    // Of Debezium's changes nothing else of `source` is looked at (rows.c).
-    static const char *const WANTED[] = {"ts_ms", "ts_us", "lsn", "txId"};
     Shape *shape = ARENA_NEW(decoder->arena, Shape);
     if (schema->json && decoder->connect) {
         return FAIL(err, ERR_VALUE, "it is no Avro schema");
@@ -55,12 +53,12 @@ static bool framed_new(Decoder *decoder, const RegistrarSchema *schema, Framed *
         return true;
     }
     if (rows_is_change(avro_reader_shape(framed->avro))) {
-        avro_reader_only(framed->avro, "source", WANTED, ARRAY_LEN(WANTED));
+        avro_reader_only(framed->avro, "source", ROWS_SOURCE, SOURCE_COUNT);
     }
     return true;
 }
 
-static bool framed_find(Decoder *decoder, int32_t id, Arena *scratch, Framed **framed, Err *err) {
+static bool framed_look(Decoder *decoder, int32_t id, Arena *scratch, Framed **framed, Err *err) {
     *framed = map_find_u64(&decoder->framed, (uint64_t)id);
     if (*framed != NULL) {
         return true;
@@ -76,6 +74,18 @@ static bool framed_find(Decoder *decoder, int32_t id, Arena *scratch, Framed **f
         return err_prefix(err, "schema %d of the registry", id);
     }
     map_put_u64(&decoder->framed, (uint64_t)id, *framed);
+    return true;
+}
+
+static bool framed_find(Decoder *decoder, int32_t id, Arena *scratch, Framed **framed, Err *err) {
+    size_t place = (size_t)id % ARRAY_LEN(decoder->recent);
+    if (LIKELY(decoder->recent[place].framed != NULL && decoder->recent[place].id == id)) {
+        *framed = decoder->recent[place].framed;
+        return true;
+    }
+    TRY(framed_look(decoder, id, scratch, framed, err));
+    decoder->recent[place].id = id;
+    decoder->recent[place].framed = *framed;
     return true;
 }
 

@@ -38,9 +38,13 @@ typedef struct Decoder {
     Registrar *registrar;  // NULL = there is none
     const Shape *declared; // of JSON without a schema; NULL = none: it is one JSON document
     Arena arena[1];
-    Map framed;        // id in the registry to Framed
-    Map json;          // text of a schema to Shape
-    JsonFrame *frames; // the one of the newest record first
+    Map framed; // id in the registry to Framed
+    struct {
+        int32_t id;
+        struct Framed *framed; // NULL = none yet
+    } recent[4];               // …those last asked for, by the lowest bits of the id
+    Map json;                  // text of a schema to Shape
+    JsonFrame *frames;         // the one of the newest record first
     size_t frame_count;
 } Decoder;
 

@@ -203,6 +203,7 @@ void kafka_field_new(Arena *arena, const Shape *shape, bool change, KafkaField *
     } else {
         logical_new(arena, shape, field);
     }
+    field->plain = field->form == FORM_COPY;
 }
 
 // --- values ------------------------------------------------------------------------------------------------------
@@ -301,17 +302,18 @@ static bool nested_value(const KafkaField *field, Arena *scratch, const Value *f
 }
 
 #define PLACEHOLDER "__debezium_unavailable_value"
+static_assert(sizeof(PLACEHOLDER) - 1 == KAFKA_PLACEHOLDER_BYTES, "what is shorter is none");
 
 // In place of a text or bytes; also as binary.handling.mode, hstore as JSON and uuid[] (its MD5) have it.
 static bool is_placeholder_text(const Value *value) {
-    static const char *const TEXTS[] = {
-        PLACEHOLDER, "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==", "{\"" PLACEHOLDER "\":\"" PLACEHOLDER "\"}",
-        "b68a35a7-17ad-35b3-af2a-ae46edb4545a"};
+    const Slice texts[] = {SLICE(PLACEHOLDER), SLICE("X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="),
+                           SLICE("{\"" PLACEHOLDER "\":\"" PLACEHOLDER "\"}"),
+                           SLICE("b68a35a7-17ad-35b3-af2a-ae46edb4545a")};
     if ((value->kind != VALUE_STRING && value->kind != VALUE_BYTES) || value->bytes.size < strlen(PLACEHOLDER)) {
         return false;
     }
-    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++) {
-        if (slice_is(value->bytes, TEXTS[i])) {
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        if (slice_equal(value->bytes, texts[i])) {
             return true;
         }
     }
@@ -333,9 +335,11 @@ static bool is_placeholder(const KafkaField *field, const Value *from) {
         }
         return true;
     }
+    if (count == 0) {
+        return is_placeholder_text(from);
+    }
     bool alone = count == (from->kind == VALUE_MAP ? 2 : 1);
-    return is_placeholder_text(from) ||
-           (alone && is_placeholder_text(&from->items.at[0]) && is_placeholder_text(&from->items.at[count - 1]));
+    return alone && is_placeholder_text(&from->items.at[0]) && is_placeholder_text(&from->items.at[count - 1]);
 }
 
 bool kafka_field_value(const KafkaField *field, Arena *scratch, const Value *from, Value *to, Err *err) {

@@ -16,15 +16,24 @@
 #include "data/event/value.h"
 #include "data/format/shape.h"
 
+enum { KAFKA_PLACEHOLDER_BYTES = 28 }; // the shortest one
+
 typedef struct KafkaField KafkaField;
 struct KafkaField {
     Type type;
     uint8_t form; // how values are made (field.c)
+    bool plain;   // …as they are, but for the placeholder
     bool change;  // of a change of Debezium: it may hold the placeholder of an unchanged value
     int32_t scale;
     const KafkaField *parts; // of a LIST, MAP: one; STRUCT: of its fields
     uint32_t part_count;
 };
+
+// A value that kafka_field_value would give as it is: most are, and it is not null. (Placeholders are longer texts.)
+static inline bool kafka_field_passes(const KafkaField *field, const Value *value) {
+    return field->plain && (value->kind == VALUE_INT || value->kind == VALUE_DECIMAL ||
+                            (value->kind == VALUE_STRING && value->bytes.size < KAFKA_PLACEHOLDER_BYTES));
+}
 
 // Lives in the arena, with what it has of the shape.
 void kafka_field_new(Arena *arena, const Shape *shape, bool change, KafkaField *field);

@@ -6,6 +6,9 @@
 #include "data/connect/temporal.h"
 #include "flow/source/kafka/connect_json.h"
 
+const char *const ROWS_SOURCE[] = {
+    [SOURCE_TS_MS] = "ts_ms", [SOURCE_TS_US] = "ts_us", [SOURCE_LSN] = "lsn", [SOURCE_TX_ID] = "txId"};
+
 static const struct {
     const char *name;
     TypeKind kind;
@@ -157,7 +160,9 @@ bool rows_plan_new(Arena *arena, const RowsOptions *options, const Decoded *key,
     made->schema.space = options->space;
     made->schema.table = options->table;
     memcpy(made->envelope, places, sizeof(places));
-    made->source = change ? &shape->fields[places[ENVELOPE_SOURCE]].shape : NULL;
+    for (size_t i = 0; change && i < SOURCE_COUNT; i++) {
+        made->source_places[i] = shape_find(&shape->fields[places[ENVELOPE_SOURCE]].shape, slice_of(ROWS_SOURCE[i]));
+    }
     if (key->shape != NULL) {
         bool taken = row != NULL && shape_find(row, SLICE("key")) >= 0;
         key_add(&maker, key->shape, row, taken ? SLICE("__key") : SLICE("key"));
@@ -208,6 +213,10 @@ static const Value NOTHING = {.kind = VALUE_NULL};
 
 static bool column_value(const RowsPlan *plan, Arena *scratch, uint32_t column, const Value *from, Value *to,
                          Err *err) {
+    if (LIKELY(kafka_field_passes(&plan->fields[column], from))) {
+        *to = *from;
+        return true;
+    }
     const Column *of = &plan->schema.columns[column];
     if (!kafka_field_value(&plan->fields[column], scratch, from, to, err)) {
         return err_prefix(err, "%.*s", SLICE_ARG(of->name));
@@ -255,8 +264,12 @@ static void headers_value(Arena *scratch, const KafkaFetched *record, Value *to)
     *to = value_bytes(VALUE_STRING, arena_slice(scratch, buf_slice(&text)));
 }
 
+static bool has_metadata(const RowsPlan *plan) {
+    return plan->schema.column_count != plan->data_columns && plan->fields != NULL && plan->data_columns != 0;
+}
+
 static void metadata_row(const RowsPlan *plan, Arena *scratch, const KafkaFetched *record, Value *row) {
-    if (plan->schema.column_count == plan->data_columns || plan->fields == NULL || plan->data_columns == 0) {
+    if (!has_metadata(plan)) {
         return;
     }
     Value *to = row + plan->data_columns;
@@ -298,18 +311,23 @@ static bool plain_event(const RowsPlan *plan, Arena *scratch, const Decoded *key
 }
 
 // Of the source, as far as it tells it.
-static int64_t source_number(const RowsPlan *plan, const Value *source, const char *name, int64_t otherwise) {
-    int32_t place = shape_find(plan->source, slice_of(name));
+static int64_t source_number(const RowsPlan *plan, const Value *source, size_t which, int64_t otherwise) {
+    int32_t place = plan->source_places[which];
     const Value *value = place >= 0 && source->kind == VALUE_STRUCT ? &source->items.at[place] : &NOTHING;
     return value->kind == VALUE_INT ? value->integer : otherwise;
 }
 
 static void source_take(const RowsPlan *plan, const Value *source, Event *event) {
-    int64_t ms = source_number(plan, source, "ts_ms", event->source_us / 1000);
+    int64_t ms = source_number(plan, source, SOURCE_TS_MS, event->source_us / 1000);
     int64_t millis_us = ms > INT64_MAX / 1000 || ms < INT64_MIN / 1000 ? event->source_us : ms * 1000;
-    event->source_us = source_number(plan, source, "ts_us", millis_us);
-    event->lsn = (uint64_t)source_number(plan, source, "lsn", (int64_t)event->lsn);
-    event->transaction_id = (uint64_t)source_number(plan, source, "txId", 0);
+    event->source_us = source_number(plan, source, SOURCE_TS_US, millis_us);
+    event->lsn = (uint64_t)source_number(plan, source, SOURCE_LSN, (int64_t)event->lsn);
+    event->transaction_id = (uint64_t)source_number(plan, source, SOURCE_TX_ID, 0);
+}
+
+static char change_op(const RowsPlan *plan, const Value *envelope) {
+    const Value *op = &envelope->items.at[plan->envelope[ENVELOPE_OP]];
+    return op->kind == VALUE_STRING && op->bytes.size == 1 ? (char)op->bytes.data[0] : '?';
 }
 
 static bool change_event(const RowsPlan *plan, Arena *scratch, const Decoded *key, const Value *envelope, Event *event,
@@ -318,7 +336,7 @@ static bool change_event(const RowsPlan *plan, Arena *scratch, const Decoded *ke
     const Value *before = &envelope->items.at[plan->envelope[ENVELOPE_BEFORE]];
     const Value *after = &envelope->items.at[plan->envelope[ENVELOPE_AFTER]];
     Value *row = ARENA_ARRAY(scratch, Value, plan->schema.column_count);
-    char letter = op->kind == VALUE_STRING && op->bytes.size == 1 ? (char)op->bytes.data[0] : '?';
+    char letter = change_op(plan, envelope);
     bool keyed = plan->schema.identity == IDENTITY_KEY;
     source_take(plan, &envelope->items.at[plan->envelope[ENVELOPE_SOURCE]], event);
     event->op = (EventOp)letter;
@@ -384,16 +402,25 @@ static Value *header_key(const RowsPlan *plan, Arena *scratch, const KafkaFetche
     return row;
 }
 
+static bool may_change_key(const RowsPlan *plan, char op) {
+    return plan->change && plan->schema.identity == IDENTITY_KEY && (op == OP_DELETE || op == OP_CREATE);
+}
+
 // An update that changed the key is a delete and a create, each with a header that names the other's key.
 static void key_change(const RowsPlan *plan, Arena *scratch, const KafkaFetched *record, Event *event) {
-    bool gone = event->op == OP_DELETE, keyed = plan->schema.identity == IDENTITY_KEY;
+    bool gone = event->op == OP_DELETE;
     const char *name = gone ? "__debezium.newkey" : "__debezium.oldkey";
-    Value *row = keyed && (gone || event->op == OP_CREATE) ? header_key(plan, scratch, record, name) : NULL;
+    Value *row = header_key(plan, scratch, record, name);
     if (row != NULL) {
         event->flags |= EVENT_KEY_CHANGE;
         event->after = gone ? row : event->after;
         event->before = gone ? event->before : row;
     }
+}
+
+bool rows_wants_headers(const RowsPlan *plan, const Decoded *value) {
+    bool change = plan->change && value->value != NULL;
+    return has_metadata(plan) || (change && may_change_key(plan, change_op(plan, value->value)));
 }
 
 bool rows_event(const RowsPlan *plan, Arena *scratch, const KafkaFetched *record, const Decoded *key,
@@ -411,7 +438,7 @@ bool rows_event(const RowsPlan *plan, Arena *scratch, const KafkaFetched *record
     }
     bool ok = plan->change ? change_event(plan, scratch, key, value->value, event, none, err)
                            : plain_event(plan, scratch, key, value, event, err);
-    if (ok && plan->change && record->header_count > 0) {
+    if (ok && record->header_count > 0 && may_change_key(plan, (char)event->op)) {
         key_change(plan, scratch, record, event);
     }
     if (ok && event->op != OP_DELETE && event->after != NULL) {

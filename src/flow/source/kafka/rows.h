@@ -23,6 +23,7 @@ typedef struct RowsOptions {
 } RowsOptions;
 
 enum { ENVELOPE_BEFORE, ENVELOPE_AFTER, ENVELOPE_SOURCE, ENVELOPE_OP, ENVELOPE_COUNT };
+enum { SOURCE_TS_MS, SOURCE_TS_US, SOURCE_LSN, SOURCE_TX_ID, SOURCE_COUNT };
 enum { ROWS_PARTITION, ROWS_OFFSET, ROWS_TIMESTAMP, ROWS_HEADERS, ROWS_METADATA_COUNT };
 
 // What records of one shape become.
@@ -31,15 +32,17 @@ struct RowsPlan {
     Schema schema;
     bool change;
     const Shape *key_shape, *value_shape;
-    int32_t envelope[ENVELOPE_COUNT]; // of a change: its fields
-    const Shape *source;
-    const KafkaField *fields; // one a column
-    const int32_t *from_key;  // one a column: the key's field, or 0 of a key that is no struct; -1 = none
-    const int32_t *from_row;  // likewise of the row
-    uint32_t data_columns;    // before those of the metadata
-    RowsPlan *next;           // of the topic
+    int32_t envelope[ENVELOPE_COUNT];    // of a change: its fields
+    int32_t source_places[SOURCE_COUNT]; // …those of its `source`; -1 = it has none
+    const KafkaField *fields;            // one a column
+    const int32_t *from_key;             // one a column: the key's field, or 0 of a key that is no struct; -1 = none
+    const int32_t *from_row;             // likewise of the row
+    uint32_t data_columns;               // before those of the metadata
+    RowsPlan *next;                      // of the topic
 };
 
+// Of `source` in Debezium's changes nothing else is looked at.
+extern const char *const ROWS_SOURCE[SOURCE_COUNT];
 bool rows_is_change(const Shape *shape);
 // Lives in the arena. ERR_TABLE: two columns of one name.
 CHECKED bool rows_plan_new(Arena *arena, const RowsOptions *options, const Decoded *key, const Decoded *value,
@@ -47,6 +50,8 @@ CHECKED bool rows_plan_new(Arena *arena, const RowsOptions *options, const Decod
 // Of a null value: the plan that the topic had before, by its schema alone.
 CHECKED bool rows_plan_of_schema(Arena *arena, const Schema *schema, const Decoded *key, RowsPlan **plan, Err *err);
 bool rows_plan_fits(const RowsPlan *plan, const Decoded *key, const Decoded *value);
+// Does rows_event look at the record's headers?
+bool rows_wants_headers(const RowsPlan *plan, const Decoded *value);
 // *none: the record says nothing that a row has. Borrows from record, key, value and scratch. ERR_VALUE names the
 // column.
 CHECKED bool rows_event(const RowsPlan *plan, Arena *scratch, const KafkaFetched *record, const Decoded *key,

@@ -99,6 +99,9 @@ static bool rows_take(KafkaSession *session, SourceTopic *topic, const KafkaFetc
     if (plan == NULL) {
         return true;
     }
+    if (rows_wants_headers(plan, &value)) {
+        kafka_consumer_headers(session->consumer, record);
+    }
     TRY(rows_event(plan, session->scratch, record, &key, &value, &event, &none, err));
     if (none) {
         return true;
