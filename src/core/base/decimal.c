@@ -160,24 +160,21 @@ bool decimal_from_text(Arena *arena, Slice text, Slice *decimal) {
 Slice decimal_from_int64(Arena *arena, int64_t units, uint32_t scale) {
     ASSERT(scale <= 18);
     uint64_t left = units < 0 ? 0 - (uint64_t)units : (uint64_t)units;
-    // Decimal digits, aligned so that the point falls between two base-10000 digits.
-    uint8_t text[48];
-    uint8_t *end = text + sizeof(text);
-    uint8_t *at = end;
-    size_t fraction = ((size_t)scale + 3) / 4 * 4;
-    for (size_t i = scale; i < fraction; i++) {
-        *--at = '0';
-    }
-    while (left > 0 || (size_t)(end - at) < fraction) {
-        *--at = (uint8_t)('0' + left % 10);
-        left /= 10;
-    }
-    size_t size = (size_t)(end - at), count = (size + 3) / 4;
+    // The point falls between two base-10000 digits: the last one has zeros behind it for that.
+    static const uint32_t POWERS[] = {1, 10, 100, 1000, 10000};
+    uint32_t fraction = (scale + 3) / 4, zeros = fraction * 4 - scale;
     uint8_t digits[24];
-    ASSERT(count * 2 <= sizeof(digits));
-    digits_pack((Slice){at, size}, count * 4 - size, digits, count);
-    return decimal_make(arena, units < 0 ? DECIMAL_NEGATIVE : DECIMAL_POSITIVE,
-                        (int32_t)count - 1 - (int32_t)fraction / 4, scale, (Slice){digits, count * 2});
+    uint8_t *end = digits + sizeof(digits), *at = end;
+    if (zeros > 0) {
+        store_u16(at -= 2, (uint16_t)(left % POWERS[4 - zeros] * POWERS[zeros]));
+        left /= POWERS[4 - zeros];
+    }
+    for (; left > 0; left /= 10000) {
+        store_u16(at -= 2, (uint16_t)(left % 10000));
+    }
+    int32_t count = (int32_t)(end - at) / 2;
+    return decimal_make(arena, units < 0 ? DECIMAL_NEGATIVE : DECIMAL_POSITIVE, count - 1 - (int32_t)fraction, scale,
+                        (Slice){at, (size_t)count * 2});
 }
 
 Slice decimal_from_int128(Arena *arena, Int128 units, uint32_t scale) {

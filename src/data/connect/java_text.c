@@ -108,7 +108,43 @@ bool text_time(Slice text, int64_t *micros) {
     return !scan.bad && scan.rest.size == 0;
 }
 
+static inline int32_t two_digits(const uint8_t *at, bool *bad) {
+    uint32_t tens = at[0] - (uint32_t)'0', ones = at[1] - (uint32_t)'0';
+    *bad |= tens > 9 || ones > 9;
+    return (int32_t)(tens * 10 + ones);
+}
+
+// "2026-01-01T00:00:00Z", with up to six digits of a second's fraction: nearly all are. False: it is to be scanned.
+static bool usual_timestamp(Slice text, int64_t *micros) {
+    const uint8_t *at = text.data;
+    if (text.size < 20 || text.size > 27 || at[4] != '-' || at[7] != '-' || at[10] != 'T' || at[13] != ':' ||
+        at[16] != ':' || at[text.size - 1] != 'Z' || (text.size > 20 && at[19] != '.') || text.size == 21) {
+        return false;
+    }
+    bool bad = false;
+    CalendarDate date = {.year = two_digits(at, &bad) * 100 + two_digits(at + 2, &bad),
+                         .month = two_digits(at + 5, &bad),
+                         .day = two_digits(at + 8, &bad)};
+    int32_t hour = two_digits(at + 11, &bad), minute = two_digits(at + 14, &bad), second = two_digits(at + 17, &bad);
+    int64_t fraction = 0;
+    for (size_t i = 20; i < 26; i++) {
+        uint32_t digit = i + 1 < text.size ? at[i] - (uint32_t)'0' : 0;
+        bad |= digit > 9;
+        fraction = fraction * 10 + digit;
+    }
+    if (bad || date.month < 1 || date.month > 12 || date.day < 1 || hour > 23 || minute > 59 || second > 59 ||
+        date.day > calendar_month_days(date.year, date.month)) {
+        return false;
+    }
+    *micros = calendar_days(date) * CALENDAR_DAY_US +
+              ((int64_t)hour * 3600 + minute * 60 + second) * CALENDAR_SECOND_US + fraction;
+    return true;
+}
+
 bool text_timestamp(Slice text, bool utc, int64_t *micros) {
+    if (usual_timestamp(text, micros)) {
+        return true;
+    }
     Scan scan = {text, false};
     int64_t days = scan_date(&scan);
     scan.bad |= !scan_mark(&scan, 'T') && !scan_mark(&scan, ' ');

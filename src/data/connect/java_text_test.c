@@ -18,6 +18,25 @@ TEST(texts_are_dates_and_times_as_java_reads_them) {
     CHECK(!text_timestamp(SLICE("2000-01-01"), true, &at) && !text_timestamp(SLICE("2000-01-01T1"), true, &at));
 }
 
+TEST(usual_timestamps_are_read_as_all_others) {
+    static const char *const TEXTS[] = {
+        "2026-01-01T00:00:00",       "2024-02-29T23:59:59.9",      "1969-12-31T12:34:56.000001",
+        "0001-12-31T01:02:03.12345", "2023-02-29T00:00:00",        "2026-13-01T00:00:00",
+        "2026-01-01T24:00:00.5",     "2026-01-01T00:60:00",        "2026-01-01T00:00:60.000000",
+        "2026-01-01T00:00:00.",      "2026-01-01T00:00:0x.1",      "2026-01-01T00:00:00.12:45",
+        "2026-01-00T00:00:00",       "2026-01-01T00:00:00Z1",      "2026/01-01T00:00:00",
+        "2026-01-01 00:00:00",       "2026-01-01T00:00:00.1234567"};
+    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++) {
+        char usual[40], other[40];
+        int64_t at = 0, same = 0;
+        snprintf(usual, sizeof(usual), "%sZ", TEXTS[i]);
+        snprintf(other, sizeof(other), "%s+00:00", TEXTS[i]);
+        bool read = text_timestamp(slice_of(usual), true, &at);
+        CHECK_INT(text_timestamp(slice_of(other), true, &same), read);
+        CHECK_INT(at, read ? same : at);
+    }
+}
+
 TEST(texts_are_numbers_and_bytes) {
     Arena arena;
     arena_init(&arena, "test", 0);

@@ -5,6 +5,7 @@ enum {
     ROW_BEFORE = 1,
     ROW_AFTER = 2,
     HEAD_BYTES_MAX = 1 + 10, // of a value: its kind, and a number or a size
+    EVENT_HEAD_BYTES_MAX = 3 + 10 * 10,
 };
 
 // --- values ----------------------------------------------------------------------------------------------------
@@ -184,28 +185,78 @@ bool value_decode(Reader *reader, Arena *arena, Value *value) {
 
 // --- events ----------------------------------------------------------------------------------------------------
 
+static inline uint8_t *varint_put(uint8_t *at, uint64_t value) {
+    for (; value >= 0x80; value >>= 7) {
+        *at++ = (uint8_t)(value | 0x80);
+    }
+    *at++ = (uint8_t)value;
+    return at;
+}
+
+// Nearly all values are of these kinds. NULL: it is another, and nothing is written.
+static inline uint8_t *common_encode(Buf *buf, const Value *value) {
+    bool sized = value->kind == VALUE_STRING || value->kind == VALUE_DECIMAL || value->kind == VALUE_BYTES;
+    uint8_t *at = buf_room(buf, HEAD_BYTES_MAX + (sized ? value->bytes.size : 0));
+    if (UNLIKELY(at == NULL)) {
+        return NULL;
+    }
+    *at++ = value->kind;
+    if (sized) {
+        at = varint_put(at, value->bytes.size);
+        if (value->bytes.size > 0) {
+            memcpy(at, value->bytes.data, value->bytes.size);
+        }
+        return at + value->bytes.size;
+    }
+    if (value->kind <= VALUE_TRUE) {
+        return at;
+    }
+    if (value->kind == VALUE_INT || value->kind == VALUE_DATE || value->kind == VALUE_TIME) {
+        return varint_put(at, zigzag_encode(value->integer));
+    }
+    if (value->kind == VALUE_TIMESTAMP || value->kind == VALUE_TIMESTAMPTZ || value->kind == VALUE_FLOAT64) {
+        memcpy(at, &value->integer, sizeof(value->integer));
+        return at + sizeof(value->integer);
+    }
+    return NULL;
+}
+
 static void row_encode(Buf *buf, const Value *row, uint32_t count) {
     for (uint32_t i = 0; row != NULL && i < count; i++) {
-        value_encode(buf, &row[i]);
+        uint8_t *end = common_encode(buf, &row[i]);
+        if (LIKELY(end != NULL)) {
+            buf->size = (size_t)(end - buf->data);
+        } else {
+            value_encode(buf, &row[i]);
+        }
     }
 }
 
+static inline uint8_t *zigzag_put(uint8_t *at, int64_t value) {
+    return varint_put(at, zigzag_encode(value));
+}
+
 void event_encode(Buf *buf, const EventBase *base, const Event *event) {
-    buf_u8(buf, (uint8_t)event->op);
-    buf_u8(buf, (uint8_t)event->flags);
-    buf_varint(buf, event->offset_span);
-    buf_zigzag(buf, (int64_t)(event->commit_lsn - base->commit_lsn));
-    buf_varint(buf, event->ordinal);
-    buf_zigzag(buf, (int64_t)(event->lsn - event->commit_lsn));
-    buf_varint(buf, event->transaction_id);
-    buf_zigzag(buf, (int64_t)((uint64_t)event->source_us - (uint64_t)base->source_us));
-    buf_zigzag(buf, (int64_t)((uint64_t)event->capture_us - (uint64_t)event->source_us));
-    if (event->flags & EVENT_ORDERED) {
-        buf_varint(buf, event->total_order);
-        buf_varint(buf, event->table_order);
+    uint8_t *at = buf_room(buf, EVENT_HEAD_BYTES_MAX);
+    if (UNLIKELY(at == NULL)) {
+        return;
     }
-    buf_u8(buf, (uint8_t)((event->before != NULL ? ROW_BEFORE : 0) | (event->after != NULL ? ROW_AFTER : 0)));
-    buf_varint(buf, event->column_count);
+    *at++ = (uint8_t)event->op;
+    *at++ = (uint8_t)event->flags;
+    at = varint_put(at, event->offset_span);
+    at = zigzag_put(at, (int64_t)(event->commit_lsn - base->commit_lsn));
+    at = varint_put(at, event->ordinal);
+    at = zigzag_put(at, (int64_t)(event->lsn - event->commit_lsn));
+    at = varint_put(at, event->transaction_id);
+    at = zigzag_put(at, (int64_t)((uint64_t)event->source_us - (uint64_t)base->source_us));
+    at = zigzag_put(at, (int64_t)((uint64_t)event->capture_us - (uint64_t)event->source_us));
+    if (event->flags & EVENT_ORDERED) {
+        at = varint_put(at, event->total_order);
+        at = varint_put(at, event->table_order);
+    }
+    *at++ = (uint8_t)((event->before != NULL ? ROW_BEFORE : 0) | (event->after != NULL ? ROW_AFTER : 0));
+    at = varint_put(at, event->column_count);
+    buf->size = (size_t)(at - buf->data);
     row_encode(buf, event->before, event->column_count);
     row_encode(buf, event->after, event->column_count);
 }
@@ -231,7 +282,7 @@ static inline bool common_decode(Reader *reader, Value *value) {
     if (UNLIKELY(reader_left(reader) < HEAD_BYTES_MAX)) {
         return false;
     }
-    *value = (Value){.kind = *at++};
+    value->kind = *at++;
     switch (value->kind) {
     case VALUE_NULL:
     case VALUE_UNCHANGED:
@@ -257,7 +308,8 @@ static inline bool common_decode(Reader *reader, Value *value) {
         if (UNLIKELY(at == NULL || number > (size_t)(reader->end - at))) {
             return false;
         }
-        value->bytes = (Slice){at, (size_t)number};
+        value->bytes.data = at;
+        value->bytes.size = (size_t)number;
         at += number;
         break;
     default:

@@ -245,6 +245,24 @@ static bool parse_field(Parser *parser, const json_t *json, Slice space, int dep
     return add_nodes(parser, record, type);
 }
 
+AvroField avro_field(const AvroType *type, bool left_out) {
+    AvroField field = {.leaf = AVRO_AGAIN, .null = AVRO_NO_UNION, .left_out = left_out};
+    if (type->kind == AVRO_UNION && type->part_count == 2) {
+        bool second = type->parts[1]->kind == AVRO_NULL;
+        if (!second && type->parts[0]->kind != AVRO_NULL) {
+            return field;
+        }
+        field.null = second ? 2 : 0;
+        type = type->parts[second ? 0 : 1];
+    }
+    bool leaf = type->kind == AVRO_NULL || type->kind == AVRO_INT || type->kind == AVRO_LONG ||
+                type->kind == AVRO_BYTES || type->kind == AVRO_STRING;
+    if (leaf && (left_out || type->logical == AVRO_PLAIN)) {
+        field.leaf = (uint8_t)type->kind;
+    }
+    return field;
+}
+
 static AvroType *parse_record(Parser *parser, const json_t *json, Slice space, int depth) {
     AvroType *type = type_new(parser, AVRO_RECORD);
     const json_t *fields = json_object_get(json, "fields");
@@ -269,6 +287,10 @@ static AvroType *parse_record(Parser *parser, const json_t *json, Slice space, i
         map_put(&names, made[i].name, type);
     }
     type->open = false;
+    type->fields = ARENA_ARRAY(parser->arena, AvroField, count);
+    for (size_t i = 0; i < count; i++) {
+        type->fields[i] = avro_field(type->parts[i], false);
+    }
     type->shape.fields = made;
     type->shape.field_count = (uint32_t)count;
     Slice original = member(parser, json, AVRO_NAME_NOTE);

@@ -33,6 +33,15 @@ typedef enum AvroLogical {
     AVRO_UUID,
 } AvroLogical;
 
+// What reading one field of a record first looks at: small, so that those of a wide record stay in the cache.
+typedef struct AvroField {
+    uint8_t
+        leaf; // the AvroKind of a null, int, long, bytes or string without a logical type; AVRO_AGAIN: none of these
+    uint8_t null;  // of a union of null and such a leaf: how null's number is encoded; AVRO_NO_UNION
+    bool left_out; // it is passed over (avro_reader_only); its leaf may have a logical type
+} AvroField;
+enum { AVRO_NO_UNION = 0xff };
+
 typedef struct AvroType AvroType;
 struct AvroType {
     AvroKind kind;
@@ -42,11 +51,14 @@ struct AvroType {
     const Slice *symbols;   // ENUM
     const AvroType **parts; // RECORD: of its fields; UNION: its branches; ARRAY, MAP: of the items; AGAIN: the record
     uint32_t part_count;    // ENUM: of its symbols
+    AvroField *fields;      // RECORD
     bool open;              // RECORD: its fields are still being read
-    const bool *left_out;   // RECORD: one a field (avro_reader_only); NULL = none is
     uint32_t nodes;         // of the shape written out in full
     Shape shape;
 };
+
+// Of a field of this type.
+AvroField avro_field(const AvroType *type, bool left_out);
 
 // The type lives in the arena. ERR_VALUE says what is wrong and where. With `plain`, dates, times and UUIDs are the
 // numbers and texts that they are encoded as, their logical types are notes.

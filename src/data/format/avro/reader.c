@@ -11,6 +11,7 @@ enum {
     SYNC_BYTES = 16,
     METADATA_MAX = 10000,
     DATA_DEPTH_MAX = 256,
+    LEAF_DEPTH = 3, // of a field, its union, what is in that
     // Some types take no bytes at all, so the bytes do not bound the values: of a record there may be this many, and
     // more the more bytes there are.
     VALUES_LEAST = 65536,
@@ -159,6 +160,45 @@ static bool uuid_value(AvroReader *reader, const AvroType *type, Slice text, Val
     return fits || bad(reader, type, "a text that is no UUID", err);
 }
 
+// As nearly all are: 64 bits hold it.
+static bool short_decimal(AvroReader *reader, const AvroType *type, Slice bytes, Value *value) {
+    static const int64_t POWERS[] = {
+        1,
+        10,
+        100,
+        1000,
+        10000,
+        100000,
+        1000000,
+        10000000,
+        100000000,
+        1000000000,
+        10000000000,
+        100000000000,
+        1000000000000,
+        10000000000000,
+        100000000000000,
+        1000000000000000,
+        10000000000000000,
+        100000000000000000,
+        1000000000000000000,
+    };
+    int32_t digits = type->shape.precision;
+    if (bytes.size == 0 || bytes.size > 8 || type->shape.scale >= (int32_t)ARRAY_LEN(POWERS)) {
+        return false;
+    }
+    uint64_t bits = bytes.data[0] >= 0x80 ? UINT64_MAX : 0;
+    for (size_t i = 0; i < bytes.size; i++) {
+        bits = bits << 8 | bytes.data[i];
+    }
+    int64_t units = (int64_t)bits;
+    if (digits < (int32_t)ARRAY_LEN(POWERS) && (units >= POWERS[digits] || units <= -POWERS[digits])) {
+        return false;
+    }
+    *value = value_bytes(VALUE_DECIMAL, decimal_from_int64(&reader->row, units, (uint32_t)type->shape.scale));
+    return true;
+}
+
 // Big-endian two's complement of any length to a decimal of the type's scale.
 static bool decimal_value(AvroReader *reader, const AvroType *type, Slice bytes, Value *value, Err *err) {
     bool negative = bytes.size > 0 && bytes.data[0] >= 0x80;
@@ -216,7 +256,7 @@ static bool bytes_value(AvroReader *reader, const AvroType *type, Slice bytes, V
     }
     switch (type->logical) {
     case AVRO_DECIMAL:
-        return decimal_value(reader, type, bytes, value, err);
+        return short_decimal(reader, type, bytes, value) || decimal_value(reader, type, bytes, value, err);
     case AVRO_UUID:
         return uuid_value(reader, type, bytes, value, err);
     case AVRO_PLAIN:
@@ -263,14 +303,97 @@ static bool items_value(AvroReader *reader, const AvroType *type, Value *value, 
     return true;
 }
 
+// The fields of a record are nearly all null, or leaves without a logical type. These are read with the place in hand
+// and each member of a value set by itself: a struct that is made elsewhere and copied here waits for its own stores.
+// NULL: it is something else, or damaged, which decode and skip tell.
+
+static inline const uint8_t *number_take(const uint8_t *at, const uint8_t *end, uint64_t *number) {
+    if (UNLIKELY(at == end)) {
+        return NULL;
+    }
+    *number = *at & 0x7f;
+    for (unsigned shift = 7; *at++ >= 0x80; shift += 7) {
+        if (UNLIKELY(at == end || (shift == 63 && *at > 1))) {
+            return NULL;
+        }
+        *number |= (uint64_t)(*at & 0x7f) << shift;
+    }
+    return at;
+}
+
+// Passes over the number of a union's branch. *leaf: what follows.
+static inline const uint8_t *branch_take(const uint8_t *at, const uint8_t *end, const AvroField *field, uint8_t *leaf) {
+    *leaf = field->leaf;
+    if (field->null == AVRO_NO_UNION) {
+        return at;
+    }
+    if (UNLIKELY(at == end || (*at & ~2) != 0)) {
+        return NULL;
+    }
+    *leaf = *at == field->null ? AVRO_NULL : field->leaf;
+    return at + 1;
+}
+
+static inline const uint8_t *leaf_value(const uint8_t *at, const uint8_t *end, const AvroField *field, Value *value) {
+    uint64_t number = 0;
+    uint8_t leaf = 0;
+    at = branch_take(at, end, field, &leaf);
+    if (at == NULL || leaf == AVRO_AGAIN) {
+        return NULL;
+    }
+    if (leaf == AVRO_NULL) {
+        value->kind = VALUE_NULL;
+        return at;
+    }
+    at = number_take(at, end, &number);
+    int64_t integer = zigzag_decode(number);
+    if (leaf == AVRO_LONG || leaf == AVRO_INT) {
+        value->kind = VALUE_INT;
+        value->integer = integer;
+        return leaf == AVRO_LONG || integer == (int32_t)integer ? at : NULL;
+    }
+    if (UNLIKELY(at == NULL || (uint64_t)integer > (size_t)(end - at))) {
+        return NULL;
+    }
+    value->kind = leaf == AVRO_STRING ? VALUE_STRING : VALUE_BYTES;
+    value->bytes.data = at;
+    value->bytes.size = (size_t)integer;
+    return leaf != AVRO_STRING || json_utf8_valid(value->bytes) ? at + integer : NULL;
+}
+
+static inline const uint8_t *leaf_skip(const uint8_t *at, const uint8_t *end, const AvroField *field) {
+    uint64_t number = 0;
+    uint8_t leaf = 0;
+    at = branch_take(at, end, field, &leaf);
+    if (at == NULL || leaf == AVRO_NULL) {
+        return at;
+    }
+    if (leaf == AVRO_AGAIN) {
+        return NULL;
+    }
+    at = number_take(at, end, &number);
+    uint64_t size = leaf == AVRO_BYTES || leaf == AVRO_STRING ? (uint64_t)zigzag_decode(number) : 0;
+    return at != NULL && size <= (size_t)(end - at) ? at + size : NULL;
+}
+
 static bool record_value(AvroReader *reader, const AvroType *type, Value *value, int depth, Err *err) {
     TRY(take(reader, type, type->part_count, err));
-    Value *items = ARENA_ARRAY(&reader->row, Value, type->part_count);
+    Value *items = ARENA_ARRAY(&reader->row, Value, type->part_count); // all NULL
+    const uint8_t *at = reader->data.at, *end = reader->data.end;
     for (uint32_t i = 0; i < type->part_count; i++) {
-        bool left_out = type->left_out != NULL && type->left_out[i];
-        TRY(left_out ? skip(reader, type->parts[i], depth - 1, err)
-                     : decode(reader, type->parts[i], &items[i], depth - 1, err));
+        const AvroField *field = &type->fields[i];
+        const uint8_t *next = depth <= LEAF_DEPTH ? NULL
+                              : field->left_out   ? leaf_skip(at, end, field)
+                                                  : leaf_value(at, end, field, &items[i]);
+        if (next == NULL) {
+            const AvroType *part = type->parts[i];
+            reader->data.at = at;
+            TRY(field->left_out ? skip(reader, part, depth - 1, err) : decode(reader, part, &items[i], depth - 1, err));
+            next = reader->data.at;
+        }
+        at = next;
     }
+    reader->data.at = at;
     *value = (Value){.kind = VALUE_STRUCT, .items = {items, type->part_count}};
     return true;
 }
@@ -566,14 +689,13 @@ void avro_reader_only(AvroReader *reader, const char *field, const char *const *
         return;
     }
     AvroType *record = (AvroType *)(uintptr_t)whole->parts[place]; // of the reader's own arena
-    bool *left_out = ARENA_ARRAY(&reader->run, bool, record->part_count);
     for (uint32_t i = 0; i < record->part_count; i++) {
-        left_out[i] = true;
+        bool left_out = true;
         for (size_t j = 0; j < count; j++) {
-            left_out[i] = left_out[i] && !slice_is(record->shape.fields[i].name, names[j]);
+            left_out = left_out && !slice_is(record->shape.fields[i].name, names[j]);
         }
+        record->fields[i] = avro_field(record->parts[i], left_out);
     }
-    record->left_out = left_out;
 }
 
 bool avro_reader_value(AvroReader *reader, Slice bytes, const Value **value, Err *err) {

@@ -371,3 +371,71 @@ TEST(avro_fields_that_nobody_wants_are_passed_over) {
     CHECK(!avro_reader_value(reader, (Slice){BYTES, 3}, &value, err)); // what is passed over is measured all the same
     avro_reader_close(reader);
 }
+
+#define RECORD_OF(type) "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":" type "}]}"
+
+TEST(avro_leaves_of_records_are_checked) {
+    const struct {
+        const char *schema;
+        Slice data;
+        const char *why;
+    } DATA[] = {
+        {RECORD_OF("\"int\""), SLICE("\x80\x80\x80\x80\x10"), "an int of more than 32 bits"},
+        {RECORD_OF("\"long\""), SLICE("\x80"), "the data end too early"},
+        {RECORD_OF("\"long\""), SLICE("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), "the data end too early"},
+        {RECORD_OF("\"string\""), SLICE("\x01"), "the data end too early"},
+        {RECORD_OF("\"string\""), SLICE("\x04x"), "the data end too early"},
+        {RECORD_OF("\"string\""), SLICE("\x04x\xff"), "a text that is not UTF-8"},
+        {RECORD_OF("[\"null\",\"long\"]"), SLICE(""), "a union has no such branch"},
+        {RECORD_OF("[\"long\",\"null\"]"), SLICE("\x04"), "a union has no such branch"},
+        {RECORD_OF("[\"long\",\"null\"]"), SLICE("\x02\x02"), "bytes behind the value"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(DATA); i++) {
+        Err err[1] = {{0}};
+        AvroReader *reader = NULL;
+        const Value *value = NULL;
+        CHECK_OK(avro_reader_of(slice_of(DATA[i].schema), false, &reader, err));
+        CHECK(!avro_reader_value(reader, DATA[i].data, &value, err) && err->code == ERR_VALUE);
+        CHECK(strstr(err->message, DATA[i].why) != NULL);
+        avro_reader_close(reader);
+    }
+}
+
+TEST(avro_decimals_of_64_bits_are_exact) {
+    const struct {
+        const char *schema;
+        Slice data;
+        const char *text; // NULL: it does not fit its type
+    } DATA[] = {
+        {"\"precision\":4,\"scale\":2", SLICE("\x02\x9c"), "-1.00"},
+        {"\"precision\":4,\"scale\":2", SLICE("\x06\x00\x27\x0f"), "99.99"},
+        {"\"precision\":4,\"scale\":2", SLICE("\x04\x27\x10"), NULL},
+        {"\"precision\":4,\"scale\":2", SLICE("\x04\xd8\xf0"), NULL},
+        {"\"precision\":4,\"scale\":4", SLICE("\x02\x05"), "0.0005"},
+        {"\"precision\":4,\"scale\":2", SLICE(""), NULL},
+        {"\"precision\":4,\"scale\":2", SLICE("\x00"), "0.00"},
+        {"\"precision\":19,\"scale\":2", SLICE("\x10\x80\0\0\0\0\0\0\0"), "-92233720368547758.08"},
+        {"\"precision\":18,\"scale\":18", SLICE("\x10\x0d\xe0\xb6\xb3\xa7\x63\xff\xff"), "0.999999999999999999"},
+        {"\"precision\":18,\"scale\":18", SLICE("\x10\x0d\xe0\xb6\xb3\xa7\x64\0\0"), NULL},
+        {"\"precision\":20,\"scale\":19", SLICE("\x02\x01"), "0.0000000000000000001"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(DATA); i++) {
+        Err err[1] = {{0}};
+        AvroReader *reader = NULL;
+        const Value *value = NULL;
+        Buf schema = {0}, text = {0};
+        buf_printf(&schema, "{\"type\":\"bytes\",\"logicalType\":\"decimal\",%s}", DATA[i].schema);
+        CHECK_OK(avro_reader_of(buf_slice(&schema), false, &reader, err));
+        bool read = avro_reader_value(reader, DATA[i].data, &value, err);
+        CHECK_INT(read, DATA[i].text != NULL);
+        if (read) {
+            decimal_text(&text, value->bytes);
+            CHECK_TEXT(buf_slice(&text), DATA[i].text);
+            CHECK(slice_equal(value->bytes, decimal(DATA[i].text)));
+        }
+        avro_reader_close(reader);
+        buf_release(&schema);
+        buf_release(&text);
+    }
+    arena_release(arena);
+}
