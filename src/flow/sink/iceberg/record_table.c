@@ -209,7 +209,7 @@ static bool table_prepare(RecordTable *table, Slice metadata_json, Slice metadat
     TRY(schema_take(table, err));
     TRY(offsets_load(table, err));
     lake->empty = head_of(table) == NULL;
-    lake->upkeep.again = true; // there may be something to do from before
+    lake->upkeep.again = !lake->empty; // there may be something to do from before
     return lake->mapping.key_count == 0 || index_prepare(lake, err);
 }
 

@@ -212,8 +212,8 @@ static uint64_t committed_offset(const LakeTable *table) {
 
 static bool table_state(LakeTable *table, Err *err) {
     table->committed = table->next = committed_offset(table);
-    table->upkeep.again = true;
     table->empty = table_snapshot_current(table_metadata(table->table)) == NULL;
+    table->upkeep.again = !table->empty; // a run before may have left something to do
     return table->mapping.key_count == 0 || index_prepare(table, err);
 }
 
