@@ -1,14 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """`leat server --journal kafka://…`: source connectors' journals in topics of a real Kafka."""
 
+import shutil
+import threading
+from collections import Counter
+
+import confluent_kafka
 import connectors
 import kafka_broker
 import pytest
 import server as server_module
+from pyiceberg.catalog.rest import RestCatalog
+from test_connect_iceberg import UNWRAP
+from test_connect_iceberg import sink as iceberg_sink
 from test_connectors import changes, put, until_equal
 
 pytestmark = pytest.mark.xdist_group("kafka")
 
+ADDED = {
+    "transforms": "p",
+    "transforms.p.type": "org.apache.kafka.connect.transforms.InsertHeader",
+    "transforms.p.header": "added",
+    "transforms.p.value.literal": "yes",
+}
+CHOSEN = ("reads a source", "the sink has read a journal before")  # of Kafka's topics, of a journal that is to come
 OPTIONS = {"restart.backoff.min": "100ms", "restart.backoff.max": "500ms", "restart.crashes.max": "1000"}
 
 
@@ -90,3 +105,141 @@ def test_options_of_kafka_hold_for_journals_too(kafka, db, work):
     for wrong, told in (("--kafka.sasl.password=geheim", "shown and stored"), ("--kafka.format=json", "kafka.format")):
         server = server_module.Server(work / "s", OPTIONS, [*flags[:2], wrong]).spawn()
         assert server.wait() == 2 and told in server.log_text() and "geheim" not in server.log_text()
+
+
+class Load(threading.Thread):
+    """Rows that come, change and go, until it is stopped."""
+
+    def __init__(self, db):
+        super().__init__(daemon=True)
+        self.db, self.ended, self.next = db, threading.Event(), 1000
+
+    def run(self):
+        while not self.ended.wait(0.02):
+            n = self.next
+            self.db.execute(f"INSERT INTO orders SELECT i, 'load' FROM generate_series({n}, {n + 4}) i")
+            self.db.execute(f"UPDATE orders SET name = 'x' WHERE id = {n}; DELETE FROM orders WHERE id = {n + 1}")
+            self.next = n + 5
+
+    def stop(self):
+        self.ended.set()
+        self.join(60)
+
+
+def iceberg(work, catalog, topic):
+    rest = {"iceberg.catalog.type": "rest", "iceberg.catalog.uri": catalog.catalog_url}
+    return iceberg_sink(work, topic, "shop.orders") | rest | UNWRAP | connectors.JSON_PLAIN
+
+
+def told(server, message):
+    """The connectors whose workers have logged it."""
+    return {event.get("connector") for event in server.events() if event.get("message", "").startswith(message)}
+
+
+def newest(lake, topic):
+    """The highest id in the files; what was not counted when a machine was lost goes, and comes again."""
+    try:
+        return max((record["after"] or {"id": 0})["id"] for record in connectors.records(lake, topic))
+    except FileNotFoundError:
+        return 0
+
+
+def check_once(records):
+    """Each row is created once, and what there is leads to as many rows as there are."""
+    created = [record["after"]["id"] for record in records if record["op"] in "rc"]
+    assert len(created) == len(set(created)), "a record is there twice"
+
+
+def test_the_machine_is_lost_under_load(kafka, db, work):
+    """kill -9 of all of the server, its data directory gone, the connectors made again on another one: nothing is lost
+    and nothing is there twice, in Kafka, in files and in a lake; also what a former configuration has appended."""
+    db.execute(connectors.ORDERS)
+    topic, lake, load = f"{kafka.prefix}.public.orders", work / "lake", Load(db)
+    (work / "catalog").mkdir()
+    with server_module.Server(work / "catalog", {"catalog.warehouse": str(work / "warehouse")}) as catalog:
+        for life in range(3):
+            server = make_server(work / f"machine{life}", kafka)
+            with server:
+                more = {} if life < 2 else {"leat.journal.segment.bytes": "1MiB"}
+                if life == 0:
+                    server.create("shop", source(db, kafka))
+                server.create("lake", sink(work, kafka))
+                server.create("ice", iceberg(work, catalog, topic))
+                if life > 0:  # the topic is in Kafka, too: the sinks wait for their source all the same
+                    server.until(lambda: told(server, CHOSEN) == {"lake", "ice"}, "both sinks have chosen", 60)
+                    assert not told(server, CHOSEN[0]), "Kafka's topic is read in place of the journal"
+                    server.create("shop", source(db, kafka) | more)
+                if life == 0:
+                    until_equal(server, db, lake, topic, timeout=90)
+                    load.start()
+                first = load.next
+                server.until(lambda: newest(lake, topic) >= first, f"rows of machine {life} are in the files", 90)
+                if life < 2:
+                    server.kill()
+                    shutil.rmtree(server.data)
+                    continue
+                load.stop()
+                until_equal(server, db, lake, topic, timeout=120)
+                until_in_kafka(server, kafka, db, topic)
+                want = Counter(rows_ever(kafka, topic))
+                once = f"the lake has each of {len(want)} once"
+                server.until(lambda: lake_ids(catalog) == want, lambda: f"{once}: {lake_ids(catalog)}", 90)
+    check_once(connectors.records(lake, topic))
+    connectors.check_offsets(lake, topic)
+    check_once([value for value in kafka.values(topic) if value])
+
+
+def until_in_kafka(server, kafka, db, topic):
+    def look():
+        values = [value for value in kafka.values(topic) if value]
+        return set(connectors.replay(values)) == set(connectors.order_rows(db))
+
+    server.until(look, "the topic replays to the table", 120)
+
+
+def rows_ever(kafka, topic):
+    """Ids of the rows that records without deletes have."""
+    return [value["after"]["id"] for value in kafka.values(topic) if value and value["op"] != "d"]
+
+
+def lake_ids(catalog):
+    table = RestCatalog("c", uri=catalog.catalog_url).load_table("shop.orders")
+    return Counter(table.scan(selected_fields=("id",)).to_arrow()["id"].to_pylist())
+
+
+def test_a_sink_on_another_machine(kafka, db, work):
+    """It needs no file of the writer, and what it has not got stays in the journal while it is down."""
+    db.execute(connectors.ORDERS)
+    topic, lake = f"{kafka.prefix}.public.orders", work / "lake"
+    small = {"leat.journal.segment.bytes": "1MiB", "leat.journal.retention.bytes": "0"}
+    config = source(db, kafka) | small
+    writer, reader = make_server(work / "writer", kafka), make_server(work / "reader", kafka)
+    connectors.put_document(reader, "apart", "source", config, "STOPPED")
+    journal = f"{kafka.prefix}.apart.journal"
+    with writer, reader:
+        writer.create("apart", config)
+        reader.create("lake", sink(work, kafka))
+        until_equal(reader, db, lake, topic, timeout=90)
+        assert not (reader.data / "pipelines/apart/programs").exists()
+        reader.kill()
+        writer.connect("PUT", "/connectors/apart/config", config | ADDED)
+        db.execute("INSERT INTO orders SELECT i, repeat('x', 20000) FROM generate_series(20, 219) i")
+        pins = kafka.prefix + ".pins"
+        writer.until(lambda: len(kafka.read(topic)) > 200, "all is in Kafka", 120)
+        db.execute("INSERT INTO orders VALUES (9500, 'more')")
+        writer.until(lambda: low(kafka, journal) is not None, "the journal is there")
+        held = low(kafka, journal)
+        reader.start()
+        until_equal(reader, db, lake, topic, timeout=120)
+        assert pins in kafka.topics()
+        writer.until(lambda: low(kafka, journal) > held, "the journal is trimmed once the sink has it", 60)
+        assert writer.connect("DELETE", "/connectors/apart").status == 204
+        writer.until(lambda: journal not in kafka.topics(), "the journal is gone")
+
+
+def low(kafka, topic):
+    consumer = confluent_kafka.Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "test"})
+    try:
+        return consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, 0), timeout=30)[0]
+    finally:
+        consumer.close()

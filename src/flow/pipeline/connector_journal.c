@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/pipeline/connector_journal.h"
 
+#include "core/base/json_reader.h"
 #include "core/base/log.h"
 #include "core/sys/file.h"
 #include "flow/pipeline/connector_kafka.h"
@@ -66,4 +67,95 @@ bool connector_journal_remove(const ConnectorRun *run, const char *directory, Er
         log_warn(LOG_SINK, "the position of the connector's records stays in Kafka", LOG_TEXT("reason", why->message));
     }
     return journal_remove(path, err) && below_remove(directory, err);
+}
+
+bool connector_source_place(const ConnectorSource *source, const char *directory, Err *err) {
+    Arena scratch[1];
+    arena_init_small(scratch, "scratch", 1024);
+    bool ok = journal_place(directory, source->url, topic_name(scratch, source->name), err);
+    arena_release(scratch);
+    return ok;
+}
+
+// --- documents ---------------------------------------------------------------------------------------------------
+
+enum { DOCUMENT_BYTES_MAX = 16 << 20 };
+
+typedef struct Sources {
+    Arena *arena;
+    const char *directory;
+    const char *server_journal;
+    bool (*visit)(void *context, const ConnectorSource *source, Err *err);
+    void *context;
+    bool ok;
+    Err *err;
+} Sources;
+
+typedef struct Document {
+    Slice name;
+    bool source, removed;
+    Properties config;
+} Document;
+
+static bool member_read(JsonReader *reader, Arena *arena, Document *document, Err *err) {
+    Slice member = reader->text;
+    JsonToken token;
+    TRY(json_read(reader, &token, err));
+    if (slice_is(member, "config") && token == TOKEN_OBJECT) {
+        size_t start = reader->token_at;
+        TRY(json_read_over(reader, token, err));
+        Slice bytes = {reader->source.data + start, reader->at - start};
+        return properties_parse(arena, bytes, &document->config, err);
+    }
+    if (slice_is(member, "name") && token == TOKEN_TEXT) {
+        document->name = arena_slice(arena, reader->text);
+    } else if (slice_is(member, "kind") && token == TOKEN_TEXT) {
+        document->source = slice_is(reader->text, "source");
+    } else if (slice_is(member, "removed")) {
+        document->removed = token == TOKEN_TRUE;
+    }
+    return json_read_over(reader, token, err);
+}
+
+static bool document_read(const char *path, Arena *arena, Document *document, Err *err) {
+    Slice bytes;
+    JsonReader reader;
+    JsonToken token;
+    *document = (Document){0};
+    TRY(file_read_all(path, DOCUMENT_BYTES_MAX, arena, &bytes, err));
+    json_reader_init(&reader, bytes, arena);
+    TRY(json_read(&reader, &token, err));
+    while (token == TOKEN_OBJECT || token == TOKEN_NAME) {
+        TRY(token == TOKEN_OBJECT || member_read(&reader, arena, document, err));
+        TRY(json_read(&reader, &token, err));
+    }
+    return true;
+}
+
+// One that cannot be read is the supervisor's to tell.
+static bool document_visit(void *context, const char *file) {
+    Sources *sources = context;
+    Document document;
+    Err why[1] = {{0}};
+    size_t size = strlen(file);
+    if (file[0] == '.' || size <= 5 || strcmp(file + size - 5, ".json") != 0 ||
+        !document_read(arena_printf(sources->arena, "%s/%s", sources->directory, file), sources->arena, &document,
+                       why) ||
+        !document.source || document.removed || document.name.size == 0) {
+        return true;
+    }
+    ConnectorSource source = {.name = document.name, .folder = connector_folder(sources->arena, document.name)};
+    source.url = connector_journal_url(sources->arena, sources->server_journal, &document.config);
+    sources->ok = sources->visit(sources->context, &source, sources->err);
+    return sources->ok;
+}
+
+bool connector_sources(Arena *arena, const char *data_directory, const char *server_journal,
+                       bool (*visit)(void *context, const ConnectorSource *source, Err *err), void *context, Err *err) {
+    Sources sources = {.arena = arena, .server_journal = server_journal, .visit = visit, .context = context};
+    sources.directory = arena_printf(arena, "%s/connectors", data_directory);
+    sources.ok = true;
+    sources.err = err;
+    TRY(!file_exists(sources.directory) || file_list(sources.directory, document_visit, &sources, err));
+    return sources.ok;
 }

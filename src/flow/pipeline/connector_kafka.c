@@ -27,6 +27,7 @@ typedef struct Target {
 struct ConnectorKafka {
     const ConnectorRun *run;
     const char *directory;
+    const char *journal_id;
     Arena run_arena[1];
     SinkPump *pump;
     bool compared; // with the target, in this run
@@ -213,7 +214,8 @@ static bool begin(void *owner, SinkContext *context, Err *err) {
     context->options = target.options;
     context->memory_bytes_max = (size_t)options.memory_limit / MEMORY_PART;
     context->records = &kafka->records;
-    return compare(kafka, target.sink, context, err) && wire_open(kafka->directory, &kafka->wire, err);
+    const ProgramPlace programs = {kafka->directory, arena_printf(kafka->arena, "%s/journal", kafka->directory)};
+    return compare(kafka, target.sink, context, err) && wire_open(&programs, &kafka->wire, err);
 }
 
 static void end(void *owner) {
@@ -223,8 +225,8 @@ static void end(void *owner) {
     kafka->program = NULL;
 }
 
-static bool cut(void *owner, Err *err) {
-    wire_cut(((ConnectorKafka *)owner)->wire);
+static bool cut(void *owner, const JournalEntry *cut, Err *err) {
+    wire_cut(((ConnectorKafka *)owner)->wire, cut);
     return true;
 }
 
@@ -245,6 +247,7 @@ static bool pump_start(ConnectorKafka *kafka, const Target *target, Err *err) {
                          .cut = cut,
                          .owner = kafka};
     spec.context = sink_context(kafka->run, kafka->directory, arena);
+    spec.context.journal_id = kafka->journal_id;
     TRY(sink_pump_pin(&spec, err));
     return sink_pump_start(&spec, &kafka->pump, err);
 }
@@ -253,7 +256,8 @@ static bool pump_start(ConnectorKafka *kafka, const Target *target, Err *err) {
 static bool leave(const char *directory, Err *err) {
     char pin[PATH_MAX], journal[PATH_MAX];
     snprintf(journal, sizeof(journal), "%s/journal", directory);
-    if (snprintf(pin, sizeof(pin), "%s/journal/pins/" PIN, directory) >= (int)sizeof(pin) || !file_exists(pin)) {
+    const char *trace = journal_is_remote(journal) ? "sinks" : "journal/pins";
+    if (snprintf(pin, sizeof(pin), "%s/%s/" PIN, directory, trace) >= (int)sizeof(pin) || !file_exists(pin)) {
         return true;
     }
     log_warn(LOG_SINK, "there is no Kafka any more: records that it has not got are kept by journal.retention only",
@@ -261,12 +265,14 @@ static bool leave(const char *directory, Err *err) {
     return journal_unpin(journal, PIN, err);
 }
 
-bool connector_kafka_start(const ConnectorRun *run, const char *directory, ConnectorKafka **kafka, Err *err) {
+bool connector_kafka_start(const ConnectorRun *run, const char *directory, const char *journal_id,
+                           ConnectorKafka **kafka, Err *err) {
     ConnectorKafka *made = calloc(1, sizeof(*made));
     ASSERT(made != NULL);
     Target target;
     made->run = run;
     made->directory = directory;
+    made->journal_id = journal_id;
     made->records = (SinkRecords){.make = make, .bytes = bytes, .context = made};
     arena_init(made->run_arena, "run", 0);
     arena_init(made->arena, "run", 0);

@@ -23,9 +23,10 @@ CHECKED bool connector_kafka_check(const PipelineDrivers *drivers, const Propert
 // Can that connector write there? Asks nobody. ERR_OPTION; `key` is the one of the configuration that it is about.
 CHECKED bool connector_kafka_validate(const ConnectorRun *run, const Properties *config, Arena *arena, const char **key,
                                       Err *err);
-// With the journal made. *kafka NULL: the connector has no Kafka, and its journal is no more kept for one. `directory`
-// is that of the connector and stays, as `run` does, until it ends.
-CHECKED bool connector_kafka_start(const ConnectorRun *run, const char *directory, ConnectorKafka **kafka, Err *err);
+// With the journal made; `journal_id` as in flow/sink/sink.h. *kafka NULL: the connector has no Kafka, and its journal
+// is no more kept for one. `directory` is that of the connector and stays, as `run` does, until it ends.
+CHECKED bool connector_kafka_start(const ConnectorRun *run, const char *directory, const char *journal_id,
+                                   ConnectorKafka **kafka, Err *err);
 void connector_kafka_look(const ConnectorKafka *kafka, SinkPumpLook *look);
 typedef struct ConnectorKafkaFinish {
     bool all; // everything durable in the journal is written first

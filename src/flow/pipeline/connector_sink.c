@@ -17,6 +17,7 @@
 
 #define TURN_US      50000
 #define SCAN_US      2000000 // how often sources and topics are looked for
+#define ASK_US       8000000 // where that asks a Kafka, and there is something to do
 #define REPORT_US    1000000
 #define OFFSETS_US   5000000
 #define MEMORY_PART  2 // of memory.limit: what the sinks hold; the rest is for readers and code
@@ -34,7 +35,9 @@ struct Join {
     SinkPlace place;
     SinkPumpSpec spec;
     SinkPump *pump;
-    LogPosition from; // auto.offset.reset=latest: what lies below is passed over
+    char journal_id[JOURNAL_ID_BYTES + 1]; // "" = the journal is in files
+    bool listed;                           // by the scan
+    LogPosition from;                      // auto.offset.reset=latest: what lies below is passed over
 
     Arena arena; // of an attempt
     Properties config;
@@ -70,8 +73,10 @@ struct SinkWorker {
     int64_t started_us, scan_at, report_at, offsets_at;
     uint64_t files; // published, as of the offsets reported last
     Buf topics_json, offsets_json;
-    Map owners; // topic -> folder of the source that has it, during a scan
-    bool found; // in the source that is looked at
+    Map owners;                            // topic -> folder of the source that has it, during a scan
+    bool found;                            // in the source that is looked at
+    char journal_id[JOURNAL_ID_BYTES + 1]; // of it
+    bool remote;                           // one of them is in Kafka
     const SinkPlace *place;
     Arena *scratch; // of a scan
     Err *err;
@@ -95,7 +100,7 @@ static bool begin(void *owner, SinkContext *context, Err *err) {
     Join *join = owner;
     SinkWorker *worker = join->worker;
     TRY(begin_target(join, context, err));
-    TRY(wire_open(join->place.directory, &join->wire, err));
+    TRY(wire_open(&(ProgramPlace){join->place.directory, join->place.journal}, &join->wire, err));
     TRY(sink_records_new(&join->arena, worker->run->name, &join->config, join->wire, worker->letters, &join->maker,
                          err));
     context->records = sink_records_seam(join->maker);
@@ -163,22 +168,28 @@ static bool wants(void *owner, const JournalEntry *entry) {
     return known == join && entry->at >= join->from;
 }
 
-static bool cut(void *owner, Err *err) {
+static bool cut(void *owner, const JournalEntry *cut, Err *err) {
     Join *join = owner;
     if (join->wire != NULL) {
-        wire_cut(join->wire);
+        wire_cut(join->wire, cut);
     }
     stats_keep(join);
     return join->worker->letters == NULL || dead_letters_sync(join->worker->letters, err);
 }
 
-// consumer.override.auto.offset.reset=latest: where the journal ended when the sink first saw it.
+// consumer.override.auto.offset.reset=latest: where the journal ended when the sink first saw it; in Kafka its pin
+// remembers that.
 static bool from_keep(Join *join, Err *err) {
     Arena *arena = &join->worker->arena;
     const char *path = arena_printf(arena, "%s/from", join->place.state_directory);
     Slice bytes;
+    JournalLook look = {0};
+    if (join->place.remote) {
+        TRY(!join->worker->latest || journal_look(join->place.journal, &look, NULL, NULL, NULL, err));
+        join->spec.first = look.info.end;
+        return true;
+    }
     if (!file_exists(join->place.state_directory)) {
-        JournalLook look = {0};
         TRY(file_make_directories(join->place.state_directory, err));
         TRY(!join->worker->latest || journal_look(join->place.journal, &look, NULL, NULL, NULL, err));
         const char *text = arena_printf(arena, "%" PRIu64 "\n", look.info.end);
@@ -213,10 +224,12 @@ static bool join_start(SinkWorker *worker, const SinkPlace *place, Err *err) {
     Join *join = ARENA_NEW(&worker->arena, Join);
     *join = (Join){.worker = worker};
     if (kafka) {
-        sink_topics_place(&worker->arena, worker->run->data_directory, worker->run->name, &join->place);
+        sink_topics_place(&worker->arena, worker->run, &join->place);
     } else {
-        sink_place_make(&worker->arena, worker->run->data_directory, place->source, worker->run->name, &join->place);
+        sink_place_make(&worker->arena, worker->run, place, &join->place);
+        memcpy(join->journal_id, worker->journal_id, sizeof(join->journal_id));
     }
+    join->listed = true;
     place = &join->place;
     arena_init(&join->arena, "run", 0);
     join->spec = (SinkPumpSpec){.sink = worker->driver,
@@ -233,6 +246,8 @@ static bool join_start(SinkWorker *worker, const SinkPlace *place, Err *err) {
                                        .pipeline = place->pipeline,
                                        .state_directory = place->state_directory,
                                        .data_directory = worker->run->data_directory,
+                                       .journal_id = place->remote ? join->journal_id : NULL,
+                                       .compared = place->remote,
                                        .memory_share = &worker->share};
     if (kafka) {
         worker->kafka = topic_place(&worker->arena, &worker->topic_options, worker->run->name);
@@ -280,27 +295,68 @@ static void topic_seen(void *context, Slice name, uint64_t next_offset) {
     buf_u8(out, '}');
 }
 
+static void fact_seen(void *context, Slice key, Slice value) {
+    SinkWorker *worker = context;
+    if (slice_is(key, JOURNAL_ID_FACT)) {
+        snprintf(worker->journal_id, sizeof(worker->journal_id), "%.*s", SLICE_ARG(value));
+    }
+}
+
+static Join *join_of(const SinkWorker *worker, const SinkPlace *place) {
+    for (Join *join = worker->joins; join != NULL; join = join->next) {
+        if (strcmp(join->place.source, place->source) == 0) {
+            return join;
+        }
+    }
+    return NULL;
+}
+
 static bool source_seen(void *context, const SinkPlace *place, Err *err) {
     SinkWorker *worker = context;
     JournalLook look;
     worker->found = false;
     worker->place = place;
-    if (!journal_look(place->journal, &look, NULL, topic_seen, worker, err)) {
+    worker->journal_id[0] = '\0';
+    worker->remote |= place->remote;
+    Join *known = join_of(worker, place);
+    if (!journal_look(place->journal, &look, fact_seen, topic_seen, worker, err)) {
+        if (err_class(err->code) == ERR_CLASS_TRANSIENT && known != NULL) {
+            known->listed = true; // it is known no better now
+        }
         bool absent = err->code == ERR_NOT_FOUND || err_class(err->code) == ERR_CLASS_TRANSIENT;
         if (absent) { // it is being made
             err_clear(err);
         }
         return absent;
     }
-    if (err->code != ERR_NONE || !worker->found) {
+    if (err->code != ERR_NONE || (place->remote && worker->journal_id[0] == '\0')) {
         return err->code == ERR_NONE;
     }
-    for (Join *join = worker->joins; join != NULL; join = join->next) {
-        if (strcmp(join->place.source, place->source) == 0) {
-            return true;
-        }
+    if (known != NULL) { // one of that name that has begun anew is another: it waits until this one is dropped
+        known->listed = !place->remote || strcmp(known->journal_id, worker->journal_id) == 0;
+        return true;
     }
-    return join_start(worker, place, err);
+    return !worker->found || join_start(worker, place, err);
+}
+
+// A journal in Kafka goes with its connector: then there is nothing to read any more.
+static void joins_drop(SinkWorker *worker) {
+    for (Join **at = &worker->joins; *at != NULL;) {
+        Join *join = *at;
+        if (!join->place.remote || join->listed) {
+            at = &join->next;
+            continue;
+        }
+        SinkPumpLast last = {0};
+        Err why[1] = {{0}};
+        log_info(LOG_SINK, "a source is there no more", LOG_TEXT("source", join->place.source));
+        if (!sink_pump_finish(join->pump, &last, why)) {
+            log_debug(LOG_SINK, "it had failed", LOG_TEXT("reason", why->message));
+        }
+        arena_release(&join->arena);
+        *at = join->next;
+        worker->count--;
+    }
 }
 
 static bool journals_scan(SinkWorker *worker, Err *err) {
@@ -312,7 +368,14 @@ static bool journals_scan(SinkWorker *worker, Err *err) {
     buf_reset(&worker->topics_json);
     buf_u8(&worker->topics_json, '[');
     worker->scratch = &scratch;
-    bool ok = sink_places(&scratch, worker->run->data_directory, worker->run->name, source_seen, worker, err);
+    worker->remote = false;
+    for (Join *join = worker->joins; join != NULL; join = join->next) {
+        join->listed = false;
+    }
+    bool ok = sink_places(&scratch, worker->run, source_seen, worker, err);
+    if (ok) {
+        joins_drop(worker);
+    }
     buf_u8(&worker->topics_json, ']');
     arena_release(&scratch);
     return ok;
@@ -341,18 +404,39 @@ static bool kafka_look(SinkWorker *worker, bool *any, Err *err) {
     return true;
 }
 
+// Kafka has them, and no source here. But one whose journal the sink has read before may only not be here yet: its
+// records are in that Kafka too, under other offsets, and would be written a second time.
+static bool kafka_choose(SinkWorker *worker, Err *err) {
+    DEFER(arena_release) Arena scratch = {.name = "scratch"};
+    bool pinned = false;
+    if (!sink_topics_pinned(&scratch, worker->run, &pinned, err)) {
+        if (err_class(err->code) != ERR_CLASS_TRANSIENT) {
+            return err_frame(err, __FILE__, __LINE__);
+        }
+        snprintf(worker->trouble, sizeof(worker->trouble), "%s", err->message);
+        err_clear(err);
+        return true;
+    }
+    worker->from = pinned ? TOPICS_JOURNAL : TOPICS_KAFKA;
+    if (pinned) {
+        log_info(LOG_SINK, "the sink has read a journal before: waits for its source");
+    }
+    return true;
+}
+
 // A source of this server has its records in its journal before they are in Kafka: so Kafka is asked first.
 static bool scan(SinkWorker *worker, Err *err) {
     bool kafka = false;
     if (worker->from == TOPICS_AUTO) {
-        worker->from = sink_topics_known(&worker->arena, worker->run->data_directory, worker->run->name);
+        DEFER(arena_release) Arena scratch = {.name = "scratch"};
+        worker->from = sink_topics_known(&scratch, worker->run);
     }
     TRY(worker->from != TOPICS_AUTO || kafka_look(worker, &kafka, err));
     TRY(worker->from == TOPICS_KAFKA || journals_scan(worker, err));
     if (worker->from == TOPICS_AUTO && worker->count > 0) {
         worker->from = TOPICS_JOURNAL;
     } else if (kafka) {
-        worker->from = TOPICS_KAFKA;
+        TRY(kafka_choose(worker, err));
     }
     return worker->from != TOPICS_KAFKA || worker->count > 0 || join_start(worker, NULL, err);
 }
@@ -499,11 +583,15 @@ static bool any_failed(const SinkWorker *worker) {
 }
 
 static bool work(SinkWorker *worker, Err *err) {
-    while (!*worker->run->stop && !any_failed(worker)) {
+    while (!*worker->run->stop) {
         int64_t now = clock_monotonic_us();
-        if (now >= worker->scan_at) {
-            worker->scan_at = now + SCAN_US;
+        bool failed = any_failed(worker);
+        if (failed || now >= worker->scan_at) {
             TRY(scan(worker, err));
+            worker->scan_at = now + (worker->remote && worker->count > 0 ? ASK_US : SCAN_US);
+            if (failed && any_failed(worker)) { // not of a source that is gone
+                return true;
+            }
         }
         if (now >= worker->report_at) {
             worker->report_at = now + REPORT_US;

@@ -3,6 +3,9 @@
 //
 //     DATA/pipelines/SOURCE FOLDER/journal/pins/SINK FOLDER@sink
 //                                 /sinks/SINK FOLDER/
+//                                 /sinks/SINK FOLDER@journal/     where the source's journal in Kafka is
+// A source whose journal is in files is on this machine, once it has run. One whose journal is in Kafka may run on
+// another: its document alone, in DATA/connectors, says where to read.
 #ifndef LEAT_FLOW_PIPELINE_CONNECTOR_SINK_H
 #define LEAT_FLOW_PIPELINE_CONNECTOR_SINK_H
 
@@ -27,16 +30,20 @@ typedef struct SinkPlace {
     const char *state_directory;
     const char *pin;
     const char *pipeline; // what the target knows it by
+    bool remote;          // the journal is in Kafka
 } SinkPlace;
-void sink_place_make(Arena *arena, const char *data_directory, const char *source, Slice sink, SinkPlace *place);
+// `run` is the sink's; of `of`, source and remote.
+void sink_place_make(Arena *arena, const ConnectorRun *run, const SinkPlace *of, SinkPlace *place);
 // Where it lies that reads topics of a real Kafka: topic_feed.h.
-void sink_topics_place(Arena *arena, const char *data_directory, Slice sink, SinkPlace *place);
-// What it has read before: KAFKA, JOURNAL, or AUTO, nothing.
-TopicsFrom sink_topics_known(Arena *arena, const char *data_directory, Slice sink);
+void sink_topics_place(Arena *arena, const ConnectorRun *run, SinkPlace *place);
+// What it has read before, as the data directory says: KAFKA, JOURNAL, or AUTO, nothing.
+TopicsFrom sink_topics_known(Arena *arena, const ConnectorRun *run);
+// Has it read a journal in Kafka before, on whatever machine: has it a pin there? Asks Kafka.
+CHECKED bool sink_topics_pinned(Arena *arena, const ConnectorRun *run, bool *pinned, Err *err);
 // [{"name":…,"next_offset":…},…], one a topic of Kafka: its partitions' offsets together.
 void sink_topics_json(Buf *out, const SinkOffset *offsets, size_t count);
-// Calls `visit` for each source connector with a journal.
-CHECKED bool sink_places(Arena *arena, const char *data_directory, Slice sink,
+// Calls `visit` for each source connector that may have a journal.
+CHECKED bool sink_places(Arena *arena, const ConnectorRun *run,
                          bool (*visit)(void *context, const SinkPlace *place, Err *err), void *context, Err *err);
 
 // The driver for the connector's class.

@@ -81,9 +81,9 @@ static bool begin(Call *call, Err *err) {
     call->feed = (TopicFeedSpec){.connector = run->name, .sink = call->driver, .topics = &call->topics};
     TRY(topic_options(call->arena, run, &call->config, &call->feed.options, err));
     TopicsFrom from = call->feed.options.from;
-    from = from != TOPICS_AUTO ? from : sink_topics_known(call->arena, run->data_directory, run->name);
+    from = from != TOPICS_AUTO ? from : sink_topics_known(call->arena, run);
     call->kafka = from == TOPICS_KAFKA;
-    sink_topics_place(call->arena, run->data_directory, run->name, &call->place);
+    sink_topics_place(call->arena, run, &call->place);
     return true;
 }
 
@@ -248,7 +248,7 @@ static bool reset_kafka(Call *call, Err *err) {
 }
 
 static bool reset_journals(Call *call, Err *err) {
-    TRY(sink_places(call->arena, call->run->data_directory, call->run->name, reset_visit, call, err));
+    TRY(sink_places(call->arena, call->run, reset_visit, call, err));
     for (size_t i = 0; i < call->request->offset_count && !call->all; i++) {
         if (!call->taken[i]) {
             const Property *topic = properties_find(&call->request->offsets[i].partition, SLICE("kafka_topic"));
@@ -295,14 +295,13 @@ static bool work(Call *call, const char *what, Err *err) {
         for (size_t i = 0; i < count; i++) {
             sink_offset_json(call->out, &offsets[i], true);
         }
-        TRY(call->kafka ||
-            sink_places(call->arena, call->run->data_directory, call->run->name, offsets_visit, call, err));
+        TRY(call->kafka || sink_places(call->arena, call->run, offsets_visit, call, err));
         buf_text(call->out, "]}");
         return true;
     }
     if (strcmp(what, "topics") == 0) {
         Topics topics = {.call = call};
-        bool ok = sink_places(call->arena, call->run->data_directory, call->run->name, topics_visit, &topics, err);
+        bool ok = sink_places(call->arena, call->run, topics_visit, &topics, err);
         buf_printf(call->out, "{\"topics\":[%.*s]}", SLICE_ARG(buf_slice(&topics.list)));
         buf_release(&topics.list);
         return ok;
@@ -321,7 +320,7 @@ bool connector_sink_call(const ConnectorRun *run, const ConnectorRequest *reques
     }
     if (strcmp(request->what, "remove") == 0) {
         buf_text(out, "{}");
-        return sink_places(arena, run->data_directory, run->name, remove_visit, &call, err);
+        return sink_places(arena, run, remove_visit, &call, err);
     }
     bool ok = begin(&call, err) && work(&call, request->what, err);
     topic_choice_release(&call.topics);

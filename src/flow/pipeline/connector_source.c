@@ -29,6 +29,7 @@ typedef struct SourceWorker {
     SourceHalf half; // first: what the source calls gets it
     const ConnectorRun *run;
     int lock;
+    bool remote;             // the journal is in Kafka
     PipelineConfig requests; // of resync; only its directory means something
     Arena requested;
     char *resync;
@@ -164,11 +165,9 @@ static LogPosition published(void *context) {
     SourceWorker *worker = context;
     int64_t now = clock_monotonic_us();
     if (now >= worker->pins_at) {
-        char path[PATH_MAX];
         Err err[1] = {{0}};
         worker->pins_at = now + PINS_US;
-        snprintf(path, sizeof(path), "%s/journal", worker->half.directory);
-        if (!journal_pinned(path, UINT64_MAX, &worker->pinned, err)) {
+        if (!journal_pinned(worker->half.journal, UINT64_MAX, &worker->pinned, err)) {
             log_err(LOG_PIPELINE, "the sinks' pins cannot be read", err);
         }
     }
@@ -250,8 +249,9 @@ static bool program_open(SourceWorker *worker, Err *err) {
     JournalInfo info;
     ProgramNote note;
     journal_info(worker->half.journal, &info);
-    TRY(program_log_keep(worker->half.directory, run->name, run->config, info.begin, info.end, &worker->arena, &note,
-                         err));
+    ProgramKeep keep = {.name = run->name, .config = run->config, .begin = info.begin, .end = info.end};
+    keep.journal = worker->remote ? worker->half.journal : NULL;
+    TRY(program_log_keep(worker->half.directory, &keep, &worker->arena, &note, err));
     ProgramContext context = {.connector = run->name, .run_id = note.run_id};
     context.database = slice_of(properties_text(&worker->arena, &worker->config, "database.dbname", ""));
     return connect_program_new(&worker->arena, &worker->config, &context, &worker->program, err) &&
@@ -273,7 +273,8 @@ static bool begin(SourceHalf *half, SourceContext *context, Err *err) {
     const PipelineOptions *options = &worker->options;
     TRY(program_open(worker, err));
     if (!worker->kafka_asked) {
-        TRY(connector_kafka_start(worker->run, half->directory, &worker->kafka, err));
+        const char *id = worker->remote ? program_log_journal_id(half->journal, &worker->kept) : NULL;
+        TRY(connector_kafka_start(worker->run, half->directory, id, &worker->kafka, err));
         worker->kafka_asked = true;
     }
     *context = (SourceContext){
@@ -350,6 +351,7 @@ static bool worker_run(SourceWorker *worker, const SourceDriver *driver, Err *er
     snprintf(path, sizeof(path), "%s/lock", half->directory);
     TRY(file_lock(path, &worker->lock, err));
     TRY(connector_journal_place(worker->run->journal, worker->run->name, worker->run->config, half->directory, err));
+    worker->remote = journal_is_remote(arena_printf(&worker->kept, "%s/journal", half->directory));
     worker->requests.directory = half->directory;
     worker->requests.name = "";
     bool ok = kafka_finish(worker, source_half_run(half, err), err);

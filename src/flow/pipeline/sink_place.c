@@ -3,6 +3,7 @@
 #include "core/base/map.h"
 #include "core/config/folder.h"
 #include "core/sys/file.h"
+#include "flow/pipeline/connector_journal.h"
 #include "flow/pipeline/connector_sink.h"
 #include "flow/pipeline/iceberg_sink.h"
 #include "flow/pipeline/s3_sink.h"
@@ -43,26 +44,30 @@ bool topic_choice_has(const TopicChoice *choice, Slice topic) {
 
 // --- places ----------------------------------------------------------------------------------------------------
 
-void sink_place_make(Arena *arena, const char *data_directory, const char *source, Slice sink, SinkPlace *place) {
-    const char *folder = connector_folder(arena, sink);
-    place->source = arena_printf(arena, "%s", source);
-    place->directory = arena_printf(arena, "%s/pipelines/%s", data_directory, source);
-    place->journal = arena_printf(arena, "%s/journal", place->directory);
+static const char *pin_name(Arena *arena, const ConnectorRun *run) {
+    return arena_printf(arena, "%s@sink", connector_folder(arena, run->name));
+}
+
+void sink_place_make(Arena *arena, const ConnectorRun *run, const SinkPlace *of, SinkPlace *place) {
+    const char *folder = connector_folder(arena, run->name), *source = arena_printf(arena, "%s", of->source);
+    *place = (SinkPlace){.source = source, .remote = of->remote};
+    place->directory = arena_printf(arena, "%s/pipelines/%s", run->data_directory, source);
     place->state_directory = arena_printf(arena, "%s/sinks/%s", place->directory, folder);
-    place->pin = arena_printf(arena, "%s@sink", folder);
+    place->journal = of->remote ? arena_printf(arena, "%s@journal", place->state_directory)
+                                : arena_printf(arena, "%s/journal", place->directory);
+    place->pin = pin_name(arena, run);
     place->pipeline = arena_printf(arena, "%s@%s", folder, source);
 }
 
-void sink_topics_place(Arena *arena, const char *data_directory, Slice sink, SinkPlace *place) {
-    const char *folder = connector_folder(arena, sink);
-    sink_place_make(arena, data_directory, arena_printf(arena, "@topics.%s", folder), sink, place);
+void sink_topics_place(Arena *arena, const ConnectorRun *run, SinkPlace *place) {
+    const char *folder = connector_folder(arena, run->name);
+    sink_place_make(arena, run, &(SinkPlace){.source = arena_printf(arena, "@topics.%s", folder)}, place);
     place->pipeline = folder;
 }
 
 typedef struct Places {
     Arena *arena;
-    const char *data_directory;
-    Slice sink;
+    const ConnectorRun *run;
     bool (*visit)(void *context, const SinkPlace *place, Err *err);
     void *context;
     bool ok;
@@ -76,19 +81,30 @@ static bool folder_visit(void *context, const char *name) {
     if (name[0] == '@' || name[0] == '.') {
         return true;
     }
-    sink_place_make(places->arena, places->data_directory, name, places->sink, &place);
-    if (file_exists(arena_printf(places->arena, "%s/programs", place.directory)) && file_exists(place.journal)) {
+    sink_place_make(places->arena, places->run, &(SinkPlace){.source = name}, &place);
+    if (file_exists(arena_printf(places->arena, "%s/programs", place.directory)) && file_exists(place.journal) &&
+        !journal_is_remote(place.journal)) {
         places->ok = places->visit(places->context, &place, places->err);
     }
     return places->ok;
 }
 
-bool sink_places(Arena *arena, const char *data_directory, Slice sink,
-                 bool (*visit)(void *context, const SinkPlace *place, Err *err), void *context, Err *err) {
-    Places places = {arena, data_directory, sink, visit, context, true, err};
-    const char *directory = arena_printf(arena, "%s/pipelines", data_directory);
+static bool source_visit(void *context, const ConnectorSource *source, Err *err) {
+    Places *places = context;
+    SinkPlace place;
+    if (source->url[0] == '\0') {
+        return true;
+    }
+    sink_place_make(places->arena, places->run, &(SinkPlace){.source = source->folder, .remote = true}, &place);
+    return connector_source_place(source, place.journal, err) && places->visit(places->context, &place, err);
+}
+
+bool sink_places(Arena *arena, const ConnectorRun *run, bool (*visit)(void *context, const SinkPlace *place, Err *err),
+                 void *context, Err *err) {
+    Places places = {arena, run, visit, context, true, err};
+    const char *directory = arena_printf(arena, "%s/pipelines", run->data_directory);
     TRY(!file_exists(directory) || file_list(directory, folder_visit, &places, err));
-    return places.ok;
+    return places.ok && connector_sources(arena, run->data_directory, run->journal, source_visit, &places, err);
 }
 
 static bool state_visit(void *context, const SinkPlace *place, Err *err) {
@@ -97,15 +113,40 @@ static bool state_visit(void *context, const SinkPlace *place, Err *err) {
     return true;
 }
 
-TopicsFrom sink_topics_known(Arena *arena, const char *data_directory, Slice sink) {
+TopicsFrom sink_topics_known(Arena *arena, const ConnectorRun *run) {
     SinkPlace place;
     bool any = false;
-    sink_topics_place(arena, data_directory, sink, &place);
+    sink_topics_place(arena, run, &place);
     if (file_exists(place.state_directory)) {
         return TOPICS_KAFKA;
     }
     Err ignored[1] = {{0}};
-    return sink_places(arena, data_directory, sink, state_visit, &any, ignored) && any ? TOPICS_JOURNAL : TOPICS_AUTO;
+    return sink_places(arena, run, state_visit, &any, ignored) && any ? TOPICS_JOURNAL : TOPICS_AUTO;
+}
+
+typedef struct Pinned {
+    const char *pin;
+    const char *asked; // a URL
+    bool found;
+} Pinned;
+
+static bool pinned_visit(void *context, const ConnectorSource *source, Err *err) {
+    Pinned *pinned = context;
+    if (pinned->found || source->url[0] == '\0' || strcmp(source->url, pinned->asked) == 0) {
+        return true;
+    }
+    return journal_pin_there(source->url, pinned->pin, &pinned->found, err);
+}
+
+// The server's journals first, which may be of sources that are not here yet.
+bool sink_topics_pinned(Arena *arena, const ConnectorRun *run, bool *pinned, Err *err) {
+    Pinned look = {pin_name(arena, run), "", false};
+    const ConnectorSource of_server = {.url = run->journal};
+    TRY(pinned_visit(&look, &of_server, err));
+    look.asked = of_server.url;
+    TRY(connector_sources(arena, run->data_directory, run->journal, pinned_visit, &look, err));
+    *pinned = look.found;
+    return true;
 }
 
 void sink_topics_json(Buf *out, const SinkOffset *offsets, size_t count) {

@@ -51,6 +51,8 @@ struct SinkPump {
     int64_t backoff_us; // before it is tried again
     SinkStats before;   // of the sinks of this run that were closed
     uint64_t events;    // that the open one had taken when it last got on
+    JournalPin *pin;    // of an attempt
+    LogPosition begun;  // where it reads from
 
     pthread_mutex_t mutex; // over all that follows
     JournalReader *reader; // for waking
@@ -244,8 +246,9 @@ static void stats_keep(SinkPump *pump, Sink *sink) {
     pthread_mutex_unlock(&pump->mutex);
 }
 
+// Only what the sink has committed may be trimmed.
 static bool progress(SinkPump *pump, Sink *sink, Err *err) {
-    LogPosition pin = sink_pin(sink);
+    LogPosition pin = MAX(sink_pin(sink), pump->begun);
     SinkStats stats;
     stats_all(pump, sink, &stats);
     LogPosition end = entries_end(pump);
@@ -261,12 +264,10 @@ static bool progress(SinkPump *pump, Sink *sink, Err *err) {
         pump->events = stats.events;
         trouble_over(pump);
         trouble_set(pump, stats.trouble);
-        // Only what the sink has committed may be trimmed.
-        TRY(pump->spec.feed != NULL || journal_pin(pump->spec.journal, pump->spec.pin, pin, err));
         pump->pinned = pin;
         pump->has_pin = true;
     }
-    return true;
+    return pump->pin == NULL || journal_pin_raise(pump->pin, pin, err);
 }
 
 // Nothing more for now. *done when the run is over and all is published.
@@ -314,7 +315,7 @@ static bool hold_turn(SinkPump *pump, Sink *sink, bool finishing, bool *held, Er
 static bool entry_take(SinkPump *pump, Sink *sink, const JournalEntry *entry, Err *err) {
     const SinkPumpSpec *spec = &pump->spec;
     bool compared = spec->hold != NULL && hold_serve_state(spec->hold) != HOLD_NONE, skip = false;
-    TRY(entry->kind != JOURNAL_CUT || spec->cut == NULL || spec->cut(spec->owner, err));
+    TRY(entry->kind != JOURNAL_CUT || spec->cut == NULL || spec->cut(spec->owner, entry, err));
     if (compared && entry->kind == JOURNAL_EVENT) {
         TRY(hold_serve_event(spec->hold, sink, entry, pump->group, &skip, err));
     }
@@ -367,11 +368,13 @@ static bool entries_pump(SinkPump *pump, Sink *sink, Err *err) {
     return true;
 }
 
-static bool attempt_open(SinkPump *pump, SinkContext *context, Err *err) {
+// What the journal remembers of a sink, when its state here is older or new, is what its target has.
+static bool attempt_open(SinkPump *pump, SinkContext *context, LogPosition pinned, Err *err) {
     Sink *sink = NULL;
     JournalReader *reader = NULL;
     TRY(sink_open(pump->spec.sink, context, &sink, err));
-    pump->group = (HoldGroup){.at = sink_start(sink)};
+    pump->begun = context->journal_id != NULL ? MAX(sink_start(sink), pinned) : 0;
+    pump->group = (HoldGroup){.at = context->journal_id != NULL ? pump->begun : sink_start(sink)};
     bool ok = entries_open(pump, context, &reader, err);
     if (ok) {
         pthread_mutex_lock(&pump->mutex);
@@ -400,8 +403,14 @@ static bool attempt_open(SinkPump *pump, SinkContext *context, Err *err) {
 static bool attempt(SinkPump *pump, Err *err) {
     const SinkPumpSpec *spec = &pump->spec;
     SinkContext context = spec->context;
+    LogPosition pinned = 0;
     TRY(file_make_directories(context.state_directory, err));
-    bool ok = (spec->begin == NULL || spec->begin(spec->owner, &context, err)) && attempt_open(pump, &context, err);
+    TRY(spec->feed != NULL ||
+        journal_pin_open(spec->journal, spec->pin, context.journal_id, spec->first, &pump->pin, &pinned, err));
+    bool ok =
+        (spec->begin == NULL || spec->begin(spec->owner, &context, err)) && attempt_open(pump, &context, pinned, err);
+    journal_pin_close(pump->pin);
+    pump->pin = NULL;
     if (spec->end != NULL) {
         spec->end(spec->owner);
     }
@@ -439,10 +448,14 @@ static void *pump_thread(void *context) {
 // --- life ------------------------------------------------------------------------------------------------------
 
 bool sink_pump_pin(const SinkPumpSpec *spec, Err *err) {
-    char path[PATH_MAX];
-    return spec->feed != NULL ||
-           snprintf(path, sizeof(path), "%s/pins/%s", spec->journal, spec->pin) >= (int)sizeof(path) ||
-           file_exists(path) || journal_pin(spec->journal, spec->pin, 0, err);
+    JournalPin *pin = NULL;
+    LogPosition at = 0;
+    if (spec->feed != NULL) {
+        return true;
+    }
+    TRY(journal_pin_open(spec->journal, spec->pin, spec->context.journal_id, spec->first, &pin, &at, err));
+    journal_pin_close(pin);
+    return true;
 }
 
 static void tables_free(Tables *tables) {

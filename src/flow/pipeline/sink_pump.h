@@ -27,13 +27,14 @@ typedef struct SinkPumpSpec {
     void *feed_owner;
     const char *journal; // its directory
     const char *pin;     // the pin's name in it
+    LogPosition first;   // where it begins
     bool flush;          // what there is when the run ends is published, else only what is due
     // Of connectors; all but `owner` may be NULL.
-    bool (*begin)(void *owner, SinkContext *context, Err *err); // before each attempt: what is found out anew
-    void (*end)(void *owner);                                   // after one that has begun, whatever came of it
-    bool (*wants)(void *owner, const JournalEntry *entry);      // events that are not for the sink are left out
-    bool (*cut)(void *owner, Err *err);                         // before a cut is given to the sink
-    HoldServe *hold;                                            // comparisons (hold.h)
+    bool (*begin)(void *owner, SinkContext *context, Err *err);  // before each attempt: what is found out anew
+    void (*end)(void *owner);                                    // after one that has begun, whatever came of it
+    bool (*wants)(void *owner, const JournalEntry *entry);       // events that are not for the sink are left out
+    bool (*cut)(void *owner, const JournalEntry *cut, Err *err); // before a cut is given to the sink
+    HoldServe *hold;                                             // comparisons (hold.h)
     void *owner;
 } SinkPumpSpec;
 

@@ -7,7 +7,6 @@
 #include "data/connect/program.h"
 #include "flow/pipeline/connector_config.h"
 #include "flow/pipeline/dead_letters.h"
-#include "flow/pipeline/program_log.h"
 #include "storage/kafka/registrar.h"
 
 struct WireProgram {
@@ -23,42 +22,40 @@ struct WireProgram {
 
 struct Wire {
     Arena arena;
-    const char *directory;
+    ProgramPlace place;
+    bool remote;    // programs are facts of the journal: a newer one comes with a newer epoch
+    uint64_t epoch; // as of the last look
     WireProgram *newest;
-    bool looked; // for a newer one, since the last cut
+    bool looked; // for a newer one, since the last cut that may have brought it
 };
 
 // --- programs --------------------------------------------------------------------------------------------------
 
-static bool program_load(Wire *wire, uint64_t number, Err *err) {
-    WireProgram *program = ARENA_NEW(&wire->arena, WireProgram);
-    program->arena = &wire->arena;
-    if (!program_log_read(wire->directory, number, &wire->arena, &program->note, err)) {
-        if (err->code != ERR_NOT_FOUND) {
-            return err_frame(err, __FILE__, __LINE__);
-        }
-        err_clear(err); // its events were trimmed meanwhile
-        return true;
-    }
-    program->older = wire->newest;
-    wire->newest = program;
-    return true;
+static uint64_t newest_number(const Wire *wire) {
+    return wire->newest != NULL ? wire->newest->note.number : 0;
 }
 
+// Those that came since.
 static bool programs_load(Wire *wire, Err *err) {
-    uint64_t first = 0, last = 0;
-    TRY(program_log_range(wire->directory, &first, &last, err));
-    for (uint64_t number = first; number > 0 && number <= last; number++) {
-        TRY(program_load(wire, number, err));
+    ProgramNote *notes = NULL;
+    size_t count = 0;
+    TRY(program_log_load(&wire->place, newest_number(wire) + 1, &wire->arena, &notes, &count, &wire->epoch, err));
+    for (size_t i = 0; i < count; i++) {
+        WireProgram *program = ARENA_NEW(&wire->arena, WireProgram);
+        *program = (WireProgram){.arena = &wire->arena, .note = notes[i], .older = wire->newest};
+        wire->newest = program;
     }
+    wire->looked = true;
     return true;
 }
 
-bool wire_open(const char *directory, Wire **wire, Err *err) {
+bool wire_open(const ProgramPlace *place, Wire **wire, Err *err) {
     Wire *opened = calloc(1, sizeof(*opened));
     ASSERT(opened != NULL);
     arena_init(&opened->arena, "run", 0);
-    opened->directory = arena_text(&opened->arena, slice_of(directory));
+    opened->place = (ProgramPlace){arena_text(&opened->arena, slice_of(place->directory)),
+                                   arena_text(&opened->arena, slice_of(place->journal))};
+    opened->remote = journal_is_remote(place->journal);
     if (!programs_load(opened, err)) {
         wire_close(opened);
         return err_frame(err, __FILE__, __LINE__);
@@ -82,8 +79,8 @@ void wire_close(Wire *wire) {
     free(wire);
 }
 
-void wire_cut(Wire *wire) {
-    wire->looked = false;
+void wire_cut(Wire *wire, const JournalEntry *cut) {
+    wire->looked = wire->looked && wire->remote && cut->epoch <= wire->epoch;
 }
 
 static bool program_compile(WireProgram *program, Err *err) {
@@ -101,9 +98,8 @@ static bool program_compile(WireProgram *program, Err *err) {
 // A program is durable before the first group under it, and a group is under one: a look when a group begins, with its
 // first event read, misses none.
 bool wire_program(Wire *wire, const JournalEntry *entry, WireProgram **program, Err *err) {
-    while (UNLIKELY(!wire->looked) &&
-           program_log_has(wire->directory, wire->newest != NULL ? wire->newest->note.number + 1 : 1)) {
-        TRY(program_load(wire, wire->newest != NULL ? wire->newest->note.number + 1 : 1, err));
+    if (UNLIKELY(!wire->looked) && (wire->remote || program_log_has(&wire->place, newest_number(wire) + 1))) {
+        TRY(programs_load(wire, err));
     }
     wire->looked = true;
     WireProgram *found = wire->newest;
@@ -111,7 +107,8 @@ bool wire_program(Wire *wire, const JournalEntry *entry, WireProgram **program, 
         found = found->older;
     }
     if (found == NULL) {
-        FAIL(err, ERR_STATE_CORRUPT, "%s/programs has nothing for log position %" PRIu64, wire->directory, entry->at);
+        FAIL(err, ERR_STATE_CORRUPT, "%s%s has nothing for log position %" PRIu64,
+             wire->remote ? wire->place.journal : wire->place.directory, wire->remote ? "" : "/programs", entry->at);
         return err_hint(err, "restore the folder; the configuration that these records were written under was there");
     }
     *program = found;

@@ -7,16 +7,16 @@
 
 #include "core/config/properties.h"
 #include "data/connect/connect_record.h"
-#include "storage/journal/journal.h"
+#include "flow/pipeline/program_log.h"
 
 typedef struct Wire Wire;
 typedef struct WireProgram WireProgram; // stays until the wire is closed
 
-// `directory` is that of the source connector; it has a program, or there is nothing to read.
-CHECKED bool wire_open(const char *directory, Wire **wire, Err *err);
+// The source connector has a program, or there is nothing to read.
+CHECKED bool wire_open(const ProgramPlace *place, Wire **wire, Err *err);
 void wire_close(Wire *wire); // NULL is fine
 // To be told of each CUT that was read: what comes next may be under a newer program.
-void wire_cut(Wire *wire);
+void wire_cut(Wire *wire, const JournalEntry *cut);
 // The program of an event. ERR_STATE_CORRUPT when there is none.
 CHECKED bool wire_program(Wire *wire, const JournalEntry *entry, WireProgram **program, Err *err);
 // Its configuration, references resolved.

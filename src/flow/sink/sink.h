@@ -53,6 +53,10 @@ typedef struct SinkContext {
     // All tables have been read: the rows of their snapshots are in the journal below this; 0 = not (yet), NULL = it is
     // not known.
     const _Atomic LogPosition *read_below;
+    // Of a journal in Kafka: 16 hexadecimal digits of its own, NULL = none are known. Log positions and offsets that
+    // the target remembers under it hold whatever became of the state directory, which may be new, or older than the
+    // target.
+    const char *journal_id;
     bool journal_kept; // the state directory is new, the journal is not: log positions that the target remembers hold
     bool compared;     // `checkpoint` was asked in this run, and what it said was done
     // Called, from within the sink's calls, while it waits for something that is away: what that is. False: it is not

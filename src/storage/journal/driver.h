@@ -9,6 +9,7 @@
 
 typedef struct JournalLog JournalLog;   // a driver's writing side
 typedef struct JournalTail JournalTail; // its reading side
+typedef struct LogPin LogPin;           // of a reader, raised often
 
 typedef struct LogCut {
     uint64_t sequence;
@@ -34,7 +35,7 @@ typedef struct LogStart {
 } LogStart;
 
 typedef struct LogTrim {
-    LogPosition lowest;     // nothing at or above it
+    LogPosition lowest;     // nothing at or above it, nor above a pin
     uint64_t keep, keep_ms; // below it, keep so many bytes, but nothing older; 0 = no limit by age
 } LogTrim;
 
@@ -57,6 +58,17 @@ typedef struct JournalDriver {
     bool (*undo)(JournalLog *log, LogPosition cut_end, LogPosition *next, Err *err);
     bool (*trim)(JournalLog *log, const LogTrim *trim, Err *err);
     LogPosition (*begin)(JournalLog *log);
+
+    // --- pins, as in journal.h
+
+    bool (*pinned)(JournalLog *log, LogPosition none, LogPosition *lowest, Err *err);
+    bool (*pin_set)(const char *directory, const char *name, LogPosition at, Err *err);
+    bool (*pin_remove)(const char *directory, const char *name, Err *err);
+    bool (*pin_open)(const char *directory, const char *name, const char *tag, LogPosition first, LogPin **pin,
+                     LogPosition *at, Err *err);
+    bool (*pin_raise)(LogPin *pin, LogPosition at, Err *err);
+    void (*pin_close)(LogPin *pin);                                              // NULL is fine
+    bool (*pin_there)(const char *url, const char *name, bool *there, Err *err); // NULL: it has no URL
 
     // --- reading. One thread at a time, but `wake`.
 

@@ -110,12 +110,27 @@ void journal_info(const Journal *journal, JournalInfo *info);
 
 // --- pins ------------------------------------------------------------------------------------------------------
 
-// A sink pins the journal from its creation to its deletion: nothing at or above the pin is trimmed. A pin is a small
-// file in the journal's directory, so it holds while no process runs. Only raise it after the sink has committed.
+// A sink pins the journal from its creation to its deletion: nothing at or above the pin is trimmed. A pin holds while
+// no process runs, and, of a journal in Kafka, wherever the sink runs: it is a small file in the journal's directory,
+// or a record of the compacted topic PREFIX.pins. Only raise it after the sink has committed.
 CHECKED bool journal_pin(const char *directory, const char *name, LogPosition at, Err *err);
-CHECKED bool journal_unpin(const char *directory, const char *name, Err *err);
-// The lowest pin; `none` when there is none.
-CHECKED bool journal_pinned(const char *directory, LogPosition none, LogPosition *lowest, Err *err);
+CHECKED bool journal_unpin(const char *directory, const char *name, Err *err); // absent is fine
+// The lowest pin; `none` when there is none. Asks nobody: in Kafka, what has come by now.
+CHECKED bool journal_pinned(Journal *journal, LogPosition none, LogPosition *lowest, Err *err);
+
+// A pin that is raised often.
+typedef struct JournalPin JournalPin;
+// Of which journal a pin in Kafka is says its `tag` (no blanks), so that it is not taken for another one's that had the
+// same name; NULL: nobody asks. Where there is no such pin, it is made at `first`. *at: where it was, or 0 when there
+// was none of that tag.
+CHECKED bool journal_pin_open(const char *directory, const char *name, const char *tag, LogPosition first,
+                              JournalPin **pin, LogPosition *at, Err *err);
+// In Kafka it is there some seconds later, or when it is closed.
+CHECKED bool journal_pin_raise(JournalPin *pin, LogPosition at, Err *err);
+void journal_pin_close(JournalPin *pin); // NULL is fine
+
+// Has any journal in Kafka, by the URL of journal_place, a pin of that name? Asks Kafka; of any tag.
+CHECKED bool journal_pin_there(const char *url, const char *name, bool *there, Err *err);
 
 // --- reading ---------------------------------------------------------------------------------------------------
 

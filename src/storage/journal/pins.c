@@ -1,101 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/journal/pins.h"
+// Pins of journal.h, whatever the log is kept in.
+#include "storage/journal/driver.h"
 
-#include "core/sys/file.h"
-
-#include <limits.h>
-
-enum { PIN_VERSION = 1, PIN_BYTES_MAX = 64, PIN_NAME_MAX = 200 };
-
-static bool pin_path(char path[PATH_MAX], const char *directory, const char *name, Err *err) {
-    size_t size = strlen(name);
-    if (size == 0 || size > PIN_NAME_MAX || name[0] == '.' || strchr(name, '/') != NULL ||
-        (size > 4 && strcmp(name + size - 4, ".tmp") == 0)) {
-        return FAIL(err, ERR_INTERNAL, "'%s' cannot be the name of a pin", name);
-    }
-    return snprintf(path, PATH_MAX, "%s/pins/%s", directory, name) < PATH_MAX ||
-           FAIL(err, ERR_IO_FAILED, "path is longer than %d bytes", PATH_MAX);
-}
+struct JournalPin {
+    const JournalDriver *driver;
+    LogPin *pin;
+};
 
 bool journal_pin(const char *directory, const char *name, LogPosition at, Err *err) {
-    char path[PATH_MAX], text[PIN_BYTES_MAX];
-    TRY(pin_path(path, directory, name, err));
-    char *slash = strrchr(path, '/');
-    *slash = '\0';
-    TRY(file_make_directories(path, err));
-    *slash = '/';
-    int size = snprintf(text, sizeof(text), "%d %" PRIu64 "\n", PIN_VERSION, at);
-    return file_replace(path, (Slice){(const uint8_t *)text, (size_t)size}, err);
+    return journal_driver(directory)->pin_set(directory, name, at, err);
 }
 
 bool journal_unpin(const char *directory, const char *name, Err *err) {
-    char path[PATH_MAX];
-    TRY(pin_path(path, directory, name, err));
-    return file_remove(path, err);
+    return journal_driver(directory)->pin_remove(directory, name, err);
 }
 
-static bool pin_read(const char *path, LogPosition *at, Err *err) {
-    Arena scratch;
-    arena_init(&scratch, "scratch", 0);
-    Slice bytes = {0};
-    bool ok = file_read_all(path, PIN_BYTES_MAX, &scratch, &bytes, err);
-    if (ok) {
-        const char *text = arena_text(&scratch, bytes);
-        char *end = NULL;
-        unsigned long version = strtoul(text, &end, 10);
-        char *second = end;
-        *at = strtoull(second, &end, 10);
-        if (version > PIN_VERSION) {
-            ok =
-                FAIL(err, ERR_FORMAT_NEWER, "%s has version %lu, this leat knows up to %d", path, version, PIN_VERSION);
-        } else if (version == 0 || end == second || strcmp(end, "\n") != 0) {
-            ok = FAIL(err, ERR_STATE_CORRUPT, "%s: the pin cannot be read", path);
-            err_hint(err, "the sink of that name writes it anew when it commits; until then nothing is trimmed");
-        }
-    }
-    arena_release(&scratch);
-    return ok;
-}
-
-typedef struct Lowest {
-    const char *directory;
-    LogPosition at;
-    bool ok;
-    Err *err;
-} Lowest;
-
-static bool lowest_visit(void *context, const char *name) {
-    Lowest *lowest = context;
-    size_t size = strlen(name);
-    if (name[0] == '.' || (size > 4 && strcmp(name + size - 4, ".tmp") == 0)) {
-        return true;
-    }
-    char path[PATH_MAX];
-    LogPosition at = 0;
-    lowest->ok = pin_path(path, lowest->directory, name, lowest->err) && pin_read(path, &at, lowest->err);
-    if (!lowest->ok && lowest->err->code == ERR_NOT_FOUND) { // unpinned meanwhile
-        err_clear(lowest->err);
-        lowest->ok = true;
-    } else if (lowest->ok) {
-        lowest->at = MIN(lowest->at, at);
-    }
-    return lowest->ok;
-}
-
-bool pins_lowest(const char *directory, LogPosition none, LogPosition *lowest, Err *err) {
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof(path), "%s/pins", directory) >= (int)sizeof(path)) {
-        return FAIL(err, ERR_IO_FAILED, "path is longer than %d bytes", PATH_MAX);
-    }
-    Lowest found = {directory, UINT64_MAX, true, err};
-    if (file_exists(path)) {
-        TRY(file_list(path, lowest_visit, &found, err));
-        TRY(found.ok);
-    }
-    *lowest = found.at == UINT64_MAX ? none : found.at;
+bool journal_pin_open(const char *directory, const char *name, const char *tag, LogPosition first, JournalPin **pin,
+                      LogPosition *at, Err *err) {
+    const JournalDriver *driver = journal_driver(directory);
+    LogPin *opened = NULL;
+    TRY(driver->pin_open(directory, name, tag, first, &opened, at, err));
+    JournalPin *made = calloc(1, sizeof(*made));
+    ASSERT(made != NULL);
+    *made = (JournalPin){driver, opened};
+    *pin = made;
     return true;
 }
 
-bool journal_pinned(const char *directory, LogPosition none, LogPosition *lowest, Err *err) {
-    return pins_lowest(directory, none, lowest, err);
+bool journal_pin_raise(JournalPin *pin, LogPosition at, Err *err) {
+    return pin->driver->pin_raise(pin->pin, at, err);
+}
+
+bool journal_pin_there(const char *url, const char *name, bool *there, Err *err) {
+    return KAFKA_JOURNAL.pin_there(url, name, there, err);
+}
+
+void journal_pin_close(JournalPin *pin) {
+    if (pin != NULL) {
+        pin->driver->pin_close(pin->pin);
+        free(pin);
+    }
 }

@@ -12,7 +12,6 @@
 #include "core/sys/file.h"
 #include "data/event/event_codec.h"
 #include "storage/journal/flusher.h"
-#include "storage/journal/pins.h"
 
 #include <limits.h>
 #include <errno.h>
@@ -377,7 +376,9 @@ static bool trim_as(Journal *journal, uint64_t keep, uint64_t keep_ms, Err *err)
     pthread_mutex_lock(&flusher->mutex);
     LogTrim trim = {.lowest = flusher->durable.end, .keep = keep, .keep_ms = keep_ms};
     pthread_mutex_unlock(&flusher->mutex);
-    TRY(pins_lowest(journal->directory, trim.lowest, &trim.lowest, err));
+    LogPosition pinned = 0;
+    TRY(flusher->driver->pinned(flusher->log, trim.lowest, &pinned, err));
+    trim.lowest = MIN(trim.lowest, pinned);
     bool ok = flusher->driver->trim(flusher->log, &trim, err);
     full_at_update(journal);
     return ok || err_frame(err, __FILE__, __LINE__);
@@ -385,6 +386,10 @@ static bool trim_as(Journal *journal, uint64_t keep, uint64_t keep_ms, Err *err)
 
 bool journal_trim(Journal *journal, Err *err) {
     return trim_as(journal, journal->options.retention_bytes, journal->options.retention_ms, err);
+}
+
+bool journal_pinned(Journal *journal, LogPosition none, LogPosition *lowest, Err *err) {
+    return journal->flusher.driver->pinned(journal->flusher.log, none, lowest, err);
 }
 
 static bool is_full(Journal *journal, Err *err) {

@@ -267,12 +267,13 @@ static bool pipeline_add(Walk *walk, const char *name, bool folder) {
     if (!folder) {
         return true;
     }
-    TRY(!file_exists(path) || journal_pin(path, pin, 0, err));
+    bool pins = file_exists(path) && !journal_is_remote(path); // of that one there is no copy
+    TRY(!pins || journal_pin(path, pin, 0, err));
     bool ok = walk_folder(backup, own, 0, neither_log) && journal_add(backup, journal) &&
               journal_add(backup, arena_printf(arena, "%s/spool", own)) &&
               folder_add(backup, arena_printf(arena, "%s/programs", own), 0);
     Err unpinned[1] = {{0}};
-    if (file_exists(path) && !journal_unpin(path, pin, unpinned)) {
+    if (pins && !journal_unpin(path, pin, unpinned)) {
         return ok && FAIL(err, unpinned->code, "%s", unpinned->message);
     }
     return ok;

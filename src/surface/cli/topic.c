@@ -19,7 +19,10 @@ static bool journal_of(const Cli *cli, const char *letters, const char **directo
     *whose = arena_printf(cli->arena, "%s/pipelines/%s%s", cli_data_directory(cli), letters,
                           connector_folder(cli->arena, slice_of(cli->arguments[0])));
     *directory = arena_printf(cli->arena, "%s/journal", *whose);
-    if (letters[0] == '\0' && !file_exists(arena_printf(cli->arena, "%s/programs", *whose))) {
+    bool connector =
+        file_exists(arena_printf(cli->arena, "%s/programs", *whose)) ||
+        (journal_is_remote(*directory) && !file_exists(arena_printf(cli->arena, "%s/config.json", *whose)));
+    if (letters[0] == '\0' && !connector) {
         TRY(cli_pipeline_load(cli, cli->arguments[0], &config, err));
         *whose = config.directory;
         *directory = arena_printf(cli->arena, "%s/journal", config.directory);
@@ -155,7 +158,7 @@ static bool read_all(Reading *reading, JournalReader *reader, Err *err) {
                 flush(reading);
             }
         } else if (entry.kind == JOURNAL_CUT && reading->wire != NULL) {
-            wire_cut(reading->wire);
+            wire_cut(reading->wire, &entry);
         } else if (entry.kind == JOURNAL_END) {
             flush(reading);
             if (!reading->follow) {
@@ -204,7 +207,8 @@ bool topic_read_command(Cli *cli, Err *err) {
     bool wire = cli_has(cli, "wire") || cli_has(cli, "dead-letters");
     seal_home(cli_data_directory(cli));
     arena_init(&reading.scratch, "scratch", 0);
-    bool ok = (!wire || wire_open(whose, &reading.wire, err)) && read_all(&reading, reader, err);
+    bool ok =
+        (!wire || wire_open(&(ProgramPlace){whose, directory}, &reading.wire, err)) && read_all(&reading, reader, err);
     flush(&reading);
     wire_close(reading.wire);
     arena_release(&reading.scratch);

@@ -39,6 +39,7 @@ typedef struct IcebergSink {
     LakeState state;                       // as it is on disk
     LakeMemory memory;                     // as it is in the target
     bool complete;                         // it is kept as of each commit
+    const char *journal_id;                // see SinkContext; NULL where the catalog is lost with the state
     const _Atomic LogPosition *read_below; // see SinkContext
     JournalReader *reader;                 // that gave the last cut
     Maintain *maintain;
@@ -134,6 +135,9 @@ static IcebergSink *sink_new(const SinkContext *context) {
     sink->state_directory = arena_printf(sink->run, "%s", context->state_directory);
     sink->pace.interval_us = lake_interval_us(&sink->options, context->url);
     sink->complete = context->complete;
+    bool kept = lake_is_catalog_url(context->url) || sink->options.catalog[0] != '\0'; // not lost with the directory
+    sink->journal_id =
+        kept && context->journal_id != NULL ? arena_text(sink->run, slice_of(context->journal_id)) : NULL;
     sink->read_below = context->read_below;
     sink->lake = (Lake){.options = &sink->options,
                         .pipeline = arena_printf(sink->run, "%s", context->pipeline),
@@ -154,11 +158,16 @@ static bool note_visit(void *context, TableName name, const CatalogTable *found,
 // The owner is durable before a table has it. Tables of another one are taken over only where that is asked for.
 static bool state_new(IcebergSink *sink, Err *err) {
     bool adopts = sink->options.adopt[0] != '\0';
-    if (sink->memory.found && !adopts) {
+    bool ours = sink->journal_id != NULL && strcmp(sink->memory.last.owner, sink->journal_id) == 0;
+    if (sink->memory.found && !adopts && !ours) {
         return memory_lost(&sink->memory, err);
     }
     sink->state = (LakeState){0};
-    snprintf(sink->state.owner, sizeof(sink->state.owner), "%016" PRIx64, random_number());
+    if (sink->journal_id != NULL) {
+        snprintf(sink->state.owner, sizeof(sink->state.owner), "%s", sink->journal_id);
+    } else {
+        snprintf(sink->state.owner, sizeof(sink->state.owner), "%016" PRIx64, random_number());
+    }
     TRY(lake_state_save(sink->state_directory, &sink->state, err));
     return memory_put(&sink->memory, &sink->state, (Slice){0}, err);
 }
@@ -192,7 +201,9 @@ static bool state_open(IcebergSink *sink, Err *err) {
     // What is not remembered yet is read again, and passed over: the journal begins below it.
     bool behind = whole && last->sequence < sink->state.sequence;
     sink->cut = sink->committed = sink->pin = behind ? 0 : sink->state.log;
-    sink->lake.epoch_max = sink->state.epoch;
+    // The offsets in the tables hold for a journal that is the same, however old the state here is.
+    bool same = sink->journal_id != NULL && strcmp(sink->state.owner, sink->journal_id) == 0;
+    sink->lake.epoch_max = same ? UINT64_MAX : sink->state.epoch;
     return aside_load(&sink->aside, arena_printf(sink->run, "%s/aside.json", sink->state_directory), err);
 }
 

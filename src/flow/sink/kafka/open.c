@@ -10,6 +10,17 @@
 
 // --- options -----------------------------------------------------------------------------------------------------
 
+// Of a journal that outlives the state directory it is the journal's own name.
+static bool owner_load(const KafkaSink *sink, const SinkContext *context, KafkaOwner *owner, bool *known, Err *err) {
+    TRY(kafka_owner_load(sink->directory, owner, known, err));
+    if (!*known && context->journal_id != NULL) {
+        snprintf(owner->name, sizeof(owner->name), "%s%s", context->journal_id,
+                 context->journal_id); // a name is as long
+        *known = true;
+    }
+    return true;
+}
+
 bool kafka_sink_prepare(KafkaSink *sink, const SinkContext *context, Err *err) {
     const char *name = context->pipeline != NULL ? context->pipeline : "leat"; // NULL: a probe
     sink->options = *(const KafkaSinkOptions *)context->options;
@@ -112,7 +123,7 @@ static bool checkpoint_of(KafkaSink *sink, const SinkContext *context, Arena *ar
     KafkaPosition position;
     KafkaOwner owner;
     bool found = false, known = false, ours = false;
-    TRY(kafka_owner_load(sink->directory, &owner, &known, err));
+    TRY(owner_load(sink, context, &owner, &known, err));
     // A transaction that a killed process has left open is not waited for: the start will end it.
     for (int wait = 0; wait < 2; wait++) {
         TRY(kafka_sink_position(sink, wait, &position, &found, err));
@@ -142,9 +153,9 @@ bool kafka_sink_checkpoint(const SinkContext *context, Arena *arena, SinkCheckpo
 
 // --- beginning ---------------------------------------------------------------------------------------------------
 
-static bool owner_ensure(KafkaSink *sink, Err *err) {
+static bool owner_ensure(KafkaSink *sink, const SinkContext *context, Err *err) {
     bool known = false;
-    TRY(kafka_owner_load(sink->directory, &sink->owner, &known, err));
+    TRY(owner_load(sink, context, &sink->owner, &known, err));
     if (known) {
         return true;
     }
@@ -191,7 +202,7 @@ static bool position_check(KafkaSink *sink, const SinkContext *context, bool fen
 bool kafka_sink_begin(KafkaSink *sink, const SinkContext *context, Err *err) {
     KafkaPosition position = {0};
     bool found = false, adopted = false;
-    TRY(owner_ensure(sink, err));
+    TRY(owner_ensure(sink, context, err));
     TRY(position_check(sink, context, false, &position, &found, &adopted, err));
     TRY(producer_open(sink, context, err));
     TRY(kafka_producer_facts(sink->producer, slice_of(sink->options.position_topic), &sink->facts, err));

@@ -69,10 +69,22 @@ void tables_add(TableList *list, ObjectsTable *table) {
     list->at[list->count++] = table;
 }
 
+enum { JOURNAL_BYTES = 8 }; // of its name, in an owner's
+
 // --- opening ---------------------------------------------------------------------------------------------------
 
-static Slice owner_make(Arena *arena) {
+// Of a journal that outlives the state directory it begins as the journal's own name does.
+static Slice owner_make(Arena *arena, const SinkContext *context) {
+    if (context->journal_id != NULL) {
+        return slice_of(
+            arena_printf(arena, "%.*s%08" PRIx32, JOURNAL_BYTES, context->journal_id, (uint32_t)random_number()));
+    }
     return slice_of(arena_printf(arena, "%016" PRIx64, random_number()));
+}
+
+static bool of_journal(const SinkContext *context, Slice owner) {
+    return context->journal_id != NULL && owner.size == OWNER_BYTES &&
+           memcmp(owner.data, context->journal_id, JOURNAL_BYTES) == 0;
 }
 
 static void restore_tables(Objects *sink, const Plan *plan) {
@@ -143,7 +155,7 @@ static bool target_load(const SinkContext *context, const Plan *local, Arena *ar
     store_close(store);
     TRY(ok);
     target->ahead = target->found && checkpoint_ahead(&target->checkpoint, local);
-    bool ours = target->checkpoint.state.size > 0 ||
+    bool ours = target->checkpoint.state.size > 0 || of_journal(context, target->checkpoint.plan.owner) ||
                 (local != NULL && slice_equal(local->owner, target->checkpoint.plan.owner));
     return !target->found || ours || unknown_fail(context, err);
 }
@@ -212,7 +224,7 @@ static bool target_withdraw(Objects *sink, const SinkContext *context, Target *t
 // The target is ahead of the data directory, which goes on above it.
 static bool target_adopt(Objects *sink, const SinkContext *context, Target *target, Plan *local, Arena *scratch,
                          Err *err) {
-    if (target->checkpoint.state.size > 0) {
+    if (target->checkpoint.state.size > 0 || sink->withdraws) {
         TRY(target_withdraw(sink, context, target, scratch, err));
     }
     target->checkpoint.plan.item_count = 0;
@@ -239,8 +251,8 @@ static bool open_state(Objects *sink, const SinkContext *context, Arena *scratch
         sink->names_bytes = plan.names_bytes; // the target's are of a list that is gone
         restore_tables(sink, &plan);
     }
-    if (target.ahead ? target.checkpoint.state.size > 0 : !found) {
-        sink->owner = owner_make(&sink->run);
+    if (target.ahead ? target.checkpoint.state.size > 0 || sink->withdraws : !found) {
+        sink->owner = owner_make(&sink->run, context);
     }
     if (!found && !target.found) { // the owner is durable before anything is staged under its name
         TRY(publish_state_save(sink, (Mark){0}, NULL, 0, err));
@@ -294,6 +306,7 @@ static bool open_rules(Objects *sink, const SinkContext *context, Err *err) {
     sink->connector = arena_slice(&sink->run, pipeline_name(context));
     sink->pipeline = arena_printf(&sink->run, "%s", context->pipeline);
     sink->complete = context->complete;
+    sink->withdraws = context->complete || context->journal_id != NULL;
     sink->state_directory = arena_printf(&sink->run, "%s", context->state_directory);
     TRY(rules_make(&sink->run, &sink->options, sink->connector, context->memory_bytes_max, &sink->rules, err));
     sink->records = context->records;

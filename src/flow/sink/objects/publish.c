@@ -86,7 +86,7 @@ static bool checkpoint_announce(Objects *sink, const PlanItem *items, size_t cou
                              .state = sink->complete ? buf_slice(&sink->journal_state) : (Slice){0}};
     checkpoint.plan.item_count = count;
     // What is not counted is sent again under the same offsets; but not by a source that was told that it is durable.
-    plan_topics(sink, sink->complete, &scratch, &checkpoint.plan);
+    plan_topics(sink, sink->withdraws, &scratch, &checkpoint.plan);
     DEFER(buf_release) Buf bytes = {0};
     bool ok = checkpoint_encode(&bytes, &checkpoint, err) &&
               checkpoint_put(sink->store, sink->pipeline, buf_slice(&bytes), sink->tag, err);

@@ -51,6 +51,7 @@ typedef struct Objects {
     Buf text;           // a partition, a name
     const char *pipeline;
     bool complete;                 // see SinkContext
+    bool withdraws;                // what the target does not count is sent again: it goes when the directory was lost
     const JournalReader *reader;   // that gave the last cut
     char tag[STORE_TAG_BYTES_MAX]; // of the checkpoint in the target
     Buf checkpoint;                // encoded: what the target will hold once the plan is published

@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
+#include "storage/journal/kafka/pins.h"
 #include "storage/journal/kafka/tail.h"
 
 #include <limits.h>
@@ -22,6 +23,8 @@ struct JournalLog {
     uint64_t head;         // offset of the segment's
     uint64_t attempt;      // of the open group
     bool trim_told;        // that it may not
+    PinsFollowed pins;     // the writer's thread's
+    bool pins_told;        // that they cannot be read
     pthread_mutex_t mutex; // over the list, which grows in the flusher's thread
     Buf segments;          // UnitSegment
 };
@@ -75,6 +78,7 @@ static bool open_link(JournalLog *log, const char *directory, Ledger *ledger, Lo
     }
     TRY(file_lock(path, &log->lock_fd, err));
     TRY(unit_link_init(&log->link, directory, err));
+    log->pins.link = &log->link;
     return producer_open(log, err) && recover(log, ledger, start, err);
 }
 
@@ -82,6 +86,7 @@ static void kafka_close(JournalLog *log) {
     if (log == NULL) {
         return;
     }
+    kafka_pins_release(&log->pins);
     kafka_producer_close(log->producer);
     kafka_topic_rules_release(log->rules);
     unit_link_release(&log->link);
@@ -189,6 +194,29 @@ static LogPosition kafka_begin(JournalLog *log) {
     return begin;
 }
 
+// While they cannot be read everything is pinned.
+static bool pins_read(JournalLog *log, bool ask, LogPosition none, LogPosition *lowest, Err *err) {
+    if (kafka_pins_follow(&log->pins, ask, err)) {
+        log->pins_told = false;
+        *lowest = kafka_pins_lowest(&log->pins, none);
+        return true;
+    }
+    *lowest = 0;
+    if (err_class(err->code) != ERR_CLASS_TRANSIENT) {
+        return err_frame(err, __FILE__, __LINE__);
+    }
+    if (!log->pins_told) {
+        log_err(LOG_JOURNAL, "the sinks' pins cannot be read: nothing is trimmed", err);
+        log->pins_told = true;
+    }
+    err_clear(err);
+    return true;
+}
+
+static bool kafka_pinned(JournalLog *log, LogPosition none, LogPosition *lowest, Err *err) {
+    return pins_read(log, false, none, lowest, err);
+}
+
 static size_t trim_count(const JournalLog *log, const LogTrim *how) {
     uint64_t now_ms = (uint64_t)clock_wall_us() / 1000;
     size_t count = log->segments.size / sizeof(UnitSegment), drop = 0;
@@ -203,13 +231,27 @@ static size_t trim_count(const JournalLog *log, const LogTrim *how) {
     return drop;
 }
 
-// What cannot be deleted now is deleted another time.
-static bool kafka_trim(JournalLog *log, const LogTrim *how, Err *err) {
+// The offset below which all may go; 0: nothing may.
+static uint64_t trim_before(JournalLog *log, const LogTrim *how, size_t *drop) {
     pthread_mutex_lock(&log->mutex);
-    size_t drop = trim_count(log, how);
-    uint64_t before = drop > 0 ? unit_segment_at(&log->segments, drop).offset : 0;
+    *drop = trim_count(log, how);
+    uint64_t before = *drop > 0 ? unit_segment_at(&log->segments, *drop).offset : 0;
     pthread_mutex_unlock(&log->mutex);
-    if (drop == 0) {
+    return before;
+}
+
+// What cannot be deleted now is deleted another time. A sink may have pinned it just now, on another machine.
+static bool kafka_trim(JournalLog *log, const LogTrim *how, Err *err) {
+    size_t drop = 0;
+    LogTrim sure = *how;
+    LogPosition pinned = 0;
+    if (trim_before(log, how, &drop) == 0) {
+        return true;
+    }
+    TRY(pins_read(log, true, how->lowest, &pinned, err));
+    sure.lowest = MIN(how->lowest, pinned);
+    uint64_t before = trim_before(log, &sure, &drop);
+    if (before == 0) {
         return true;
     }
     Err failed[1] = {{0}};
@@ -250,7 +292,7 @@ static bool kafka_seed(const char *directory, Slice preamble, Err *err) {
 static bool kafka_remove(const char *directory, Err *err) {
     JournalLog log = {.lock_fd = -1};
     bool ok = unit_link_init(&log.link, directory, err) && producer_open(&log, err) &&
-              kafka_topic_delete(log.producer, log.topic, err);
+              kafka_topic_delete(log.producer, log.topic, err) && kafka_pins_remove(&log.link, err);
     kafka_producer_close(log.producer);
     kafka_topic_rules_release(log.rules);
     unit_link_release(&log.link);
@@ -265,6 +307,13 @@ static bool kafka_place_check(const char *url, const char *name, Err *err) {
 }
 
 const JournalDriver KAFKA_JOURNAL = {
+    .pinned = kafka_pinned,
+    .pin_set = kafka_pin_set,
+    .pin_remove = kafka_pin_remove,
+    .pin_open = kafka_pin_open,
+    .pin_raise = kafka_pin_raise,
+    .pin_close = kafka_pin_close,
+    .pin_there = kafka_pin_there,
     .name = "kafka",
     .open = kafka_open,
     .close = kafka_close,

@@ -61,6 +61,7 @@ typedef struct UnitLink {
     JournalPlace place;
     KafkaPlace kafka;
     const char *topic;
+    const char *pins; // the topic of pins, PREFIX.pins
     const char *transactional_id;
     int64_t transaction_timeout_ms;
 } UnitLink;

@@ -7,6 +7,7 @@
 #include "storage/journal/driver.h"
 #include "storage/journal/local/head.h"
 #include "storage/journal/local/local.h"
+#include "storage/journal/local/pins.h"
 #include "storage/journal/local/recover.h"
 
 #include <errno.h>
@@ -277,7 +278,17 @@ static bool local_trim(JournalLog *log, const LogTrim *how, Err *err) {
     return ok;
 }
 
+static bool local_pinned(JournalLog *log, LogPosition none, LogPosition *lowest, Err *err) {
+    return local_pins_lowest(log->directory, none, lowest, err);
+}
+
 const JournalDriver LOCAL_JOURNAL = {
+    .pinned = local_pinned,
+    .pin_set = local_pin_set,
+    .pin_remove = local_pin_remove,
+    .pin_open = local_pin_open,
+    .pin_raise = local_pin_raise,
+    .pin_close = local_pin_close,
     .name = "local",
     .open = local_open,
     .close = local_close,
