@@ -8,7 +8,8 @@
 enum {
     BATCH_MAX = 512,        // records of a poll
     REQUEST_MS = 15 * 1000, // of one question to the brokers
-    CLOSE_MS = 5000
+    CLOSE_MS = 5000,
+    BACKOFF_MS = 100 // before one is asked again
 };
 
 #define QUEUE_BACKOFF "fetch.queue.backoff.ms"
@@ -158,10 +159,26 @@ static bool is_gone(rd_kafka_resp_err_t code) {
            code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
 }
 
+// A topic that was just made, or has just got another leader, has none yet that knows of it: librdkafka asks anew for
+// records, but not here.
+static rd_kafka_resp_err_t bounds_ask(KafkaConsumer *consumer, const char *topic, int32_t partition, int64_t *first,
+                                      int64_t *end) {
+    int64_t deadline = clock_monotonic_us() + consumer->request_ms * INT64_C(1000);
+    for (;;) {
+        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(consumer->client.handle, topic, partition, first,
+                                                                    end, consumer->request_ms);
+        bool moves = code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+                     code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || code == RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR;
+        if (!moves || clock_monotonic_us() > deadline) {
+            return code;
+        }
+        clock_sleep_us(BACKOFF_MS * INT64_C(1000));
+    }
+}
+
 bool kafka_consumer_bounds(KafkaConsumer *consumer, const char *topic, int32_t partition, int64_t *first, int64_t *end,
                            Err *err) {
-    rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(consumer->client.handle, topic, partition, first, end, consumer->request_ms);
+    rd_kafka_resp_err_t code = bounds_ask(consumer, topic, partition, first, end);
     if (is_gone(code)) {
         return FAIL(err, ERR_NOT_FOUND, "Kafka at %s: topic %s has no partition %d", consumer->client.brokers, topic,
                     partition);

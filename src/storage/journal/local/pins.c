@@ -108,12 +108,23 @@ bool local_pin_open(const char *directory, const char *name, const char *tag, Lo
     *at = 0;
     TRY(pin_path(path, directory, name, err));
     bool there = file_exists(path);
-    TRY(there ? pin_read(path, at, err) : local_pin_set(directory, name, first, err));
+    TRY(there || local_pin_set(directory, name, first, err));
+    LogPosition was = first;
+    if (there && !pin_read(path, at, err)) {
+        if (err->code != ERR_STATE_CORRUPT) {
+            return err_frame(err, __FILE__, __LINE__);
+        }
+        err_clear(err); // the next raise writes it
+        *at = 0;
+        was = UINT64_MAX;
+    } else if (there) {
+        was = *at;
+    }
     LogPin *made = calloc(1, sizeof(*made));
     ASSERT(made != NULL);
     snprintf(made->directory, sizeof(made->directory), "%s", directory);
     snprintf(made->name, sizeof(made->name), "%s", name);
-    made->at = there ? *at : first;
+    made->at = was;
     *pin = made;
     return true;
 }
