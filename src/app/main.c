@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One binary: the command line, or, by its first argument, one of the processes that `leat server` starts.
 #include "app/drivers.h"
+#include "core/sys/memory.h"
 #include "engine/ipc/channel.h"
 #include "engine/member/member.h"
 #include "engine/worker/worker.h"
@@ -31,6 +32,7 @@ static const struct {
 } ROLES[] = {{"front", front}, {"worker", worker}, {"member", member}};
 
 int main(int argc, char **argv) {
+    memory_bound(1);
     for (size_t i = 0; argc > 1 && i < ARRAY_LEN(ROLES); i++) {
         if (strcmp(argv[1], ROLES[i].name) == 0) {
             return ROLES[i].run();

@@ -7,7 +7,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { HEADERS_MAX = 32 };
+enum { HEADERS_MAX = 32, LARGE_BYTES = 64 << 10, FREE_BYTES = 128 << 10 };
+
+// Each call also ends glibc's own adjusting: it would take the size of the largest block that was freed for one that is
+// not worth a mapping, and keep twice as much.
+void memory_bound(int heaps) {
+    (void)mallopt(M_ARENA_MAX, heaps);
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, FREE_BYTES);
+}
 
 // Code that is relocated in place: its pages are not those of the file.
 static bool code_is_patched(const struct dl_phdr_info *object) {

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory that a process needed to start and does not need to run.
+// Memory that a process has and does not need.
 #ifndef LEAT_CORE_SYS_MEMORY_H
 #define LEAT_CORE_SYS_MEMORY_H
 
 #include "core/base/defs.h"
+
+// At the start of a process, before its threads: what is freed goes back to the system, and is not kept for the next
+// one that needs as much. Large blocks are mappings of their own, so that they leave no holes on the heap, and threads
+// share so many heaps, as each would keep free what it needed most once.
+void memory_bound(int heaps);
 
 // Gives back what is free on the heap, and unmaps the clean pages of the executable and its libraries: symbol tables,
 // relocations and start-up code that the dynamic linker walked through, most of an idle process's resident set. What

@@ -3,6 +3,9 @@
 
 #include "core/base/test.h"
 
+#include <pthread.h>
+#include <stdlib.h>
+
 // Written to, then made read-only, as relocations are: must survive.
 static const char *relocated[2] = {"one", "two"};
 static uint8_t page[4096] __attribute__((aligned(4096))) = {1};
@@ -70,3 +73,42 @@ TEST(memory_settles_and_all_is_as_before) {
     dl_iterate_phdr(whole_pages, &segments);
     CHECK(segments > 0);
 }
+
+#ifndef LEAT_ASAN // whose allocator is another
+enum { BLOCKS = 48, BLOCK_BYTES = 512 << 10 };
+
+static int64_t resident_kib(void) {
+    FILE *file = fopen("/proc/self/statm", "re");
+    long pages = -1;
+    CHECK(file != NULL && fscanf(file, "%*d %ld", &pages) == 1);
+    fclose(file);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+// Large blocks come and go, and behind each stays a small one: what keeps a heap from shrinking.
+static void *large_come_and_go(void *context) {
+    static uint8_t *blocks[BLOCKS];
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < BLOCKS; i++) {
+            blocks[i] = malloc(BLOCK_BYTES);
+            CHECK(blocks[i] != NULL);
+            memset(blocks[i], 1, BLOCK_BYTES);
+            CHECK(calloc(1, 64) != NULL); // NOLINT(clang-analyzer-unix.Malloc): it stays
+        }
+        for (size_t i = 0; i < BLOCKS; i++) {
+            free(blocks[i]);
+        }
+    }
+    return context;
+}
+
+TEST(freed_memory_goes_back_to_the_system) {
+    memory_bound(1);
+    int64_t before_kib = resident_kib();
+    pthread_t thread;
+    large_come_and_go(NULL);
+    CHECK(pthread_create(&thread, NULL, large_come_and_go, NULL) == 0);
+    pthread_join(thread, NULL);
+    CHECK(resident_kib() < before_kib + BLOCKS * BLOCK_BYTES / 1024 / 8);
+}
+#endif

@@ -196,6 +196,9 @@ bool key_merge_step(Merge *merge, uint64_t *entries, bool *done, Err *err) {
     }
     *entries -= MIN(*entries, taken);
     *done = first == NULL;
+    for (size_t i = 0; i < merge->input_count; i++) { // the next step may be long in coming
+        key_segment_rest(merge->inputs[i]);
+    }
     return true;
 }
 

@@ -31,10 +31,11 @@ enum {
     COLD_FAULTS = COLD_GROUPS * FIND_GROUP / 16,
     COLD_CALLS = 8, // so long it is taken to be
     READ_AHEAD = 2 << 20,
-    WINDOW_BYTES = 64 << 10, // the kernel maps so much around a page that is touched
-    WINDOWS_FEW = 4,         // of a segment may stay mapped
-    WINDOWS_MAX = 64,        // while keys are looked up
-    WINDOW_KEYS = 16,        // below so many a window its mapping costs more than they do
+    CURSOR_MAPPED = 256 << 10, // of what a cursor has passed, at most
+    WINDOW_BYTES = 64 << 10,   // the kernel maps so much around a page that is touched
+    WINDOWS_FEW = 4,           // a segment of so many is not worth reads of its blocks
+    WINDOWS_MAX = 16,          // may be mapped while many keys are looked up
+    WINDOW_KEYS = 16,          // below so many a window its mapping costs more than they do
     DIRECT_KEYS = 4096,
 };
 
@@ -149,6 +150,7 @@ bool key_segment_open(const char *directory, uint64_t number, Segment **opened, 
         key_segment_close(segment);
         return err_frame(err, __FILE__, __LINE__);
     }
+    key_segment_rest(segment);
     *opened = segment;
     return true;
 }
@@ -164,6 +166,12 @@ void key_segment_close(Segment *segment) {
     }
 }
 
+void key_segment_rest(Segment *segment) {
+    (void)madvise((void *)(uintptr_t)segment->map, (size_t)segment->size, MADV_DONTNEED);
+    segment->mapped = 0;
+    segment->window = UINT64_MAX;
+}
+
 // --- blocks ----------------------------------------------------------------------------------------------------
 
 static bool segment_damaged(const Segment *segment, const char *what, Err *err) {
@@ -173,6 +181,7 @@ static bool segment_damaged(const Segment *segment, const char *what, Err *err) 
 
 static bool block_check(Segment *segment, uint64_t block, const uint8_t *bytes, Err *err) {
     if ((segment->checked[block / 8] >> (block % 8) & 1) == 0) {
+        segment->mapped++; // the checksums are
         if (digest_crc32c(0, (Slice){bytes, SEGMENT_BLOCK_BYTES}) != segment->crcs[block]) {
             return segment_damaged(segment, "a block's checksum differs", err);
         }
@@ -234,7 +243,8 @@ typedef struct Access {
     int fd;                         // of few keys; else -1
     uint64_t block_from, block_end; // in the buffer
     uint8_t buffer[2 * SEGMENT_BLOCK_BYTES];
-    bool dense;
+    bool dense;  // many keys a window: each is passed once
+    bool sparse; // many keys, and far more windows
     long waited; // reads that the page cache did not have
 } Access;
 
@@ -245,14 +255,13 @@ static bool access_open(const Segment *segment, size_t count, Access *access, Er
     uint64_t windows = segment->size / WINDOW_BYTES;
     access->dense = count >= windows * WINDOW_KEYS;
     bool direct = !access->dense && count <= DIRECT_KEYS && windows > WINDOWS_FEW;
+    access->sparse = !access->dense && !direct && windows > WINDOWS_FEW;
     return !direct || file_open(segment->path, O_RDONLY, &access->fd, err);
 }
 
 static void windows_give_back(Segment *segment, uint32_t most) {
     if (segment->mapped > most) {
-        (void)madvise((void *)(uintptr_t)segment->map, (size_t)segment->size, MADV_DONTNEED);
-        segment->mapped = 0;
-        segment->window = UINT64_MAX;
+        key_segment_rest(segment);
     }
 }
 
@@ -432,7 +441,7 @@ static bool segment_find(Segment *segment, Access *access, Probe *probes, uint32
         }
     }
     segment->cold -= segment->cold > 0;
-    windows_give_back(segment, access->dense || access->fd >= 0 ? WINDOWS_FEW : UINT32_MAX);
+    windows_give_back(segment, access->sparse ? UINT32_MAX : 0);
     *pending_count = kept;
     return true;
 }
@@ -461,17 +470,29 @@ static void ask(const Segment *segment, const uint8_t *at) {
     }
 }
 
+// Of a part of the mapping, what is below is of no more use.
+static void cursor_pass(const uint8_t *part, uint64_t *given_back, uint64_t at) {
+    uint64_t passed = at / SEGMENT_BLOCK_BYTES * SEGMENT_BLOCK_BYTES;
+    if (passed > *given_back) {
+        (void)madvise((void *)(uintptr_t)(part + *given_back), passed - *given_back, MADV_DONTNEED);
+        *given_back = passed;
+    }
+}
+
 // Asks for what comes next, in large pieces: the mapping is one for random access.
-static void cursor_ask(SegmentCursor *cursor, uint64_t body_at) {
+static void cursor_step(SegmentCursor *cursor, uint64_t body_at) {
     const Segment *segment = cursor->segment;
-    uint64_t passed = body_at / SEGMENT_BLOCK_BYTES * SEGMENT_BLOCK_BYTES;
-    (void)madvise((void *)(uintptr_t)(segment->body + cursor->given_back), passed - cursor->given_back, MADV_DONTNEED);
-    cursor->given_back = passed;
-    ask(segment, segment->body + body_at);
-    cursor->asked = body_at + READ_AHEAD / 2;
-    if (cursor->bucket * segment->record_bytes >= cursor->records_asked) {
-        ask(segment, record_of(segment, cursor->bucket));
-        cursor->records_asked = cursor->bucket * segment->record_bytes + READ_AHEAD / 2;
+    uint64_t record_at = cursor->bucket * segment->record_bytes;
+    cursor_pass(segment->body, &cursor->given_back, body_at);
+    cursor_pass(segment->records, &cursor->records_given_back, record_at);
+    cursor->step_at = body_at + CURSOR_MAPPED;
+    if (body_at >= cursor->asked) {
+        ask(segment, segment->body + body_at);
+        cursor->asked = body_at + READ_AHEAD / 2;
+    }
+    if (record_at >= cursor->records_asked) {
+        ask(segment, segment->records + record_at);
+        cursor->records_asked = record_at + READ_AHEAD / 2;
     }
 }
 
@@ -491,8 +512,8 @@ bool key_segment_next(SegmentCursor *cursor, IndexEntry *entry, bool *more, Err 
         cursor->bucket++;
     }
     uint64_t bit = cursor->at * segment->entry_bits;
-    if (UNLIKELY(bit / 8 >= cursor->asked)) {
-        cursor_ask(cursor, bit / 8);
+    if (UNLIKELY(bit / 8 >= cursor->step_at)) {
+        cursor_step(cursor, bit / 8);
     }
     TRY(blocks_check(segment, segment->body + bit / 8, segment->entry_bits / 8 + 2, err));
     entry->high = (cursor->bucket - 1) << segment->rest_bits | bits_at(segment->body, bit, segment->rest_bits);

@@ -60,6 +60,8 @@ void key_segment_path(char path[PATH_MAX], const char *directory, uint64_t numbe
 // ERR_STATE_CORRUPT when it is not a whole segment.
 CHECKED bool key_segment_open(const char *directory, uint64_t number, Segment **segment, Err *err);
 void key_segment_close(Segment *segment); // NULL is fine
+// What is mapped of it is this process's memory: unmaps it, for as long as nobody touches it.
+void key_segment_rest(Segment *segment);
 // Looks for probes[pending[i]], sorted by hash, and takes those that it finds (`found`, `at`) off the list, in order.
 CHECKED bool key_segment_find(Segment *segment, Probe *probes, uint32_t *pending, size_t *pending_count, Err *err);
 static inline size_t key_segment_memory_bytes(const Segment *segment) {
@@ -73,9 +75,10 @@ typedef struct SegmentCursor {
     uint64_t at;        // the next entry
     uint64_t bucket;    // it is in this one or a later one
     uint64_t bucket_at; // where the next bucket begins
-    uint64_t asked;     // when the body's byte there is read, more is asked for ahead; so with the records
+    uint64_t step_at;   // when the body's byte there is read, what was passed is given back
+    uint64_t asked;     // behind it more is asked for ahead; so with the records
     uint64_t records_asked;
-    uint64_t given_back; // the mapping's bytes below, of the body
+    uint64_t given_back, records_given_back; // the mapping's bytes below, of the body and of the records
 } SegmentCursor;
 
 SegmentCursor key_segment_cursor(Segment *segment);

@@ -2,6 +2,7 @@
 #include "lake/index/segment.c"
 
 #include "core/base/test.h"
+#include "lake/index/merge.h"
 
 #include <unistd.h>
 
@@ -115,6 +116,50 @@ static void round_trip(uint32_t count, bool exact, uint32_t file_first, uint32_t
     free(entries);
 }
 
+// KiB of the segment that are mapped.
+static int64_t mapped_kib(const Segment *segment) {
+    FILE *file = fopen("/proc/self/smaps", "re");
+    char line[512];
+    bool inside = false;
+    for (unsigned long value, end; file != NULL && fgets(line, sizeof(line), file) != NULL;) {
+        if (sscanf(line, "%lx-%lx ", &value, &end) == 2) {
+            inside = value == (uintptr_t)segment->map;
+        } else if (inside && sscanf(line, "Rss: %lu", &value) == 1) {
+            fclose(file);
+            return (int64_t)value;
+        }
+    }
+    test_fail(__FILE__, __LINE__, "the segment is not mapped");
+}
+
+// However long a merge takes, and of however many indexes: what it has passed, and what it rests on, is not mapped.
+TEST(a_merge_maps_a_window_of_its_segments) {
+    enum { COUNT = 300000, STEP = 10000 };
+    begin();
+    Err err[1] = {{0}};
+    IndexEntry *entries = entries_make(COUNT, true, 0, 1000000);
+    SegmentPlan plan = {.exact = true, .entries_max = COUNT, .file_max = 8, .row_max = 1000000, .gone = true};
+    Segment *segment = write_segment(entries, COUNT, plan, 7);
+    SegmentCursor cursor = key_segment_cursor(segment);
+    IndexEntry entry;
+    bool more = true, done = false;
+    for (size_t i = 0; i < COUNT; i++) {
+        CHECK_OK(key_segment_next(&cursor, &entry, &more, err));
+        CHECK(i % STEP != 0 || mapped_kib(segment) <= (CURSOR_MAPPED + 4 * WINDOW_BYTES) / 1024);
+    }
+    MergeOptions options = {.directory = directory, .number = 8, .buffer_bytes = 64 << 10, .exact = true};
+    Merge *merge = NULL;
+    CHECK_OK(key_merge_segments(&options, &segment, 1, &merge, err));
+    uint64_t budget = STEP;
+    CHECK_OK(key_merge_step(merge, &budget, &done, err));
+    CHECK(budget == 0 && !done);
+    CHECK_INT(mapped_kib(segment), 0);
+    key_merge_release(merge);
+    key_segment_close(segment);
+    free(entries);
+    end();
+}
+
 // Few keys are read, many are looked up in the mapping, and what they had mapped is given back.
 TEST(few_keys_and_many_find_the_same) {
     enum { COUNT = 60000, FEW = 100 };
@@ -126,6 +171,7 @@ TEST(few_keys_and_many_find_the_same) {
     Segment *segment = NULL;
     CHECK_OK(key_segment_open(directory, 7, &segment, err));
     CHECK(segment->size / WINDOW_BYTES > WINDOWS_FEW);
+    CHECK_INT(mapped_kib(segment), 0);
     Probe probes[FEW];
     uint32_t pending[FEW];
     size_t left = FEW;
@@ -134,13 +180,13 @@ TEST(few_keys_and_many_find_the_same) {
         pending[i] = i;
     }
     CHECK_OK(key_segment_find(segment, probes, pending, &left, err));
-    CHECK(left == 0 && segment->mapped == 0);
+    CHECK(left == 0 && mapped_kib(segment) == 0);
     for (uint32_t i = 0; i < FEW; i++) {
         KeyPlace place = entries[i * (COUNT / FEW)].place;
         CHECK(probes[i].at.file == place.file && probes[i].at.row == place.row);
     }
     check_all(segment, entries, COUNT);
-    CHECK(segment->mapped <= WINDOWS_FEW);
+    CHECK_INT(mapped_kib(segment), 0);
     off_t body_at = segment->body - segment->map;
     key_segment_close(segment);
     char path[PATH_MAX];

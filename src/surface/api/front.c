@@ -5,18 +5,18 @@
 #include "core/base/log.h"
 #include "core/base/version.h"
 #include "core/sys/clock.h"
+#include "core/sys/memory.h"
 #include "engine/ipc/channel.h"
 #include "engine/ipc/level.h"
 #include "surface/api/audit.h"
 #include "surface/api/front_http.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
 
-enum { POOL_THREADS = 16, ALLOCATOR_ARENAS = 2, LARGE_BYTES = 128 << 10 };
+enum { POOL_THREADS = 16, POOL_HEAPS = 2 };
 
 // A thread that waits for the supervisor's answer; on its stack.
 typedef struct Asked Asked;
@@ -355,13 +355,6 @@ static void close_all(Front *front) {
     security_close(front->security);
 }
 
-// What one large body leaves behind goes back to the system.
-static void bound_memory(void) {
-    (void)mallopt(M_ARENA_MAX, ALLOCATOR_ARENAS);
-    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
-    (void)mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
-}
-
 static void say_failed(Front *front, const Err *failed) {
     DEFER(buf_release) Buf text = {0};
     Err ignored[1] = {{0}};
@@ -374,7 +367,7 @@ static void say_failed(Front *front, const Err *failed) {
 }
 
 bool front_run(int channel_fd, Err *err) {
-    bound_memory();
+    memory_bound(POOL_HEAPS);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN); // of a terminal: the supervisor says when it is over
     Front *front = calloc(1, sizeof(*front));
