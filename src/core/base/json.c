@@ -68,6 +68,9 @@ bool json_utf8_valid(Slice text) {
         while (end - at >= 8 && (load_u64le(at) & 0x8080808080808080u) == 0) {
             at += 8;
         }
+        while (at < end && *at < 0x80) {
+            at++;
+        }
         size_t length = at < end ? utf8_length(at, end) : 0;
         if (length == 0) {
             return at == end;

@@ -63,3 +63,8 @@ void memory_settle(void) {
     malloc_trim(0);
     (void)dl_iterate_phdr(settle, &page); // under the loader's lock: no object is half loaded
 }
+
+void memory_keep(int bytes) {
+    (void)mallopt(M_MMAP_THRESHOLD, bytes);
+    (void)mallopt(M_TRIM_THRESHOLD, bytes);
+}

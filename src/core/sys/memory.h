@@ -15,5 +15,8 @@ void memory_bound(int heaps);
 // is needed comes back from the page cache by a fault. Worth it when a process that will live long has started, and, as
 // it costs about a millisecond of CPU, rarely afterwards.
 void memory_settle(void);
+// Freed memory up to so many bytes stays with the process: for one whose large buffers come and go all the time, to
+// which giving them back is a page fault for each 4 KiB of the next one.
+void memory_keep(int bytes);
 
 #endif

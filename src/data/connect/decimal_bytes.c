@@ -158,6 +158,14 @@ bool decimal_from_unscaled(Arena *arena, Slice bytes, int32_t scale, Slice *deci
         return false;
     }
     bool negative = bytes.data[0] >= 0x80;
+    if (LIKELY(bytes.size <= 8 && scale >= 0 && scale <= 18)) {
+        uint64_t bits = negative ? UINT64_MAX : 0;
+        for (size_t i = 0; i < bytes.size; i++) {
+            bits = bits << 8 | bytes.data[i];
+        }
+        *decimal = decimal_from_int64(arena, (int64_t)bits, (uint32_t)scale);
+        return true;
+    }
     Limbs limbs = limbs_of(arena, bytes, negative);
     DEFER(buf_release) Buf digits = {0};
     DEFER(buf_release) Buf text = {0};

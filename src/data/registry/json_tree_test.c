@@ -35,11 +35,45 @@ TEST(json_tree_writes_what_it_read) {
     arena_release(arena);
 }
 
+// Texts are looked at eight bytes at a time: at each place of one, and behind each number of them.
+TEST(json_tree_sees_each_byte_of_a_text) {
+    Arena arena[1];
+    arena_init(arena, "test", 0);
+    for (size_t size = 1; size < 20; size++) {
+        for (size_t at = 0; at < size; at++) {
+            Err err[1] = {{0}};
+            const JsonNode *root = NULL;
+            char text[32] = "\"", want[32] = "";
+            memset(text + 1, 'x', size);
+            memset(want, 'x', size);
+            text[size + 1] = '"';
+            CHECK(json_tree_parse(arena, (Slice){(uint8_t *)text, size + 2}, &root, err));
+            CHECK_TEXT(root->text, want);
+            CHECK(!json_tree_parse(arena, (Slice){(uint8_t *)text, size + 1}, &root, err)); // without its end
+            text[1 + at] = 0x1f;
+            CHECK(!json_tree_parse(arena, (Slice){(uint8_t *)text, size + 2}, &root, err));
+            text[1 + at] = (char)0xff;
+            CHECK(!json_tree_parse(arena, (Slice){(uint8_t *)text, size + 2}, &root, err));
+            text[1 + at] = '"';
+            CHECK(!json_tree_parse(arena, (Slice){(uint8_t *)text, size + 2}, &root, err));
+            if (at + 1 < size) {
+                memcpy(text + 1 + at, "\\n", 2);
+                want[at] = '\n';
+                want[size - 1] = '\0';
+                CHECK(json_tree_parse(arena, (Slice){(uint8_t *)text, size + 2}, &root, err));
+                CHECK_TEXT(root->text, want);
+            }
+        }
+    }
+    arena_release(arena);
+}
+
 TEST(json_tree_refuses_what_is_no_json) {
     static const char *const TEXTS[] = {"",
                                         "{",
                                         "[1,]",
                                         "{\"a\":1,\"a\":2}",
+                                        "{\"ab\":1,\"cd\":2,\"e\":3,\"ab\":4}",
                                         "01",
                                         "1.",
                                         "tru",

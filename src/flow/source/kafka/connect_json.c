@@ -161,7 +161,8 @@ static bool integer_value(const Shape *shape, const JsonNode *json, Value *value
     if (!json_tree_int(json, &number) || (shape->kind == SHAPE_INT32 && number != (int32_t)number)) {
         return wrong(json, shape, err);
     }
-    *value = value_int(number);
+    value->kind = VALUE_INT; // member by member: a copied struct waits for the stores that made it
+    value->integer = number;
     return true;
 }
 
@@ -199,7 +200,9 @@ static bool text_value(Arena *scratch, const Shape *shape, const JsonNode *json,
         *value = value_bytes(VALUE_STRING, arena_slice(scratch, buf_slice(&text)));
         return true;
     }
-    *value = value_bytes(VALUE_STRING, json->text);
+    value->kind = VALUE_STRING;
+    value->bytes.data = json->text.data;
+    value->bytes.size = json->text.size;
     return json->kind == TREE_TEXT || wrong(json, shape, err);
 }
 

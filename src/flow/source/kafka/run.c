@@ -4,10 +4,11 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
+#include "core/sys/memory.h"
 #include "flow/source/kafka/position.h"
 #include "flow/source/kafka/session.h"
 
-enum { POLL_MS = 50, BUSY_MS = 2 };
+enum { POLL_MS = 50, BUSY_MS = 2, KEPT_BYTES = 8 << 20 };
 #define REPORT_US 250000
 #define COMMIT_US 1000000
 #define TRIM_US   5000000
@@ -276,6 +277,7 @@ static bool start(Run *run, Err *err) {
 
 bool kafka_source_run(const SourceContext *context, Err *err) {
     Run run = {0};
+    memory_keep(KEPT_BYTES); // librdkafka's fetches, and what they unpack to
     bool ok = kafka_session_open(&run.session, context, err) && start(&run, err) && loop(&run, err);
     for (size_t i = 0; ok && i < run.session.topic_count && context->mode != SOURCE_FOLLOW; i++) {
         if (run.session.topics[i]->stopped) { // all others are read to their ends
