@@ -14,6 +14,9 @@ import connectors
 import fastavro
 import pytest
 import server as server_module
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.json_schema import JSONSerializer
+from confluent_kafka.serialization import MessageField, SerializationContext
 from test_connect_iceberg import rows, until_rows
 from test_connect_iceberg import sink as iceberg_sink
 from test_golden_records import GOLDEN
@@ -243,6 +246,64 @@ def test_avro_and_json_with_schemas_and_records_that_fail(shared, kafka, work):
         "exception.class.name": "org.apache.kafka.connect.errors.DataException", "exception.message": "",
         "exception.stacktrace": "",
     }  # fmt: skip
+
+
+def test_json_schemas_as_confluents_client_writes_them(shared, kafka, work):
+    """JsonSchemaConverter: types, Connect's names, what may be left out; a schema without a type in Connect stops it."""
+    server, p = shared, kafka.prefix
+    topic, loose, name = f"{p}.bills", f"{p}.loose", f"{p}bills"
+    logical = "org.apache.kafka.connect.data."
+    number = {"type": "number", "connect.type": "bytes", "title": f"{logical}Decimal", "connect.version": 1,
+              "connect.parameters": {"scale": "2", "connect.decimal.precision": "9"}}  # fmt: skip
+    schema = {
+        "type": "object", "title": "shop.Bill", "properties": {
+            "id": {"type": "integer", "connect.type": "int32"}, "big": {"type": "integer"},
+            "price": {"oneOf": [{"type": "null"}, number]},
+            "at": {"type": "integer", "title": f"{logical}Timestamp", "connect.type": "int64", "connect.version": 1},
+            "tags": {"type": "array", "items": {"type": "string"}},
+            "by": {"type": "object", "additionalProperties": {"type": "integer"}, "connect.type": "map"},
+            "to": {"$ref": "#/definitions/To"}, "note": {"type": "string"}},
+        "definitions": {"To": {"type": "object", "properties": {"city": {"type": ["string", "null"]}}}},
+    }  # fmt: skip
+    client = SchemaRegistryClient({"url": server.registry_url})
+    to, in_loose = (SerializationContext(each, MessageField.VALUE) for each in (topic, loose))
+    write = JSONSerializer(json.dumps(schema), client)
+    bill = lambda n: {  # noqa: E731
+        "id": n, "big": 2**53 + n, "price": n + 0.25 if n else None, "at": 1700000000123 + n, "tags": ["a", "ä"],
+        "by": {"x": n}, "to": {"city": None}, "note": f"n{n}",
+    }  # fmt: skip
+    for each in (topic, loose):
+        kafka.create_topic(each)
+    put(kafka, topic, [(b"k", write(bill(n), to)) for n in range(3)])
+    config = connectors.s3_sink(work, topic, "avro.AvroFormat") | TEXT_KEYS | {
+        "value.converter": "io.confluent.connect.json.JsonSchemaConverter",
+        "value.converter.schema.registry.url": f"http://127.0.0.1:1,{server.registry_url}",
+    }  # fmt: skip
+    server.create(name, config)
+    until_lines(server, work, topic, 3)
+    found = lines(work, topic)
+    assert [(r["id"], r["big"], r["tags"], dict(r["by"]), r["to"], r["note"]) for r in found] == [
+        (n, 2**53 + n, ["a", "ä"], {"x": n}, {"city": None}, f"n{n}") for n in range(3)
+    ]
+    assert [r["price"] for r in found] == [None, decimal.Decimal("1.25"), decimal.Decimal("2.25")]
+    assert found[1]["at"].ns == 1700000000124 * 10**6
+
+    # What `required` does not name is no null: as with the original, where use.optional.for.nonrequired says so.
+    left_out = {key: value for key, value in bill(3).items() if key != "note"}
+    put(kafka, topic, [(b"k", write(each, to)) for each in (left_out, bill(4), bill(5))])
+    trace = server.wait_state(name, "FAILED")["tasks"][0]["trace"]
+    assert f"{topic}-0@3" in trace and "note" in trace, trace
+    config["value.converter.use.optional.for.nonrequired"] = "true"
+    assert server.connect("PUT", f"/connectors/{name}/config", config).status == 200
+    until_lines(server, work, topic, 6)
+    assert [r["note"] for r in lines(work, topic)] == ["n0", "n1", "n2", None, "n4", "n5"]
+
+    schema["properties"]["to"] = {"oneOf": [{"type": "string"}, {"type": "integer"}]}
+    write = JSONSerializer(json.dumps(schema), client)
+    put(kafka, loose, [(b"k", write(bill(0) | {"to": "a"}, in_loose))])
+    server.create(f"{p}loose", config | {"topics": loose})
+    trace = server.wait_state(f"{p}loose", "FAILED")["tasks"][0]["trace"]
+    assert f"{loose}-0@0" in trace and "property to" in trace and "a union" in trace, trace
 
 
 def test_a_lake_of_debeziums_topics(shared, kafka, work):

@@ -112,6 +112,7 @@ const Plugin PLUGINS[] = {
     DEBEZIUM_ROW("io.debezium.converters.BinaryDataConverter", PLUGIN_CONVERTER, BINARY_CONVERTER_DEFINITIONS),
     DEBEZIUM_ROW("io.debezium.converters.ByteArrayConverter", PLUGIN_CONVERTER, BINARY_CONVERTER_DEFINITIONS),
     CONNECT_ROW("io.confluent.connect.avro.AvroConverter", PLUGIN_CONVERTER, AVRO_CONVERTER_DEFINITIONS),
+    CONNECT_ROW("io.confluent.connect.json.JsonSchemaConverter", PLUGIN_CONVERTER, JSON_SCHEMA_CONVERTER_DEFINITIONS),
     CONNECT_ROW("io.apicurio.registry.utils.converter.AvroConverter", PLUGIN_CONVERTER, APICURIO_CONVERTER_DEFINITIONS),
     CONNECT_ROW("org.apache.kafka.connect.converters.BooleanConverter", PLUGIN_CONVERTER, PLAIN_CONVERTER_DEFINITIONS),
     CONNECT_ROW("org.apache.kafka.connect.converters.ByteArrayConverter", PLUGIN_CONVERTER,

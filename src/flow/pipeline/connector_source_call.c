@@ -40,7 +40,9 @@ static const char *key_of(ErrCode code) {
 static void registry_check(const Properties *config, Buf *out, Err *err) {
     for (int is_key = 0; is_key < 2; is_key++) {
         Registrar *registrar = NULL;
+        bool reads_only = slice_is(connector_converter(config, is_key), "JsonSchemaConverter");
         bool ok =
+            (!reads_only || FAIL(err, ERR_OPTION, "leat reads with JsonSchemaConverter, and does not write with it")) &&
             registrar_new(config, is_key, &registrar, err) && (registrar == NULL || registrar_check(registrar, err));
         registrar_close(registrar);
         if (!ok) {

@@ -39,6 +39,7 @@ static bool part_open(Arena *arena, const Properties *config, bool is_key, Part 
     } CONVERTERS[] = {
         {"JsonConverter", "org.apache.kafka.connect.json.", DECODE_JSON_SCHEMA},
         {"AvroConverter", "io.confluent.connect.avro.", DECODE_AVRO},
+        {"JsonSchemaConverter", "io.confluent.connect.json.", DECODE_AVRO}, // the same frame
         {"StringConverter", "org.apache.kafka.connect.storage.", DECODE_STRING},
         {"ByteArrayConverter", "org.apache.kafka.connect.converters.", DECODE_BYTES},
     };
@@ -50,7 +51,8 @@ static bool part_open(Arena *arena, const Properties *config, bool is_key, Part 
     }
     if (i == ARRAY_LEN(CONVERTERS)) {
         FAIL(err, ERR_OPTION, "%s.converter: leat does not read topics with %.*s", kind, SLICE_ARG(name));
-        return err_hint(err, "it does with JsonConverter, AvroConverter, StringConverter, ByteArrayConverter");
+        return err_hint(
+            err, "it does with JsonConverter, AvroConverter, JsonSchemaConverter, StringConverter, ByteArrayConverter");
     }
     const char *schemas = arena_printf(arena, "%s.converter.schemas.enable", kind);
     part->format = CONVERTERS[i].format;
@@ -60,6 +62,9 @@ static bool part_open(Arena *arena, const Properties *config, bool is_key, Part 
     part->class_name = arena_printf(arena, "%s%s", CONVERTERS[i].package, CONVERTERS[i].name);
     decoder_init(&part->decoder);
     part->decoder.connect = true;
+    part->decoder.json_schemas = slice_is(name, "JsonSchemaConverter");
+    part->decoder.optional_unrequired =
+        connector_true(config, arena_printf(arena, "%s.converter.use.optional.for.nonrequired", kind), false);
     if (part->format == DECODE_AVRO) {
         TRY(registrar_new(config, is_key, &part->decoder.registrar, err));
         if (part->decoder.registrar == NULL) {

@@ -5,6 +5,7 @@
 //     JsonConverter, schemas.enable   the envelope's schema and payload
 //     JsonConverter without           maps without schema; for the files of the S3 sink the JSON that they are
 //     AvroConverter                   Confluent's frame, the schema from the registry of the configuration
+//     JsonSchemaConverter             the same, around JSON of a JSON Schema
 //     StringConverter, ByteArrayConverter
 #ifndef LEAT_FLOW_PIPELINE_TOPIC_RECORDS_H
 #define LEAT_FLOW_PIPELINE_TOPIC_RECORDS_H

@@ -53,6 +53,7 @@ const size_t BINARY_CONVERTER_DEFINITIONS_COUNT = ARRAY_LEN(BINARY_CONVERTER_DEF
 #define STRATEGIES                                                                                              \
     "io.confluent.kafka.serializers.subject.TopicNameStrategy (TOPIC-value), RecordNameStrategy (the record's " \
     "name) or TopicRecordNameStrategy (TOPIC-NAME)."
+#define READ_ONLY "leat reads with this converter, and does not write"
 #define NO_UNIONS "Connect schemas of leat have no unions"
 #define AVRO_ROWS                                                                                                      \
     {KEY("auto.register.schemas", DEFINE_BOOLEAN, "true", IMPORTANCE_MEDIUM),                                          \
@@ -97,29 +98,32 @@ const size_t BINARY_CONVERTER_DEFINITIONS_COUNT = ARRAY_LEN(BINARY_CONVERTER_DEF
          TEXT("Whether the latest version must be compatible.")},                                                      \
         {KEY("latest.cache.ttl.sec", DEFINE_INT, "-1", IMPORTANCE_LOW), NO_EFFECT("the latest version is asked once"), \
          TEXT("How long the latest version is kept.")},                                                                \
-        {KEY("basic.auth.credentials.source", DEFINE_STRING, "URL", IMPORTANCE_MEDIUM), .choices = "URL,USER_INFO",    \
-         TEXT("Where user and password are: in the URL, or in basic.auth.user.info.")},                                \
-        {KEY("basic.auth.user.info", DEFINE_PASSWORD, "", IMPORTANCE_MEDIUM), TEXT("USER:PASSWORD.")},                 \
-        {KEY("schema.registry.basic.auth.user.info", DEFINE_PASSWORD, "", IMPORTANCE_MEDIUM),                          \
-         TEXT("USER:PASSWORD; the old name of basic.auth.user.info.")},                                                \
-        {KEY("bearer.auth.credentials.source", DEFINE_STRING, NULL, IMPORTANCE_MEDIUM), .choices = "STATIC_TOKEN",     \
-         TEXT("Where the token is: in bearer.auth.token.")},                                                           \
-        {KEY("bearer.auth.token", DEFINE_PASSWORD, "", IMPORTANCE_MEDIUM), TEXT("The token.")},                        \
-        {KEY("proxy.host", DEFINE_STRING, "", IMPORTANCE_LOW), TEXT("A proxy on the way to the registry.")},           \
-        {KEY("proxy.port", DEFINE_INT, "-1", IMPORTANCE_LOW), TEXT("Its port.")},                                      \
-        {KEY("http.connect.timeout.ms", DEFINE_INT, "60000", IMPORTANCE_LOW), .minimum = "1",                          \
-         TEXT("How long a connection to the registry may take.")},                                                     \
-        {KEY("http.read.timeout.ms", DEFINE_INT, "60000", IMPORTANCE_LOW), .minimum = "1",                             \
-         TEXT("How long its answer may take.")},                                                                       \
-        {KEY("schema.registry.ssl.truststore.location", DEFINE_STRING, NULL, IMPORTANCE_HIGH),                         \
-         TEXT("A PEM file of certificates that the registry's is checked with.")},                                     \
-        {KEY("schema.registry.ssl.truststore.type", DEFINE_STRING, "JKS", IMPORTANCE_MEDIUM),                          \
-         TEXT("The form of that file: PEM is what leat reads.")},                                                      \
-        {KEY("schema.registry.ssl.truststore.password", DEFINE_PASSWORD, NULL, IMPORTANCE_HIGH),                       \
-         NO_EFFECT("a PEM file of certificates has none"), TEXT("That file's password.")},                             \
-    {                                                                                                                  \
-        KEY("schema.registry.ssl.keystore.location", DEFINE_STRING, NULL, IMPORTANCE_HIGH),                            \
-            REFUSED("use a password or a token"), TEXT("A client's certificate.")                                      \
+        REGISTRY_ROWS
+
+#define REGISTRY_ROWS                                                                                              \
+    {KEY("basic.auth.credentials.source", DEFINE_STRING, "URL", IMPORTANCE_MEDIUM), .choices = "URL,USER_INFO",    \
+     TEXT("Where user and password are: in the URL, or in basic.auth.user.info.")},                                \
+        {KEY("basic.auth.user.info", DEFINE_PASSWORD, "", IMPORTANCE_MEDIUM), TEXT("USER:PASSWORD.")},             \
+        {KEY("schema.registry.basic.auth.user.info", DEFINE_PASSWORD, "", IMPORTANCE_MEDIUM),                      \
+         TEXT("USER:PASSWORD; the old name of basic.auth.user.info.")},                                            \
+        {KEY("bearer.auth.credentials.source", DEFINE_STRING, NULL, IMPORTANCE_MEDIUM), .choices = "STATIC_TOKEN", \
+         TEXT("Where the token is: in bearer.auth.token.")},                                                       \
+        {KEY("bearer.auth.token", DEFINE_PASSWORD, "", IMPORTANCE_MEDIUM), TEXT("The token.")},                    \
+        {KEY("proxy.host", DEFINE_STRING, "", IMPORTANCE_LOW), TEXT("A proxy on the way to the registry.")},       \
+        {KEY("proxy.port", DEFINE_INT, "-1", IMPORTANCE_LOW), TEXT("Its port.")},                                  \
+        {KEY("http.connect.timeout.ms", DEFINE_INT, "60000", IMPORTANCE_LOW), .minimum = "1",                      \
+         TEXT("How long a connection to the registry may take.")},                                                 \
+        {KEY("http.read.timeout.ms", DEFINE_INT, "60000", IMPORTANCE_LOW), .minimum = "1",                         \
+         TEXT("How long its answer may take.")},                                                                   \
+        {KEY("schema.registry.ssl.truststore.location", DEFINE_STRING, NULL, IMPORTANCE_HIGH),                     \
+         TEXT("A PEM file of certificates that the registry's is checked with.")},                                 \
+        {KEY("schema.registry.ssl.truststore.type", DEFINE_STRING, "JKS", IMPORTANCE_MEDIUM),                      \
+         TEXT("The form of that file: PEM is what leat reads.")},                                                  \
+        {KEY("schema.registry.ssl.truststore.password", DEFINE_PASSWORD, NULL, IMPORTANCE_HIGH),                   \
+         NO_EFFECT("a PEM file of certificates has none"), TEXT("That file's password.")},                         \
+    {                                                                                                              \
+        KEY("schema.registry.ssl.keystore.location", DEFINE_STRING, NULL, IMPORTANCE_HIGH),                        \
+            REFUSED("use a password or a token"), TEXT("A client's certificate.")                                  \
     }
 
 const Definition AVRO_CONVERTER_DEFINITIONS[] = {
@@ -128,6 +132,23 @@ const Definition AVRO_CONVERTER_DEFINITIONS[] = {
     AVRO_ROWS,
 };
 const size_t AVRO_CONVERTER_DEFINITIONS_COUNT = ARRAY_LEN(AVRO_CONVERTER_DEFINITIONS);
+
+// Its keys but those that only a writer has.
+const Definition JSON_SCHEMA_CONVERTER_DEFINITIONS[] = {
+    {KEY("schema.registry.url", DEFINE_LIST, NULL, IMPORTANCE_HIGH), .required = true,
+     TEXT("The schema registry; several, comma-separated: the next is asked when one does not answer.")},
+    {KEY("use.optional.for.nonrequired", DEFINE_BOOLEAN, "false", IMPORTANCE_MEDIUM),
+     TEXT("Whether properties that a schema does not name as required may be left out.")},
+    {KEY("object.additional.properties", DEFINE_BOOLEAN, "true", IMPORTANCE_MEDIUM), NO_EFFECT(READ_ONLY),
+     TEXT("Whether written schemas allow other properties.")},
+    {KEY("decimal.format", DEFINE_STRING, "BASE64", IMPORTANCE_LOW), NO_EFFECT(READ_ONLY),
+     TEXT("How decimals are written: BASE64 or NUMERIC; both are read.")},
+    {KEY("json.fail.unknown.properties", DEFINE_BOOLEAN, "true", IMPORTANCE_MEDIUM),
+     NO_EFFECT("a member that the schema has not is an error: it would be lost"),
+     TEXT("Whether members that the schema has not are an error.")},
+    REGISTRY_ROWS,
+};
+const size_t JSON_SCHEMA_CONVERTER_DEFINITIONS_COUNT = ARRAY_LEN(JSON_SCHEMA_CONVERTER_DEFINITIONS);
 
 #define CONFLUENT_API "give schema.registry.url: Apicurio serves Confluent's API at /apis/ccompat/v7"
 const Definition APICURIO_CONVERTER_DEFINITIONS[] = {

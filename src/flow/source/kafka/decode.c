@@ -38,12 +38,17 @@ void decoder_release(Decoder *decoder) {
 
 static bool framed_new(Decoder *decoder, const RegistrarSchema *schema, Framed *framed, Err *err) {
     Shape *shape = ARENA_NEW(decoder->arena, Shape);
-    if (schema->json && decoder->connect) {
-        return FAIL(err, ERR_VALUE, "it is no Avro schema");
+    if (decoder->connect && schema->json != decoder->json_schemas) {
+        return FAIL(err, ERR_VALUE, "it is no %s", decoder->json_schemas ? "JSON Schema" : "Avro schema");
     }
     if (schema->json) {
+        JsonSchemaRules rules = {decoder->connect, decoder->connect && !decoder->optional_unrequired};
         framed->json = shape;
-        return json_schema_shape(decoder->arena, schema->text, shape, err);
+        TRY(json_schema_shape(decoder->arena, schema->text, &rules, shape, err));
+        if (decoder->connect) {
+            connect_read_shape(decoder->arena, shape);
+        }
+        return true;
     }
     TRY(avro_reader_of(schema->text, decoder->connect, &framed->avro, err));
     if (decoder->connect) {

@@ -35,8 +35,10 @@ typedef struct Decoder {
     // For Connect's records (data/connect/connect_record.h): shapes as its converters read them, JSON without a schema
     // as maps without a shape.
     bool connect;
-    Registrar *registrar;  // NULL = there is none
-    const Shape *declared; // of JSON without a schema; NULL = none: it is one JSON document
+    bool json_schemas;        // those of the registry are JSON Schemas, else Avro's; of Connect's records
+    bool optional_unrequired; // use.optional.for.nonrequired of JsonSchemaConverter
+    Registrar *registrar;     // NULL = there is none
+    const Shape *declared;    // of JSON without a schema; NULL = none: it is one JSON document
     Arena arena[1];
     Map framed; // id in the registry to Framed
     struct {

@@ -19,6 +19,7 @@ struct Open {
 typedef struct Reading {
     Arena *arena;
     const JsonNode *root;
+    const JsonSchemaRules *rules;
     size_t nodes;
 } Reading;
 
@@ -60,10 +61,16 @@ static const JsonNode *nullable(const JsonNode *list, bool *optional) {
     return others == 1 ? other : NULL;
 }
 
-static void document(Arena *arena, Shape *shape) {
+static bool document(const Reading *reading, Shape *shape, Err *err) {
+    if (reading->rules->connect) {
+        return FAIL(err, ERR_VALUE,
+                    "a JSON Schema of no type that leat makes Connect's records of: a union, an object "
+                    "without properties, or one within itself");
+    }
     *shape = (Shape){.kind = SHAPE_STRING, .optional = true};
-    connect_note_add(arena, shape, "connect.name", SLICE("\"io.debezium.data.Json\""));
-    connect_note_add(arena, shape, CONNECT_JSON_DOCUMENT, SLICE("true"));
+    connect_note_add(reading->arena, shape, "connect.name", SLICE("\"io.debezium.data.Json\""));
+    connect_note_add(reading->arena, shape, CONNECT_JSON_DOCUMENT, SLICE("true"));
+    return true;
 }
 
 // --- objects and arrays ------------------------------------------------------------------------------------------
@@ -109,7 +116,9 @@ static bool struct_read(Reading *reading, const JsonNode *json, const JsonNode *
         if (!schema_read(reading, node, open, &fields[i].shape, err)) {
             return err_prefix(err, "property %.60s", arena_text(reading->arena, node->name));
         }
-        fields[i].shape.optional |= !indexed && !is_required(json, node->name);
+        bool open_ended = !indexed || reading->rules->connect;
+        fields[i].shape.optional |= open_ended && !reading->rules->required && !is_required(json, node->name);
+        fields[i].default_json = connect_note(&fields[i].shape, "connect.default");
     }
     shape->kind = SHAPE_STRUCT;
     shape->fields = fields;
@@ -122,12 +131,13 @@ static bool nested_read(Reading *reading, const JsonNode *json, const Open *open
     bool object = !is_type(json, "array"), map = slice_is(json_tree_text(json, "connect.type"), "map");
     const JsonNode *properties = json_tree_member(json, "properties");
     const JsonNode *element = json_tree_member(json, object ? "additionalProperties" : "items");
+    bool plain = !map && object && reading->rules->connect; // not taken for a map
     bool members = properties != NULL && properties->kind == TREE_OBJECT && properties->count > 0;
     *done = true;
     if (object && members && !map) {
         return struct_read(reading, json, properties, open, shape, err);
     }
-    if (element == NULL || element->kind != TREE_OBJECT || (!object && map)) {
+    if (element == NULL || element->kind != TREE_OBJECT || (!object && map) || plain) {
         *done = false;
         return true;
     }
@@ -196,6 +206,11 @@ static bool typed_read(Reading *reading, const JsonNode *json, const Open *open,
     }
     connect_json_note(reading->arena, json, "title", "connect.name", shape);
     connect_json_note(reading->arena, json, "connect.parameters", "connect.parameters", shape);
+    if (reading->rules->connect) {
+        connect_json_note(reading->arena, json, "description", "connect.doc", shape);
+        connect_json_note(reading->arena, json, "connect.version", "connect.version", shape);
+        connect_json_note(reading->arena, json, "default", "connect.default", shape);
+    }
     shape->name = arena_slice(reading->arena, json_tree_text(json, "title"));
     return true;
 }
@@ -209,8 +224,7 @@ static bool schema_read(Reading *reading, const JsonNode *json, const Open *oute
     }
     for (const Open *each = outer; each != NULL; each = each->outer) {
         if (each->schema == json) { // within itself
-            document(reading->arena, shape);
-            return true;
+            return document(reading, shape, err);
         }
     }
     const JsonNode *inner = NULL;
@@ -233,14 +247,11 @@ static bool schema_read(Reading *reading, const JsonNode *json, const Open *oute
         return true;
     }
     TRY(typed_read(reading, json, &open, shape, &known, err));
-    if (!known) {
-        document(reading->arena, shape);
-    }
-    return true;
+    return known || document(reading, shape, err);
 }
 
-bool json_schema_shape(Arena *arena, Slice schema, Shape *shape, Err *err) {
-    Reading reading = {.arena = arena};
+bool json_schema_shape(Arena *arena, Slice schema, const JsonSchemaRules *rules, Shape *shape, Err *err) {
+    Reading reading = {.arena = arena, .rules = rules};
     TRY(json_tree_parse(arena, schema, &reading.root, err));
     return schema_read(&reading, reading.root, NULL, shape, err);
 }

@@ -51,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     decoder_init(&decoder);
     ASSERT(avro_reader_of(slice_of(AVRO), false, &avro.avro, err));
     map_put_u64(&decoder.framed, 1, &avro);
-    if (json_schema_shape(&scratch, (Slice){whole.data, key_size}, &shape, err)) { // a schema of anybody's, too
+    if (json_schema_shape(&scratch, (Slice){whole.data, key_size}, &(JsonSchemaRules){.connect = (size & 1) != 0},
+                          &shape, err)) { // a schema of anybody's, too
         json.json = &shape;
         map_put_u64(&decoder.framed, 2, &json);
     }

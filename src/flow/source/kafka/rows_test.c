@@ -170,7 +170,7 @@ TEST(kafka_json_schemas_of_the_registry_are_read) {
     Err err[1] = {{0}};
     Shape shape;
     RowsPlan *plan = NULL;
-    CHECK_OK(json_schema_shape(&arena, slice_of(JSON_SCHEMA), &shape, err));
+    CHECK_OK(json_schema_shape(&arena, slice_of(JSON_SCHEMA), &(JsonSchemaRules){0}, &shape, err));
     Framed framed = {.json = &shape};
     map_put_u64(&decoder.framed, 7, &framed);
     static const char VALUE[] =
@@ -187,7 +187,7 @@ TEST(kafka_json_schemas_of_the_registry_are_read) {
     CHECK_TEXT(event.after[3].items.at[1].bytes, "{\"n\":null}");
     check_column(plan, event.after, 4, TYPE_JSON, "\"t\"");
     CHECK_INT(plan->schema.columns[5].type.kind, TYPE_MAP);
-    CHECK(!json_schema_shape(&arena, slice_of("{\"$ref\":\"other.json\"}"), &shape, err));
+    CHECK(!json_schema_shape(&arena, slice_of("{\"$ref\":\"other.json\"}"), &(JsonSchemaRules){0}, &shape, err));
     CHECK(strstr(err->message, "refers to other.json") != NULL);
 }
 
