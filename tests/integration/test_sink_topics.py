@@ -249,7 +249,7 @@ def test_avro_and_json_with_schemas_and_records_that_fail(shared, kafka, work):
 
 
 def test_json_schemas_as_confluents_client_writes_them(shared, kafka, work):
-    """JsonSchemaConverter: types, Connect's names, what may be left out; a schema without a type in Connect stops it."""
+    """JsonSchemaConverter: types, Connect's names, what may be left out; a union stops it with the record's place."""
     server, p = shared, kafka.prefix
     topic, loose, name = f"{p}.bills", f"{p}.loose", f"{p}bills"
     logical = "org.apache.kafka.connect.data."

@@ -5,13 +5,14 @@
 #include "core/base/json.h"
 #include "data/connect/column_form.h"
 #include "data/connect/geometry.h"
+#include "data/connect/notes.h"
 #include "data/connect/temporal.h"
 
 #include <openssl/evp.h>
 
 const ColumnOptions COLUMN_DEFAULTS = {
     .money_digits = 2,
-    .placeholder = {(const uint8_t *)"__debezium_unavailable_value", sizeof("__debezium_unavailable_value") - 1},
+    .placeholder = {(const uint8_t *)CONNECT_UNAVAILABLE, sizeof(CONNECT_UNAVAILABLE) - 1},
 };
 
 typedef struct NameRow {

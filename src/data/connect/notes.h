@@ -7,6 +7,9 @@
 
 #include "data/format/shape.h"
 
+// Debezium's default of unavailable.value.placeholder.
+#define CONNECT_UNAVAILABLE "__debezium_unavailable_value"
+
 // The note `name` of a shape, as JSON text; empty when there is none.
 Slice connect_note(const Shape *shape, const char *name);
 // Sets a shape's Connect name, version and, unless NULL, its parameters (JSON) and doc.

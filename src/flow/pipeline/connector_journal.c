@@ -15,6 +15,7 @@ const char *connector_journal_url(Arena *arena, const char *server, const Proper
     return own != NULL && own->value.data != NULL ? arena_text(arena, own->value) : server;
 }
 
+// Of each name another: a folder has no capital letters but the digits behind a '%' or '~', which are no X and no Y.
 static const char *topic_name(Arena *arena, Slice name) {
     char *folder = connector_folder(arena, name);
     for (char *at = folder; *at != '\0'; at++) {

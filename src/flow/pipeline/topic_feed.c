@@ -6,7 +6,6 @@
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
 
-#define NOTE       "leat:"
 #define GROUP_US   20000             // a group of entries is cut behind it
 #define REFRESH_US (5 * 1000 * 1000) // between looks for topics and partitions
 #define TELL_US    (1 * 1000 * 1000) // between words to the group
@@ -91,20 +90,18 @@ static bool is_lake(const TopicFeedSpec *spec) {
     return strcmp(spec->sink->name, "iceberg") == 0;
 }
 
-static const char *note_of(const TopicFeedSpec *spec, Arena *arena) {
-    return arena_printf(arena, NOTE "%.*s", SLICE_ARG(spec->connector));
-}
-
 // The group's offset counts where somebody else has set it.
 static bool foreign(const KafkaPartition *group, const char *note) {
-    return group->offset != KAFKA_OFFSET_NONE && (group->note == NULL || strcmp(group->note, note) != 0);
+    const char *name = NULL;
+    return kafka_set_by(group, note, &name) >= KAFKA_SET_BY_READER;
 }
 
 static bool group_check(const TopicFeedSpec *spec, const KafkaPartition *group, const char *note, Err *err) {
-    if (!foreign(group, note) || group->note == NULL || strncmp(group->note, NOTE, strlen(NOTE)) != 0) {
+    const char *name = NULL;
+    if (kafka_set_by(group, note, &name) != KAFKA_SET_BY_READER) {
         return true;
     }
-    FAIL(err, ERR_LOCKED, "consumer group %s is that of %s", spec->options.group, group->note + strlen(NOTE));
+    FAIL(err, ERR_LOCKED, "consumer group %s is that of %s", spec->options.group, name);
     return err_hint(err, "give this connector a group of its own: consumer.override.group.id");
 }
 
@@ -561,7 +558,7 @@ bool topic_feed_new(Arena *arena, const TopicFeedSpec *spec, const SinkContext *
     *made = (TopicFeed){.spec = spec, .context = kept, .maker = maker};
     arena_init(made->run, "run", 0);
     arena_init(made->scratch, "scratch", 0);
-    made->note = note_of(spec, made->run);
+    made->note = kafka_note(made->run, spec->connector);
     *feed = made; // frees what there is
     return feed_make(made, err);
 }
@@ -626,7 +623,7 @@ static bool offsets_merge(KafkaConsumer *consumer, const TopicFeedSpec *spec, co
     KafkaPartition *group = NULL;
     SinkOffset *own = NULL;
     size_t partitions = 0, own_count = 0;
-    const char *note = note_of(spec, arena);
+    const char *note = kafka_note(arena, spec->connector);
     TRY(partitions_list(consumer, spec, arena, &group, &partitions, err));
     TRY(kafka_consumer_committed(consumer, arena, group, partitions, err));
     TRY(spec->sink->offsets(context, arena, &own, &own_count, err));

@@ -107,6 +107,17 @@ typedef struct KafkaPartition {
     const char *note; // what stands beside a group's offset; NULL or "" = nothing
 } KafkaPartition;
 
+// Beside an offset that leat has given a group stands "leat:READER".
+const char *kafka_note(Arena *arena, Slice reader);
+typedef enum KafkaSetBy {
+    KAFKA_SET_BY_NOBODY, // the group has no offset
+    KAFKA_SET_BY_SELF,
+    KAFKA_SET_BY_READER, // another one of leat's: *name
+    KAFKA_SET_BY_OTHER,  // somebody else has set it (Connect, kafka-consumer-groups): it says where to go on
+} KafkaSetBy;
+// Whose the group's offset is, for the reader with this note.
+KafkaSetBy kafka_set_by(const KafkaPartition *group, const char *note, const char **name);
+
 typedef enum KafkaFetchedKind {
     KAFKA_FETCHED,
     KAFKA_AT_END,       // `offset` comes next; records that nobody sees (transactions' markers) are passed over

@@ -2,6 +2,7 @@
 // What Debezium's PostgreSQL connector takes: names, types, defaults, groups and orders are its own (3.7), the texts
 // are ours. Keys of Debezium's documentation that its connector does not show, and old names, are at the end.
 #include "core/config/secret.h"
+#include "data/connect/notes.h"
 #include "data/connect/plugin.h"
 #include "data/connect/plugin_tables.h"
 #include "data/connect/program.h"
@@ -103,8 +104,8 @@ const Definition POSTGRES_DEFINITIONS[] = {
          "Boolean to determine if Debezium should flush LSN in the source database"),
      NO_EFFECT("a position is confirmed when the journal that holds it is durable"),
      .documentation = "Whether positions are confirmed to the server, so that it can drop its log."},
-    {ROW("unavailable.value.placeholder", DEFINE_STRING, "__debezium_unavailable_value", IMPORTANCE_MEDIUM, "CONNECTOR",
-         18, WIDTH_MEDIUM, "Unavailable value placeholder"),
+    {ROW("unavailable.value.placeholder", DEFINE_STRING, CONNECT_UNAVAILABLE, IMPORTANCE_MEDIUM, "CONNECTOR", 18,
+         WIDTH_MEDIUM, "Unavailable value placeholder"),
      .documentation = "What stands for a large value that did not change and that the server did not send."},
     {ROW("skipped.operations", DEFINE_LIST, "t", IMPORTANCE_LOW, "CONNECTOR", 19, WIDTH_SHORT, "Skipped Operations"),
      .documentation = "Operations that make no records: c, u, d, t, or none."},

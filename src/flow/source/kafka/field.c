@@ -301,7 +301,7 @@ static bool nested_value(const KafkaField *field, Arena *scratch, const Value *f
     return true;
 }
 
-#define PLACEHOLDER "__debezium_unavailable_value"
+#define PLACEHOLDER CONNECT_UNAVAILABLE
 static_assert(sizeof(PLACEHOLDER) - 1 == KAFKA_PLACEHOLDER_BYTES, "what is shorter is none");
 
 // In place of a text or bytes; also as binary.handling.mode, hstore as JSON and uuid[] (its MD5) have it.

@@ -10,8 +10,6 @@
 #include "flow/source/kafka/position.h"
 #include "flow/source/kafka/session.h"
 
-#define NOTE "leat:"
-
 // --- life --------------------------------------------------------------------------------------------------------
 
 static bool schema_file(KafkaSession *session, Err *err) {
@@ -40,7 +38,7 @@ static bool session_open(KafkaSession *session, Err *err) {
     TRY(patterns_parse(session->run, context->exclude, "exclude", &session->exclude, err));
     TRY(kafka_source_registrar(&session->options, session->run, &session->decoder.registrar, err));
     TRY(schema_file(session, err));
-    session->note = arena_printf(session->run, NOTE "%s", context->pipeline);
+    session->note = kafka_note(session->run, slice_of(context->pipeline));
     KafkaConsumerSpec spec = {
         .place = {.brokers = session->options.url.brokers,
                   .options = &session->options.kafka,
@@ -153,16 +151,13 @@ static bool in_bounds(KafkaSession *session, const char *topic, int32_t partitio
 // The group's word where it is not leat's own.
 static bool group_heard(KafkaSession *session, const char *topic, const KafkaPartition *group, int64_t *next,
                         Err *err) {
-    const char *note = group->note != NULL ? group->note : "";
-    bool ours = strcmp(note, session->note) == 0, other = !ours && strncmp(note, NOTE, strlen(NOTE)) == 0;
-    if (group->offset == KAFKA_OFFSET_NONE) {
-        return true;
-    }
-    if (other) {
-        FAIL(err, ERR_LOCKED, "consumer group %s is that of pipeline %s", session->options.group, note + strlen(NOTE));
+    const char *name = NULL;
+    KafkaSetBy by = kafka_set_by(group, session->note, &name);
+    if (by == KAFKA_SET_BY_READER) {
+        FAIL(err, ERR_LOCKED, "consumer group %s is that of pipeline %s", session->options.group, name);
         return err_hint(err, "give this pipeline a group of its own: group.id");
     }
-    if (ours && *next == KAFKA_OFFSET_NONE) {
+    if (by == KAFKA_SET_BY_SELF && *next == KAFKA_OFFSET_NONE) {
         FAIL(err, ERR_SLOT_MISMATCH,
              "consumer group %s has read topic %s up to offset %" PRId64 ", of which this data "
              "directory knows nothing: it was lost, or is another one",
@@ -172,7 +167,7 @@ static bool group_heard(KafkaSession *session, const char *topic, const KafkaPar
                         "--to-earliest --execute, or --to-current; or give another group.id",
                         session->options.group);
     }
-    if (!ours && group->offset != *next) {
+    if (by == KAFKA_SET_BY_OTHER && group->offset != *next) {
         log_warn(LOG_SOURCE, "the consumer group's offset was set: it is read from there",
                  LOG_TEXT("group", session->options.group), LOG_TEXT("topic", topic),
                  LOG_INT("partition", group->partition), LOG_INT("from", group->offset), LOG_INT("was_at", *next));
@@ -189,7 +184,8 @@ static bool partition_begin(KafkaSession *session, SourceTopic *topic, const Kaf
     partition->next = KAFKA_OFFSET_NONE;
     TRY(kept.size == 0 || kafka_offset_read(kept, &partition->next, err));
     partition->cut = partition->next;
-    bool ours = group->note != NULL && strcmp(group->note, session->note) == 0;
+    const char *name = NULL;
+    bool ours = kafka_set_by(group, session->note, &name) == KAFKA_SET_BY_SELF;
     partition->candidate = partition->committed = ours ? group->offset : KAFKA_OFFSET_NONE;
     TRY(group_heard(session, topic->name, group, &partition->next, err));
     TRY(in_bounds(session, topic->name, group->partition, &partition->next, &partition->target, err));
