@@ -135,7 +135,9 @@ class Engine:
 
     def rows(self, table, location):
         binary = "by" if table.endswith(".kinds") else None
-        order = {"name": table.split(".", 1), "location": location, "binary": binary}
+        return self.answer({"name": table.split(".", 1), "location": location, "binary": binary})
+
+    def answer(self, order):
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
         for line in self.process.stdout:
@@ -194,15 +196,18 @@ def lake(pg, tmp_path_factory):
     catalog.start()
     engines = {}
 
-    def ask(engine, table):
+    def started(engine):
         if engine not in engines and engine == "trino":
             engines[engine] = TrinoEngine(catalog.url, directory / "trino")
         elif engine not in engines:
             engines[engine] = Engine(engine, catalog.url, directory / f"{engine}.log")
-        location = catalog.pyiceberg().load_table(tuple(table.split(".", 1))).metadata.location
-        return engines[engine].rows(table, location)
+        return engines[engine]
 
-    yield types.SimpleNamespace(leat=leat, db=db, ask=ask, url=catalog.url, catalog=catalog.pyiceberg,
+    def ask(engine, table):
+        location = catalog.pyiceberg().load_table(tuple(table.split(".", 1))).metadata.location
+        return started(engine).rows(table, location)
+
+    yield types.SimpleNamespace(leat=leat, db=db, ask=ask, started=started, url=catalog.url, catalog=catalog.pyiceberg,
                                 load=catalog.pyiceberg().load_table)
     for engine in engines.values():
         engine.close()
@@ -303,68 +308,91 @@ def test_compaction_changes_no_row(lake, version):
         assert ordered(lake.ask(engine, name)) == rows
 
 
-def defaults_table(lake):
-    """A table of version 3 whose older file lacks what was added since, each column with a default."""
+# Columns that are added to a table with rows: Iceberg's type, and the default of old rows.
+DEFAULTS = {
+    "big": ("string", BIG), "n": ("int", 5), "r": ("float", 0.5), "rank": ("int", 7),
+    "day": ("date", datetime.date(2020, 2, 29)), "amount": ("decimal(9, 2)", decimal.Decimal("1.50")),
+    "at": ("timestamp", datetime.datetime(2020, 1, 1, 1, 2, 3, 4)), "ok": ("boolean", True),
+}  # fmt: skip
+
+
+def defaults_by_pyiceberg(lake, name):
     catalog = lake.catalog()
-    catalog.create_namespace("v3theirs")
-    table = catalog.create_table("v3theirs.t", schema=pa.schema([("id", pa.int64()), ("v", pa.string())]))
+    table = catalog.create_table(name, schema=pa.schema([("id", pa.int64()), ("v", pa.string())]))
     table.append(pa.table({"id": range(1, 301), "v": [f"v{i}" for i in range(1, 301)]}))
-    lake.leat.run("table", "upgrade", "v3theirs.t", "--force")
-    table = catalog.load_table("v3theirs.t")
-    added = {
-        "big": (StringType(), BIG), "n": (IntegerType(), 5), "r": (FloatType(), 0.5), "rank": (IntegerType(), 7),
-        "day": (DateType(), datetime.date(2020, 2, 29)), "amount": (DecimalType(9, 2), decimal.Decimal("1.50")),
-        "at": (TimestampType(), datetime.datetime(2020, 1, 1, 1, 2, 3, 4)), "ok": (BooleanType(), True),
-    }  # fmt: skip
+    lake.leat.run("table", "upgrade", name, "--force")
+    kinds = {"string": StringType(), "int": IntegerType(), "float": FloatType(), "date": DateType(),
+             "decimal(9, 2)": DecimalType(9, 2), "timestamp": TimestampType(), "boolean": BooleanType()}  # fmt: skip
+    table = catalog.load_table(name)
     with table.update_schema() as schema:
-        for name, (kind, value) in added.items():
-            schema.add_column(name, kind, default_value=value, required=name == "rank")
+        for column, (kind, value) in DEFAULTS.items():
+            schema.add_column(column, kinds[kind], default_value=value, required=column == "rank")
     with table.update_schema() as schema:
         schema.set_default_value("rank", 9)
-    return {name: value for name, (_, value) in added.items()}
 
 
-def test_defaults_of_another_writer(lake):
+def defaults_by_spark(lake, name):
+    """By Iceberg's API in Java. The last row is written when the defaults are there: its file has all columns."""
+    make = {
+        "before": ["id bigint, v string", "SELECT id, concat('v', id) FROM range(1, 300)"],
+        "columns": [[c, kind, value, c == "rank"] for c, (kind, value) in DEFAULTS.items()],
+        "write_defaults": [["rank", 9]],
+        "after": f"SELECT 300, 'v300', {', '.join(DEFAULTS)} FROM {{table}} WHERE id = 1",
+    }
+    as_text = lambda value: str(value).replace(" ", "T")  # noqa: E731
+    lake.started("spark").answer(json.loads(json.dumps({"name": name.split("."), "make": make}, default=as_text)))
+
+
+def defaults_table(lake, writer, name):
+    """A table of version 3 whose older file lacks what was added since, each column with a default."""
+    lake.catalog().create_namespace_if_not_exists("v3theirs")
+    {"pyiceberg": defaults_by_pyiceberg, "spark": defaults_by_spark}[writer](lake, name)
+
+
+@pytest.mark.parametrize("writer", ["pyiceberg", "spark"])
+def test_defaults_of_another_writer(lake, writer):
     """Older rows of a table that is taken over have the initial default, those that leat writes the write default,
     before and after compaction; what did not travel is the default as well. Types that become wider keep it."""
-    given = defaults_table(lake)
+    needs(writer)
+    theirs, name = f"theirs_{writer}", f"v3theirs.{writer}"
+    defaults_table(lake, writer, name)
     lake.db.execute(
-        "CREATE TABLE theirs (id bigint PRIMARY KEY, v text, big text, n int, r real);"
-        "ALTER TABLE theirs ALTER big SET STORAGE EXTERNAL;"
-        f"INSERT INTO theirs SELECT i, 'v' || i, '{BIG}', 5, 0.5 FROM generate_series(1, 300) i;"
-        "CREATE PUBLICATION theirs FOR TABLE theirs"
+        f"CREATE TABLE {theirs} (id bigint PRIMARY KEY, v text, big text, n int, r real);"
+        f"ALTER TABLE {theirs} ALTER big SET STORAGE EXTERNAL;"
+        f"INSERT INTO {theirs} SELECT i, 'v' || i, '{BIG}', 5, 0.5 FROM generate_series(1, 300) i;"
+        f"CREATE PUBLICATION {theirs} FOR TABLE {theirs}"
     )
-    lake.db.query("SELECT pg_create_logical_replication_slot('theirs', 'pgoutput')")
+    lake.db.query(f"SELECT pg_create_logical_replication_slot('{theirs}', 'pgoutput')")
     stopped = lake.db.query("SELECT pg_current_wal_lsn()::text")[0][0]
-    lake.db.execute("UPDATE theirs SET v = 'ours' WHERE id <= 20; DELETE FROM theirs WHERE id = 300")
-    args = ["--name", "theirs", "--set", "freshness=100ms", "--set", "namespace=v3theirs", "--rename",
-            "public.theirs=v3theirs.t", "--tables", "theirs", "--adopt", "v3theirs.t"]  # fmt: skip
-    how = ["--no-snapshot", "--from-lsn", stopped, "--slot", "theirs", "--publication", "theirs"]
+    lake.db.execute(f"UPDATE {theirs} SET v = 'ours' WHERE id <= 20; DELETE FROM {theirs} WHERE id = 300")
+    args = ["--name", theirs, "--set", "freshness=100ms", "--set", "namespace=v3theirs", "--rename",
+            f"public.{theirs}={name}", "--tables", theirs, "--adopt", name]  # fmt: skip
+    how = ["--no-snapshot", "--from-lsn", stopped, "--slot", theirs, "--publication", theirs]
     lake.leat.run(*lake.leat.sync_args(lake.db, [*args, *how]))
     expected = [
         {"id": i, "v": v, "big": big, "n": n, "r": r, "rank": 9 if i <= 20 else 7}
-        | {name: given[name] for name in ("day", "amount", "at", "ok")}
-        for i, v, big, n, r in lake.db.query("SELECT * FROM theirs")
+        | {column: DEFAULTS[column][1] for column in ("day", "amount", "at", "ok")}
+        for i, v, big, n, r in lake.db.query(f"SELECT * FROM {theirs}")
     ]
-    expected = ordered([{name: plain(value) for name, value in row.items()} for row in expected])
+    expected = ordered([{column: plain(value) for column, value in row.items()} for row in expected])
     engines = [e for e in ("pyiceberg", "duckdb", "spark") if e in INSTALLED or (CACHE / "python").exists()]
 
     def check():
         for engine in engines:
-            for found, row in zip(ordered(lake.ask(engine, "v3theirs.t")), expected, strict=True):
+            for found, row in zip(ordered(lake.ask(engine, name)), expected, strict=True):
                 assert found == row, engine
 
     check()
-    assert lake.leat.run("table", "sample", "v3theirs.t", "--limit", "1000").stdout.count(BIG) == 299
-    assert "equal" in lake.leat.run("verify", "theirs").stdout
-    lake.leat.run("table", "rewrite-data-files", "v3theirs.t", "--files-min", "1")
-    assert int(lake.load("v3theirs.t").current_snapshot().summary["total-data-files"]) == 1
+    assert lake.leat.run("table", "sample", name, "--limit", "1000").stdout.count(BIG) == 299
+    assert "equal" in lake.leat.run("verify", theirs).stdout
+    lake.leat.run("table", "rewrite-data-files", name, "--files-min", "1")
+    assert int(lake.load(name).current_snapshot().summary["total-data-files"]) == 1
     check()
     # A type that becomes wider keeps its defaults, in that type's form.
-    lake.db.execute("ALTER TABLE theirs ALTER n TYPE bigint, ALTER r TYPE double precision")
-    lake.db.execute("UPDATE theirs SET n = n + 1")
+    lake.db.execute(f"ALTER TABLE {theirs} ALTER n TYPE bigint, ALTER r TYPE double precision")
+    lake.db.execute(f"UPDATE {theirs} SET n = n + 1")
     lake.leat.run(*lake.leat.sync_args(lake.db, args))
-    schema = lake.load("v3theirs.t").schema()
+    schema = lake.load(name).schema()
     told = {f.name: (str(f.field_type), f.initial_default, f.write_default, f.required) for f in schema.fields}
     assert told["n"] == ("long", 5, 5, False) and told["r"] == ("double", 0.5, 0.5, False)
     assert told["rank"] == ("int", 7, 9, True)

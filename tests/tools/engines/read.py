@@ -5,8 +5,8 @@
 
 Reads lines of JSON, {"name": ["ns", "table"], "location": its directory, "binary": its column of bytes or null}, and
 answers each with {"rows": [{column: text}]} or {"error": text}: values as texts that do not depend on the engine (see
-plain). Engines that know REST catalogs are asked through one, attached as docs/catalog.md says (attach.py); chDB reads
-the directory.
+plain). Spark writes, too: {"name": …, "make": {…}} (see Spark.make). Engines that know REST catalogs are asked through
+one, attached as docs/catalog.md says (attach.py); chDB reads the directory.
 """
 
 import datetime
@@ -123,6 +123,25 @@ class Spark:
             builder = builder.config(key, value)
         self.session = builder.getOrCreate()
 
+    def make(self, name, before, columns, write_defaults, after):
+        """A table of version 3: SQL, then columns [name, type, default, required], defaults of those written from then
+        on [name, value], and SQL again. Columns by Iceberg's API in Java: Spark's SQL has no defaults in its tables."""
+        java = self.session._jvm.org.apache.iceberg
+        named = f"lake.{quoted(name, '`')}"
+        self.session.sql(f"CREATE TABLE {named} ({before[0]}) USING iceberg TBLPROPERTIES ('format-version' = '3')")
+        self.session.sql(f"INSERT INTO {named} {before[1]}")
+        table = java.spark.Spark3Util.loadIcebergTable(self.session._jsparkSession, named)
+        update = table.updateSchema()
+        for column, kind, value, required in columns:
+            kind = java.types.Types.fromPrimitiveString(kind)
+            add = update.addRequiredColumn if required else update.addColumn
+            update = add(column, kind, None, java.expressions.Literal.of(value).to(kind))
+        update.commit()
+        for column, value in write_defaults:
+            table.updateSchema().updateColumnDefault(column, java.expressions.Literal.of(value)).commit()
+        self.session.sql(f"INSERT INTO {named} {after.format(table=named)}")
+        return []
+
     def rows(self, name, location, binary):
         return [row.asDict(recursive=True) for row in self.session.table(f"lake.{quoted(name, '`')}").collect()]
 
@@ -150,9 +169,10 @@ def main():
     sys.path.append(str(CACHE / "python"))
     engine = ENGINES[sys.argv[1]](sys.argv[2])
     for line in sys.stdin:
-        order = json.loads(line)  # name, location, binary
+        order = json.loads(line)  # name, location, binary; or name, make
         try:
-            rows = [{name: plain(value) for name, value in row.items()} for row in engine.rows(**order)]
+            found = engine.make(order["name"], **order["make"]) if "make" in order else engine.rows(**order)
+            rows = [{name: plain(value) for name, value in row.items()} for row in found]
             answer = {"rows": rows}
         except Exception as error:  # whatever an engine has to say
             answer = {"error": f"{type(error).__name__}: {error}"}
