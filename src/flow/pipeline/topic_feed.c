@@ -28,6 +28,7 @@ typedef struct FeedTopic {
     FeedPartition **partitions;
     int32_t count;
     int64_t seen_us; // by the newest look
+    int missed;      // looks in a row that did not see it
 } FeedTopic;
 
 struct TopicFeed {
@@ -324,10 +325,12 @@ static bool gone(TopicFeed *feed, FeedPartition *partition, Err *err) {
 }
 
 // Topics that brokers do not list any more. librdkafka would tell minutes later, when there may be another of the name.
+// A broker that has just begun may list none: one look is no proof.
 static bool absent(TopicFeed *feed, int64_t now, Err *err) {
     for (MapEntry *entry = NULL; (entry = map_next(&feed->by_name, entry)) != NULL;) {
-        const FeedTopic *topic = entry->value;
-        for (int32_t i = 0; topic->seen_us != now && i < topic->count; i++) {
+        FeedTopic *topic = entry->value;
+        topic->missed = topic->seen_us == now ? 0 : topic->missed + 1;
+        for (int32_t i = 0; topic->missed > 1 && i < topic->count; i++) {
             TRY(topic->partitions[i]->gone || gone(feed, topic->partitions[i], err));
         }
     }
