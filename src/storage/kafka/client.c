@@ -141,6 +141,12 @@ bool kafka_passes(rd_kafka_resp_err_t code) {
     return meaning != NULL && (meaning->ours == ERR_NET_UNREACHABLE || meaning->ours == ERR_NET_BUSY);
 }
 
+// A topic was there when it was opened. A broker that has just come back knows none for a moment, and librdkafka takes
+// its word for it; if the topic is gone indeed, opening it again will tell, or make it.
+static bool is_unknown(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+}
+
 bool kafka_fail(KafkaClient *client, Err *err, const char *file, int line, rd_kafka_resp_err_t code, const char *text,
                 const char *what) {
     char said[256], topic[256];
@@ -153,7 +159,7 @@ bool kafka_fail(KafkaClient *client, Err *err, const char *file, int line, rd_ka
     if (meaning != NULL && meaning->ours == ERR_LOCKED) {
         topic[0] = '\0';
     } else if (undelivered != 0) { // why a transaction had to end
-        meaning = meaning_of(undelivered);
+        meaning = meaning_of(is_unknown(undelivered) ? RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE : undelivered);
         code = undelivered;
         text = rd_kafka_err2str(undelivered);
     }
