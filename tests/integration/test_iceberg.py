@@ -20,14 +20,22 @@ def lake(leat):
     return leat
 
 
+def lists_table(leat, table, space="public"):
+    """What the catalog says is the table's newest metadata; None while there is no such table, or no catalog."""
+    try:
+        with sqlite3.connect(f"file:{leat.data}/catalog.db?mode=ro", uri=True) as catalog:
+            row = catalog.execute(
+                "SELECT metadata_file FROM tables WHERE namespace = ? AND name = ?", (space, table)
+            ).fetchone()
+    except sqlite3.OperationalError:
+        return None
+    return row and row[0]
+
+
 def metadata_file(leat, table, space="public"):
-    """What the catalog says is the table's newest metadata."""
-    with sqlite3.connect(f"file:{leat.data}/catalog.db?mode=ro", uri=True) as catalog:
-        row = catalog.execute(
-            "SELECT metadata_file FROM tables WHERE namespace = ? AND name = ?", (space, table)
-        ).fetchone()
-    assert row, f"the catalog has no {space}.{table}"
-    return row[0]
+    path = lists_table(leat, table, space)
+    assert path, f"the catalog has no {space}.{table}"
+    return path
 
 
 def table_of(leat, table, space="public"):
@@ -208,9 +216,9 @@ def test_follow_keeps_up_and_readers_see_whole_transactions(lake, db):
     db.execute("CREATE TABLE a (id int PRIMARY KEY, v int); CREATE TABLE b (id int PRIMARY KEY, v int)")
     db.execute("INSERT INTO a VALUES (1, 0); INSERT INTO b VALUES (1, 0)")
     process = lake.follow(db, *ARGS)
-    process.until(lambda: (lake.data / "catalog.db").exists(), "the catalog is there")
     for n in range(1, 60):
         db.execute(f"BEGIN; UPDATE a SET v = {n}; UPDATE b SET v = {n}; COMMIT")
+    process.until(lambda: lists_table(lake, "a") and lists_table(lake, "b"), "the tables are there")
     done = lambda: [r["v"] for r in rows(lake, "a")] == [59] == [r["v"] for r in rows(lake, "b")]  # noqa: E731
     process.until(done, "both tables have the last change")
     process.stop()

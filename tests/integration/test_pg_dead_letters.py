@@ -17,6 +17,7 @@ def process(leat, db, request):
     process = leat.follow(db, "--set", "file.rotate.interval=100ms", *request.param)
     process.wait_log("changes are streaming")
     db.execute("INSERT INTO t VALUES (10, ROW('before', 1))")
+    process.wait_durable(db)  # it would be read again, when the type is another one
     return process
 
 

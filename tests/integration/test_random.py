@@ -193,7 +193,7 @@ def test_the_files_replay_to_the_source(new_postgres, new_leat, kills_are_ours):
     storms = [weather(server, new_leat(), seed, points)]
     while LONG and (sum(s.kills for s in storms) < 120 or len(storms) < 4):
         storms.append(weather(server, new_leat(), seed + len(storms), points))
-    assert sum(s.workload.committed() for s in storms) > 1000
+    assert sum(s.workload.committed() for s in storms) > 300
     if LONG:
         armed, hit = set().union(*(s.armed for s in storms)), set().union(*(s.hit for s in storms))
         print(f"{sum(s.kills for s in storms)} kills; crash points armed but never reached: {sorted(armed - hit)}")

@@ -61,11 +61,12 @@ static const char TABLES_SQL[] =
     "JOIN pg_namespace tn ON tn.oid = t.relnamespace "
     "WHERE c.oid = ANY ($1::oid[]) ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
 
-// These lock each table, for a moment. NULL for one that was dropped meanwhile.
+// These functions lock each table for a moment: those that DDL has locked, or waits for, are left out.
 static const char SIZES_SQL[] =
     "SELECT c.oid, pg_relation_size(c.oid) / current_setting('block_size')::bigint, pg_table_size(c.oid) "
-    "FROM pg_class c WHERE c.oid = ANY ($1::oid[]) AND c.relkind IN ('r', 'm')";
-#define SIZES_LOCK_TIMEOUT "100ms"
+    "FROM pg_class c WHERE c.oid = ANY ($1::oid[]) AND c.relkind IN ('r', 'm') AND c.oid NOT IN "
+    "(SELECT relation FROM pg_locks WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock' "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
 
 #define COLUMNS_SQL(default_text, comment)                                                                \
     "SELECT attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attgenerated <> '', "             \
@@ -232,20 +233,14 @@ static bool tables_read(PgConn *sql, Arena *arena, const char *oids, PgCatalogMo
     return identities_fill(sql, oids, &by_oid, err);
 }
 
-// What the tables take now, in place of what the last VACUUM or ANALYZE noted; that stands where DDL is under way.
+// What the tables take now, in place of what the last VACUUM or ANALYZE noted.
 static bool sizes_fill(PgConn *sql, const char *oids, const PgTables *tables, Err *err) {
     DEFER(pg_rows_release) PgRows rows = {0};
     DEFER(map_release) Map by_oid = {0};
     for (size_t i = 0; i < tables->count; i++) {
         map_put_u64(&by_oid, tables->at[i].oid, &tables->at[i]);
     }
-    TRY(pg_exec(sql, "SET lock_timeout = '" SIZES_LOCK_TIMEOUT "'", err));
-    bool ok = pg_query(sql, &rows, SIZES_SQL, &oids, 1, err);
-    if (!ok && strstr(err->message, "SQLSTATE 55P03") == NULL) {
-        return err_frame(err, __FILE__, __LINE__);
-    }
-    err_clear(err);
-    TRY(pg_exec(sql, "SET lock_timeout = '" PG_LOCK_TIMEOUT "'", err));
+    TRY(pg_query(sql, &rows, SIZES_SQL, &oids, 1, err));
     for (int i = 0; i < rows.count; i++) {
         PgTable *table = map_find_u64(&by_oid, (uint64_t)pg_int(&rows, i, 0));
         if (table != NULL) {
