@@ -34,7 +34,7 @@ enum {
     CURSOR_MAPPED = 256 << 10, // of what a cursor has passed, at most
     WINDOW_BYTES = 64 << 10,   // the kernel maps so much around a page that is touched
     WINDOWS_FEW = 4,           // a segment of so many is not worth reads of its blocks
-    WINDOWS_MAX = 16,          // may be mapped while many keys are looked up
+    WINDOWS_MAX = 64,          // may be mapped while many keys are looked up
     WINDOW_KEYS = 16,          // below so many a window its mapping costs more than they do
     DIRECT_KEYS = 4096,
 };
