@@ -5,17 +5,24 @@ import contextlib
 import json
 import secrets
 import threading
+from collections import Counter
 
 import connectors
 import pytest
 from leat import Leat
 from server import Server
+from test_connect_iceberg import sink as iceberg_sink
+from test_connectors import until_equal
+from test_server_journal import Load as Orders
+from test_server_journal import check_once as check_files
+from test_server_journal import iceberg, lake_ids, newest, rows_ever, sink, source, until_in_kafka
 from wait import wait_until
 
 pytestmark = pytest.mark.xdist_group("kafka")
 
 SESSION_S = 3
 NAMES = ("north", "south", "west")
+ROTATED = {"flush.size": "1000", "rotate.schedule.interval.ms": "500", "timezone": "UTC"}
 FLAT = ["--envelope", "flat", "--set", "transaction.linger=20ms"]
 
 
@@ -23,7 +30,7 @@ class Cluster:
     """Nodes with directories of their own, and one master key."""
 
     def __init__(self, kafka, work, count=3):
-        self.kafka, self.group = kafka, f"{kafka.prefix}-leat"
+        self.kafka, self.group, self.names = kafka, f"{kafka.prefix}-leat", NAMES
         key = work / "master.key"
         key.write_text(secrets.token_hex(32))
         key.chmod(0o600)
@@ -61,7 +68,7 @@ class Cluster:
         return next(node for node in self.nodes if self.worker_id(node) == worker_id)
 
     def owners(self, seen_by):
-        return {name: self.owner(name, seen_by) for name in NAMES}
+        return {name: self.owner(name, seen_by) for name in self.names}
 
     def wait_owners(self, nodes, timeout=60):
         """Until every connector runs on one of these nodes and all of them say the same; {name: node}."""
@@ -69,8 +76,8 @@ class Cluster:
         def look():
             found = [self.owners(node) for node in nodes]
             good = all(owner in nodes for owner in found[0].values()) and all(f == found[0] for f in found)
-            really = {name: [n for n in nodes if name in n.workers()] for name in NAMES}
-            return good and all(really[name] == [found[0][name]] for name in NAMES) and found[0]
+            really = {name: [n for n in nodes if name in n.workers()] for name in self.names}
+            return good and all(really[name] == [found[0][name]] for name in self.names) and found[0]
 
         def told():
             return f"all run on {len(nodes)} nodes: {[self.owners(n) for n in nodes]}" + "".join(
@@ -217,7 +224,11 @@ def test_what_a_cluster_refuses(cluster, kafka, work, db):
     with first:
         cluster.wait_member(first)
         sink = connectors.s3_sink(work, "x.public.t") | connectors.JSON_PLAIN
-        for config, told in ((sink, "of one node"), (source_of(db, kafka, "north"), "of one node")):
+        lake = iceberg_sink(work, "x.public.t", "shop.t")  # its catalog is embedded
+        in_files = source_of(db, kafka, "north") | {"leat.journal": ""}
+        refused = ((sink | {"leat.topics.from": "kafka"}, "read its sources' journals"), (lake, "catalog.type=rest"),
+                   (in_files, "leat server --journal"))  # fmt: skip
+        for config, told in refused:
             answer = first.connect("POST", "/connectors", {"name": "x", "config": config})
             assert answer.status == 400 and told in answer.json()["message"], answer
         # Another master key.
@@ -226,6 +237,58 @@ def test_what_a_cluster_refuses(cluster, kafka, work, db):
         assert second.wait() == 2
         assert "another master key" in second.log_text() and "LEAT_MASTER_KEY_FILE" in second.log_text()
     # What the node had for itself, with its journal in files.
-    connectors.put_document(first, "old", "source", source_of(db, kafka, "old"))
+    connectors.put_document(first, "old", "source", source_of(db, kafka, "old") | {"leat.journal": ""})
     first.spawn()
     assert first.wait() == 2 and "old works with what is on the disk of one node" in first.log_text()
+
+
+@pytest.mark.timeout(600)
+def test_sources_and_sinks_move_from_node_to_node(kafka, work, db):
+    """A source with its journal in Kafka, a sink into files that all nodes reach and one into a lake; each node is
+    killed with -9 in turn, and one is stopped, while rows come."""
+    db.execute(connectors.ORDERS)
+    topic, lake, load = f"{kafka.prefix}.public.orders", work / "lake", Orders(db, pause_s=0.1)
+    (work / "catalog").mkdir()
+    cluster = Cluster(kafka, work)
+    cluster.names = ("shop", "lake", "ice")
+    with Server(work / "catalog", {"catalog.warehouse": str(work / "warehouse")}) as catalog:
+        try:
+            for node in cluster.nodes:
+                node.start()
+            for node in cluster.nodes:
+                cluster.wait_member(node)
+            first, second, third = cluster.nodes
+            second.create("lake", sink(work, kafka) | ROTATED)
+            third.create("ice", iceberg(work, catalog, topic))
+            first.create("shop", source(db, kafka))
+            cluster.wait_spread(cluster.nodes)
+            load.start()
+            for node in cluster.nodes:
+                node.kill()
+                left = [other for other in cluster.nodes if other is not node]
+                cluster.wait_owners(left)
+                until_new(left[0], load, lake, topic)
+                node.start()
+                cluster.wait_spread(cluster.nodes)
+            cluster.owner("lake", first).stop()  # hands over
+            alive = next(node for node in cluster.nodes if node.running())
+            until_new(alive, load, lake, topic)
+            load.stop()
+            until_equal(alive, db, lake, topic, timeout=120)
+            until_in_kafka(alive, kafka, db, topic)
+            want = Counter(rows_ever(kafka, topic))
+            once = f"the lake has each of {len(want)} once"
+            alive.until(lambda: lake_ids(catalog) == want, lambda: f"{once}: {lake_ids(catalog)}", 90)
+            check_files(connectors.records(lake, topic))
+            connectors.check_offsets(lake, topic)
+            check_files([value for value in kafka.values(topic) if value])
+            assert alive.connect("DELETE", "/connectors/shop").status == 204
+        finally:
+            load.ended.set()
+            cluster.close()
+
+
+def until_new(node, load, lake, topic):
+    """What is inserted from now on comes to the files."""
+    beyond = load.next
+    node.until(lambda: newest(lake, topic) >= beyond, f"row {beyond} is in the files", 90)

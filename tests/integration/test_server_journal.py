@@ -110,12 +110,12 @@ def test_options_of_kafka_hold_for_journals_too(kafka, db, work):
 class Load(threading.Thread):
     """Rows that come, change and go, until it is stopped."""
 
-    def __init__(self, db):
+    def __init__(self, db, pause_s=0.02):
         super().__init__(daemon=True)
-        self.db, self.ended, self.next = db, threading.Event(), 1000
+        self.db, self.ended, self.next, self.pause_s = db, threading.Event(), 1000, pause_s
 
     def run(self):
-        while not self.ended.wait(0.02):
+        while not self.ended.wait(self.pause_s):
             n = self.next
             self.db.execute(f"INSERT INTO orders SELECT i, 'load' FROM generate_series({n}, {n + 4}) i")
             self.db.execute(f"UPDATE orders SET name = 'x' WHERE id = {n}; DELETE FROM orders WHERE id = {n + 1}")
@@ -139,7 +139,7 @@ def told(server, message):
 def newest(lake, topic):
     """The highest id in the files; what was not counted when a machine was lost goes, and comes again."""
     try:
-        return max((record["after"] or {"id": 0})["id"] for record in connectors.records(lake, topic))
+        return max((r["after"]["id"] for r in connectors.records(lake, topic) if r["after"]), default=0)
     except FileNotFoundError:
         return 0
 

@@ -114,10 +114,12 @@ bool call_remove(Supervisor *supervisor, Managed *managed, Err *err) {
 }
 
 void call_greeted(Supervisor *supervisor, Call *call) {
+    const Managed *managed = managed_find(supervisor, buf_slice(&call->name));
     DEFER(buf_release) Buf document = {0};
     server_options_document(&document, supervisor->options, buf_slice(&call->document));
     child_put(supervisor, call->child,
               &(Message){.type = MESSAGE_START,
+                         .number = managed != NULL && managed->anew,
                          .name = buf_slice(&call->name),
                          .verb = SLICE("call"),
                          .text = buf_slice(&document)});

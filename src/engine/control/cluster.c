@@ -3,7 +3,10 @@
 // node, and a connector runs here while the member says so.
 #include "core/base/log.h"
 #include "core/sys/clock.h"
+#include "core/sys/file.h"
 #include "engine/control/control.h"
+
+#include <limits.h>
 
 #define MEMBER_BACKOFF_US_MIN 200000
 #define MEMBER_BACKOFF_US_MAX 10000000
@@ -135,7 +138,7 @@ static void ask_member(Supervisor *supervisor, uint32_t ask, int64_t front, Slic
 }
 
 bool cluster_change(Supervisor *supervisor, uint32_t ask, Slice name, Slice json, Err *err) {
-    TRY(document_shareable(json, err));
+    TRY(document_shareable(json, supervisor->options->journal, err));
     if (!supervisor->member_ready) {
         FAIL(err, ERR_EXISTS, "Cannot complete request momentarily: this node is no member of cluster %s now",
              supervisor->options->cluster_group);
@@ -149,7 +152,7 @@ bool cluster_share(Supervisor *supervisor, const Document *document, Slice json,
     if (document->removed) {
         return true;
     }
-    TRY(document_shareable(json, err));
+    TRY(document_shareable(json, supervisor->options->journal, err));
     Buf *kept = calloc(1, sizeof(*kept));
     ASSERT(kept != NULL);
     buf_put(kept, json);
@@ -198,10 +201,29 @@ static bool only_target_differs(const Managed *managed, const Document *document
            document_set_target(json, document->target, &own, ignored) && slice_equal(buf_slice(&with), buf_slice(&own));
 }
 
+// Sinks that run here find sources by them (connector_journal.h), wherever these run.
+static void copy_keep(Supervisor *supervisor, Slice name, Slice json) {
+    Err err[1] = {{0}};
+    char directory[PATH_MAX];
+    snprintf(directory, sizeof(directory), "%s/cluster", supervisor->data_directory);
+    if (!(json.size > 0 ? document_write(directory, name, json, err) : document_erase(directory, name, err))) {
+        log_err(LOG_SERVER, "a document of the cluster cannot be kept here: sinks do not see it", err);
+    }
+}
+
+bool cluster_copies_clear(const Supervisor *supervisor, Err *err) {
+    char directory[PATH_MAX];
+    snprintf(directory, sizeof(directory), "%s/cluster", supervisor->data_directory);
+    TRY(file_remove_tree(directory, err));
+    snprintf(directory, sizeof(directory), "%s/cluster/connectors", supervisor->data_directory);
+    return !clustered(supervisor) || file_make_directories(directory, err);
+}
+
 static bool document_take(Supervisor *supervisor, Slice name, Slice json, Arena *arena, Err *err) {
     Document document;
     Managed *managed = map_find(&supervisor->managed, name);
     if (json.size == 0) { // all of it is gone, or was never here
+        copy_keep(supervisor, name, json);
         if (managed != NULL) {
             bool seen = managed->removing;
             managed->removing = managed->erased = true;
@@ -218,6 +240,7 @@ static bool document_take(Supervisor *supervisor, Slice name, Slice json, Arena 
     if (managed != NULL && slice_equal(buf_slice(&managed->document), json) && !managed->erased) {
         return true;
     }
+    copy_keep(supervisor, name, json);
     if (managed != NULL && !managed->removing && !document.removed && only_target_differs(managed, &document, json)) {
         buf_reset(&managed->document);
         buf_put(&managed->document, json);

@@ -167,6 +167,8 @@ void cluster_left(Supervisor *supervisor, Managed *managed);        // nothing o
 void cluster_state(Supervisor *supervisor, const Managed *managed, Slice json);
 void cluster_front_greet(Supervisor *supervisor);
 void cluster_forget(Supervisor *supervisor);
+// DATA/cluster/connectors has a copy of each document of the cluster while this node is in it; none of before counts.
+CHECKED bool cluster_copies_clear(const Supervisor *supervisor, Err *err);
 
 // --- calls -----------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <limits.h>
+#include <strings.h>
 
 #define SYNC_CLASS "leat.Sync"
 
@@ -234,27 +235,42 @@ bool document_adopt(const char *data_directory, const char *name, bool whole, Bu
     return dump(root, out, err);
 }
 
-static bool shareable(const json_t *root, Err *err) {
-    const char *kind = json_string_value(json_object_get(root, "kind"));
-    const char *name = json_string_value(json_object_get(root, "name"));
-    const char *journal = json_string_value(json_object_get(json_object_get(root, "config"), "journal"));
-    bool sync = kind != NULL && strcmp(kind, "sync") == 0;
-    if (sync && journal != NULL && strncmp(journal, "kafka://", 8) == 0) {
-        return true;
-    }
-    FAIL(err, ERR_OPTION,
-         "connector %.100s works with what is on the disk of one node: no other node could go on from it",
-         name != NULL ? name : "");
-    return err_hint(err,
-                    "a cluster runs pipelines of leat sync --journal kafka://…; for others leave out cluster.group");
+static const char *config_text(const json_t *root, const char *name) {
+    const char *text = json_string_value(json_object_get(json_object_get(root, "config"), name));
+    return text != NULL ? text : "";
 }
 
-bool document_shareable(Slice json, Err *err) {
+// What the connector has on the disk of a node, and could do without; NULL: nothing.
+static const char *own_disk(const json_t *root, const char *kind, const char *server_journal) {
+    bool sync = strcmp(kind, "sync") == 0;
+    if (strcmp(kind, "sink") == 0) {
+        return strcmp(config_text(root, "leat.topics.from"), "kafka") == 0
+                   ? "leave out leat.topics.from: sink connectors of a cluster read the journals of its sources"
+               : strcasecmp(config_text(root, "iceberg.catalog.type"), "embedded") == 0
+                   ? "give the connector a catalog that all nodes reach: iceberg.catalog.type=rest"
+                   : NULL;
+    }
+    const json_t *own = json_object_get(json_object_get(root, "config"), sync ? "journal" : "leat.journal");
+    const char *journal = json_is_string(own) ? json_string_value(own) : sync ? "" : server_journal;
+    return strncmp(journal, "kafka://", 8) == 0 ? NULL
+           : sync                               ? "make the pipeline with leat sync --journal kafka://…"
+                                                : "give all nodes leat server --journal kafka://…";
+}
+
+bool document_shareable(Slice json, const char *journal, Err *err) {
     json_t *root;
     TRY(load(json, &root, err));
-    bool ok = shareable(root, err);
+    const char *name = json_string_value(json_object_get(root, "name"));
+    const char *kind = json_string_value(json_object_get(root, "kind"));
+    const char *hint = own_disk(root, kind != NULL ? kind : "", journal);
+    if (hint != NULL) {
+        FAIL(err, ERR_OPTION,
+             "connector %.100s works with what is on the disk of one node: no other node could go on from it",
+             name != NULL ? name : "");
+        err_hint(err, "%s; or run it on a server without cluster.group", hint);
+    }
     json_decref(root);
-    return ok;
+    return hint == NULL;
 }
 
 #define UNLISTED "unlisted"

@@ -45,8 +45,9 @@ CHECKED bool document_each(const char *data_directory,
 // A document for a pipeline of `leat sync`: DATA/pipelines/NAME/config.json as a connector's flat configuration; with
 // `whole`, for other nodes, also as it is, in "pipeline".
 CHECKED bool document_adopt(const char *data_directory, const char *name, bool whole, Buf *out, Err *err);
-// May any node of a cluster run it? ERR_OPTION: what it needs is on this node's disk.
-CHECKED bool document_shareable(Slice json, Err *err);
+// May any node of a cluster run it? ERR_OPTION: what it needs is on this node's disk. `journal`: where this server's
+// source connectors have theirs; "" = in files.
+CHECKED bool document_shareable(Slice json, const char *journal, Err *err);
 // Marks it as not to be adopted again; a pipeline that is gone needs no mark.
 CHECKED bool document_unlist(const char *data_directory, Slice name, Err *err);
 // Calls `visit` with each pipeline of `leat sync` there is, but for those marked.

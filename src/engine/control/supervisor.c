@@ -269,6 +269,7 @@ static bool open_all(Supervisor *supervisor, Err *err) {
     if (cgroup_find(path)) {
         cgroup_open(&supervisor->cgroup, path);
     }
+    TRY(cluster_copies_clear(supervisor, err));
     TRY(document_each(supervisor->data_directory, take_document, supervisor, err));
     return document_adoptable(supervisor->data_directory, adopt, supervisor, err);
 }

@@ -116,7 +116,11 @@ void server_options_document(Buf *out, const ServerOptions *options, Slice docum
     if (options->journal[0] != '\0') {
         json_field_text(out, "journal", options->journal);
     }
-    buf_text(out, kafka.count > 0 || options->journal[0] != '\0' ? "," : "");
+    if (options->cluster_group[0] != '\0') {
+        json_key(out, "clustered");
+        buf_text(out, "true");
+    }
+    buf_text(out, out->data[out->size - 1] != '{' ? "," : "");
     buf_put(out, slice_from(document, 1));
     arena_release(scratch);
 }

@@ -35,6 +35,11 @@ TEST(server_options_survive_their_json) {
     server_options_document(&document, &options, SLICE("{\"kind\":\"source\"}"));
     CHECK_TEXT(buf_slice(&document),
                "{\"kafka\":{\"sasl.password\":\"x\\\"y\"},\"journal\":\"kafka://b:1/\",\"kind\":\"source\"}");
+    CHECK_OK(option_set(&SERVER_OPTIONS, &options, "cluster.group", "g", &arena, err));
+    buf_reset(&document);
+    server_options_document(&document, &options, SLICE("{\"kind\":\"sink\"}"));
+    CHECK_TEXT(buf_slice(&document), "{\"kafka\":{\"sasl.password\":\"x\\\"y\"},\"journal\":\"kafka://b:1/\","
+                                     "\"clustered\":true,\"kind\":\"sink\"}");
     buf_reset(&json);
     server_options_json(&json, "/data", &options); // without what only workers need
     CHECK_OK(server_options_parse(buf_slice(&json), &arena, &again, &directory, err));

@@ -10,6 +10,7 @@ typedef struct DocumentConfig {
     Properties config;
     Properties kafka;    // options, without "kafka."; none = there is no Kafka
     const char *journal; // kafka://…: where source connectors have their journals; "" = in the data directory
+    bool clustered;      // the server is a node of a cluster
     Slice pipeline;      // config.json of a pipeline of `leat sync` that any node may run; size 0 = it is in its folder
 } DocumentConfig;
 

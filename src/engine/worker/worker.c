@@ -296,6 +296,7 @@ static bool work(Worker *worker, Err *err) {
                         .kafka = &worker->document.kafka,
                         .journal = worker->document.journal,
                         .pipeline = worker->document.pipeline,
+                        .clustered = worker->document.clustered,
                         .anew = worker->anew,
                         .drivers = worker->setup->drivers,
                         .stop = &worker_stop,

@@ -30,6 +30,7 @@ typedef struct ConnectorRun {
     const Properties *config; // references and seals not yet resolved
     const Properties *kafka;  // of the server: connector_kafka.h; NULL = none
     const char *journal;      // of the server: connector_journal.h; "" = in files
+    bool clustered;           // any node of a cluster may run it next
     Slice pipeline;           // of kind sync, in a cluster: config.json; size 0 = the folder has it
     bool anew;                // in a cluster: others ran it since this node did: what the folder has is old
     const PipelineDrivers *drivers;

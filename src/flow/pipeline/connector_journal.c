@@ -151,12 +151,21 @@ static bool document_visit(void *context, const char *file) {
     return sources->ok;
 }
 
-bool connector_sources(Arena *arena, const char *data_directory, const char *server_journal,
+bool connector_sources(Arena *arena, const ConnectorRun *run,
                        bool (*visit)(void *context, const ConnectorSource *source, Err *err), void *context, Err *err) {
-    Sources sources = {.arena = arena, .server_journal = server_journal, .visit = visit, .context = context};
-    sources.directory = arena_printf(arena, "%s/connectors", data_directory);
+    Sources sources = {.arena = arena, .server_journal = run->journal, .visit = visit, .context = context};
+    sources.directory = arena_printf(arena, "%s/%sconnectors", run->data_directory, run->clustered ? "cluster/" : "");
     sources.ok = true;
     sources.err = err;
     TRY(!file_exists(sources.directory) || file_list(sources.directory, document_visit, &sources, err));
     return sources.ok;
+}
+
+// --- a cluster's ---------------------------------------------------------------------------------------------------
+
+bool connector_source_forget(const ConnectorRun *run, const char *directory, Err *err) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/journal", directory);
+    // Not one in files that was here before there was a cluster.
+    return !run->anew || !journal_is_remote(path) || below_remove(directory, err);
 }

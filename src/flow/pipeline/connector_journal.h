@@ -21,14 +21,19 @@ CHECKED bool connector_journal_place(const char *server, Slice name, const Prope
 // position of the connector's records. One in files stays.
 CHECKED bool connector_journal_remove(const ConnectorRun *run, const char *directory, Err *err);
 
-// A source connector that has a document here, in DATA/connectors, whether it runs on this machine or on another.
+// Others ran the connector since this node did: its journal, in Kafka, went on, and what was beside it here is old. The
+// connector's lock is held.
+CHECKED bool connector_source_forget(const ConnectorRun *run, const char *directory, Err *err);
+
+// A source connector that has a document here, in DATA/connectors or, of a cluster, DATA/cluster/connectors, whether it
+// runs on this machine or on another.
 typedef struct ConnectorSource {
     Slice name;
     const char *folder;
     const char *url; // of its journal; "" = in files, which only the machine has that it runs on
 } ConnectorSource;
 // Those that are not being removed, in the order of their folders. Texts are in the arena.
-CHECKED bool connector_sources(Arena *arena, const char *data_directory, const char *server_journal,
+CHECKED bool connector_sources(Arena *arena, const ConnectorRun *run,
                                bool (*visit)(void *context, const ConnectorSource *source, Err *err), void *context,
                                Err *err);
 // Makes `directory` (a journal's, any that nobody else uses) stand for a source's journal in Kafka, to read and pin it.

@@ -634,6 +634,7 @@ static bool prepare(SinkWorker *worker, Err *err) {
     TRY(file_make_directories(locks, err));
     TRY(file_lock(arena_printf(&worker->arena, "%s/%s.lock", locks, connector_folder(&worker->arena, run->name)),
                   &worker->lock, err));
+    TRY(sink_places_forget(&worker->arena, run, err));
     TRY(topic_options(&worker->arena, run, &config, &worker->topic_options, err));
     worker->from = worker->topic_options.from;
     return true;

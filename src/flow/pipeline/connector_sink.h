@@ -45,6 +45,9 @@ void sink_topics_json(Buf *out, const SinkOffset *offsets, size_t count);
 // Calls `visit` for each source connector that may have a journal.
 CHECKED bool sink_places(Arena *arena, const ConnectorRun *run,
                          bool (*visit)(void *context, const SinkPlace *place, Err *err), void *context, Err *err);
+// In a cluster: others ran the sink since this node did: its state here is old, and what the target remembers is not.
+// Nobody works with it.
+CHECKED bool sink_places_forget(Arena *arena, const ConnectorRun *run, Err *err);
 
 // The driver for the connector's class.
 CHECKED bool sink_driver_find(const ConnectorRun *run, const SinkDriver **driver, Err *err);

@@ -180,9 +180,47 @@ static bool wants(void *owner, Slice topic, PipelineReset *how) {
     return false;
 }
 
+typedef struct Journals {
+    const Call *call;
+    const char *id;
+    bool any; // of the sink's topics
+} Journals;
+
+static void fact_seen(void *context, Slice key, Slice value) {
+    Journals *found = context;
+    if (slice_is(key, JOURNAL_ID_FACT)) {
+        found->id = arena_text(found->call->arena, value);
+    }
+}
+
+static void wanted_seen(void *context, Slice name, uint64_t next_offset) {
+    Journals *found = context;
+    found->any |= topic_choice_has(&found->call->topics, name);
+}
+
+// Has the sink read anything there? Of a journal in Kafka the target knows more than the state directory, which may
+// have been lost, or be another node's.
+static bool reads(const Call *call, const SinkPlace *place, SinkContext *context, bool *any, Err *err) {
+    JournalLook look;
+    Journals found = {.call = call};
+    if (!place->remote) {
+        *any = file_exists(place->state_directory) || !call->all;
+        return true;
+    }
+    bool ok = journal_look(place->journal, &look, fact_seen, wanted_seen, &found, err);
+    context->journal_id = found.id;
+    *any = ok && found.any;
+    if (err->code == ERR_NOT_FOUND) { // its source has never run
+        err_clear(err);
+        return true;
+    }
+    return ok;
+}
+
 static bool reset_visit(void *owner, const SinkPlace *place, Err *err) {
     Call *call = owner;
     SinkContext context = context_at(call, place);
+    bool any = false;
     SinkReset *topics = NULL;
     size_t count = 0;
     SinkResetSpec spec = {.sink = call->driver,
@@ -191,8 +229,9 @@ static bool reset_visit(void *owner, const SinkPlace *place, Err *err) {
                           .pin = place->pin,
                           .wants = wants,
                           .owner = call};
-    if (!file_exists(place->state_directory) && call->all) {
-        return true; // it has read nothing there
+    TRY(reads(call, place, &context, &any, err));
+    if (!any) {
+        return true;
     }
     TRY(file_remove(arena_printf(call->arena, "%s/from", place->state_directory), err));
     return sink_reset(&spec, call->arena, &topics, &count, err);
@@ -259,6 +298,7 @@ static bool reset_journals(Call *call, Err *err) {
 }
 
 static bool reset(Call *call, const char *message, Err *err) {
+    TRY(sink_places_forget(call->arena, call->run, err));
     call->taken = ARENA_ARRAY(call->arena, bool, call->request->offset_count);
     TRY(offsets_check(call, err));
     TRY(call->kafka ? reset_kafka(call, err) : reset_journals(call, err));

@@ -350,6 +350,7 @@ static bool worker_run(SourceWorker *worker, const SourceDriver *driver, Err *er
     TRY(file_make_directories(half->directory, err));
     snprintf(path, sizeof(path), "%s/lock", half->directory);
     TRY(file_lock(path, &worker->lock, err));
+    TRY(connector_source_forget(worker->run, half->directory, err));
     TRY(connector_journal_place(worker->run->journal, worker->run->name, worker->run->config, half->directory, err));
     worker->remote = journal_is_remote(arena_printf(&worker->kept, "%s/journal", half->directory));
     worker->requests.directory = half->directory;

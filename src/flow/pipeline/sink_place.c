@@ -104,7 +104,24 @@ bool sink_places(Arena *arena, const ConnectorRun *run, bool (*visit)(void *cont
     Places places = {arena, run, visit, context, true, err};
     const char *directory = arena_printf(arena, "%s/pipelines", run->data_directory);
     TRY(!file_exists(directory) || file_list(directory, folder_visit, &places, err));
-    return places.ok && connector_sources(arena, run->data_directory, run->journal, source_visit, &places, err);
+    return places.ok && connector_sources(arena, run, source_visit, &places, err);
+}
+
+static bool forget_visit(void *context, const char *source) {
+    Places *places = context;
+    SinkPlace place;
+    if (source[0] == '@' || source[0] == '.') {
+        return true;
+    }
+    sink_place_make(places->arena, places->run, &(SinkPlace){.source = source, .remote = true}, &place);
+    places->ok = file_remove_tree(place.state_directory, places->err) && file_remove_tree(place.journal, places->err);
+    return places->ok;
+}
+
+bool sink_places_forget(Arena *arena, const ConnectorRun *run, Err *err) {
+    Places places = {arena, run, NULL, NULL, true, err};
+    const char *directory = arena_printf(arena, "%s/pipelines", run->data_directory);
+    return !run->anew || !file_exists(directory) || (file_list(directory, forget_visit, &places, err) && places.ok);
 }
 
 static bool state_visit(void *context, const SinkPlace *place, Err *err) {
@@ -144,7 +161,7 @@ bool sink_topics_pinned(Arena *arena, const ConnectorRun *run, bool *pinned, Err
     const ConnectorSource of_server = {.url = run->journal};
     TRY(pinned_visit(&look, &of_server, err));
     look.asked = of_server.url;
-    TRY(connector_sources(arena, run->data_directory, run->journal, pinned_visit, &look, err));
+    TRY(connector_sources(arena, run, pinned_visit, &look, err));
     *pinned = look.found;
     return true;
 }

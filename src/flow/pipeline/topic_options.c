@@ -85,6 +85,12 @@ bool topic_options(Arena *arena, const ConnectorRun *run, const Properties *conf
     const char *text = properties_text(arena, config, "leat.topics.from", "auto");
     TRY(choice("leat.topics.from", text, FROM, ARRAY_LEN(FROM), &from, err));
     options->from = (TopicsFrom)from;
+    if (run->clustered) {
+        options->from = TOPICS_JOURNAL;
+        return from != TOPICS_KAFKA ||
+               FAIL(err, ERR_OPTION,
+                    "leat.topics.from: kafka: sink connectors of a cluster read its sources' journals");
+    }
     if (options->brokers[0] != '\0') {
         return true;
     }
