@@ -154,7 +154,8 @@ typedef struct SinkCompareRow {
 typedef struct SinkDriver {
     const char *name;
     const OptionTable *options;
-    bool comments; // it keeps those that the source has of tables and columns
+    bool comments;   // it keeps those that the source has of tables and columns
+    int64_t pace_us; // what becomes durable within so long after the first is taken in one go
     // True when the driver understands this URL or path. Exactly one driver takes each.
     bool (*accepts)(const char *url);
     // Checks that the target can be written, without creating anything. For doctor and --dry-run.

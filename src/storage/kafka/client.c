@@ -49,6 +49,7 @@ bool kafka_client_refused(KafkaClient *client) {
 static void on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, void *context) {
     KafkaClient *client = context;
     bool purged = message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+    client->waiting_bytes -= message->key_len + message->len;
     pthread_mutex_lock(&client->mutex);
     client->delivered = message->err == 0 ? message->offset : client->delivered;
     if (message->err != 0 && !purged && client->undelivered == 0) {

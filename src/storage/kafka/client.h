@@ -18,10 +18,11 @@ typedef struct KafkaClient {
     rd_kafka_t *handle;
     const char *brokers;
     bool old_scram;        // a SCRAM that brokers of Kafka 4 do not take: see kafka_fail
+    size_t waiting_bytes;  // of messages put and not told of; of the thread that puts
     pthread_mutex_t mutex; // over what follows; librdkafka's threads write it
     rd_kafka_resp_err_t said;
     char said_text[256]; // of the newest error that no call has returned
-    int64_t delivered;   // offset of the newest record that is in its topic; with reports of all
+    int64_t delivered;   // offset of the newest record that is in its topic
     rd_kafka_resp_err_t undelivered;
     char undelivered_topic[256]; // of the first message that could not be delivered
 } KafkaClient;

@@ -39,7 +39,9 @@ typedef struct KafkaProducerSpec {
     const char *transactional_id;   // NULL: at least once, each record by itself
     int64_t transaction_timeout_ms; // brokers undo what is open longer
     size_t memory_bytes_max;        // records that wait to be sent
-    bool reports;                   // for kafka_producer_last
+    // Its owner waits for all that it puts (kafka_commit, kafka_flush): until then only full batches are sent. (While a
+    // partition has five on the way, and a record that has lingered, librdkafka's thread looks for room without pause.)
+    bool flushes;
     KafkaTopicRules *rules;
 } KafkaProducerSpec;
 

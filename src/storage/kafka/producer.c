@@ -11,10 +11,13 @@ enum {
     STEP_MS = 1000,       // of one call that is repeated
     INIT_MS = 30 * 1000,  // until somebody lets us begin
     ABORT_MS = 2000,      // a kindness to readers: brokers undo it anyhow
-    ROOM_MS = 100,        // between looks for room
+    ROOM_MS = 20,         // for room, before batches are sent that are not full
     KNOWN_MS = 30 * 1000, // until the brokers know a topic that was just made
     LOOK_MS = 50,
-    HEADERS_MAX = 32,
+    MESSAGE_BYTES = 512, // what librdkafka has for a message beside its bytes, about
+    // Five requests of batch.size: as many as one partition may have on the way.
+    WAITING_BYTES_MAX = 5 * 1000 * 1000,
+    SERVE_EVERY = 64, // puts between looks at what was delivered
     DELETE_MS = 20 * 1000
 };
 
@@ -31,6 +34,7 @@ struct KafkaProducer {
     bool transactional;
     bool begun;   // a transaction is open
     bool pending; // something was put since the last commit
+    uint32_t puts;
 };
 
 // --- life --------------------------------------------------------------------------------------------------------
@@ -38,6 +42,7 @@ struct KafkaProducer {
 static bool client_open(KafkaProducer *producer, const KafkaProducerSpec *spec, Err *err) {
     Arena *arena = producer->arena;
     const char *kilobytes = arena_printf(arena, "%zu", MAX(spec->memory_bytes_max / KIB, (size_t)1024));
+    const char *messages = arena_printf(arena, "%zu", MAX(spec->memory_bytes_max / MESSAGE_BYTES, (size_t)1024));
     const char *timeout = arena_printf(arena, "%" PRId64, spec->transaction_timeout_ms);
     bool is = spec->transactional_id != NULL;
     const KafkaSetting settings[] = {
@@ -46,8 +51,11 @@ static bool client_open(KafkaProducer *producer, const KafkaProducerSpec *spec, 
         {"enable.idempotence", "true", true},
         {"acks", "all", true},
         {"partitioner", "murmur2_random", false}, // as Java's; without a key: any
-        {"delivery.report.only.error", spec->reports ? "false" : "true", true},
+        // Of all: only a report ends the wait of a flush at once, else it looks each 10 ms.
+        {"delivery.report.only.error", "false", true},
         {"queue.buffering.max.kbytes", kilobytes, false},
+        {"queue.buffering.max.messages", messages, false},
+        {"linger.ms", spec->flushes ? "5000" : "", false},
     };
     return kafka_client_open(&producer->client, &spec->place, RD_KAFKA_PRODUCER, settings, ARRAY_LEN(settings), err);
 }
@@ -247,13 +255,27 @@ static bool put_failed(KafkaProducer *producer, KafkaTopic *topic, rd_kafka_resp
     return KAFKA_FAIL(&producer->client, err, code, cause != 0 ? fatal : rd_kafka_err2str(code), what);
 }
 
+// For what is on the way; when that takes long, what waits for full batches goes too.
+static void room_wait(KafkaProducer *producer) {
+    size_t before = producer->client.waiting_bytes;
+    rd_kafka_poll(producer->client.handle, ROOM_MS);
+    if (producer->client.waiting_bytes == before) {
+        rd_kafka_flush(producer->client.handle, 1);
+    }
+}
+
 bool kafka_put(KafkaProducer *producer, KafkaTopic *topic, const KafkaMessage *message, Err *err) {
     TRY(begin(producer, err));
     int64_t deadline = 0;
     producer->pending = true;
     for (;;) {
-        rd_kafka_resp_err_t code = send_once(producer, topic, message);
+        bool full = producer->client.waiting_bytes > WAITING_BYTES_MAX;
+        rd_kafka_resp_err_t code = full ? RD_KAFKA_RESP_ERR__QUEUE_FULL : send_once(producer, topic, message);
         if (LIKELY(code == 0)) {
+            producer->client.waiting_bytes += message->key.size + message->value.size;
+            if (++producer->puts % SERVE_EVERY == 0) {
+                rd_kafka_poll(producer->client.handle, 0); // frees what was delivered
+            }
             return true;
         }
         int64_t now = clock_monotonic_us();
@@ -262,7 +284,7 @@ bool kafka_put(KafkaProducer *producer, KafkaTopic *topic, const KafkaMessage *m
             return put_failed(producer, topic,
                               code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? RD_KAFKA_RESP_ERR__TIMED_OUT : code, err);
         }
-        rd_kafka_poll(producer->client.handle, ROOM_MS);
+        room_wait(producer);
     }
 }
 

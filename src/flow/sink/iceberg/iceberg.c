@@ -755,6 +755,7 @@ const SinkDriver ICEBERG_SINK = {
     .name = "iceberg",
     .options = &ICEBERG_OPTIONS,
     .comments = true,
+    .pace_us = 20000,
     .accepts = iceberg_accepts,
     .probe = iceberg_probe,
     .checkpoint = iceberg_checkpoint,

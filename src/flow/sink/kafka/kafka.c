@@ -7,6 +7,10 @@
 #include "flow/sink/kafka/work.h"
 
 #define IDLE_US (INT64_C(30) * 1000 * 1000) // between positions that no record came with
+// Brokers write a transaction's markers behind the answer. To the next transaction that begins before, they say
+// CONCURRENT_TRANSACTIONS, and librdkafka asks again 20 ms later.
+#define MARKERS_US  4000
+#define POSITION_US 100000 // at least once: between positions
 
 static bool sink_accepts(const char *url) {
     return kafka_url_accepts(url);
@@ -46,6 +50,10 @@ static bool kafka_open(const SinkContext *context, void **state, Err *err) {
 static bool settled(KafkaSink *sink, bool ok, Err *err) {
     sink->failed = !ok;
     return ok || err_frame(err, __FILE__, __LINE__);
+}
+
+static bool exactly(const KafkaSink *sink) {
+    return strcmp(sink->options.exactly_once, "enabled") == 0;
 }
 
 static bool usable(const KafkaSink *sink, Err *err) {
@@ -93,7 +101,7 @@ bool kafka_sink_commit(KafkaSink *sink, Err *err) {
     position_make(sink, &state, &position);
     kafka_position_encode(&value, &position);
     // Without transactions the position must not be there before its records are.
-    TRY(strcmp(sink->options.exactly_once, "enabled") == 0 || kafka_flush(sink->producer, err));
+    TRY(exactly(sink) || kafka_flush(sink->producer, err));
     KafkaMessage message = {.key = sink->key, .value = buf_slice(&value), .timestamp_ms = clock_wall_us() / 1000};
     TRY(kafka_put(sink->producer, sink->facts, &message, err));
     TRY(kafka_commit(sink->producer, err));
@@ -107,6 +115,7 @@ bool kafka_sink_commit(KafkaSink *sink, Err *err) {
     }
     sink->bytes = 0;
     sink->begun_us = 0;
+    sink->unsent = false;
     return true;
 }
 
@@ -127,6 +136,7 @@ static bool record_put(KafkaSink *sink, const KafkaRecord *record, Err *err) {
     TRY(kafka_producer_topic(sink->producer, record->topic, &topic, err));
     TRY(kafka_put(sink->producer, topic, &record->message, err));
     sink->begun_us = sink->begun_us != 0 ? sink->begun_us : clock_monotonic_us();
+    sink->unsent = true;
     sink->bytes += record->message.key.size + record->message.value.size;
     return true;
 }
@@ -186,29 +196,54 @@ static bool kafka_take(void *state, const JournalEntry *entry, Err *err) {
     return LIKELY(ok) || settled(sink, ok, err);
 }
 
+// Once there is nothing more to take: the next transaction would have to wait, and readers have not seen this one.
+static bool commit_last(KafkaSink *sink, Err *err) {
+    TRY(settled(sink, kafka_sink_commit(sink, err), err));
+    if (exactly(sink)) {
+        clock_sleep_us(MARKERS_US);
+    }
+    return true;
+}
+
 static bool kafka_flush_all(void *state, Err *err) {
     KafkaSink *sink = state;
     TRY(usable(sink, err));
-    return (!sink->moved && sink->begun_us == 0) || settled(sink, kafka_sink_commit(sink, err), err);
+    return (!sink->moved && sink->begun_us == 0) || commit_last(sink, err);
+}
+
+// At least once: records go at once, their position with those of the next moment.
+static bool records_send(KafkaSink *sink, Err *err) {
+    if (exactly(sink) || !sink->unsent) {
+        return true;
+    }
+    TRY(kafka_flush(sink->producer, err));
+    sink->unsent = false;
+    return true;
+}
+
+// When the next transaction, or position, is due.
+static int64_t commit_due(const KafkaSink *sink) {
+    int64_t open_ms = MIN(sink->options.transaction_linger_ms, sink->options.transaction_timeout_ms / 2);
+    return sink->begun_us == 0 ? sink->committed_us + IDLE_US
+           : exactly(sink)     ? sink->begun_us + open_ms * 1000
+                               : sink->committed_us + POSITION_US;
 }
 
 // All that the journal holds was taken.
 static bool kafka_tick(void *state, int64_t *next_ms, Err *err) {
     KafkaSink *sink = state;
-    int64_t now = clock_monotonic_us();
     TRY(usable(sink, err));
     *next_ms = -1;
     if (!sink->moved && sink->begun_us == 0) {
         return true;
     }
-    bool records = sink->begun_us != 0;
-    int64_t open_ms = MIN(sink->options.transaction_linger_ms, sink->options.transaction_timeout_ms / 2);
-    int64_t due = records ? sink->begun_us + open_ms * 1000 : sink->committed_us + IDLE_US;
-    if (now >= due) {
-        return settled(sink, kafka_sink_commit(sink, err), err);
+    TRY(settled(sink, records_send(sink, err), err));
+    int64_t now = clock_monotonic_us(), due = commit_due(sink);
+    if (now < due) {
+        *next_ms = MAX((due - now) / 1000, INT64_C(1));
+        return true;
     }
-    *next_ms = MAX((due - now) / 1000, INT64_C(1));
-    return true;
+    return commit_last(sink, err);
 }
 
 // --- the rest ----------------------------------------------------------------------------------------------------
@@ -243,6 +278,7 @@ static bool kafka_offsets(const SinkContext *context, Arena *arena, SinkOffset *
 const SinkDriver KAFKA_SINK = {
     .name = "kafka",
     .options = &KAFKA_SINK_OPTIONS,
+    .pace_us = 1000, // a commit takes longer: what comes meanwhile is the next one
     .accepts = sink_accepts,
     .probe = sink_probe,
     .checkpoint = kafka_sink_checkpoint,

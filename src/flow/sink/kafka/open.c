@@ -100,6 +100,7 @@ static bool producer_open(KafkaSink *sink, const SinkContext *context, Err *err)
                               .transactional_id = exactly ? id : NULL,
                               .transaction_timeout_ms = options->transaction_timeout_ms,
                               .memory_bytes_max = context->memory_bytes_max / 2,
+                              .flushes = true,
                               .rules = sink->rules};
     return kafka_producer_open(&spec, &sink->producer, err);
 }

@@ -148,10 +148,13 @@ static bool part_write(KafkaRecords *records, bool is_key, const ConnectRecord *
     return true;
 }
 
-// As Connect's SimpleHeaderConverter has it.
+// As Connect's SimpleHeaderConverter has it; good as long as the record.
 static Slice header_text(KafkaRecords *records, const ConnectHeader *header) {
     if (header->value == NULL || value_is_absent(header->value)) {
         return (Slice){0};
+    }
+    if (LIKELY(header->value->kind == VALUE_STRING)) {
+        return header->value->bytes;
     }
     DEFER(buf_release) Buf text = {0};
     connect_header_text(&text, header);

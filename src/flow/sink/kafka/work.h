@@ -42,6 +42,7 @@ typedef struct KafkaSink {
     int64_t begun_us;      // when the transaction's first record was put; 0 = it has none
     int64_t committed_us;
     uint64_t bytes; // of the transaction
+    bool unsent;    // at least once: records were put and not waited for
     bool failed;
     SinkStats stats;
 } KafkaSink;

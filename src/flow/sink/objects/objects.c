@@ -576,6 +576,7 @@ static bool objects_offsets(const SinkContext *context, Arena *arena, SinkOffset
 const SinkDriver OBJECTS_SINK = {
     .name = "objects",
     .options = &OBJECTS_OPTIONS,
+    .pace_us = 20000,
     .accepts = objects_accepts,
     .probe = objects_probe,
     .checkpoint = objects_checkpoint,

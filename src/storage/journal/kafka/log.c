@@ -38,7 +38,7 @@ static bool producer_open(JournalLog *log, Err *err) {
                               .transactional_id = link->transactional_id,
                               .transaction_timeout_ms = link->transaction_timeout_ms,
                               .memory_bytes_max = PRODUCER_BYTES,
-                              .reports = true,
+                              .flushes = true,
                               .rules = log->rules};
     TRY(kafka_producer_open(&spec, &log->producer, err));
     TRY(kafka_producer_init(log->producer, err)); // from now on nobody else writes

@@ -2,9 +2,12 @@
 #include "storage/journal/kafka/tail.h"
 
 #include "core/base/digest.h"
+#include "core/sys/clock.h"
 #include "core/sys/file.h"
 
 #include <limits.h>
+
+enum { SHOWN_MS = 2000, LOOK_MS = 20 }; // from a commit's answer until readers see it, at the most
 
 struct JournalTail {
     UnitLink link;
@@ -152,7 +155,13 @@ bool kafka_tail_open(const char *directory, LogPosition from, size_t memory_byte
                      JournalTail **tail, Err *err) {
     bool found = false;
     JournalTail *made = NULL;
+    int64_t until = clock_monotonic_us() + SHOWN_MS * INT64_C(1000);
     bool ok = kafka_tail_newest(directory, ledger, &made, &found, err);
+    while (ok && !found && clock_monotonic_us() < until) { // the writer's first transaction is not shown yet
+        kafka_tail_close(made);
+        clock_sleep_us(LOOK_MS * INT64_C(1000));
+        ok = kafka_tail_newest(directory, ledger, &made, &found, err);
+    }
     if (ok && !found) {
         FAIL(err, ERR_NOT_FOUND, "topic %s holds no journal", made->link.topic);
         ok = err_hint(err, "run the pipeline once");
