@@ -120,9 +120,12 @@ class Node:
             "inter.broker.listener.name": "PLAIN",
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": "PLAIN:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SASL_SSL,CONTROLLER:PLAINTEXT",
-            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,OAUTHBEARER",
+            "listener.name.sasl.oauthbearer.sasl.jaas.config": jaas.format("oauthbearer.OAuthBearerLoginModule")
+            + ' unsecuredLoginStringClaim_sub="broker";',
             "listener.name.sasl.plain.sasl.jaas.config": jaas.format("plain.PlainLoginModule") + f" {users};",
             "listener.name.sasl.scram-sha-256.sasl.jaas.config": jaas.format("scram.ScramLoginModule") + ";",
+            "listener.name.tls.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
             "listener.name.tls.plain.sasl.jaas.config": jaas.format("plain.PlainLoginModule") + f" {users};",
             "listener.name.tls.scram-sha-256.sasl.jaas.config": jaas.format("scram.ScramLoginModule") + ";",
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",

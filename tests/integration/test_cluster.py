@@ -134,8 +134,9 @@ def ids(kafka, name):
 def check_once(kafka, count):
     """They see every row once, in order, in the topic of each connector."""
     for name in NAMES:
-        wait_until(lambda name=name: count in ids(kafka, name), f"row {count} is in {topic_of(kafka, name)}", 60, 0.3)
-        assert ids(kafka, name) == list(range(1, count + 1)), name
+        what = f"row {count} is in {topic_of(kafka, name)}"
+        seen = wait_until(lambda name=name: count in (got := ids(kafka, name)) and got, what, 60, 0.3)
+        assert seen == list(range(1, count + 1)), name
 
 
 @pytest.fixture
@@ -250,7 +251,7 @@ def test_sources_and_sinks_move_from_node_to_node(kafka, work, db):
     topic, lake, load = f"{kafka.prefix}.public.orders", work / "lake", Orders(db, pause_s=0.1)
     (work / "catalog").mkdir()
     cluster = Cluster(kafka, work)
-    cluster.names = ("shop", "lake", "ice")
+    cluster.names = ("moves", "lake", "ice")
     with Server(work / "catalog", {"catalog.warehouse": str(work / "warehouse")}) as catalog:
         try:
             for node in cluster.nodes:
@@ -260,7 +261,7 @@ def test_sources_and_sinks_move_from_node_to_node(kafka, work, db):
             first, second, third = cluster.nodes
             second.create("lake", sink(work, kafka) | ROTATED)
             third.create("ice", iceberg(work, catalog, topic))
-            first.create("shop", source(db, kafka))
+            first.create("moves", source(db, kafka))
             cluster.wait_spread(cluster.nodes)
             load.start()
             for node in cluster.nodes:
@@ -282,7 +283,7 @@ def test_sources_and_sinks_move_from_node_to_node(kafka, work, db):
             check_files(connectors.records(lake, topic))
             connectors.check_offsets(lake, topic)
             check_files([value for value in kafka.values(topic) if value])
-            assert alive.connect("DELETE", "/connectors/shop").status == 204
+            assert alive.connect("DELETE", "/connectors/moves").status == 204
         finally:
             load.ended.set()
             cluster.close()

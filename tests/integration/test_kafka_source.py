@@ -4,9 +4,12 @@ whatever dies on the way."""
 
 import base64
 import decimal
+import http.server
 import json
 import pathlib
 import shutil
+import threading
+import time
 
 import confluent_kafka
 import golden_records
@@ -394,16 +397,52 @@ def test_json_schemas_of_a_registry(new_leat, kafka, registry):
 NEW_CLIENT = next(pathlib.Path(confluent_kafka.__file__).parents[1].glob("confluent_kafka.libs/librdkafka*.so*"))
 
 
-@pytest.mark.parametrize("listener, mechanism", [("sasl", "PLAIN"), ("tls", "SCRAM-SHA-256")])
-def test_source_sink_and_journal_log_in(new_leat, db, kafka, check_equal, listener, mechanism):
+class Tokens(http.server.BaseHTTPRequestHandler):
+    """The token endpoint of an identity provider: client credentials against a token, which is not signed."""
+
+    def do_POST(self):
+        size = int(self.headers["Content-Length"])
+        basic = base64.b64encode(f"leat:{kafka_broker.USERS['writer']}".encode()).decode()
+        granted = self.headers["Authorization"] == f"Basic {basic}"
+        granted &= self.rfile.read(size) == b"grant_type=client_credentials&scope=kafka"
+        claims = {"sub": "writer", "iat": int(time.time()), "exp": int(time.time()) + 600}
+        parts = [json.dumps(part).encode() for part in ({"alg": "none"}, claims)]
+        token = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts) + "."
+        answer = {"access_token": token, "expires_in": 600} if granted else {"error": "invalid_client"}
+        body = json.dumps(answer).encode()
+        self.send_response(200 if granted else 401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def oidc():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tokens) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {
+            "client.id": "leat", "client.secret": "${env:KAFKA_PASSWORD}", "scope": "kafka",
+            "token.endpoint.url": f"http://127.0.0.1:{server.server_port}/token",
+        }  # fmt: skip
+        server.shutdown()
+
+
+@pytest.mark.parametrize("listener, mechanism", [("sasl", "PLAIN"), ("tls", "SCRAM-SHA-256"), ("sasl", "OAUTHBEARER")])
+def test_source_sink_and_journal_log_in(new_leat, db, kafka, check_equal, oidc, listener, mechanism):
     """SCRAM with the client that Confluent's Python package has: Debian 12's is too old for it (test_kafka.py)."""
     protocol = {"sasl": "SASL_PLAINTEXT", "tls": "SASL_SSL"}[listener]
-    options = {"security.protocol": protocol, "sasl.mechanism": mechanism, "sasl.username": "writer"}
-    options["sasl.password"] = "${env:KAFKA_PASSWORD}"
+    options = {"security.protocol": protocol, "sasl.mechanism": mechanism}
+    if mechanism == "OAUTHBEARER":
+        options |= {f"sasl.oauthbearer.{name}": value for name, value in oidc.items()}
+    else:
+        options |= {"sasl.username": "writer", "sasl.password": "${env:KAFKA_PASSWORD}"}
     if listener == "tls":
         options["ssl.ca.location"] = kafka.directory / "ca.pem"
     env = {"KAFKA_PASSWORD": kafka_broker.USERS["writer"]}
-    env |= {"LD_PRELOAD": str(NEW_CLIENT)} if mechanism != "PLAIN" else {}
+    env |= {"LD_PRELOAD": str(NEW_CLIENT)} if mechanism.startswith("SCRAM") else {}
     db.execute("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'x'), (2, 'y')")
     writer, reader = new_leat(), new_leat()
     parameters = "&".join(f"{name}={value}" for name, value in options.items())
@@ -418,3 +457,6 @@ def test_source_sink_and_journal_log_in(new_leat, db, kafka, check_equal, listen
     for program in (writer, reader):
         kept = [path.read_text(errors="replace") for path in program.data.rglob("config.json")]
         assert kept and not any(env["KAFKA_PASSWORD"] in text for text in kept)
+    if mechanism == "OAUTHBEARER":
+        run = new_leat().run("sync", url, reader.out, check=False, env={"KAFKA_PASSWORD": "wrong"}, timeout=60)
+        assert run.returncode != 0 and "gives no token: 401" in run.stderr and "wrong" not in run.stderr, run.stderr

@@ -99,8 +99,8 @@ def test_options_of_kafka_hold_for_journals_too(kafka, db, work):
     flags = ["--journal", f"kafka://{kafka.addresses('sasl')}/?prefix={kafka.prefix}"]
     flags += [f"--kafka.{name.replace('__', '.')}={value}" for name, value in words.items()]
     with server_module.Server(work / "s", OPTIONS, flags, env={"KAFKA_PASSWORD": secret}) as server:
-        server.create("shop", source(db, kafka))
-        trace = failed(server, "shop")
+        server.create("lost", source(db, kafka))
+        trace = failed(server, "lost")
         assert "ACL" in trace and secret not in server.log_text(), trace
     for wrong, told in (("--kafka.sasl.password=geheim", "shown and stored"), ("--kafka.format=json", "kafka.format")):
         server = server_module.Server(work / "s", OPTIONS, [*flags[:2], wrong]).spawn()
@@ -162,13 +162,13 @@ def test_the_machine_is_lost_under_load(kafka, db, work):
             with server:
                 more = {} if life < 2 else {"leat.journal.segment.bytes": "1MiB"}
                 if life == 0:
-                    server.create("shop", source(db, kafka))
+                    server.create("lost", source(db, kafka))
                 server.create("lake", sink(work, kafka))
                 server.create("ice", iceberg(work, catalog, topic))
                 if life > 0:  # the topic is in Kafka, too: the sinks wait for their source all the same
                     server.until(lambda: told(server, CHOSEN) == {"lake", "ice"}, "both sinks have chosen", 60)
                     assert not told(server, CHOSEN[0]), "Kafka's topic is read in place of the journal"
-                    server.create("shop", source(db, kafka) | more)
+                    server.create("lost", source(db, kafka) | more)
                 if life == 0:
                     until_equal(server, db, lake, topic, timeout=90)
                     load.start()

@@ -14,7 +14,6 @@
 #define READER_BYTES   (1 * MIB)
 #define WAIT_MS_MAX    500
 #define TABLES_US      1000000 // between looks at the sink's tables
-#define PIN_MS         100     // between pins: each is a file made durable
 #define BACKOFF_US_MIN 200000
 #define BACKOFF_US_MAX 10000000
 #define FINISH_TRIES   5                        // of a transient error, once the run is over
@@ -55,9 +54,6 @@ struct SinkPump {
     LogPosition begun;  // where it reads from
     LogPosition pinned; // the sink's, when it was last looked at
     bool has_pin;
-    LogPosition raised; // the pin as the journal knows it, in this attempt
-    int64_t raised_us;
-    bool has_raised;
 
     pthread_mutex_t mutex; // over all that follows
     JournalReader *reader; // for waking
@@ -249,23 +245,6 @@ static void stats_keep(SinkPump *pump, Sink *sink) {
     pthread_mutex_unlock(&pump->mutex);
 }
 
-static bool pin_waits(const SinkPump *pump) {
-    return pump->pin != NULL && pump->has_pin && (!pump->has_raised || pump->raised != pump->pinned);
-}
-
-// Only what the sink has committed may be trimmed: a pin that is late holds a little more of the journal.
-static bool pin_raise(SinkPump *pump, bool now, Err *err) {
-    int64_t clock = clock_monotonic_us();
-    if (!pin_waits(pump) || (!now && pump->has_raised && clock < pump->raised_us + PIN_MS * 1000)) {
-        return true;
-    }
-    TRY(journal_pin_raise(pump->pin, pump->pinned, err));
-    pump->raised = pump->pinned;
-    pump->raised_us = clock;
-    pump->has_raised = true;
-    return true;
-}
-
 static bool progress(SinkPump *pump, Sink *sink, Err *err) {
     LogPosition pin = MAX(sink_pin(sink), pump->begun);
     SinkStats stats;
@@ -286,7 +265,8 @@ static bool progress(SinkPump *pump, Sink *sink, Err *err) {
         pump->pinned = pin;
         pump->has_pin = true;
     }
-    return pin_raise(pump, pump->finishing, err);
+    // Only what the sink has committed may be trimmed.
+    return pump->pin == NULL || journal_pin_raise(pump->pin, pin, err);
 }
 
 // Nothing more for now. *done when the run is over and all is published.
@@ -309,8 +289,7 @@ static bool idle(SinkPump *pump, Sink *sink, bool last_look, bool *done, Err *er
         trouble_set(pump, stats.trouble);
     }
     TRY(progress(pump, sink, err));
-    int64_t wait_ms = pin_waits(pump) ? PIN_MS : WAIT_MS_MAX;
-    TRY(entries_wait(pump, (int)(next_ms < 0 ? wait_ms : MIN(next_ms, wait_ms)), err));
+    TRY(entries_wait(pump, next_ms < 0 ? WAIT_MS_MAX : (int)MIN(next_ms, WAIT_MS_MAX), err));
     if (!pump->finishing) {
         clock_sleep_us(pump->spec.sink->pace_us);
     }
@@ -431,7 +410,6 @@ static bool attempt(SinkPump *pump, Err *err) {
         (spec->begin == NULL || spec->begin(spec->owner, &context, err)) && attempt_open(pump, &context, pinned, err);
     journal_pin_close(pump->pin);
     pump->pin = NULL;
-    pump->has_raised = false;
     if (spec->end != NULL) {
         spec->end(spec->owner);
     }

@@ -125,7 +125,7 @@ typedef struct JournalPin JournalPin;
 // was none of that tag.
 CHECKED bool journal_pin_open(const char *directory, const char *name, const char *tag, LogPosition first,
                               JournalPin **pin, LogPosition *at, Err *err);
-// In Kafka it is there some seconds later, or when it is closed.
+// It is there a moment later (in Kafka some seconds), by the next call, or when it is closed.
 CHECKED bool journal_pin_raise(JournalPin *pin, LogPosition at, Err *err);
 void journal_pin_close(JournalPin *pin); // NULL is fine
 

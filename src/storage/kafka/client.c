@@ -28,15 +28,31 @@ static bool is_refusal(rd_kafka_resp_err_t code) {
 }
 
 // That a broker lets nobody in stays until another one does not: that all are away follows from it.
-static void on_error(rd_kafka_t *handle, int number, const char *text, void *context) {
-    KafkaClient *client = context;
-    rd_kafka_resp_err_t code = (rd_kafka_resp_err_t)number;
+static void say(KafkaClient *client, rd_kafka_resp_err_t code, const char *text) {
     pthread_mutex_lock(&client->mutex);
     if (is_refusal(code) || !is_refusal(client->said)) {
         client->said = code;
         snprintf(client->said_text, sizeof(client->said_text), "%s", text);
     }
     pthread_mutex_unlock(&client->mutex);
+}
+
+static void on_error(rd_kafka_t *handle, int number, const char *text, void *context) {
+    KafkaClient *client = context;
+    if (number != RD_KAFKA_RESP_ERR__AUTHENTICATION || !kafka_tokens_away(client->tokens)) {
+        say(client, (rd_kafka_resp_err_t)number, text);
+    }
+}
+
+// In librdkafka's background thread. Errors that it is told reach us only where the handle is polled.
+static void on_token(rd_kafka_t *handle, const char *config, void *context) {
+    KafkaClient *client = context;
+    Err err[1] = {{0}};
+    (void)config;
+    if (!kafka_tokens_refresh(client->tokens, handle, err)) {
+        bool away = kafka_tokens_away(client->tokens);
+        say(client, away ? RD_KAFKA_RESP_ERR__TRANSPORT : RD_KAFKA_RESP_ERR__AUTHENTICATION, err->message);
+    }
 }
 
 bool kafka_client_refused(KafkaClient *client) {
@@ -315,6 +331,7 @@ static bool open_with(KafkaClient *client, const KafkaPlace *place, rd_kafka_typ
                             .old_scram = rd_kafka_version() < SCRAM_VERSION &&
                                          strncmp(place->options->sasl_mechanism, "SCRAM", 5) == 0};
     pthread_mutex_init(&client->mutex, NULL);
+    client->tokens = kafka_tokens_new(place->options);
     bool made = conf_make(conf, scratch, place, type, settings, count, err);
     arena_release(scratch);
     if (made) {
@@ -327,11 +344,20 @@ static bool open_with(KafkaClient *client, const KafkaPlace *place, rd_kafka_typ
         if (rebalance != NULL) {
             rd_kafka_conf_set_rebalance_cb(conf, rebalance);
         }
+        if (client->tokens != NULL) {
+            kafka_tokens_configure(conf);
+            rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf, on_token);
+        }
         client->handle = rd_kafka_new(type, conf, problem, sizeof(problem));
     }
     if (client->handle == NULL) {
         rd_kafka_conf_destroy(conf);
+        kafka_tokens_free(client->tokens);
         return made ? FAIL(err, ERR_OPTION, "librdkafka: %s", problem) : err_frame(err, __FILE__, __LINE__);
+    }
+    if (client->tokens != NULL && !kafka_tokens_begin(client->handle, err)) {
+        kafka_client_close(client);
+        return false;
     }
     return true;
 }
@@ -367,6 +393,7 @@ bool kafka_client_close_within(KafkaClient *client, int timeout_ms) {
         return false;
     }
     pthread_mutex_destroy(&client->mutex);
+    kafka_tokens_free(client->tokens);
     client->handle = NULL;
     return true;
 }
@@ -376,5 +403,6 @@ void kafka_client_close(KafkaClient *client) {
         rd_kafka_destroy(client->handle);
         client->handle = NULL;
         pthread_mutex_destroy(&client->mutex);
+        kafka_tokens_free(client->tokens);
     }
 }

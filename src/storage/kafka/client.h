@@ -5,6 +5,7 @@
 #define LEAT_STORAGE_KAFKA_CLIENT_H
 
 #include "storage/kafka/kafka.h"
+#include "storage/kafka/tokens.h"
 
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
@@ -18,6 +19,7 @@ typedef struct KafkaClient {
     rd_kafka_t *handle;
     const char *brokers;
     bool old_scram;        // a SCRAM that brokers of Kafka 4 do not take: see kafka_fail
+    KafkaTokens *tokens;   // NULL: it needs none
     size_t waiting_bytes;  // of messages put and not told of; of the thread that puts
     pthread_mutex_t mutex; // over what follows; librdkafka's threads write it
     rd_kafka_resp_err_t said;

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/journal/local/pins.h"
 
+#include "core/base/log.h"
+#include "core/sys/clock.h"
 #include "core/sys/file.h"
 
 #include <limits.h>
 
-enum { PIN_VERSION = 1, PIN_BYTES_MAX = 64, PIN_NAME_MAX = 200 };
+enum {
+    PIN_VERSION = 1,
+    PIN_BYTES_MAX = 64,
+    PIN_NAME_MAX = 200,
+    RAISE_MS = 100, // between pins: each is a file made durable
+};
 
 static bool pin_path(char path[PATH_MAX], const char *directory, const char *name, Err *err) {
     size_t size = strlen(name);
@@ -99,7 +106,8 @@ bool local_pins_lowest(const char *directory, LogPosition none, LogPosition *low
 struct LogPin {
     char directory[PATH_MAX];
     char name[PIN_NAME_MAX + 1];
-    LogPosition at;
+    LogPosition at, written;
+    int64_t next_us;
 };
 
 bool local_pin_open(const char *directory, const char *name, const char *tag, LogPosition first, LogPin **pin,
@@ -124,19 +132,28 @@ bool local_pin_open(const char *directory, const char *name, const char *tag, Lo
     ASSERT(made != NULL);
     snprintf(made->directory, sizeof(made->directory), "%s", directory);
     snprintf(made->name, sizeof(made->name), "%s", name);
-    made->at = was;
+    made->at = made->written = was;
     *pin = made;
     return true;
 }
 
+// One that is late holds a little more of the journal; the next call, or the end, writes it.
 bool local_pin_raise(LogPin *pin, LogPosition at, Err *err) {
-    if (at == pin->at) {
+    int64_t now = clock_monotonic_us();
+    pin->at = at;
+    if (pin->at == pin->written || now < pin->next_us) {
         return true;
     }
-    pin->at = at;
-    return local_pin_set(pin->directory, pin->name, at, err);
+    TRY(local_pin_set(pin->directory, pin->name, at, err));
+    pin->written = at;
+    pin->next_us = now + RAISE_MS * 1000;
+    return true;
 }
 
 void local_pin_close(LogPin *pin) {
+    Err why[1] = {{0}};
+    if (pin != NULL && pin->at != pin->written && !local_pin_set(pin->directory, pin->name, pin->at, why)) {
+        log_debug(LOG_JOURNAL, "a pin is lower than it could be", LOG_TEXT("reason", why->message));
+    }
     free(pin);
 }
