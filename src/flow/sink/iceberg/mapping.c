@@ -478,7 +478,7 @@ Slice mapping_numbers(const Mapping *mapping, const Schema *source, Slice before
             buf_printf(&text, "%s%u=%d", text.size > 0 ? "," : "", number, shape->fields[i].shape.id);
         }
     }
-    Slice made = all ? arena_slice(arena, buf_slice(&text)) : before;
+    Slice made = arena_slice(arena, all ? buf_slice(&text) : before); // `before` is the metadata's, which comes anew
     buf_release(&text);
     return made;
 }

@@ -49,7 +49,7 @@ KeyHash mapping_key_hash(const Mapping *mapping, const Value *key);
 // `current` NULL: the table is new. Lives in the arena; the source's schema is copied. ERR_TABLE names table and
 // column.
 // Which number of the source (schema.h) each field has, as text for a property of the table: a column that was renamed
-// is found by it.
+// is found by it. `before` where the source does not know; a copy of the arena's.
 Slice mapping_numbers(const Mapping *mapping, const Schema *source, Slice before, Arena *arena);
 CHECKED bool mapping_make(Arena *arena, const Schema *source, const TableSchema *current, int32_t last_column_id,
                           const MappingOptions *options, Mapping *mapping, Err *err);

@@ -64,6 +64,19 @@ TEST(mapping_renames_by_the_numbers_of_columns) {
     arena_release(arena);
 }
 
+TEST(mapping_numbers_are_kept_where_the_source_has_none) {
+    Source was, is;
+    arena_init(arena, "test", 0);
+    source(&was, NAMES("id", "a"), NUMBERS(1, 2));
+    Mapping first = map(&was, NULL, (Slice){0}, false);
+    char metadata[] = "1=1,2=2"; // which is read anew with each commit
+    source(&is, NAMES("id", "a"), NUMBERS(0, 0));
+    Slice numbers = mapping_numbers(&first, &is.schema, slice_of(metadata), arena);
+    memset(metadata, 0, sizeof(metadata));
+    CHECK_TEXT(numbers, "1=1,2=2");
+    arena_release(arena);
+}
+
 TEST(mapping_tells_a_column_made_again_from_a_renamed_one) {
     Source was, is;
     arena_init(arena, "test", 0);
