@@ -244,9 +244,7 @@ static const char *config_text(const json_t *root, const char *name) {
 static const char *own_disk(const json_t *root, const char *kind, const char *server_journal) {
     bool sync = strcmp(kind, "sync") == 0;
     if (strcmp(kind, "sink") == 0) {
-        return strcmp(config_text(root, "leat.topics.from"), "kafka") == 0
-                   ? "leave out leat.topics.from: sink connectors of a cluster read the journals of its sources"
-               : strcasecmp(config_text(root, "iceberg.catalog.type"), "embedded") == 0
+        return strcasecmp(config_text(root, "iceberg.catalog.type"), "embedded") == 0
                    ? "give the connector a catalog that all nodes reach: iceberg.catalog.type=rest"
                    : NULL;
     }

@@ -120,7 +120,10 @@ static bool forget_visit(void *context, const char *source) {
 
 bool sink_places_forget(Arena *arena, const ConnectorRun *run, Err *err) {
     Places places = {arena, run, NULL, NULL, true, err};
+    SinkPlace topics;
     const char *directory = arena_printf(arena, "%s/pipelines", run->data_directory);
+    sink_topics_place(arena, run, &topics);
+    TRY(!run->anew || file_remove_tree(topics.state_directory, err));
     return !run->anew || !file_exists(directory) || (file_list(directory, forget_visit, &places, err) && places.ok);
 }
 

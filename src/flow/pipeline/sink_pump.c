@@ -388,7 +388,7 @@ static bool attempt_open(SinkPump *pump, SinkContext *context, LogPosition pinne
         pump->fed = false;
         pthread_mutex_unlock(&pump->mutex);
     }
-    if (pump->spec.feed != NULL) {
+    if (ok && pump->spec.feed != NULL) {
         pump->spec.feed->close(pump->spec.feed_owner);
     }
     journal_reader_close(reader);

@@ -13,7 +13,7 @@ typedef struct SinkPump SinkPump;
 typedef struct SinkFeed {
     // Behind the sink, which is then asked where it stands.
     bool (*open)(void *owner, Err *err);
-    void (*close)(void *owner);
+    void (*close)(void *owner);                               // while the sink is open, if nothing has failed
     bool (*next)(void *owner, JournalEntry *entry, Err *err); // as journal_reader_next
     bool (*wait)(void *owner, int timeout_ms, Err *err);
     void (*wake)(void *owner);

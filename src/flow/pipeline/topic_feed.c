@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/pipeline/topic_feed.h"
 
+#include "core/base/digest.h"
 #include "core/base/log.h"
 #include "core/base/map.h"
 #include "core/sys/clock.h"
@@ -33,7 +34,7 @@ typedef struct FeedTopic {
 
 struct TopicFeed {
     const TopicFeedSpec *spec;
-    const SinkContext *context;
+    const SinkContext *context; // of the attempt, with the Kafka's identity
     TopicRecords *maker;
     Arena run[1], scratch[1];
     KafkaConsumer *consumer;
@@ -48,6 +49,7 @@ struct TopicFeed {
     size_t batch_count, batch_at;
     Event event;
     Position position;
+    uint64_t epoch_floor; // that the target remembers
     uint64_t epoch, cuts;
     uint32_t entries; // since the last cut
     int64_t group_us; // of the first of them
@@ -542,32 +544,71 @@ static bool epoch_next(TopicFeed *feed, Err *err) {
         TRY(file_read_all(path, EPOCH_BYTES, feed->run, &text, err));
         last = strtoull(arena_text(feed->run, text), NULL, 10);
     }
+    last = MAX(last, feed->epoch_floor);
     feed->epoch = MAX(last + 1, (uint64_t)(clock_wall_us() / 1000000));
     const char *line = arena_printf(feed->run, "%" PRIu64 "\n", feed->epoch);
     return file_replace(path, slice_of(line), err);
 }
 
-static bool feed_make(TopicFeed *feed, Err *err) {
-    TRY(epoch_next(feed, err));
+// Offsets that a target remembers hold for the Kafka that they are of, whatever became of the state directory.
+static bool identify(TopicFeed *feed, SinkContext *context, Err *err) {
+    const char *cluster = "";
+    TRY(kafka_consumer_cluster(feed->consumer, feed->run, &cluster, err));
+    context->journal_id = arena_printf(feed->run, "%016" PRIx64, digest_hash(slice_of(cluster)));
+    context->compared = true;
+    return true;
+}
+
+// A state directory that is new here, or older than the target, takes from it how far the sink is, and the target is
+// this one's from then on: what another process is still publishing is withdrawn, and never counted. (Tables say
+// themselves what they have.)
+static bool target_follow(TopicFeed *feed, Err *err) {
+    const SinkDriver *sink = feed->spec->sink;
+    SinkCheckpoint checkpoint = {0};
+    void *state = NULL;
+    if (is_lake(feed->spec)) {
+        return true;
+    }
+    TRY(sink->checkpoint(feed->context, feed->run, &checkpoint, err));
+    feed->epoch_floor = checkpoint.epoch;
+    if (checkpoint.ahead) {
+        log_info(LOG_SINK, "the target knows more than this directory: goes on from there");
+        TRY(sink->open(feed->context, &state, err));
+        sink->close(state);
+    }
+    return true;
+}
+
+static bool feed_make(TopicFeed *feed, SinkContext *context, Err *err) {
     TRY(consumer_open(feed->spec, feed->run, &feed->consumer, err));
+    TRY(identify(feed, context, err) && target_follow(feed, err) && epoch_next(feed, err));
     return refresh(feed, true, err);
 }
 
-bool topic_feed_new(Arena *arena, const TopicFeedSpec *spec, const SinkContext *context, TopicRecords *maker,
+bool topic_feed_new(Arena *arena, const TopicFeedSpec *spec, SinkContext *context, TopicRecords *maker,
                     TopicFeed **feed, Err *err) {
     TopicFeed *made = ARENA_NEW(arena, TopicFeed);
-    SinkContext *kept = ARENA_NEW(arena, SinkContext);
-    *kept = *context;
-    *made = (TopicFeed){.spec = spec, .context = kept, .maker = maker};
+    *made = (TopicFeed){.spec = spec, .context = context, .maker = maker};
     arena_init(made->run, "run", 0);
     arena_init(made->scratch, "scratch", 0);
     made->note = kafka_note(made->run, spec->connector);
     *feed = made; // frees what there is
-    return feed_make(made, err);
+    return feed_make(made, context, err);
 }
 
+// Another process may have written to the target since the feed was made, and the sink has followed it.
 static bool feed_open(void *owner, Err *err) {
     TopicFeed *feed = *(TopicFeed **)owner;
+    SinkOffset *offsets = NULL;
+    size_t count = 0;
+    arena_reset(feed->scratch);
+    TRY(feed->spec->sink->offsets(feed->context, feed->scratch, &offsets, &count, err));
+    for (size_t i = 0; i < count && !is_lake(feed->spec); i++) {
+        const FeedPartition *partition = map_find(&feed->by_key, offsets[i].topic);
+        if (partition != NULL && (int64_t)offsets[i].committed > partition->next) {
+            return FAIL(err, ERR_NET_BUSY, "another process has just written to the target: it is looked at again");
+        }
+    }
     feed->open = true;
     return true;
 }

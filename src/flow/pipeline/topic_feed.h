@@ -32,8 +32,9 @@ typedef struct TopicFeedSpec {
 } TopicFeedSpec;
 
 // Before the sink is opened: connects, says where each partition begins, and has the sink take that up where somebody
-// has set other offsets. What is borrowed outlives the feed. Transient errors: nobody answers.
-CHECKED bool topic_feed_new(Arena *arena, const TopicFeedSpec *spec, const SinkContext *context, TopicRecords *maker,
+// has set other offsets. The context gets that Kafka's identity, as the journal's; it and what else is borrowed outlive
+// the feed. Transient errors: nobody answers.
+CHECKED bool topic_feed_new(Arena *arena, const TopicFeedSpec *spec, SinkContext *context, TopicRecords *maker,
                             TopicFeed **feed, Err *err);
 void topic_feed_free(TopicFeed *feed); // NULL is fine
 // Its owner is a TopicFeed **, that of the attempt.

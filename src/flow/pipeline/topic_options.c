@@ -85,11 +85,8 @@ bool topic_options(Arena *arena, const ConnectorRun *run, const Properties *conf
     const char *text = properties_text(arena, config, "leat.topics.from", "auto");
     TRY(choice("leat.topics.from", text, FROM, ARRAY_LEN(FROM), &from, err));
     options->from = (TopicsFrom)from;
-    if (run->clustered) {
-        options->from = TOPICS_JOURNAL;
-        return from != TOPICS_KAFKA ||
-               FAIL(err, ERR_OPTION,
-                    "leat.topics.from: kafka: sink connectors of a cluster read its sources' journals");
+    if (run->clustered && options->from == TOPICS_AUTO) {
+        options->from = TOPICS_JOURNAL; // what one node has found, the next one would not know
     }
     if (options->brokers[0] != '\0') {
         return true;

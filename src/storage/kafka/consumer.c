@@ -154,6 +154,22 @@ bool kafka_consumer_topics(KafkaConsumer *consumer, Arena *arena, KafkaTopicLook
     return true;
 }
 
+bool kafka_consumer_cluster(KafkaConsumer *consumer, Arena *arena, const char **id, Err *err) {
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_resp_err_t code = metadata_read(consumer, &metadata);
+    if (code == 0) {
+        rd_kafka_metadata_destroy(metadata);
+    }
+    char *told = code == 0 ? rd_kafka_clusterid(consumer->client.handle, consumer->request_ms) : NULL;
+    if (told == NULL) {
+        code = code != 0 ? code : RD_KAFKA_RESP_ERR__TIMED_OUT;
+        return KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), "ask for the cluster's id");
+    }
+    *id = arena_printf(arena, "%s", told);
+    rd_kafka_mem_free(consumer->client.handle, told);
+    return true;
+}
+
 static bool is_gone(rd_kafka_resp_err_t code) {
     return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
            code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;

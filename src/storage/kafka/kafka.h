@@ -149,6 +149,8 @@ void kafka_consumer_close(KafkaConsumer *consumer); // NULL is fine
 // All topics that leat's user may see, in the order of their names, without those of the brokers themselves.
 CHECKED bool kafka_consumer_topics(KafkaConsumer *consumer, Arena *arena, KafkaTopicLook **topics, size_t *count,
                                    Err *err);
+// The id that this Kafka gave itself when it was made, as brokers tell it.
+CHECKED bool kafka_consumer_cluster(KafkaConsumer *consumer, Arena *arena, const char **id, Err *err);
 // The offsets of a partition: of its first record that there is, and behind its last one that readers see (behind no
 // transaction that is open, but with `uncommitted`). ERR_NOT_FOUND: there is no such partition.
 CHECKED bool kafka_consumer_bounds(KafkaConsumer *consumer, const char *topic, int32_t partition, int64_t *first,

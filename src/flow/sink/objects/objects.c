@@ -115,9 +115,10 @@ typedef struct Target {
     char tag[STORE_TAG_BYTES_MAX];
 } Target;
 
-// SINK@SOURCE is what the target knows a sink connector's part in one source by; names of pipelines have no such sign.
+// SINK@SOURCE is what the target knows a sink connector's part in one source by, names of pipelines have no such sign;
+// one that reads topics of Kafka has its own records alone.
 static bool is_connector(const SinkContext *context) {
-    return strchr(context->pipeline, '@') != NULL;
+    return context->records != NULL || strchr(context->pipeline, '@') != NULL;
 }
 
 static bool unknown_fail(const SinkContext *context, Err *err) {
