@@ -123,6 +123,7 @@ class Node:
             "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,OAUTHBEARER",
             "listener.name.sasl.oauthbearer.sasl.jaas.config": jaas.format("oauthbearer.OAuthBearerLoginModule")
             + ' unsecuredLoginStringClaim_sub="broker";',
+            "listener.name.sasl.oauthbearer.connections.max.reauth.ms": 2000,
             "listener.name.sasl.plain.sasl.jaas.config": jaas.format("plain.PlainLoginModule") + f" {users};",
             "listener.name.sasl.scram-sha-256.sasl.jaas.config": jaas.format("scram.ScramLoginModule") + ";",
             "listener.name.tls.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",

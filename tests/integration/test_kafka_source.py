@@ -398,19 +398,23 @@ NEW_CLIENT = next(pathlib.Path(confluent_kafka.__file__).parents[1].glob("conflu
 
 
 class Tokens(http.server.BaseHTTPRequestHandler):
-    """The token endpoint of an identity provider: client credentials against a token, which is not signed."""
+    """The token endpoint of an identity provider: client credentials against a token, which is not signed.
+    server.life: that it tells, in seconds; the token itself is good for two more. server.status: 503 = it is away,
+    401 = it gives none any more. server.answers: all statuses."""
 
     def do_POST(self):
         size = int(self.headers["Content-Length"])
         basic = base64.b64encode(f"leat:{kafka_broker.USERS['writer']}".encode()).decode()
         granted = self.headers["Authorization"] == f"Basic {basic}"
         granted &= self.rfile.read(size) == b"grant_type=client_credentials&scope=kafka"
-        claims = {"sub": "writer", "iat": int(time.time()), "exp": int(time.time()) + 600}
+        claims = {"sub": "writer", "iat": int(time.time()), "exp": time.time() + self.server.life + 2}
         parts = [json.dumps(part).encode() for part in ({"alg": "none"}, claims)]
         token = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts) + "."
-        answer = {"access_token": token, "expires_in": 600} if granted else {"error": "invalid_client"}
+        status = self.server.status if granted else 401
+        answer = {"access_token": token, "expires_in": self.server.life} if status == 200 else {"error": "no"}
         body = json.dumps(answer).encode()
-        self.send_response(200 if granted else 401)
+        self.server.answers.append(status)
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -420,14 +424,20 @@ class Tokens(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def oidc():
+def provider():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tokens) as server:
+        server.life, server.status, server.answers = 600, 200, []
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield {
-            "client.id": "leat", "client.secret": "${env:KAFKA_PASSWORD}", "scope": "kafka",
-            "token.endpoint.url": f"http://127.0.0.1:{server.server_port}/token",
-        }  # fmt: skip
+        yield server
         server.shutdown()
+
+
+@pytest.fixture
+def oidc(provider):
+    return {
+        "client.id": "leat", "client.secret": "${env:KAFKA_PASSWORD}", "scope": "kafka",
+        "token.endpoint.url": f"http://127.0.0.1:{provider.server_port}/token",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("listener, mechanism", [("sasl", "PLAIN"), ("tls", "SCRAM-SHA-256"), ("sasl", "OAUTHBEARER")])
@@ -460,3 +470,31 @@ def test_source_sink_and_journal_log_in(new_leat, db, kafka, check_equal, oidc, 
     if mechanism == "OAUTHBEARER":
         run = new_leat().run("sync", url, reader.out, check=False, env={"KAFKA_PASSWORD": "wrong"}, timeout=60)
         assert run.returncode != 0 and "gives no token: 401" in run.stderr and "wrong" not in run.stderr, run.stderr
+
+
+def test_tokens_are_renewed(leat, kafka, provider, oidc):
+    """Brokers end each connection after two seconds, and each token is over after four: only new ones go on."""
+    topic = f"{kafka.prefix}.tokens"
+    kafka.create_topic(topic)
+    provider.life = 2
+    options = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER"}
+    options |= {f"sasl.oauthbearer.{name}": value for name, value in oidc.items()}
+    parameters = "&".join(f"{name}={value}" for name, value in options.items())
+    url = f"kafka://{kafka.addresses('sasl')}/{topic.replace('.', chr(92) + '.')}?{parameters}&format=string"
+    env = {"KAFKA_PASSWORD": kafka_broker.USERS["writer"]}
+    process = leat.follow(url, "--set", "file.rotate.interval=100ms", env=env)
+
+    def arrives(what):
+        put(kafka, topic, [(None, what.encode())])
+        written = lambda: what in str(rows(leat, topic.replace(".", "/")))  # noqa: E731
+        process.until(written, f"'{what}' is written", 60)
+
+    arrives("the first token")
+    process.until(lambda: len(provider.answers) >= 4, "four tokens were asked for", 60)
+    arrives("the fourth")
+    provider.status = 503
+    process.until(lambda: 503 in provider.answers, "the provider was away", 60)
+    provider.status = 200  # librdkafka asks again after ten seconds, when no token is good any more
+    arrives("one of afterwards")
+    provider.status = 401
+    assert process.wait(60) != 0 and "gives no token: 401" in process.stderr(), process.stderr()[-3000:]

@@ -3,7 +3,7 @@
 // offset is not to be had is told, not moved: auto.offset.reset=error.
 #include "core/base/log.h"
 #include "core/sys/clock.h"
-#include "storage/kafka/client.h"
+#include "storage/kafka/topics.h"
 
 enum {
     BATCH_MAX = 512,        // records of a poll
@@ -175,18 +175,24 @@ static bool is_gone(rd_kafka_resp_err_t code) {
            code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
 }
 
-// A topic that was just made, or has just got another leader, has none yet that knows of it: librdkafka asks anew for
-// records, but not here.
-static rd_kafka_resp_err_t bounds_ask(KafkaConsumer *consumer, const char *topic, int32_t partition, int64_t *first,
-                                      int64_t *end) {
+// A topic that was just made, or has just got another leader, has none yet that knows of it; a broker that has just
+// begun may not know of topics that there are. librdkafka asks anew for records, but not here. *code: what was said
+// last.
+static bool bounds_ask(KafkaConsumer *consumer, const KafkaPartition *of, int64_t *first, int64_t *end,
+                       rd_kafka_resp_err_t *code, Err *err) {
     int64_t deadline = clock_monotonic_us() + consumer->request_ms * INT64_C(1000);
-    for (;;) {
-        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(consumer->client.handle, topic, partition, first,
-                                                                    end, consumer->request_ms);
-        bool moves = code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
-                     code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || code == RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR;
+    for (bool made = false;;) {
+        *code = rd_kafka_query_watermark_offsets(consumer->client.handle, of->topic, of->partition, first, end,
+                                                 consumer->request_ms);
+        bool moves = *code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+                     *code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || *code == RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR;
+        if (*code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || *code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
+            TRY(made || kafka_topic_made(&consumer->client, of->topic, &made, err));
+            moves = made;
+            *code = made ? RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE : *code;
+        }
         if (!moves || clock_monotonic_us() > deadline) {
-            return code;
+            return true;
         }
         clock_sleep_us(BACKOFF_MS * INT64_C(1000));
     }
@@ -194,7 +200,8 @@ static rd_kafka_resp_err_t bounds_ask(KafkaConsumer *consumer, const char *topic
 
 bool kafka_consumer_bounds(KafkaConsumer *consumer, const char *topic, int32_t partition, int64_t *first, int64_t *end,
                            Err *err) {
-    rd_kafka_resp_err_t code = bounds_ask(consumer, topic, partition, first, end);
+    rd_kafka_resp_err_t code = 0;
+    TRY(bounds_ask(consumer, &(KafkaPartition){.topic = topic, .partition = partition}, first, end, &code, err));
     if (is_gone(code)) {
         return FAIL(err, ERR_NOT_FOUND, "Kafka at %s: topic %s has no partition %d", consumer->client.brokers, topic,
                     partition);

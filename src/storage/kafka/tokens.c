@@ -15,7 +15,8 @@ enum {
     LIFE_S = 300, // of a token that does not say how long it is good
     CONNECT_MS = 5000,
     STALLED_MS = 10000,
-    LEAST_MS = 1000, // of life left in a token that is used on
+    LEAST_MS = 1000,  // of life left in a token that is used on
+    SETTLE_MS = 5000, // after a new one: brokers' refusals of the one before are still heard
 };
 #define ANSWER_BYTES_MAX (64 * KIB)
 
@@ -24,7 +25,7 @@ struct KafkaTokens {
     const char *url, *id, *secret, *scope, *ca; // as configured, with their references; NULL = not set
     Buf token;                                  // the newest, with a NUL
     int64_t until_ms;                           // that it is good
-    _Atomic bool away;
+    _Atomic int64_t away_until_us;              // INT64_MAX = it is; 0 = it never was
 };
 
 static const char *copy(Arena *run, const char *text) {
@@ -64,7 +65,7 @@ void kafka_tokens_free(KafkaTokens *tokens) {
 }
 
 bool kafka_tokens_away(const KafkaTokens *tokens) {
-    return tokens != NULL && tokens->away;
+    return tokens != NULL && clock_monotonic_us() < tokens->away_until_us;
 }
 
 // --- the question ------------------------------------------------------------------------------------------------
@@ -183,8 +184,15 @@ bool kafka_tokens_begin(rd_kafka_t *handle, Err *err) {
 bool kafka_tokens_refresh(KafkaTokens *tokens, rd_kafka_t *handle, Err *err) {
     char problem[256];
     bool ok = token_ask(tokens, err);
-    tokens->away = !ok && err_class(err->code) == ERR_CLASS_TRANSIENT;
-    if (tokens->away && tokens->until_ms > clock_wall_us() / 1000 + LEAST_MS) {
+    bool away = !ok && err_class(err->code) == ERR_CLASS_TRANSIENT;
+    if (away) {
+        tokens->away_until_us = INT64_MAX;
+    } else if (!ok) {
+        tokens->away_until_us = 0;
+    } else if (tokens->away_until_us == INT64_MAX) {
+        tokens->away_until_us = clock_monotonic_us() + SETTLE_MS * INT64_C(1000);
+    }
+    if (away && tokens->until_ms > clock_wall_us() / 1000 + LEAST_MS) {
         log_err(LOG_SINK, "a new token cannot be had; the one there is serves on", err);
         err_clear(err);
         ok = true;

@@ -18,7 +18,8 @@ void kafka_tokens_free(KafkaTokens *tokens); // NULL is fine
 void kafka_tokens_configure(rd_kafka_conf_t *conf);
 // …and asked by what is called then: gives the handle its token, or tells it, and us, why there is none.
 CHECKED bool kafka_tokens_refresh(KafkaTokens *tokens, rd_kafka_t *handle, Err *err);
-// The newest question was not answered, or with "later": that passes by itself. Any thread's.
+// The newest question was not answered, or with "later", or the one just before it: that passes by itself. Any
+// thread's.
 bool kafka_tokens_away(const KafkaTokens *tokens);
 // After it was made. ERR_INTERNAL: librdkafka has no thread for it.
 CHECKED bool kafka_tokens_begin(rd_kafka_t *handle, Err *err);

@@ -114,36 +114,6 @@ static Properties config_of(const KafkaTopicRules *rules, Arena *arena, Slice na
 
 // --- requests ----------------------------------------------------------------------------------------------------
 
-bool kafka_topic_look(KafkaClient *client, const char *name, bool *exists, Err *err) {
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(client->handle, name, NULL);
-    int64_t deadline = clock_monotonic_us() + LEADER_MS * 1000;
-    rd_kafka_resp_err_t code = 0, of_topic = 0;
-    *exists = false;
-    while (topic != NULL) {
-        const struct rd_kafka_metadata *metadata = NULL;
-        code = rd_kafka_metadata(client->handle, 0, topic, &metadata, REQUEST_MS);
-        of_topic = code == 0 && metadata->topic_cnt == 1 ? metadata->topics[0].err : 0;
-        bool there = code == 0 && metadata->topic_cnt == 1 && metadata->topics[0].partition_cnt > 0;
-        if (metadata != NULL) {
-            rd_kafka_metadata_destroy(metadata);
-        }
-        if (code != 0 || there || of_topic != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
-            clock_monotonic_us() > deadline) {
-            *exists = there;
-            break;
-        }
-        clock_sleep_us(100000); // a broker is making it
-    }
-    if (topic != NULL) {
-        rd_kafka_topic_destroy(topic);
-    }
-    bool unknown = of_topic == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-    code = code == 0 && !*exists && !unknown ? of_topic : code;
-    char what[300];
-    snprintf(what, sizeof(what), "look at topic %s", name);
-    return code == 0 || KAFKA_FAIL(client, err, code, rd_kafka_err2str(code), what);
-}
-
 static bool config_put(rd_kafka_NewTopic_t *topic, Arena *arena, const Properties *config, Err *err) {
     for (size_t i = 0; i < config->count; i++) {
         const char *name = arena_text(arena, config->at[i].name), *value = arena_text(arena, config->at[i].value);
@@ -157,13 +127,15 @@ static bool config_put(rd_kafka_NewTopic_t *topic, Arena *arena, const Propertie
     return true;
 }
 
-// The answer for the one topic that was asked for.
-static rd_kafka_resp_err_t created(KafkaClient *client, rd_kafka_NewTopic_t *topic, char *said, size_t said_size) {
+// The controller's answer for the one topic that was asked for. `only_asked`: it is not made.
+static rd_kafka_resp_err_t created(KafkaClient *client, rd_kafka_NewTopic_t *topic, bool only_asked, char *said,
+                                   size_t said_size) {
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client->handle);
     rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client->handle, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     char problem[64];
     (void)rd_kafka_AdminOptions_set_request_timeout(options, REQUEST_MS, problem, sizeof(problem));
     (void)rd_kafka_AdminOptions_set_operation_timeout(options, REQUEST_MS, problem, sizeof(problem));
+    (void)rd_kafka_AdminOptions_set_validate_only(options, only_asked, problem, sizeof(problem));
     rd_kafka_CreateTopics(client->handle, &topic, 1, options, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, REQUEST_MS + 5000);
     rd_kafka_resp_err_t code = event != NULL ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
@@ -184,6 +156,69 @@ static rd_kafka_resp_err_t created(KafkaClient *client, rd_kafka_NewTopic_t *top
     return code;
 }
 
+static bool is_denied(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+           code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+}
+
+bool kafka_topic_made(KafkaClient *client, const char *name, bool *made, Err *err) {
+    char problem[256], said[256], what[300];
+    *made = false;
+    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(name, 1, 1, problem, sizeof(problem));
+    if (topic == NULL) {
+        return true; // there is none of such a name
+    }
+    rd_kafka_resp_err_t code = created(client, topic, true, said, sizeof(said));
+    rd_kafka_NewTopic_destroy(topic);
+    *made = code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS;
+    snprintf(what, sizeof(what), "look whether topic %s is there", name);
+    return !kafka_passes(code) || KAFKA_FAIL(client, err, code, said, what);
+}
+
+// A topic for which brokers have no leader yet, or of which the one that was asked has not heard.
+static bool is_coming(KafkaClient *client, const char *name, rd_kafka_resp_err_t code, bool *made, bool *coming,
+                      Err *err) {
+    *coming = code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+        TRY(*made || kafka_topic_made(client, name, made, err));
+        *coming = *made;
+    }
+    return true;
+}
+
+bool kafka_topic_look(KafkaClient *client, const char *name, bool *exists, Err *err) {
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(client->handle, name, NULL);
+    int64_t deadline = clock_monotonic_us() + LEADER_MS * 1000;
+    rd_kafka_resp_err_t code = 0, of_topic = 0;
+    bool ok = true, made = false, coming = topic != NULL;
+    *exists = false;
+    while (ok && coming) {
+        const struct rd_kafka_metadata *metadata = NULL;
+        code = rd_kafka_metadata(client->handle, 0, topic, &metadata, REQUEST_MS);
+        of_topic = code == 0 && metadata->topic_cnt == 1 ? metadata->topics[0].err : 0;
+        *exists = code == 0 && metadata->topic_cnt == 1 && metadata->topics[0].partition_cnt > 0;
+        if (metadata != NULL) {
+            rd_kafka_metadata_destroy(metadata);
+        }
+        coming = false;
+        ok = code != 0 || *exists || is_coming(client, name, of_topic, &made, &coming, err);
+        coming = coming && clock_monotonic_us() < deadline;
+        if (coming) {
+            clock_sleep_us(100000);
+        }
+    }
+    if (topic != NULL) {
+        rd_kafka_topic_destroy(topic);
+    }
+    TRY(ok);
+    bool none = of_topic == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && !made;
+    code = code == 0 && !*exists && !none ? of_topic : code;
+    code = code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ? RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE : code;
+    char what[300];
+    snprintf(what, sizeof(what), "look at topic %s", name);
+    return code == 0 || KAFKA_FAIL(client, err, code, rd_kafka_err2str(code), what);
+}
+
 // *denied: leat may not make topics.
 static bool create(KafkaClient *client, Arena *arena, const char *name, const Properties *config, bool *denied,
                    Err *err) {
@@ -199,10 +234,9 @@ static bool create(KafkaClient *client, Arena *arena, const char *name, const Pr
         rd_kafka_NewTopic_destroy(topic);
         return false;
     }
-    rd_kafka_resp_err_t code = created(client, topic, said, sizeof(said));
+    rd_kafka_resp_err_t code = created(client, topic, false, said, sizeof(said));
     rd_kafka_NewTopic_destroy(topic);
-    *denied =
-        code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+    *denied = is_denied(code);
     if (code == 0) {
         log_info(LOG_SINK, "topic made", LOG_TEXT("topic", name), LOG_INT("partitions", partitions));
     }

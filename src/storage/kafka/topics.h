@@ -14,7 +14,10 @@ CHECKED bool kafka_facts_ensure(KafkaClient *client, KafkaTopicRules *rules, con
 // A topic into which nobody writes, of at least so many partitions: more are added. *partitions: how many there are.
 CHECKED bool kafka_slots_ensure(KafkaClient *client, KafkaTopicRules *rules, const char *name, int *partitions,
                                 Err *err);
-// *exists false: no broker knows it.
+// Whether it is there by the controller, which knows of each; a broker that has just begun may not have heard of it
+// yet. *made false also where leat may not make topics: then nobody can tell.
+CHECKED bool kafka_topic_made(KafkaClient *client, const char *name, bool *made, Err *err);
+// *exists false: there is none. What has just been made is waited for.
 CHECKED bool kafka_topic_look(KafkaClient *client, const char *name, bool *exists, Err *err);
 
 #endif

@@ -229,7 +229,7 @@ bool kafka_pins_follow(PinsFollowed *followed, bool ask, Err *err) {
     int64_t first = 0, end = 0, deadline = clock_monotonic_us() + AWAY_MS * INT64_C(1000);
     if (!followed->level) {
         if (!pins_open(followed, err)) {
-            bool none = err->code == ERR_NOT_FOUND; // nobody has ever pinned
+            bool none = err->code == ERR_NOT_FOUND; // nobody has ever pinned: the controller says so
             if (none) {
                 err_clear(err);
             }
