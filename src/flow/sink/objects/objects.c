@@ -219,6 +219,11 @@ static bool target_withdraw(Objects *sink, const SinkContext *context, Target *t
         TRY(store_remove(sink->store, arena_text(scratch, plan->items[i].name), err));
         CRASH_POINT("sink.withdrawn_one");
     }
+    Slice *names = ARENA_ARRAY(scratch, Slice, plan->item_count);
+    for (size_t i = 0; i < plan->item_count; i++) {
+        names[i] = plan->items[i].name;
+    }
+    publish_withdrawn(sink, names, plan->item_count);
     return true;
 }
 
@@ -251,6 +256,7 @@ static bool open_state(Objects *sink, const SinkContext *context, Arena *scratch
         sink->start = sink->cut = plan.start;
         sink->names_bytes = plan.names_bytes; // the target's are of a list that is gone
         restore_tables(sink, &plan);
+        publish_withdrawn(sink, plan.removed, sink->withdraws ? plan.removed_count : 0);
     }
     if (target.ahead ? target.checkpoint.state.size > 0 || sink->withdraws : !found) {
         sink->owner = owner_make(&sink->run, context);

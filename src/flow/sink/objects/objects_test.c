@@ -77,7 +77,7 @@ static void script_make(Script *script) {
 
 typedef struct Bench {
     char directory[64];
-    char target[96], state[96];
+    char target[96], state[96], other[96]; // of another machine
     ObjectsOptions options;
     SinkContext context;
 } Bench;
@@ -90,7 +90,8 @@ static Bench *bench_make(Bench *bench) {
     ASSERT(mkdtemp(bench->directory) != NULL);
     snprintf(bench->target, sizeof(bench->target), "%s/lake", bench->directory);
     snprintf(bench->state, sizeof(bench->state), "%s/state", bench->directory);
-    ASSERT(mkdir(bench->state, 0700) == 0);
+    snprintf(bench->other, sizeof(bench->other), "%s/other", bench->directory);
+    ASSERT(mkdir(bench->state, 0700) == 0 && mkdir(bench->other, 0700) == 0);
     option_defaults(&OBJECTS_OPTIONS, &bench->options);
     bench->options.rotate_bytes = 1500;
     bench->options.rotate_interval_ms = 600000;
@@ -322,6 +323,60 @@ static bool run_child(const Bench *bench, const Script *script, const char *cras
     }
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     return false;
+}
+
+// Takes the target over; when that is done, the process before still puts what was withdrawn.
+static size_t run_beside(const Bench *bench, const Script *script) {
+    Err err[1] = {{0}};
+    DEFER(arena_release) Arena arena = {.name = "scratch"};
+    Store *store = NULL;
+    Sink *sink = NULL;
+    bool found = false;
+    Checkpoint checkpoint;
+    char tag[STORE_TAG_BYTES_MAX];
+    CHECK_OK(store_open(&LOCAL_STORE, &(StoreContext){.url = bench->target, .owner = "late"}, &store, err));
+    CHECK_OK(checkpoint_load(store, "test", &arena, &found, &checkpoint, tag, err));
+    CHECK_OK(sink_open(&OBJECTS_SINK, &bench->context, &sink, err));
+    sink_close(sink); // as the reader of topics does: what is in doubt is durable
+    CHECK_OK(sink_open(&OBJECTS_SINK, &bench->context, &sink, err));
+    for (size_t i = 0; i < checkpoint.plan.item_count; i++) {
+        const char *name = arena_text(&arena, checkpoint.plan.items[i].name);
+        CHECK_OK(store_put(store, name, SLICE("{\"id\":0}\n"), "", NULL, err));
+    }
+    store_close(store);
+    for (size_t at = 0; at < script->count; at++) {
+        CHECK_OK(feed(sink, script, at, err));
+    }
+    sink_close(sink);
+    return checkpoint.plan.item_count;
+}
+
+TEST(objects_that_a_process_before_puts_late_are_withdrawn_again) {
+    shared_make();
+    static Script script;
+    static const int64_t ROTATE[] = {1500, 15000}; // under the same names, and under others
+    Bench benches[ARRAY_LEN(ROTATE)];
+    uint64_t next[TABLES];
+    Err err[1] = {{0}};
+    script_make(&script);
+    expected(&script, next);
+    for (size_t i = 0; i < ARRAY_LEN(ROTATE); i++) {
+        Bench *bench = bench_make(&benches[i]);
+        bench->context.journal_id = "0123456789abcdef";
+        bench->context.compared = true;
+        *pinned = 0;
+        CHECK(run_child(bench, &script, "sink.before_done:4"));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(ROTATE); i++) {
+        Bench *bench = &benches[i];
+        bench->options.rotate_bytes = ROTATE[i];
+        bench->context.state_directory = bench->other; // another machine's
+        *pinned = 0;
+        CHECK(run_beside(bench, &script) > 1);
+        CHECK_OK(run(bench, &script, script.count, err));
+        check_published(bench, next);
+        bench_remove(bench);
+    }
 }
 
 TEST(objects_survive_kill_9_at_each_crash_point) {

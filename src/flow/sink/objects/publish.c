@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+#define WITHDRAWN_MS \
+    (60 * 1000) // names that are withdrawn stay in doubt: how long a request of another may be under way
+
 static int64_t now_ms(void) {
     return clock_monotonic_us() / 1000;
 }
@@ -49,6 +52,8 @@ bool publish_state_save(Objects *sink, Mark start, const PlanItem *items, size_t
     arena_init(&scratch, "scratch", 0);
     Plan plan = {.owner = sink->owner, .start = start, .items = items, .item_count = item_count};
     plan.checkpoint = buf_slice(&sink->checkpoint);
+    plan.removed = sink->withdrawn;
+    plan.removed_count = sink->withdrawn_count;
     plan_topics(sink, false, &scratch, &plan);
     bool ok = plan_save(sink->state_directory, &plan, err);
     arena_release(&scratch);
@@ -246,6 +251,40 @@ static bool plan_file(Objects *sink, Publication *publication, ObjectsFile *file
     return true;
 }
 
+void publish_withdrawn(Objects *sink, const Slice *names, size_t count) {
+    Slice *kept = ARENA_ARRAY(&sink->run, Slice, count);
+    for (size_t i = 0; i < count; i++) {
+        kept[i] = slice_of(arena_text(&sink->run, names[i]));
+    }
+    sink->withdrawn = kept;
+    sink->withdrawn_count = count;
+    sink->withdrawn_until_ms = now_ms() + WITHDRAWN_MS;
+}
+
+static bool is_published(const Publication *publication, Slice name) {
+    for (size_t i = 0; i < publication->item_count; i++) {
+        if (slice_equal(publication->items[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Before the plan that may have such names: from there on they are ours.
+static bool withdraw_again(Objects *sink, const Publication *publication, Err *err) {
+    bool last = now_ms() >= sink->withdrawn_until_ms;
+    size_t kept = 0;
+    for (size_t i = 0; i < sink->withdrawn_count; i++) {
+        Slice name = sink->withdrawn[i];
+        TRY(store_remove(sink->store, (const char *)name.data, err));
+        if (!last && !is_published(publication, name)) {
+            sink->withdrawn[kept++] = name;
+        }
+    }
+    sink->withdrawn_count = kept;
+    return true;
+}
+
 // What the files hold counts as published from the moment that the plan is durable: they leave the lists.
 static bool plan_write(Objects *sink, Publication *publication, Err *err) {
     for (size_t i = 0; i < publication->file_count; i++) {
@@ -262,6 +301,7 @@ static bool plan_write(Objects *sink, Publication *publication, Err *err) {
                               err));
     }
     CRASH_POINT("sink.before_plan");
+    TRY(sink->withdrawn_count == 0 || withdraw_again(sink, publication, err));
     TRY(checkpoint_prepare(sink, err));
     TRY(publish_state_save(sink, publish_start(sink), publication->items, publication->item_count, err));
     CRASH_POINT("sink.after_plan");

@@ -16,6 +16,10 @@ CHECKED bool publish_state_save(Objects *sink, Mark start, const PlanItem *items
 CHECKED bool publish_recover(Objects *sink, const Plan *plan, Arena *scratch, Err *err);
 // Takes over what the target's checkpoint says is published.
 void publish_recall(Objects *sink, const Checkpoint *checkpoint);
+// Names that another process was publishing when the target was taken from it, and which were withdrawn then: a request
+// of its may still be under way. They are kept in the state, and withdrawn again before this one publishes: for a
+// while.
+void publish_withdrawn(Objects *sink, const Slice *names, size_t count);
 // The tables' offsets were set anew: makes that durable, removes these files, and has the journal read from its
 // beginning.
 CHECKED bool publish_reset(Objects *sink, const Slice *removed, size_t removed_count, Err *err);

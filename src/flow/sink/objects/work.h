@@ -56,9 +56,12 @@ typedef struct Objects {
     char tag[STORE_TAG_BYTES_MAX]; // of the checkpoint in the target
     Buf checkpoint;                // encoded: what the target will hold once the plan is published
     Buf journal_state;             // as the target's checkpoint has it
-    Mark published;                // the cut that the target's checkpoint is of
-    Mark start;                    // durable
-    Mark cut;                      // the last one taken
+    Slice *withdrawn;              // names that another process was publishing: publish_withdrawn
+    size_t withdrawn_count;
+    int64_t withdrawn_until_ms; // monotonic
+    Mark published;             // the cut that the target's checkpoint is of
+    Mark start;                 // durable
+    Mark cut;                   // the last one taken
     uint64_t names_bytes;
     int64_t saved_ms;         // monotonic, of the last state written
     int64_t next_schedule_ms; // wall clock, of the next scheduled rotation
