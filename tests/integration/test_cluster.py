@@ -98,10 +98,10 @@ class Cluster:
 
 
 class Load:
-    """Rows that come without end, a row a transaction, until it is left."""
+    """Rows that come without end, a row a transaction, until it is left; `count` are there before."""
 
-    def __init__(self, db):
-        self.db, self.count, self.stop = db, 0, threading.Event()
+    def __init__(self, db, count=0):
+        self.db, self.count, self.stop = db, count, threading.Event()
         self.thread = threading.Thread(target=self.run)
 
     def run(self):
@@ -204,8 +204,10 @@ def test_nodes_share_connectors_and_take_them_over(cluster, kafka, work, db):
         second.start()
         cluster.wait_spread(cluster.nodes)
 
+    check_once(kafka, load.count)  # with nothing under way: KafkaCluster.kill
+    kafka.kill()
+    with Load(db, load.count) as load:
         # Kafka is away for longer than the session: no node goes on, and all do when it is back.
-        kafka.kill()
         for node in cluster.nodes:
             node.until(lambda node=node: not node.workers(), "it has stopped its workers", 60)
             assert node.connect("GET", "/health").status == 503

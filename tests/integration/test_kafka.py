@@ -200,6 +200,7 @@ def test_broker_dies_and_comes_back(kleat, db, kafka, check_topics):
     process = kleat.follow(db, *FLAT)
     process.until(lambda: f"{kafka.prefix}.public.k" in kafka.topics(), "the topics are made", 120)
     change(db, [1])
+    caught_up(process, db, kafka, kafka.prefix, 4710)
     kafka.kill()
     change(db, [2])
     process.until(lambda: "librdkafka" in process.stderr(), "it sees that the broker is away", 120)
@@ -457,6 +458,10 @@ def test_connectors_of_a_server_write_into_kafka(kafka, db, work):
         for n in (1, 2, 3):
             change(db, [n])
             if n == 2:
+                db.execute("INSERT INTO k VALUES (4711)")
+                in_avro = b"\xce\x49"  # 4711
+                seen = lambda: any(in_avro in (m.value() or b"") for m in kafka.read(f"{prefix}.public.k"))  # noqa: E731
+                server.until(seen, "all changes are in Kafka", 120)
                 kafka.kill()
             server.workers()["shop"].kill()
             change(db, [n + 3])

@@ -63,6 +63,7 @@ def test_it_outlives_kills_the_broker_and_the_data_directory(leat, db, kafka, ch
     process = leat.follow(db, *args)
     process.wait_streaming(db)
     change(db, 5)
+    process.wait_durable(db)
     kafka.kill()
     change(db, 6)
     kafka.start()
