@@ -232,8 +232,8 @@ class KafkaCluster:
             node.ready()
 
     def kill(self):
-        """No transaction may be under way when there is one node alone. Partitions without a leader are taken for deleted
-        by Kafka's transaction coordinator (seen with 4.3.1, of kill -9 and of SIGTERM), and a node that comes back has
+        """No transaction may be under way when there is one node alone. Kafka's coordinator takes partitions
+        without a leader for deleted (seen with 4.3.1, after kill -9 and after SIGTERM), and a node that comes back has
         none for a moment: what was committed then, and said to be, is undone by the next producer of that name."""
         for node in self.nodes:
             node.kill()

@@ -210,7 +210,7 @@ def test_nodes_share_connectors_and_take_them_over(cluster, kafka, work, db):
         # Kafka is away for longer than the session: no node goes on, and all do when it is back.
         for node in cluster.nodes:
             node.until(lambda node=node: not node.workers(), "it has stopped its workers", 60)
-            assert node.connect("GET", "/health").status == 503
+            node.until(lambda node=node: node.connect("GET", "/health").status == 503, "it says so", 10)
             assert node.connect("PUT", "/connectors/north/pause").status == 409
         kafka.start()
         cluster.wait_spread(cluster.nodes)

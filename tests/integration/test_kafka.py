@@ -459,9 +459,8 @@ def test_connectors_of_a_server_write_into_kafka(kafka, db, work):
             change(db, [n])
             if n == 2:
                 db.execute("INSERT INTO k VALUES (4711)")
-                in_avro = b"\xce\x49"  # 4711
-                seen = lambda: any(in_avro in (m.value() or b"") for m in kafka.read(f"{prefix}.public.k"))  # noqa: E731
-                server.until(seen, "all changes are in Kafka", 120)
+                mark, keys = b"\xce\x49", f"{prefix}.public.k"  # 4711
+                server.until(lambda: any(mark in (m.value() or b"") for m in kafka.read(keys)), "it is in Kafka", 120)
                 kafka.kill()
             server.workers()["shop"].kill()
             change(db, [n + 3])
