@@ -29,7 +29,7 @@ memory: peak RSS and CPU of leat under such traffic, `orders` as Avro, all table
 
 journal: the same backlog of `orders` into Parquet files with the journal in files and in a topic of one
 broker: CPU, bytes
-that a change takes in it; then memory and cores under steady traffic of five rows a transaction.
+that a change takes in it; then what a commit takes, memory and cores under steady traffic of five rows a transaction.
 
 CPU is wait4's of leat, pg_recvlogical and the producer, /proc's of Connect and the brokers, PostgreSQL's own
 of its backends.
@@ -309,6 +309,12 @@ def log_bytes(log):
     return sum(file.stat().st_size for file in log.rglob("*") if file.suffix in (".log", ".seg"))
 
 
+def commits(bench, name):
+    """The journal's group commits so far, and the microseconds that they took."""
+    status = json.loads((bench.data / "pipelines" / name / "status.json").read_text())
+    return status["commits"], status["commit_us"]
+
+
 def journal_of(bench, brokers, where, args):
     name = f"journal_{where}"
     database = bench.database(name)
@@ -332,9 +338,12 @@ def journal_of(bench, brokers, where, args):
     leat = follow(bench, database, target, name, *more, format="parquet")
     traffic = bench.pgbench(database, NARROW.format(table="narrow", rows=5), args.rate, args.seconds + args.warm + 3)
     time.sleep(args.warm)
-    cpu, broker = process_cpu(leat.pid), brokers.cpu()
+    cpu, broker, before = process_cpu(leat.pid), brokers.cpu(), commits(bench, name)
     time.sleep(args.seconds)
+    after = commits(bench, name)
     result["steady"] = {
+        "commit_ms": round((after[1] - before[1]) / 1000 / (after[0] - before[0]), 1),
+        "commits_per_second": round((after[0] - before[0]) / args.seconds),
         "leat_cores": round((process_cpu(leat.pid) - cpu) / args.seconds, 3),
         "broker_cores": round((brokers.cpu() - broker) / args.seconds, 3),
         "max_rss_mib": round(process_rss(leat.pid) / 1024, 1),

@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import sqlite3
 import subprocess
+import time
 
 import confluent_kafka
 import judges
@@ -212,3 +213,29 @@ def test_the_lake_is_the_same_with_the_journal_in_files(new_postgres, new_leat, 
     assert sum(len(rows) for _, rows in tables.values()) > 3000 and tables == tables_of(topic)
     results = topic.run("verify", "topic", check=False)  # of some kinds of tables it cannot say
     assert " equal" in results.stdout and "differs" not in results.stdout, results.stdout
+
+
+def test_retention_that_comes_near_is_told(new_leat, db, kafka):
+    """Of a journal's topic, whose settings somebody changes while it is written; of topics that are read."""
+    db.execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    writer, reader = new_leat(), new_leat()
+    writing = writer.follow(db, "--name", "near", "--journal", url(kafka, "near"))
+    writing.wait_durable(db)
+    journal, topic = "near.near.journal", f"{kafka.prefix}.near"
+    kafka.alter_topic(journal, retention_ms="15000")
+    kafka.create_topic(topic, retention_ms="3600000")
+    made = confluent_kafka.Producer({"bootstrap.servers": kafka.bootstrap})
+    made.produce(topic, value=b"{}", timestamp=int(time.time() * 1000) - 2400000)
+    assert made.flush(60) == 0
+    # What is in no file yet is not done with, as the data directory may be lost.
+    args = ["--name", "reader", "--set", "ack.policy=sink", "--set", "file.rotate.interval=1h"]
+    reading = reader.start(*reader.sync_args(f"kafka://{kafka.bootstrap}/{topic}", ["--follow", *args]))
+    for leat, process, name, of in ((reader, reading, "reader", topic), (writer, writing, "near", journal)):
+        process.wait_log("Kafka's retention is near", 60)
+        process.until(lambda: f'"partition":"{of}-0"' in process.stderr(), "it says whose", 10)  # noqa: B023
+        look = lambda: json.loads(leat.run("status", name, "--output", "json").stdout)["report"]  # noqa: B023,E731
+        wait_until(lambda: look().get("retention_of") == f"{of}-0", lambda: f"status tells: {look()}", 10)  # noqa: B023
+        assert 0.5 <= look()["retention_share"] <= 1
+        assert f"{of}-0: what is needed next has used up" in leat.run("status", name).stdout
+    assert "a journal must stay whole" in writing.stderr()
+    kafka.alter_topic(journal, retention_ms="-1")

@@ -9,6 +9,7 @@
 #include "core/sys/file.h"
 #include "flow/pipeline/connector_config.h"
 #include "flow/pipeline/connector_run.h"
+#include "flow/pipeline/report.h"
 #include "flow/pipeline/sink_pump.h"
 #include "flow/pipeline/sink_records.h"
 #include "flow/pipeline/topic_feed.h"
@@ -515,11 +516,7 @@ static void behind_json(Buf *text, const Sums *sums) {
     if (bytes >= 0) {
         json_field_int(text, "sink_behind_bytes", bytes);
     }
-    if (sums->watched.share >= 0) {
-        json_key(text, "retention_share");
-        buf_printf(text, "%.3g", sums->watched.share);
-        json_field_text(text, "retention_of", sums->watched.where);
-    }
+    retention_json(text, sums->watched.share, sums->watched.where);
     if (sums->kafka) {
         json_field_uint(text, "lost_records", sums->watched.lost);
     }

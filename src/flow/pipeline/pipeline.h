@@ -97,6 +97,9 @@ typedef struct PipelineReport {
     int64_t lag_ms;       // age of the newest change when it became durable, or while the source
                           // is away, how long it has been; -1 = none yet
     int64_t slot_retained_bytes, slot_safe_bytes; // -1 = unknown, no cap
+    double retention_share;                       // of Kafka's topics that are read, or are the journal: how much of
+                                                  // its retention what is needed next has used up; -1 = nothing expires
+    const char *retention_of;                     // TOPIC-PARTITION
     uint64_t journal_bytes;                       // on disk
     uint64_t journal_written;                     // bytes appended since the process started
     uint64_t commits, commit_us;                  // group commits of the journal in this run, and what they took

@@ -127,6 +127,14 @@ void pipeline_report_sink(PipelineReport *report, const SinkPumpLook *look, Jour
     report->sink_trouble = look->trouble[0] != '\0' ? look->trouble : NULL;
 }
 
+void retention_json(Buf *buf, double share, const char *of) {
+    if (share >= 0) {
+        json_key(buf, "retention_share");
+        buf_printf(buf, "%.3g", share);
+        json_field_text(buf, "retention_of", of);
+    }
+}
+
 void pipeline_report_json(Buf *buf, const PipelineReport *report, const PipelineReportJson *how) {
     json_field_text(buf, "phase", pipeline_phase_name(report->phase));
     json_field_text(buf, "trouble", report->trouble);
@@ -138,6 +146,7 @@ void pipeline_report_json(Buf *buf, const PipelineReport *report, const Pipeline
     json_field_int(buf, "lag_ms", report->lag_ms);
     json_field_int(buf, "slot_retained_bytes", report->slot_retained_bytes);
     json_field_int(buf, "slot_safe_bytes", report->slot_safe_bytes);
+    retention_json(buf, report->retention_share, report->retention_of);
     json_field_uint(buf, "journal_bytes", report->journal_bytes);
     json_field_uint(buf, "commits", report->commits);
     json_field_uint(buf, "commit_us", report->commit_us);

@@ -17,6 +17,9 @@ void pipeline_report_json(Buf *buf, const PipelineReport *report, const Pipeline
 // What its pump says of the sink; the report borrows the look. `journal` is open, or NULL.
 void pipeline_report_sink(PipelineReport *report, const SinkPumpLook *look, Journal *journal);
 
+// "retention_share" and "retention_of", as fields; nothing where the share is -1.
+void retention_json(Buf *buf, double share, const char *of);
+
 // One object for status.json: the report's fields, all tables, "pid" and "time_ms" (wall clock, ms since 1970).
 void pipeline_status_json(Buf *buf, const PipelineReport *report);
 

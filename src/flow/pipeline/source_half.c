@@ -8,6 +8,7 @@
 #define BACKOFF_US_MAX 30000000
 #define GIVE_UP_US     (120 * 1000000LL) // of failures without progress, but with SOURCE_FOLLOW
 #define HEALTHY_RUN_US (30 * 1000000LL)  // after one, backoff starts anew
+#define RETENTION_NEAR 0.5               // as the webhook's alarm
 
 // --- reports ---------------------------------------------------------------------------------------------------
 
@@ -50,6 +51,24 @@ static void lag_keep(SourceHalf *half, const SourceReport *source) {
     half->heard_us = source->phase != SOURCE_CONNECTING ? now : half->heard_us;
 }
 
+// The nearer one of what the source reads and of the journal itself.
+static void retention_keep(SourceHalf *half, const SourceReport *source) {
+    PipelineReport *report = &half->report;
+    JournalExpiring journal;
+    journal_expiring(half->journal, &journal);
+    bool of_source = source->retention_share >= journal.share;
+    report->retention_share = of_source ? source->retention_share : journal.share;
+    snprintf(half->retention_of, sizeof(half->retention_of), "%s",
+             of_source && source->retention_of != NULL ? source->retention_of : journal.of);
+    report->retention_of = half->retention_of;
+    bool near = report->retention_share >= RETENTION_NEAR * (half->expiring ? 0.9 : 1);
+    if (near && !half->expiring) {
+        log_warn(LOG_PIPELINE, "Kafka's retention is near what is needed next: raise it, or let it be read",
+                 LOG_TEXT("partition", half->retention_of), LOG_INT("percent", (int)(report->retention_share * 100)));
+    }
+    half->expiring = near;
+}
+
 static bool source_reported(void *context, const SourceReport *source) {
     static const PipelinePhase PHASES[] = {[SOURCE_CONNECTING] = PIPELINE_CONNECTING,
                                            [SOURCE_SNAPSHOTTING] = PIPELINE_SNAPSHOTTING,
@@ -77,6 +96,7 @@ static bool source_reported(void *context, const SourceReport *source) {
     report->commit_us = info.cuts_us;
     report->queue_bytes = journal_pending_bytes(half->journal);
     report->queue_bytes_max = half->journal_options.memory_bytes_max;
+    retention_keep(half, source);
     source_half_report(half, false);
     return !half->failed(half);
 }
@@ -170,7 +190,8 @@ bool source_half_run(SourceHalf *half, Err *err) {
 
 void source_half_init(SourceHalf *half) {
     half->started_us = half->heard_us = clock_monotonic_us();
-    half->report = (PipelineReport){.lag_ms = -1, .slot_retained_bytes = -1, .slot_safe_bytes = -1};
+    half->report =
+        (PipelineReport){.lag_ms = -1, .slot_retained_bytes = -1, .slot_safe_bytes = -1, .retention_share = -1};
     arena_init(&half->names, "run", 0);
 }
 

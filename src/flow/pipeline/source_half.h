@@ -32,6 +32,8 @@ struct SourceHalf {
     TableReport *tables; // the newest report's, copied
     size_t table_capacity;
     Arena names; // of those tables
+    char retention_of[300];
+    bool expiring; // that it is near was said
     int64_t started_us;
     int64_t heard_us;           // when the source was last known to be there (monotonic)
     bool away;                  // it was lost, and no change has come since

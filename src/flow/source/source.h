@@ -42,6 +42,9 @@ typedef struct SourceReport {
     uint64_t durable_lsn; // of the last durable cut
     int64_t lag_ms;       // from a change's commit to its durability here, the newest; -1 = none yet
     int64_t slot_retained_bytes, slot_safe_bytes; // -1 = unknown, no cap
+    double retention_share;   // of what is read: how much of its retention what comes next has used up, 1 = records are
+                              // removed; -1 = nothing expires, or not known
+    const char *retention_of; // which part of it that is
     uint64_t dead_letters;
 } SourceReport;
 

@@ -59,6 +59,8 @@ typedef struct JournalDriver {
     bool (*trim)(JournalLog *log, const LogTrim *trim, Err *err);
     LogPosition (*begin)(JournalLog *log);
 
+    void (*expiring)(JournalLog *log, JournalExpiring *expiring); // NULL: nobody else removes of it
+
     // --- pins, as in journal.h
 
     bool (*pinned)(JournalLog *log, LogPosition none, LogPosition *lowest, Err *err);

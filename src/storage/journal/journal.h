@@ -108,6 +108,14 @@ typedef struct JournalInfo {
 } JournalInfo;
 void journal_info(const Journal *journal, JournalInfo *info);
 
+// Of a journal in Kafka, where brokers remove what sinks, or the next start, need.
+typedef struct JournalExpiring {
+    double share; // how much of the topic's retention that has used up, 0 to 1; -1 = nobody removes of it
+    char of[300]; // TOPIC-PARTITION
+} JournalExpiring;
+// In the writer's thread. As of the last journal_trim.
+void journal_expiring(const Journal *journal, JournalExpiring *expiring);
+
 // --- pins ------------------------------------------------------------------------------------------------------
 
 // A sink pins the journal from its creation to its deletion: nothing at or above the pin is trimmed. A pin holds while

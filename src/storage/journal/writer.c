@@ -392,6 +392,14 @@ bool journal_pinned(Journal *journal, LogPosition none, LogPosition *lowest, Err
     return journal->flusher.driver->pinned(journal->flusher.log, none, lowest, err);
 }
 
+void journal_expiring(const Journal *journal, JournalExpiring *expiring) {
+    const Flusher *flusher = &journal->flusher;
+    *expiring = (JournalExpiring){.share = -1};
+    if (flusher->driver->expiring != NULL) {
+        flusher->driver->expiring(flusher->log, expiring);
+    }
+}
+
 static bool is_full(Journal *journal, Err *err) {
     TRY(trim_as(journal, 0, 0, err));
     if (out_end(journal) + journal->open_bytes < journal->full_at) {

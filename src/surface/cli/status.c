@@ -207,6 +207,11 @@ static void journal_text(Buf *out, const Standing *standing) {
         }
         buf_u8(out, '\n');
     }
+    if (file->retention_of != NULL && standing->pid != 0) {
+        buf_text(out, "  retention ");
+        text_plain(out, slice_of(file->retention_of));
+        buf_printf(out, ": what is needed next has used up %.0f %% of it\n", file->retention_share * 100);
+    }
     requests_text(out, file);
     buf_text(out, "  reported  ");
     text_duration(out, MAX(clock_wall_us() / 1000 - file->time_ms, 0));

@@ -67,6 +67,8 @@ static void status_read(const json_t *root, Arena *arena, StatusFile *status) {
     status->phase = text_or(text(root, "phase", arena), "?");
     status->trouble = text(root, "trouble", arena);
     status->sink_trouble = text(root, "sink_trouble", arena);
+    status->retention_of = text(root, "retention_of", arena);
+    status->retention_share = json_number_value(json_object_get(root, "retention_share"));
     status->durable_lsn = text_or(text(root, "durable_lsn", arena), "0/0");
     status->time_ms = number(root, "time_ms", 0);
     status->lag_ms = number(root, "lag_ms", -1);

@@ -16,6 +16,8 @@ typedef struct StatusFile {
     bool present;     // false: it has never run
     const char *json; // the object as it stands there
     const char *phase, *trouble, *sink_trouble, *durable_lsn;
+    const char *retention_of; // of Kafka's topics: which is the nearest to be removed; NULL = nothing expires
+    double retention_share;
     int64_t time_ms, lag_ms, lag_bytes, changes, journal_bytes, sink_behind_bytes, sink_tries, sink_away_ms;
     int64_t sink_files, sink_bytes, sink_commits, sink_published_ms, dead_letters;
     int64_t sink_requests;                        // of all kinds; 0 = none, or a sink that has none

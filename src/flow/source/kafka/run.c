@@ -56,6 +56,11 @@ static void report(Run *run) {
     }
     session->report.tables = run->tables;
     session->report.table_count = session->topic_count;
+    if (session->watch != NULL) {
+        kafka_watch_look(session->watch, &session->looked);
+        session->report.retention_share = session->looked.share;
+        session->report.retention_of = session->looked.where;
+    }
     session->report.phase = finished(session) ? SOURCE_STREAMING : SOURCE_CATCHING_UP;
     const SourceContext *context = session->context;
     run->failed = context->report != NULL && !context->report(context->context, &session->report);
@@ -156,7 +161,11 @@ static bool group_tell(Run *run, Err *err) {
     for (size_t i = 0; i < session->topic_count; i++) {
         SourceTopic *topic = session->topics[i];
         for (int32_t j = 0; j < topic->partition_count; j++) {
-            topic->partitions[j].committed = topic->partitions[j].candidate;
+            SourcePartition *partition = &topic->partitions[j];
+            partition->committed = partition->candidate;
+            if (partition->watched != NULL && !topic->stopped && partition->committed != KAFKA_OFFSET_NONE) {
+                kafka_watched_at(partition->watched, partition->committed);
+            }
         }
     }
     run->told_cut = run->candidate_cut;
@@ -266,6 +275,9 @@ static bool start(Run *run, Err *err) {
     TRY(kafka_source_position_read(&position, &session->cut, err));
     session->first = session->cut == 0;
     run->refresh_at = clock_monotonic_us() + session->context->catalog_interval_ms * INT64_C(1000);
+    bool uncommitted = strcmp(session->options.isolation, "read_uncommitted") == 0;
+    TRY(session->context->mode != SOURCE_FOLLOW ||
+        kafka_watch_start(&session->place, uncommitted, &session->watch, err));
     TRY(kafka_session_refresh(session, err));
     if (session->topic_count == 0 && session->context->mode != SOURCE_FOLLOW) {
         FAIL(err, ERR_NOT_FOUND, "no topic of Kafka at %s is called %s", session->options.url.brokers,

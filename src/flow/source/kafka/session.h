@@ -7,13 +7,15 @@
 #include "core/config/pattern.h"
 #include "flow/source/kafka/options.h"
 #include "flow/source/kafka/rows.h"
+#include "storage/kafka/watch.h"
 
 typedef struct SourcePartition {
-    int64_t next;      // the offset of the record that is to be taken next
-    int64_t cut;       // …as of the last cut; KAFKA_OFFSET_NONE = there was none
-    int64_t candidate; // …as of the cut that the group is to be told of
-    int64_t committed; // what the group has
-    int64_t target;    // SOURCE_ONCE: done when `next` is there
+    int64_t next;          // the offset of the record that is to be taken next
+    int64_t cut;           // …as of the last cut; KAFKA_OFFSET_NONE = there was none
+    int64_t candidate;     // …as of the cut that the group is to be told of
+    int64_t committed;     // what the group has
+    int64_t target;        // SOURCE_ONCE: done when `next` is there
+    KafkaWatched *watched; // NULL without a watch
 } SourcePartition;
 
 typedef struct SourceTopic {
@@ -32,7 +34,10 @@ typedef struct KafkaSession {
     const SourceContext *context;
     KafkaSourceOptions options;
     Arena run[1], scratch[1];
+    KafkaPlace place;
     KafkaConsumer *consumer;
+    KafkaWatch *watch; // how near retention is; NULL = this run does not stay
+    KafkaWatchLook looked;
     Decoder decoder;
     Patterns tables, exclude;
     SourceTopic **topics;

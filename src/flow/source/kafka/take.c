@@ -146,7 +146,11 @@ bool kafka_record_take(KafkaSession *session, SourceTopic *topic, const KafkaFet
             return true;
         }
     }
-    topic->partitions[record->partition].next = record->offset + 1;
+    SourcePartition *partition = &topic->partitions[record->partition];
+    partition->next = record->offset + 1;
+    if (partition->watched != NULL) {
+        kafka_watched_read(partition->watched, record->key.size + record->value.size);
+    }
     topic->report.changes++;
     session->report.changes++;
     session->dirty = true;

@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
+#include "storage/journal/kafka/expiry.h"
 #include "storage/journal/kafka/pins.h"
 #include "storage/journal/kafka/tail.h"
 
@@ -25,6 +26,7 @@ struct JournalLog {
     bool trim_told;        // that it may not
     PinsFollowed pins;     // the writer's thread's
     bool pins_told;        // that they cannot be read
+    Expiry expiry;         // the same thread's
     pthread_mutex_t mutex; // over the list, which grows in the flusher's thread
     Buf segments;          // UnitSegment
 };
@@ -86,6 +88,7 @@ static void kafka_close(JournalLog *log) {
     if (log == NULL) {
         return;
     }
+    expiry_release(&log->expiry);
     kafka_pins_release(&log->pins);
     kafka_producer_close(log->producer);
     kafka_topic_rules_release(log->rules);
@@ -213,8 +216,39 @@ static bool pins_read(JournalLog *log, bool ask, LogPosition none, LogPosition *
     return true;
 }
 
+// What is below the lowest pin may go, but for the segment that is written: the next start reads its head.
+static void expiry_take(JournalLog *log, LogPosition lowest) {
+    UnitSegment needed = {0}, newest = {0};
+    pthread_mutex_lock(&log->mutex);
+    size_t count = log->segments.size / sizeof(UnitSegment), at = 0;
+    while (at + 1 < count && unit_segment_at(&log->segments, at + 1).position <= lowest) {
+        at++;
+    }
+    if (count > 0) {
+        needed = unit_segment_at(&log->segments, at);
+        newest = unit_segment_at(&log->segments, count - 1);
+    }
+    pthread_mutex_unlock(&log->mutex);
+    if (count > 0) {
+        expiry_look(&log->expiry, &log->link, log->pins.consumer, &needed, &newest);
+    }
+}
+
 static bool kafka_pinned(JournalLog *log, LogPosition none, LogPosition *lowest, Err *err) {
-    return pins_read(log, false, none, lowest, err);
+    TRY(pins_read(log, false, none, lowest, err));
+    if (log->pins.level) {
+        expiry_take(log, *lowest);
+    }
+    return true;
+}
+
+static void kafka_expiring(JournalLog *log, JournalExpiring *expiring) {
+    if (log->expiry.watch != NULL) {
+        KafkaWatchLook look;
+        kafka_watch_look(log->expiry.watch, &look);
+        expiring->share = look.share;
+        snprintf(expiring->of, sizeof(expiring->of), "%s", look.where);
+    }
 }
 
 static size_t trim_count(const JournalLog *log, const LogTrim *how) {
@@ -308,6 +342,7 @@ static bool kafka_place_check(const char *url, const char *name, Err *err) {
 
 const JournalDriver KAFKA_JOURNAL = {
     .pinned = kafka_pinned,
+    .expiring = kafka_expiring,
     .pin_set = kafka_pin_set,
     .pin_remove = kafka_pin_remove,
     .pin_open = kafka_pin_open,

@@ -10,6 +10,7 @@ enum {
     CLOSE_MS = 5000, // for the last one
     STEP_MS = 100,
     AWAY_MS = 10 * 1000,
+    REQUEST_MS = 5000, // the writer waits for it
 };
 #define MEMORY_BYTES (1 * MIB)
 
@@ -171,7 +172,7 @@ void kafka_pins_release(PinsFollowed *followed) {
 
 static bool pins_open(PinsFollowed *followed, Err *err) {
     const UnitLink *link = followed->link;
-    KafkaConsumerSpec spec = {.place = link->kafka, .memory_bytes_max = MEMORY_BYTES};
+    KafkaConsumerSpec spec = {.place = link->kafka, .memory_bytes_max = MEMORY_BYTES, .request_ms = REQUEST_MS};
     int64_t first = 0, end = 0;
     TRY(followed->consumer != NULL || kafka_consumer_open(&spec, &followed->consumer, err));
     TRY(kafka_consumer_bounds(followed->consumer, link->pins, 0, &first, &end, err));

@@ -4,6 +4,7 @@
 #include "core/base/digest.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
+#include "storage/journal/kafka/expiry.h"
 
 #include <limits.h>
 
@@ -86,21 +87,8 @@ bool kafka_tail_newest(const char *directory, Ledger *ledger, JournalTail **tail
 }
 
 bool kafka_tail_kept(const JournalTail *tail, Err *err) {
-    const UnitLink *link = &tail->link;
-    KafkaTopicPolicy policy;
-    if (!kafka_consumer_policy(tail->reader.consumer, link->topic, &policy, err)) {
-        bool denied = err->code == ERR_NET_PERMISSION;
-        if (denied) {
-            err_clear(err);
-        }
-        return denied;
-    }
-    if (!policy.compacts && !policy.expires) {
-        return true;
-    }
-    FAIL(err, ERR_NET_SETUP, "Kafka at %s: topic %s is %s, and a journal must stay whole", link->kafka.brokers,
-         link->topic, policy.compacts ? "compacted" : "deleted from by age or size");
-    return err_hint(err, "set cleanup.policy=delete, retention.ms=-1 and retention.bytes=-1 of the topic");
+    bool expires = false;
+    return expiry_none(&tail->link, tail->reader.consumer, &expires, err);
 }
 
 void kafka_tail_close(JournalTail *tail) {
