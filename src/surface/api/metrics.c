@@ -25,6 +25,8 @@ typedef struct Metrics {
     Front *front;
     pthread_mutex_t mutex;
     Map connectors; // name → Known
+    Buf cluster;    // what is known of it; empty = this node is no member now
+    bool clustered; // it was heard of
 } Metrics;
 
 // One series a connector, from a number of its report.
@@ -187,6 +189,10 @@ void metrics_message(void *context, const Message *message) {
         Known *known = known_of(metrics, message->name);
         snprintf(known->kind, sizeof(known->kind), "%s", kind != NULL ? kind : "unknown");
         json_decref(document);
+    } else if (message->type == MESSAGE_CLUSTER) {
+        metrics->clustered = true;
+        buf_reset(&metrics->cluster);
+        buf_put(&metrics->cluster, message->text);
     } else if (message->type == MESSAGE_STATE) {
         take_state(known_of(metrics, message->name), message->text);
     }
@@ -449,6 +455,25 @@ static void front_itself(const Metrics *metrics, const Scrape *scrape, Buf *out)
     simple(out, "leat_tables_omitted", "gauge", "Tables without series of their own", (double)scrape->tables_omitted);
 }
 
+static void cluster_itself(Metrics *metrics, Buf *out) {
+    pthread_mutex_lock(&metrics->mutex);
+    json_t *cluster = parse(buf_slice(&metrics->cluster));
+    bool clustered = metrics->clustered;
+    pthread_mutex_unlock(&metrics->mutex);
+    if (clustered) {
+        simple(out, "leat_cluster_member", "gauge",
+               "1: this node is a member of its cluster; 0: it joins, or Kafka is away",
+               json_is_true(json_object_get(cluster, "member")));
+    }
+    if (cluster != NULL) {
+        simple(out, "leat_cluster_nodes", "gauge", "Nodes of the cluster that were heard of lately, this one too",
+               (double)json_array_size(json_object_get(cluster, "nodes")));
+        simple(out, "leat_cluster_slots", "gauge", "Slots of connectors that this node has",
+               json_number_value(json_object_get(cluster, "slots")));
+    }
+    json_decref(cluster);
+}
+
 static void put_family(Buf *out, const Family *family, Buf *lines) {
     if (lines->size > 0) {
         head(out, family);
@@ -464,6 +489,7 @@ static void show(void *context, const ApiRequest *request, ApiAnswer *answer) {
     process(&scrape, "supervisor", NULL, getppid());
     all_connectors(metrics, &scrape);
     front_itself(metrics, &scrape, &answer->body);
+    cluster_itself(metrics, &answer->body);
     for (size_t i = 0; i < SERIES_COUNT; i++) {
         put_family(&answer->body, &SERIES[i], &scrape.series[i]);
     }
@@ -498,6 +524,7 @@ void metrics_close(void *context) {
         known_free(entry->value);
     }
     map_release(&metrics->connectors);
+    buf_release(&metrics->cluster);
     pthread_mutex_destroy(&metrics->mutex);
     free(metrics);
 }

@@ -153,3 +153,26 @@ TEST(metrics_bound_the_tables) {
     buf_release(&out);
     metrics_close(surface.context);
 }
+
+TEST(metrics_say_what_the_cluster_is) {
+    Err err[1] = {{0}};
+    ApiSurface surface;
+    Buf out = {0};
+    CHECK_OK(metrics_open(NULL, &surface, err));
+    cluster_itself(surface.context, &out);
+    CHECK_INT(out.size, 0); // a server alone
+    tell(&surface, MESSAGE_CLUSTER, "", "{\"member\":true,\"slots\":3,\"nodes\":[{},{}]}");
+    cluster_itself(surface.context, &out);
+    buf_u8(&out, 0);
+    CHECK(strstr((const char *)out.data, "\nleat_cluster_member 1\n") != NULL);
+    CHECK(strstr((const char *)out.data, "\nleat_cluster_nodes 2\n") != NULL);
+    CHECK(strstr((const char *)out.data, "\nleat_cluster_slots 3\n") != NULL);
+    buf_reset(&out);
+    tell(&surface, MESSAGE_CLUSTER, "", ""); // the member has ended
+    cluster_itself(surface.context, &out);
+    buf_u8(&out, 0);
+    CHECK(strstr((const char *)out.data, "\nleat_cluster_member 0\n") != NULL);
+    CHECK(strstr((const char *)out.data, "leat_cluster_nodes") == NULL);
+    buf_release(&out);
+    metrics_close(surface.context);
+}

@@ -73,11 +73,25 @@ static const char *tasks_of(const Cli *cli, const json_t *status) {
     return arena_text(cli->arena, buf_slice(&text));
 }
 
-static void list_text(const Cli *cli, json_t *root, Buf *out) {
-    enum { COLUMNS = 5 };
-    static const char *const HEAD[COLUMNS] = {"NAME", "TYPE", "STATE", "TASKS", "CLASS"};
+// Only nodes of a cluster say of themselves what it is, or that they are not in it now (503).
+static bool is_node(Rest *rest) {
+    Err ignored[1] = {{0}};
+    Slice answer;
+    if (!rest_call(rest, "GET", "/health", (Slice){0}, &answer, ignored)) {
+        return true;
+    }
+    json_t *root = parsed(answer, ignored);
+    bool node = json_object_get(root, "cluster") != NULL;
+    json_decref(root);
+    return node;
+}
+
+static void list_text(const Cli *cli, json_t *root, bool nodes, Buf *out) {
+    enum { COLUMNS = 6 };
+    static const char *const HEAD[COLUMNS] = {"NAME", "TYPE", "STATE", "TASKS", "CLASS", "NODE"};
+    size_t columns = nodes ? COLUMNS : COLUMNS - 1;
     const char **cells = ARENA_ARRAY(cli->arena, const char *, (json_object_size(root) + 1) * COLUMNS);
-    memcpy(cells, HEAD, sizeof(HEAD));
+    memcpy(cells, HEAD, columns * sizeof(*HEAD));
     size_t rows = 1;
     const char *name;
     json_t *one;
@@ -86,14 +100,17 @@ static void list_text(const Cli *cli, json_t *root, Buf *out) {
         const json_t *config = json_object_get(json_object_get(one, "info"), "config");
         const char *class = text_at(cli, config, "connector.class");
         const char *dot = strrchr(class, '.');
-        const char **row = &cells[rows++ * COLUMNS];
+        const char **row = &cells[rows++ * columns];
         row[0] = text_at(cli, status, "name");
         row[1] = text_at(cli, status, "type");
         row[2] = text_at(cli, json_object_get(status, "connector"), "state");
         row[3] = tasks_of(cli, status);
         row[4] = dot != NULL ? dot + 1 : class;
+        if (nodes) {
+            row[5] = text_at(cli, json_object_get(status, "connector"), "worker_id");
+        }
     }
-    text_table(out, cells, rows, COLUMNS);
+    text_table(out, cells, rows, columns);
 }
 
 static bool list(Rest *rest, Err *err) {
@@ -106,7 +123,7 @@ static bool list(Rest *rest, Err *err) {
     }
     json_t *root = parsed(answer, err);
     TRY(root != NULL);
-    list_text(rest->cli, root, &out);
+    list_text(rest->cli, root, is_node(rest), &out);
     json_decref(root);
     output_write(&out);
     return true;
