@@ -61,6 +61,7 @@ DRIVER_EXCEPTIONS = {
     ("lake/iceberg", "data/format/avro"),  # manifests
     ("lake/iceberg", "data/format/parquet"),  # position deletes
     ("surface/api", "lake/catalog/embedded"),  # what the REST catalog serves
+    ("surface/api", "storage/journal/kafka"),  # the registry's topic is where the journals are
     ("surface/cli", "storage/store/s3"),  # leat catalog serve: options of its warehouse
     ("surface/cli", "lake/catalog/rest"),  # …with the options of a catalog that is named by hand
     ("surface/cli", "flow/sink/iceberg"),  # leat table: which catalog and place a pipeline writes to

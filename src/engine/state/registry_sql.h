@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables of DATA/registry.db and the statements that change them. For registry_store.c alone.
+// The tables of DATA/registry.db and the statements that change them. For registry_file.c alone.
 #ifndef LEAT_ENGINE_STATE_REGISTRY_SQL_H
 #define LEAT_ENGINE_STATE_REGISTRY_SQL_H
 
@@ -28,6 +28,13 @@ typedef enum Statement {
     PUT_SETTINGS,
     REMOVE_SETTINGS,
     PUT_COUNTER,
+    FIND_SCHEMA,
+    REMOVE_UNUSED,
+    DELETE_SOFTLY,
+    PUT_LEVEL,
+    PUT_MODE,
+    REMOVE_EMPTY_SETTINGS,
+    RAISE_COUNTER,
     STATEMENTS,
 } Statement;
 
@@ -41,6 +48,15 @@ static const char *const SQL[STATEMENTS] = {
     [PUT_SETTINGS] = "INSERT OR REPLACE INTO settings (subject, level, normalize, mode) VALUES (?1, ?2, ?3, ?4)",
     [REMOVE_SETTINGS] = "DELETE FROM settings WHERE subject = ?1",
     [PUT_COUNTER] = "UPDATE counters SET value = ?1 WHERE name = 'next_id'",
+    [FIND_SCHEMA] = "SELECT fingerprint FROM schemas WHERE id = ?1",
+    [REMOVE_UNUSED] = "DELETE FROM schemas WHERE NOT EXISTS (SELECT 1 FROM versions WHERE versions.id = schemas.id)",
+    [DELETE_SOFTLY] = "UPDATE versions SET deleted = 1 WHERE subject = ?1 AND version <= ?2",
+    [PUT_LEVEL] = ("INSERT INTO settings (subject, level, normalize) VALUES (?1, ?2, ?3) "
+                   "ON CONFLICT (subject) DO UPDATE SET level = excluded.level, normalize = excluded.normalize"),
+    [PUT_MODE] = ("INSERT INTO settings (subject, mode) VALUES (?1, ?2) "
+                  "ON CONFLICT (subject) DO UPDATE SET mode = excluded.mode"),
+    [REMOVE_EMPTY_SETTINGS] = "DELETE FROM settings WHERE level IS NULL AND normalize IS NULL AND mode IS NULL",
+    [RAISE_COUNTER] = "UPDATE counters SET value = max(value, ?1) WHERE name = 'next_id'",
 };
 
 #endif

@@ -5,21 +5,19 @@
 // Durability: a change is in the file, with an fsync, before the call that made it returns. Callers that come while one
 // commit is under way share the next one. A new id or version is not seen by readers before it is durable: an id that
 // was once seen never means another schema.
+//
+// Or it is shared: then a log has it that other nodes write too, and the database is in memory alone. A change is
+// appended on the condition that all of the log was seen; when others were faster, memory is read anew, and the change
+// is judged again (STORE_STALE). A thread of the store follows the log.
 #ifndef LEAT_ENGINE_STATE_REGISTRY_STORE_H
 #define LEAT_ENGINE_STATE_REGISTRY_STORE_H
 
 #include "core/base/arena.h"
 #include "core/base/err.h"
 #include "core/base/map.h"
+#include "engine/state/registry_log.h"
 
 typedef struct RegistryStore RegistryStore; // any thread
-
-enum { KEPT_FINGERPRINT_BYTES = 32 };
-
-typedef struct KeptReference {
-    Slice name, subject;
-    int32_t version;
-} KeptReference;
 
 typedef struct KeptVersion KeptVersion;
 typedef struct KeptSubject KeptSubject;
@@ -54,7 +52,16 @@ struct KeptSubject {
 };
 
 CHECKED bool registry_store_open(const char *path, RegistryStore **store, Err *err);
-void registry_store_close(RegistryStore *store);
+// Shares the log, which is the store's from now on, also when it fails. What is in the database at `path` (of before)
+// is carried over into a log that is empty, then set aside. ERR_EXISTS: both have schemas, and others. While the log
+// cannot be read, the store opens all the same and goes on trying: see registry_store_ready.
+CHECKED bool registry_store_share(const RegistryLog *log, const char *path, RegistryStore **store, Err *err);
+void registry_store_close(RegistryStore *store); // NULL is fine
+bool registry_store_is_shared(const RegistryStore *store);
+// False: the log was not read to its end yet; nothing in memory counts.
+CHECKED bool registry_store_ready(RegistryStore *store, Err *err);
+// Reads on to the end of the log; of a store that is not shared nothing. Not between lock and unlock.
+CHECKED bool registry_store_follow(RegistryStore *store, Err *err);
 // Of a store that comes out of a backup and that nobody has open: schemas may have been given ids since then, and those
 // must never be given to others. So ids go on far above: at least a million above the backup's, and not below the
 // number of seconds since 2026, so that a second restore of one backup begins above the first. *next_id: the next one.
@@ -90,7 +97,7 @@ typedef struct StoreRegistration {
 
 typedef enum StoreOutcome {
     STORE_DONE,
-    STORE_STALE,    // the subject has changed: look again
+    STORE_STALE,    // the subject, or a log that is shared, has changed: look again
     STORE_ID_TAKEN, // by another schema
 } StoreOutcome;
 

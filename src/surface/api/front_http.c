@@ -76,7 +76,8 @@ static HttpServerVerdict begin(void *context, HttpServerRequest *request, HttpSe
         visit->surface = door->surfaces[0];
         say_error(visit->surface, &answer, 400, "The query has a broken escape, is not UTF-8, or is too long");
     } else if (admit(door, visit, http_server_header(request, "Authorization"), &answer)) {
-        return (visit->route->flags & ROUTE_FAST) != 0 ? HTTP_FAST : HTTP_SLOW;
+        bool fast = (visit->route->flags & ROUTE_FAST) != 0 && visit->surface->ready == NULL;
+        return fast ? HTTP_FAST : HTTP_SLOW;
     }
     if (door->changed != NULL && answer.status == FORBIDDEN && is_change(visit)) {
         door->changed(door->context, &visit->api, answer.status);

@@ -3,6 +3,7 @@
 
 #include "core/base/version.h"
 #include "surface/api/registry_common.h"
+#include "surface/api/registry_kafka.h"
 
 // --- what is asked for -------------------------------------------------------------------------------------------
 
@@ -308,6 +309,15 @@ static const ApiRoute ROUTES[] = {
     GET("/v1/metadata/version", get_metadata_version, "The registry's version", NULL),
 };
 
+static bool ready(void *context, ApiAnswer *answer) {
+    Err err[1] = {{0}};
+    if (!registry_store_ready(context, err)) {
+        registry_store_error(answer, "The registry has not read its topic yet", err);
+        return false;
+    }
+    return true;
+}
+
 void registry_surface(RegistryStore *store, ApiSurface *surface) {
     *surface = (ApiSurface){
         .name = "Schema Registry",
@@ -318,14 +328,25 @@ void registry_surface(RegistryStore *store, ApiSurface *surface) {
         .consumes = "application/vnd.schemaregistry.v1+json,application/vnd.schemaregistry+json,application/json,"
                     "application/octet-stream",
         .produces = "application/vnd.schemaregistry.v1+json,application/vnd.schemaregistry+json,application/json",
+        .ready = registry_store_is_shared(store) ? ready : NULL,
     };
+}
+
+// Beside the journals: what is there is to be read when this machine is lost, by all nodes of a cluster alike.
+static bool open_store(const Front *front, const char *path, RegistryStore **store, Err *err) {
+    const ServerOptions *options = front_options(front);
+    RegistryLog log;
+    if (options->journal[0] == '\0' || options->listen_registry[0] == '\0') {
+        return registry_store_open(path, store, err);
+    }
+    return registry_kafka_log(options->journal, &log, err) && registry_store_share(&log, path, store, err);
 }
 
 bool registry_open(Front *front, ApiSurface *surface, Err *err) {
     Arena arena[1];
     arena_init(arena, "scratch", 0);
     RegistryStore *store = NULL;
-    bool good = registry_store_open(arena_printf(arena, "%s/registry.db", front_data_directory(front)), &store, err);
+    bool good = open_store(front, arena_printf(arena, "%s/registry.db", front_data_directory(front)), &store, err);
     arena_release(arena);
     if (good) {
         registry_surface(store, surface);

@@ -7,7 +7,7 @@
 #include "engine/state/registry_store.h"
 #include "surface/api/front.h"
 
-// The front's: opens DATA/registry.db. Its context is the store.
+// The front's: opens DATA/registry.db or, with journals in Kafka, the topic beside them. Its context is the store.
 CHECKED bool registry_open(Front *front, ApiSurface *surface, Err *err);
 void registry_close(void *context);
 // The same over a store that is open.

@@ -191,8 +191,19 @@ static const KeptSchema *locked_schema(RegistryStore *store, const ApiRequest *r
         api_error(answer, 404, "HTTP 404 Not Found");
         return NULL;
     }
+    Err err[1] = {{0}};
     registry_store_lock(store);
     const KeptSchema *schema = registry_store_schema(store, (int32_t)id);
+    if (schema != NULL) {
+        return schema;
+    }
+    registry_store_unlock(store);
+    if (!registry_store_follow(store, err)) { // another node may have just given it out
+        registry_store_error(answer, "Error while looking for the schema", err);
+        return NULL;
+    }
+    registry_store_lock(store);
+    schema = registry_store_schema(store, (int32_t)id);
     if (schema == NULL) {
         registry_store_unlock(store);
         api_error(answer, NO_SCHEMA, "Schema %" PRId64 " not found", id);

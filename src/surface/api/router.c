@@ -388,7 +388,9 @@ void api_run(const ApiSurface *surface, const ApiRoute *route, const ApiRequest 
             return;
         }
     }
-    route->handler(surface->context, request, answer);
+    if (surface->ready == NULL || surface->ready(surface->context, answer)) {
+        route->handler(surface->context, request, answer);
+    }
     if (answer->status == 0) {
         answer->status = 200;
     }

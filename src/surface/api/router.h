@@ -77,6 +77,8 @@ typedef struct ApiSurface {
     const char *content_type; // of answers; NULL = application/json
     const char *consumes;     // media types of bodies, comma-separated; another one is answered 415. NULL = any
     const char *produces;     // media types of answers: an Accept that has none of them is answered 406. NULL = any
+    // Asked before each handler; false: the answer is written. Where it is set no row is fast. NULL = always ready
+    bool (*ready)(void *context, ApiAnswer *answer);
 } ApiSurface;
 
 enum { API_JSON_DEPTH_MAX = 128, API_JSON_VALUES_MAX = 100 * 1000, API_QUERY_MAX = 64 };

@@ -103,6 +103,7 @@ static bool link_fill(UnitLink *link, Err *err) {
     }
     link->topic = arena_printf(run, "%s.%s.journal", options->prefix, link->place.name);
     link->pins = arena_printf(run, "%s.pins", options->prefix);
+    link->schemas = arena_printf(run, "%s.schemas", options->prefix);
     link->transactional_id = link->topic;
     link->transaction_timeout_ms = options->transaction_timeout_ms;
     link->kafka = (KafkaPlace){.brokers = url.brokers,

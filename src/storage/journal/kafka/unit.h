@@ -61,7 +61,8 @@ typedef struct UnitLink {
     JournalPlace place;
     KafkaPlace kafka;
     const char *topic;
-    const char *pins; // the topic of pins, PREFIX.pins
+    const char *pins;    // the topic of pins, PREFIX.pins
+    const char *schemas; // the topic of the server's schema registry, PREFIX.schemas
     const char *transactional_id;
     int64_t transaction_timeout_ms;
 } UnitLink;
