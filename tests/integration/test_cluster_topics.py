@@ -119,24 +119,31 @@ def test_sinks_of_topics_move_and_write_each_record_once(kafka, work, versitygw)
         }  # fmt: skip
         targets = Targets(versitygw, catalog, topic)
         try:
-            for node in cluster.nodes:
-                node.start()
-            for node in cluster.nodes:
-                cluster.wait_member(node)
             first, second = cluster.nodes
-            first.create(cluster.names[0], files)
-            second.create(cluster.names[1], ice)
-            cluster.wait_spread(cluster.nodes)
+            first.options["restart.crashes.max"] = "1"
+            first.extra_env["LEAT_CRASH_POINT"] = "sink.before_done:2"
+            first.start()
+            cluster.wait_member(first)
             with Load(kafka, topic) as load:
-                for name in cluster.names:
-                    targets.until_beyond(first, load.count)
-                    dead = cluster.owner(name, first)
-                    dead.kill()
-                    (left,) = [node for node in cluster.nodes if node is not dead]
-                    cluster.wait_owners([left])
-                    targets.until_beyond(left, load.count)
-                    dead.start()
-                    cluster.wait_spread(cluster.nodes)
+                # What this node has published last is not counted yet, and never will be.
+                first.create(cluster.names[0], files)
+                first.create(cluster.names[1], ice)
+                first.wait_state(cluster.names[0], "FAILED", timeout=60)
+                first.kill()
+                del first.extra_env["LEAT_CRASH_POINT"]
+                second.start()
+                cluster.wait_owners([second])
+                targets.until_beyond(second, load.count)
+                first.start()
+                cluster.wait_spread(cluster.nodes)
+
+                dead = cluster.owner(cluster.names[1], first)
+                dead.kill()
+                (left,) = [node for node in cluster.nodes if node is not dead]
+                cluster.wait_owners([left])
+                targets.until_beyond(left, load.count)
+                dead.start()
+                cluster.wait_spread(cluster.nodes)
 
                 # One that sleeps, for longer than its session, and wakes.
                 asleep = cluster.owner(cluster.names[0], first)
