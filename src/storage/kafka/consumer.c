@@ -8,6 +8,7 @@
 enum {
     BATCH_MAX = 512,        // records of a poll
     REQUEST_MS = 15 * 1000, // of one question to the brokers
+    STEP_MS = 1000,         // of it, before others are asked who leads
     CLOSE_MS = 5000,
     BACKOFF_MS = 100 // before one is asked again
 };
@@ -175,23 +176,85 @@ static bool is_gone(rd_kafka_resp_err_t code) {
            code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
 }
 
-// A topic that was just made, or has just got another leader, has none yet that knows of it; a broker that has just
-// begun may not know of topics that there are. librdkafka asks anew for records, but not here. *code: what was said
-// last.
-static bool bounds_ask(KafkaConsumer *consumer, const KafkaPartition *of, int64_t *first, int64_t *end,
-                       rd_kafka_resp_err_t *code, Err *err) {
+static rd_kafka_topic_partition_list_t *list_of(const KafkaPartition *partitions, size_t count) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_topic_partition_t *item =
+            rd_kafka_topic_partition_list_add(list, partitions[i].topic, partitions[i].partition);
+        item->offset = partitions[i].offset;
+        size_t size = partitions[i].note != NULL ? strlen(partitions[i].note) : 0;
+        if (size > 0) {
+            item->metadata = calloc(1, size); // librdkafka frees it
+            ASSERT(item->metadata != NULL);
+            memcpy(item->metadata, partitions[i].note, size);
+            item->metadata_size = size;
+        }
+    }
+    return list;
+}
+
+// Who leads these is asked of any broker that answers.
+static void leaders_look(KafkaConsumer *consumer, const rd_kafka_topic_partition_list_t *list, int timeout_ms) {
+    for (int i = 0; i < list->cnt; i++) {
+        const char *name = list->elems[i].topic;
+        const struct rd_kafka_metadata *metadata = NULL;
+        if (i > 0 && strcmp(name, list->elems[i - 1].topic) == 0) {
+            continue;
+        }
+        rd_kafka_topic_t *topic = rd_kafka_topic_new(consumer->client.handle, name, NULL);
+        if (topic != NULL && rd_kafka_metadata(consumer->client.handle, 0, topic, &metadata, timeout_ms) == 0) {
+            rd_kafka_metadata_destroy(metadata);
+        }
+        rd_kafka_topic_destroy(topic);
+    }
+}
+
+// librdkafka asks the leader that it knows until the time is over, also when that one has died and another one leads
+// (and rd_kafka_query_watermark_offsets waits beyond it). So each question gets a part of the time, and before the next
+// one the leaders are looked for. A topic that was just made has none either for a moment.
+static rd_kafka_resp_err_t offsets_ask(KafkaConsumer *consumer, rd_kafka_topic_partition_list_t *list) {
+    int64_t began = clock_monotonic_us();
+    for (;;) {
+        rd_kafka_topic_partition_list_t *answer = rd_kafka_topic_partition_list_copy(list);
+        int64_t waited_ms = (clock_monotonic_us() - began) / 1000, left_ms = MAX(consumer->request_ms - waited_ms, 1);
+        int step_ms = (int)MIN(MAX(waited_ms / 2, STEP_MS), left_ms);
+        rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(consumer->client.handle, answer, step_ms);
+        for (int i = 0; i < list->cnt && code == 0; i++) {
+            list->elems[i].offset = answer->elems[i].offset;
+            list->elems[i].err = answer->elems[i].err;
+        }
+        rd_kafka_topic_partition_list_destroy(answer);
+        bool over = (clock_monotonic_us() - began) / 1000 >= consumer->request_ms;
+        if (!kafka_passes(code) || over || kafka_client_refused(&consumer->client)) {
+            return code;
+        }
+        clock_sleep_us(BACKOFF_MS * INT64_C(1000));
+        leaders_look(consumer, list, step_ms);
+    }
+}
+
+static rd_kafka_resp_err_t bound_once(KafkaConsumer *consumer, const KafkaPartition *of, int64_t *offset) {
+    rd_kafka_topic_partition_list_t *list = list_of(of, 1);
+    rd_kafka_resp_err_t code = offsets_ask(consumer, list);
+    code = code != 0 ? code : list->elems[0].err;
+    *offset = list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
+// Of a time, which is of->offset. A broker that has just begun may not know of topics that there are. *code: what was
+// said last.
+static bool bound_ask(KafkaConsumer *consumer, const KafkaPartition *of, int64_t *offset, rd_kafka_resp_err_t *code,
+                      Err *err) {
     int64_t deadline = clock_monotonic_us() + consumer->request_ms * INT64_C(1000);
     for (bool made = false;;) {
-        *code = rd_kafka_query_watermark_offsets(consumer->client.handle, of->topic, of->partition, first, end,
-                                                 consumer->request_ms);
-        bool moves = *code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
-                     *code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || *code == RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR;
-        if (*code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || *code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
-            TRY(made || kafka_topic_made(&consumer->client, of->topic, &made, err));
-            moves = made;
-            *code = made ? RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE : *code;
+        *code = bound_once(consumer, of, offset);
+        if (*code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && *code != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
+            return true;
         }
-        if (!moves || clock_monotonic_us() > deadline) {
+        TRY(made || kafka_topic_made(&consumer->client, of->topic, &made, err));
+        *code = made ? RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE : *code;
+        if (!made || clock_monotonic_us() > deadline) {
             return true;
         }
         clock_sleep_us(BACKOFF_MS * INT64_C(1000));
@@ -200,8 +263,13 @@ static bool bounds_ask(KafkaConsumer *consumer, const KafkaPartition *of, int64_
 
 bool kafka_consumer_bounds(KafkaConsumer *consumer, const char *topic, int32_t partition, int64_t *first, int64_t *end,
                            Err *err) {
+    KafkaPartition begin = {topic, partition, KAFKA_SINCE_FIRST, NULL},
+                   last = {topic, partition, KAFKA_SINCE_END, NULL};
     rd_kafka_resp_err_t code = 0;
-    TRY(bounds_ask(consumer, &(KafkaPartition){.topic = topic, .partition = partition}, first, end, &code, err));
+    TRY(first == NULL || bound_ask(consumer, &begin, first, &code, err));
+    if (code == 0) { // behind the other: records may be removed meanwhile
+        TRY(bound_ask(consumer, &last, end, &code, err));
+    }
     if (is_gone(code)) {
         return FAIL(err, ERR_NOT_FOUND, "Kafka at %s: topic %s has no partition %d", consumer->client.brokers, topic,
                     partition);
@@ -273,26 +341,9 @@ bool kafka_consumer_policy(KafkaConsumer *consumer, const char *topic, KafkaTopi
 
 // --- assignment --------------------------------------------------------------------------------------------------
 
-static rd_kafka_topic_partition_list_t *list_of(const KafkaPartition *partitions, size_t count) {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
-    for (size_t i = 0; i < count; i++) {
-        rd_kafka_topic_partition_t *item =
-            rd_kafka_topic_partition_list_add(list, partitions[i].topic, partitions[i].partition);
-        item->offset = partitions[i].offset;
-        size_t size = partitions[i].note != NULL ? strlen(partitions[i].note) : 0;
-        if (size > 0) {
-            item->metadata = calloc(1, size); // librdkafka frees it
-            ASSERT(item->metadata != NULL);
-            memcpy(item->metadata, partitions[i].note, size);
-            item->metadata_size = size;
-        }
-    }
-    return list;
-}
-
 bool kafka_consumer_since(KafkaConsumer *consumer, KafkaPartition *partitions, size_t count, Err *err) {
     rd_kafka_topic_partition_list_t *list = list_of(partitions, count);
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(consumer->client.handle, list, consumer->request_ms);
+    rd_kafka_resp_err_t code = offsets_ask(consumer, list);
     for (size_t i = 0; i < count && code == 0; i++) {
         const rd_kafka_topic_partition_t *item = &list->elems[i];
         partitions[i].offset = item->err == 0 && item->offset >= 0 ? item->offset : KAFKA_OFFSET_NONE;

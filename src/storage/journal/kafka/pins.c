@@ -227,7 +227,7 @@ static bool records_take(PinsFollowed *followed, int timeout_ms, Err *err) {
 }
 
 bool kafka_pins_follow(PinsFollowed *followed, bool ask, Err *err) {
-    int64_t first = 0, end = 0, deadline = clock_monotonic_us() + AWAY_MS * INT64_C(1000);
+    int64_t end = 0, deadline = clock_monotonic_us() + AWAY_MS * INT64_C(1000);
     if (!followed->level) {
         if (!pins_open(followed, err)) {
             bool none = err->code == ERR_NOT_FOUND; // nobody has ever pinned: the controller says so
@@ -241,7 +241,7 @@ bool kafka_pins_follow(PinsFollowed *followed, bool ask, Err *err) {
     if (!ask) {
         return records_take(followed, 0, err);
     }
-    TRY(kafka_consumer_bounds(followed->consumer, followed->link->pins, 0, &first, &end, err));
+    TRY(kafka_consumer_bounds(followed->consumer, followed->link->pins, 0, NULL, &end, err));
     while (followed->at < (uint64_t)end) {
         TRY(records_take(followed, STEP_MS, err));
         if (clock_monotonic_us() > deadline) {

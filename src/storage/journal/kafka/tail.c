@@ -245,7 +245,7 @@ static bool frame_apply(JournalTail *tail, const Frame *frame, Err *err) {
     return ok || err_prefix(err, "topic %s, offset %" PRIu64, tail->link.topic, tail->offset);
 }
 
-bool kafka_tail_apply(JournalTail *tail, Err *err) {
+static bool frames_apply(JournalTail *tail, Err *err) {
     for (;;) {
         Frame frame;
         bool found = false;
@@ -256,6 +256,13 @@ bool kafka_tail_apply(JournalTail *tail, Err *err) {
         TRY(frame_apply(tail, &frame, err));
         tail->at = frame.next;
     }
+}
+
+bool kafka_tail_apply(JournalTail *tail, Err *err) {
+    TRY(unit_reader_hold(&tail->reader, err));
+    bool ok = frames_apply(tail, err);
+    unit_reader_let_go(&tail->reader);
+    return ok;
 }
 
 bool kafka_tail_next(JournalTail *tail, Frame *frame, bool *found, Err *err) {

@@ -162,10 +162,9 @@ void unit_reader_close(UnitReader *reader) {
     reader->consumer = NULL;
 }
 
-static bool bounds_ask(UnitReader *reader, Err *err) {
-    int64_t begin = 0, end = 0;
-    TRY(kafka_consumer_bounds(reader->consumer, reader->link->topic, 0, &begin, &end, err));
-    reader->begin = (uint64_t)begin;
+static bool end_ask(UnitReader *reader, Err *err) {
+    int64_t end = 0;
+    TRY(kafka_consumer_bounds(reader->consumer, reader->link->topic, 0, NULL, &end, err));
     reader->end = MAX(reader->end, (uint64_t)end);
     return true;
 }
@@ -215,8 +214,17 @@ static bool record_fetched(UnitReader *reader, int timeout_ms, const KafkaFetche
 // Waits for the next record below the end, which is asked for when it seems to be reached.
 static bool record_next(UnitReader *reader, const KafkaFetched **record, Err *err) {
     int64_t deadline = 0;
+    *record = NULL;
     for (bool asked = false;;) {
+        if (reader->still && reader->at >= reader->end) {
+            return true;
+        }
         TRY(record_fetched(reader, reader->at < reader->end ? STEP_MS : 0, record, err));
+        if (*record != NULL && reader->still && (uint64_t)(*record)->offset >= reader->end) {
+            *record = NULL; // it stays for later; up to the end there were only marks of transactions
+            reader->at = reader->end;
+            return true;
+        }
         if (*record != NULL) {
             reader->given++;
             reader->at = (uint64_t)(*record)->offset + 1;
@@ -227,7 +235,7 @@ static bool record_next(UnitReader *reader, const KafkaFetched **record, Err *er
                 return true;
             }
             asked = true;
-            TRY(bounds_ask(reader, err));
+            TRY(end_ask(reader, err));
             continue;
         }
         int64_t now = clock_monotonic_us();
@@ -273,9 +281,21 @@ bool unit_reader_next(UnitReader *reader, Unit *unit, bool *found, Err *err) {
     }
 }
 
+bool unit_reader_hold(UnitReader *reader, Err *err) {
+    int64_t first = 0, last = 0;
+    TRY(kafka_consumer_bounds(reader->consumer, reader->link->topic, 0, &first, &last, err));
+    reader->begin = (uint64_t)first;
+    reader->end = MAX(reader->end, (uint64_t)last);
+    reader->still = true;
+    return true;
+}
+
+void unit_reader_let_go(UnitReader *reader) {
+    reader->still = false;
+}
+
 // Backwards in growing steps, as the newest offsets may be those of transactions that were undone.
-bool unit_reader_newest(UnitReader *reader, uint64_t *head, bool *found, Err *err) {
-    TRY(bounds_ask(reader, err));
+static bool newest_find(UnitReader *reader, uint64_t *head, bool *found, Err *err) {
     uint64_t begin = reader->begin, end = reader->end;
     *found = false;
     for (uint64_t back = 4; !*found && end > begin; back *= 8) {
@@ -301,6 +321,13 @@ bool unit_reader_newest(UnitReader *reader, uint64_t *head, bool *found, Err *er
         return unit_corrupt(reader, begin, "what is before this is needed, and was deleted", err);
     }
     return true;
+}
+
+bool unit_reader_newest(UnitReader *reader, uint64_t *head, bool *found, Err *err) {
+    TRY(unit_reader_hold(reader, err));
+    bool ok = newest_find(reader, head, found, err);
+    unit_reader_let_go(reader);
+    return ok;
 }
 
 void unit_reader_wait(UnitReader *reader, int timeout_ms) {

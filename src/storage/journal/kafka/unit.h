@@ -80,6 +80,7 @@ typedef struct UnitReader {
     const KafkaFetched *fetched;
     size_t count, given;
     uint64_t begin, end; // of what is committed, as of the last question
+    bool still;          // nothing from `end` on is read
     uint64_t at;         // all below it was given, or is no record
     Buf joined;
     atomic_bool woken;
@@ -92,6 +93,10 @@ CHECKED bool unit_reader_seek(UnitReader *reader, uint64_t offset, Err *err);
 // *found false: all that was committed when it was called has been given. While no broker answers it waits, up to half
 // a minute, then ERR_NET_UNREACHABLE.
 CHECKED bool unit_reader_next(UnitReader *reader, Unit *unit, bool *found, Err *err);
+// Until it is let go, unit_reader_next ends where the end is now: a writer that does not stop would never let a reader
+// come to it.
+CHECKED bool unit_reader_hold(UnitReader *reader, Err *err);
+void unit_reader_let_go(UnitReader *reader);
 // The offset of the newest segment's head; *found false: nothing was ever committed.
 CHECKED bool unit_reader_newest(UnitReader *reader, uint64_t *head, bool *found, Err *err);
 void unit_reader_wait(UnitReader *reader, int timeout_ms);
