@@ -152,8 +152,8 @@ CHECKED bool kafka_consumer_topics(KafkaConsumer *consumer, Arena *arena, KafkaT
 // The id that this Kafka gave itself when it was made, as brokers tell it.
 CHECKED bool kafka_consumer_cluster(KafkaConsumer *consumer, Arena *arena, const char **id, Err *err);
 // The offsets of a partition: of its first record that there is, and behind its last one that readers see (behind no
-// transaction that is open, but with `uncommitted`). `first` NULL: only the end, in one question. ERR_NOT_FOUND: there is
-// no such partition.
+// transaction that is open, but with `uncommitted`). `first` NULL: only the end, in one question. ERR_NOT_FOUND: there
+// is no such partition.
 CHECKED bool kafka_consumer_bounds(KafkaConsumer *consumer, const char *topic, int32_t partition, int64_t *first,
                                    int64_t *end, Err *err);
 // Puts into each `offset`, which is a time in ms, or KAFKA_SINCE_FIRST or KAFKA_SINCE_END, the offset of the first
