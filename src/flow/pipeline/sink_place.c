@@ -123,8 +123,11 @@ bool sink_places_forget(Arena *arena, const ConnectorRun *run, Err *err) {
     SinkPlace topics;
     const char *directory = arena_printf(arena, "%s/pipelines", run->data_directory);
     sink_topics_place(arena, run, &topics);
-    TRY(!run->anew || file_remove_tree(topics.state_directory, err));
-    return !run->anew || !file_exists(directory) || (file_list(directory, forget_visit, &places, err) && places.ok);
+    if (!run->anew) {
+        return true;
+    }
+    TRY(file_remove_tree(topics.state_directory, err));
+    return !file_exists(directory) || (file_list(directory, forget_visit, &places, err) && places.ok);
 }
 
 static bool state_visit(void *context, const SinkPlace *place, Err *err) {

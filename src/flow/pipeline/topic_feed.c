@@ -10,6 +10,8 @@
 #define GROUP_US   20000             // a group of entries is cut behind it
 #define REFRESH_US (5 * 1000 * 1000) // between looks for topics and partitions
 #define TELL_US    (1 * 1000 * 1000) // between words to the group
+// …of all partitions: what was not told for offsets.retention.minutes, a week, brokers forget.
+#define TELL_ALL_US (INT64_C(3600) * 1000 * 1000)
 enum { GROUP_ENTRIES = 8192, EPOCH_SHIFT = 32, EPOCH_BYTES = 32, MEMORY_PART = 4 };
 
 typedef struct FeedPartition {
@@ -53,7 +55,7 @@ struct TopicFeed {
     uint64_t epoch, cuts;
     uint32_t entries; // since the last cut
     int64_t group_us; // of the first of them
-    int64_t refresh_at, tell_at;
+    int64_t refresh_at, tell_at, tell_all_at;
     bool open; // the sink is
 };
 
@@ -364,7 +366,10 @@ static bool refresh(TopicFeed *feed, bool first, Err *err) {
 static bool group_tell(TopicFeed *feed, Err *err) {
     SinkOffset *offsets = NULL;
     size_t count = 0, changed = 0;
-    feed->tell_at = clock_monotonic_us() + TELL_US;
+    int64_t now = clock_monotonic_us();
+    bool all = now >= feed->tell_all_at;
+    feed->tell_at = now + TELL_US;
+    feed->tell_all_at = all ? now + TELL_ALL_US : feed->tell_all_at;
     arena_reset(feed->scratch);
     TRY(feed->spec->sink->offsets(feed->context, feed->scratch, &offsets, &count, err));
     KafkaPartition *list = ARENA_ARRAY(feed->scratch, KafkaPartition, count);
@@ -374,7 +379,7 @@ static bool group_tell(TopicFeed *feed, Err *err) {
         if (partition != NULL && !partition->gone) {
             kafka_watched_at(partition->watched, MAX(at, atomic_load(&partition->watched->at)));
         }
-        if (partition != NULL && !partition->gone && partition->told < at) {
+        if (partition != NULL && !partition->gone && (partition->told < at || (all && partition->told == at))) {
             list[changed++] = (KafkaPartition){partition->topic, partition->number, at, feed->note};
             partition->told = at;
         }
@@ -385,10 +390,7 @@ static bool group_tell(TopicFeed *feed, Err *err) {
         }
         log_warn(LOG_SINK, "the consumer group is not told yet", LOG_TEXT("reason", err->message));
         err_clear(err);
-        for (size_t i = 0; i < changed; i++) {
-            FeedPartition *partition = map_find(&feed->by_key, key_of(feed->scratch, list[i].topic, list[i].partition));
-            partition->told = 0;
-        }
+        feed->tell_all_at = 0;
     }
     return true;
 }
