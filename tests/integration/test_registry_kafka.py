@@ -4,11 +4,15 @@
 import concurrent.futures
 import json
 import shutil
+import subprocess
+import sys
 import threading
 import warnings
 
+import connectors
 import kafka_broker
 import pytest
+from leat import ROOT
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -16,6 +20,10 @@ with warnings.catch_warnings():
     from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from server import Server
+
+sys.path.append(str(ROOT / "demo"))
+import proof  # noqa: E402
+import topics  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("registry_kafka")
 warnings.filterwarnings("ignore", message=".*deprecated.*")
@@ -106,13 +114,13 @@ def test_one_registry_for_all_nodes(brokers, work):
         assert fresh > max(ids)  # an id that was given out before is none's
 
         # Nodes that register at once.
-        found = register_many([a, b], 12)
+        found = register_many([a, b], 8)
         by_field = {}
         for (_, field, *_), schema_id in found.items():
             assert by_field.setdefault(field, schema_id) == schema_id
         assert len(set(by_field.values())) == len(by_field) and fresh not in by_field.values()
         clients = [client_of(a), client_of(b)]
-        for n in range(10):  # any node knows at once
+        for n in range(6):  # any node knows at once
             schema_id = clients[n % 2].register_schema("turns", schema_of(f"turn{n}"))
             assert json.loads(clients[1 - n % 2].get_schema(schema_id).schema_str)["fields"][1]["name"] == f"turn{n}"
         assert error_of(lambda: clients[0].get_schema(100000)) == (404, 40403)
@@ -186,3 +194,79 @@ def check_records(brokers, topic, known):
     assert json.loads(records[b'{"keytype":"MODE","subject":"other","magic":0}']) == {"mode": "READONLY"}
     config = brokers.topic_config(topic)
     assert config["cleanup.policy"] == "compact" and brokers.topics()[topic] == 1
+
+
+# --- the storefront ---
+
+TABLES = ("shop.users", "shop.products", "shop.schema_version")  # a part of it: Python decodes each record
+
+
+def storefront(db, server, prefix, registry_url):
+    """Debezium's configuration, with Avro by that registry."""
+    more = {"table__include__list": ",".join(TABLES).replace(".", "\\."), "decimal__handling__mode": "string"}
+    more |= {"publish__via__partition__root": "true", "slot__name": f"slot_{prefix}"}
+    config = connectors.source(db, prefix, **more)
+    for part in ("key", "value"):
+        config[f"{part}.converter"] = "io.confluent.connect.avro.AvroConverter"
+        config[f"{part}.converter.schema.registry.url"] = registry_url
+    server.create(prefix, config)
+
+
+def read(brokers, url, prefix, directory):
+    """Confluent's client reads the topics; under the names that the proof asks for."""
+    shutil.rmtree(directory, ignore_errors=True)
+    found = topics.read(brokers.bootstrap, url, f"{prefix}.shop.", directory)
+    for name in found:
+        (directory / name).rename(directory / f"shop.{name.removeprefix(prefix + '.')}")
+    return found
+
+
+def console(brokers, topic, count):
+    """What Kafka's console consumer prints of a topic: log lines, and values with <end> behind each."""
+    argv = brokers.nodes[0].argv(
+        "org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", brokers.bootstrap, "--topic", topic,
+        "--from-beginning", "--max-messages", count, "--timeout-ms", "60000", "--isolation-level", "read_committed",
+        "--property", "line.separator=<end>",
+    )  # fmt: skip
+    return subprocess.run(argv, capture_output=True, timeout=120).stdout
+
+
+def test_the_storefront_in_avro_by_two_registries(brokers, db, work, registry):
+    """Its own and another one, through kill -9 of leat and of the broker that has the schemas."""
+    server = make_server(work / "server", brokers, "front")
+    leat = str(server.binary)
+    generate = [leat, "generate", "storefront", "--to", db.url]
+    subprocess.run([*generate, "--rate", "0"], check=True, capture_output=True)
+    with server:
+        urls = {"own": server.registry_url, "other": registry}
+        for prefix, url in urls.items():
+            storefront(db, server, prefix, url)
+        for prefix in urls:
+            server.wait_state(prefix, timeout=120)
+        traffic = [*generate, "--rate", "400", "--duration", "3s"]
+        subprocess.run([*traffic, "--migrations", "1"], check=True, capture_output=True)
+        server.kill()
+        server.start()
+        leader = brokers.admin.list_topics(timeout=30).topics["front.schemas"].partitions[0].leader
+        node = next(node for node in brokers.nodes if node.number == leader)
+        node.kill()
+        subprocess.run([*traffic, "--seed", "2"], check=True, capture_output=True)
+        brokers.start()
+        with db.connect() as source:
+            for prefix, url in urls.items():
+
+                def holds(prefix=prefix, url=url):
+                    read(brokers, url, prefix, work / prefix)
+                    proofs = [p for p in proof.prove(source, "shop", work / prefix, work) if p.table in TABLES]
+                    return len(proofs) == len(TABLES) and all(one.holds() for one in proofs) and proofs
+
+                assert sum(one.source for one in server.until(holds, f"{prefix} is equal", 180)) > 1000
+        for prefix in urls:
+            values = [m.value() for m in brokers.read(f"{prefix}.shop.products")]
+            assert len(values) >= 2000
+            printed = console(brokers, f"{prefix}.shop.products", len(values)).split(b"<end>")[:-1]
+            assert len(printed) == len(values)
+            assert all(one.endswith(value) for one, value in zip(printed, values))
+        for prefix, url in urls.items():
+            subjects = SchemaRegistryClient({"url": url}).get_subjects()
+            assert f"{prefix}.shop.users-value" in subjects
