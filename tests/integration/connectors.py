@@ -8,6 +8,7 @@ import decimal
 import gzip
 import io
 import json
+import os
 import pathlib
 import urllib.parse
 
@@ -107,7 +108,8 @@ def read_file(path):
 def read_topics(lake):
     """topic -> [(offset of the file, records)], in order; of files with values."""
     topics = {}
-    for path in sorted(pathlib.Path(lake).rglob("*")):
+    # Not rglob: a folder of leat's may go while it looks.
+    for path in sorted(pathlib.Path(place) / name for place, _, names in os.walk(lake) for name in names):
         if path.is_file() and "+" in path.name and ".keys." not in path.name and ".headers." not in path.name:
             topic, offset = parse_name(path)
             topics.setdefault(topic, []).append((offset, read_file(path)))
