@@ -173,11 +173,7 @@ static bool write_schema(RegistryStore *store, int32_t id, const StoreRegistrati
 }
 
 static bool write_kept(RegistryStore *store, const KeptSchema *schema, Err *err) {
-    StoreRegistration what = {.type = schema->type,
-                              .text = schema->text,
-                              .references = schema->references,
-                              .reference_count = schema->reference_count};
-    memcpy(what.fingerprint, schema->fingerprint, sizeof(what.fingerprint));
+    StoreRegistration what = registry_memory_registration(schema);
     return write_schema(store, schema->id, &what, err);
 }
 

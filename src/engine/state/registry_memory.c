@@ -2,23 +2,18 @@
 // What a registry keeps, in memory: found by id, by fingerprint and by name.
 #include "engine/state/registry_room.h"
 
-static int order_place(const RegistryStore *store, Slice name, size_t *at) {
+// Where a subject of that name, which is not there, belongs.
+static size_t order_place(const RegistryStore *store, Slice name) {
     size_t low = 0, high = store->order_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        int order = slice_compare(store->order[middle]->name, name);
-        if (order == 0) {
-            *at = middle;
-            return 0;
-        }
-        if (order < 0) {
+        if (slice_compare(store->order[middle]->name, name) < 0) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    *at = low;
-    return 1;
+    return low;
 }
 
 KeptSubject *registry_memory_subject(RegistryStore *store, Slice name) {
@@ -38,8 +33,7 @@ KeptSubject *registry_memory_subject(RegistryStore *store, Slice name) {
         store->order = order;
         store->order_capacity = capacity;
     }
-    size_t at = 0;
-    order_place(store, name, &at);
+    size_t at = order_place(store, name);
     memmove(store->order + at + 1, store->order + at, (store->order_count - at) * sizeof(KeptSubject *));
     store->order[at] = subject;
     store->order_count++;
@@ -68,6 +62,15 @@ KeptSchema *registry_memory_schema(RegistryStore *store, const StoreRegistration
     store->next_id = MAX(store->next_id, id + 1);
     store->max_id = MAX(store->max_id, id);
     return schema;
+}
+
+StoreRegistration registry_memory_registration(const KeptSchema *schema) {
+    StoreRegistration what = {.type = schema->type,
+                              .text = schema->text,
+                              .references = schema->references,
+                              .reference_count = schema->reference_count};
+    memcpy(what.fingerprint, schema->fingerprint, sizeof(what.fingerprint));
+    return what;
 }
 
 KeptVersion *registry_memory_version(RegistryStore *store, KeptSubject *subject, KeptSchema *schema, int32_t number) {

@@ -68,6 +68,8 @@ struct RegistryStore {
 // --- registry_memory.c, under the write lock -------------------------------------------------------------------------
 KeptSubject *registry_memory_subject(RegistryStore *store, Slice name); // made when it is not there
 KeptSchema *registry_memory_schema(RegistryStore *store, const StoreRegistration *what, int32_t id);
+// As it was registered; borrows of the schema.
+StoreRegistration registry_memory_registration(const KeptSchema *schema);
 KeptVersion *registry_memory_version(RegistryStore *store, KeptSubject *subject, KeptSchema *schema, int32_t number);
 void registry_memory_unschema(RegistryStore *store, KeptSchema *schema);
 // Takes a version out of its subject and schema; true when nobody uses the schema any more.

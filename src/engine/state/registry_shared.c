@@ -178,11 +178,7 @@ static void copy_subject(RegistryStore *store, const KeptSubject *from) {
         const KeptSchema *schema = from->versions[i]->schema;
         KeptSchema *to = map_find_u64(&store->by_id, (uint64_t)schema->id);
         if (to == NULL) {
-            StoreRegistration what = {.type = schema->type,
-                                      .text = schema->text,
-                                      .references = schema->references,
-                                      .reference_count = schema->reference_count};
-            memcpy(what.fingerprint, schema->fingerprint, sizeof(what.fingerprint));
+            StoreRegistration what = registry_memory_registration(schema);
             to = registry_memory_schema(store, &what, schema->id);
             to->sequence = store->sequence;
             registry_store_enqueue(store, &(Change){.kind = CHANGE_SCHEMA, .schema = to});

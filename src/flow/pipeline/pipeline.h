@@ -113,6 +113,9 @@ typedef struct PipelineReport {
     uint64_t dead_letters;
     Slice verify; // what is known of verifications (verify_state.h), during the report call; empty = none are made
 } PipelineReport;
+// Of a pipeline that has said nothing yet.
+#define PIPELINE_REPORT_UNKNOWN \
+    ((PipelineReport){.lag_ms = -1, .slot_retained_bytes = -1, .slot_safe_bytes = -1, .retention_share = -1})
 
 typedef SourcePlan PipelinePlan;
 // Connects and looks; creates nothing, on either side.

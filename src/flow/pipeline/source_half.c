@@ -190,8 +190,7 @@ bool source_half_run(SourceHalf *half, Err *err) {
 
 void source_half_init(SourceHalf *half) {
     half->started_us = half->heard_us = clock_monotonic_us();
-    half->report =
-        (PipelineReport){.lag_ms = -1, .slot_retained_bytes = -1, .slot_safe_bytes = -1, .retention_share = -1};
+    half->report = PIPELINE_REPORT_UNKNOWN;
     arena_init(&half->names, "run", 0);
 }
 

@@ -56,7 +56,7 @@ static void tell(const VerifyRun *run, VerifyStep step, Slice topic) {
 
 static void *own_thread(void *context) {
     OwnRun *own = context;
-    PipelineReport last = {.slot_retained_bytes = -1, .slot_safe_bytes = -1, .retention_share = -1};
+    PipelineReport last = PIPELINE_REPORT_UNKNOWN;
     PipelineRun how = {.mode = SOURCE_FOLLOW, .stop = &own->stop};
     own->ok = pipeline_run(own->config, &how, &last, &own->err);
     own->ended = true;

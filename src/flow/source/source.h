@@ -47,6 +47,9 @@ typedef struct SourceReport {
     const char *retention_of; // which part of it that is
     uint64_t dead_letters;
 } SourceReport;
+// Of a source that has said nothing yet.
+#define SOURCE_REPORT_UNKNOWN \
+    ((SourceReport){.lag_ms = -1, .slot_retained_bytes = -1, .slot_safe_bytes = -1, .retention_share = -1})
 
 typedef struct SourceContext {
     const char *pipeline; // its name; names on the source carry it

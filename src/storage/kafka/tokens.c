@@ -75,14 +75,17 @@ static bool option_text(const char *value, Arena *arena, char **text, Err *err) 
 }
 
 // As Java's and librdkafka's clients do it: who asks stands in the header (RFC 7617), not in the form.
-static bool credentials_make(const KafkaTokens *tokens, Arena *arena, const char **header, Err *err) {
+static bool credentials_make(const KafkaTokens *tokens, Arena *arena, char **header, Err *err) {
     char *id = NULL, *secret = NULL;
     TRY(option_text(tokens->id, arena, &id, err) && option_text(tokens->secret, arena, &secret, err));
-    const char *plain = arena_printf(arena, "%s:%s", id, secret);
-    size_t size = strlen(plain);
-    unsigned char *encoded = arena_alloc(arena, 4 * ((size + 2) / 3) + 1);
-    EVP_EncodeBlock(encoded, (const unsigned char *)plain, (int)size);
-    *header = arena_printf(arena, "Basic %s", (const char *)encoded);
+    size_t size = strlen(id) + 1 + strlen(secret), head = strlen("Basic ");
+    char *plain = arena_alloc(arena, size + 1), *encoded = arena_alloc(arena, head + 4 * ((size + 2) / 3) + 1);
+    snprintf(plain, size + 1, "%s:%s", id, secret);
+    memcpy(encoded, "Basic ", head);
+    EVP_EncodeBlock((unsigned char *)encoded + head, (const unsigned char *)plain, (int)size);
+    OPENSSL_cleanse(plain, size);
+    OPENSSL_cleanse(secret, strlen(secret));
+    *header = encoded;
     return true;
 }
 
@@ -145,8 +148,10 @@ static bool token_ask(KafkaTokens *tokens, Err *err) {
         {"Content-Type", "application/x-www-form-urlencoded"}, {"Accept", "application/json"}, {"Authorization", NULL}};
     HttpClient *client = NULL;
     HttpAnswer answer = {0};
-    TRY(form_make(tokens, &form, &scratch, err) && credentials_make(tokens, &scratch, &headers[2].value, err) &&
-        http_client_open(&how, &client, err));
+    char *credentials = NULL;
+    TRY(http_client_open(&how, &client, err));
+    bool ok = form_make(tokens, &form, &scratch, err) && credentials_make(tokens, &scratch, &credentials, err);
+    headers[2].value = credentials;
     HttpRequest request = {.method = "POST",
                            .url = tokens->url,
                            .headers = headers,
@@ -154,7 +159,10 @@ static bool token_ask(KafkaTokens *tokens, Err *err) {
                            .body = buf_slice(&form),
                            .file = -1,
                            .answer_bytes_max = ANSWER_BYTES_MAX};
-    bool ok = http_send(client, &request, &answer, err) && answer_take(tokens, &answer, err);
+    ok = ok && http_send(client, &request, &answer, err) && answer_take(tokens, &answer, err);
+    if (credentials != NULL) {
+        OPENSSL_cleanse(credentials, strlen(credentials));
+    }
     if (answer.body.size > 0) {
         OPENSSL_cleanse(answer.body.data, answer.body.size);
     }

@@ -34,11 +34,17 @@ void kafka_watch_end(KafkaWatch *watch); // NULL is fine
 KafkaWatched *kafka_watch_partition(KafkaWatch *watch, const char *topic, int32_t partition);
 void kafka_watch_look(KafkaWatch *watch, KafkaWatchLook *look); // from any thread
 
+// NULL is fine: nobody watches.
 static inline void kafka_watched_at(KafkaWatched *watched, int64_t offset) {
-    atomic_store_explicit(&watched->at, offset, memory_order_relaxed);
+    if (watched != NULL) {
+        atomic_store_explicit(&watched->at, offset, memory_order_relaxed);
+    }
 }
 
 static inline void kafka_watched_read(KafkaWatched *watched, size_t bytes) {
+    if (watched == NULL) {
+        return;
+    }
     uint64_t records = atomic_load_explicit(&watched->records, memory_order_relaxed);
     uint64_t all = atomic_load_explicit(&watched->bytes, memory_order_relaxed);
     atomic_store_explicit(&watched->bytes, all + bytes, memory_order_relaxed);

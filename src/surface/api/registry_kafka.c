@@ -50,7 +50,7 @@ static void producer_close(KafkaRegistry *registry) {
     registry->handle = NULL;
 }
 
-// Behind what readers see. (To ask for both bounds waits without end for a broker that was known and is away.)
+// Behind what readers see.
 static bool end_of(KafkaRegistry *registry, int64_t *end, Err *err) {
     int64_t deadline = clock_monotonic_us() + ANSWER_MS * INT64_C(1000);
     for (;;) {

@@ -190,7 +190,7 @@ static bool run(Cli *cli, Summary *summary, PipelineReport *last, Err *err) {
 bool sync_command(Cli *cli, Err *err) {
     PipelineConfig config;
     PipelinePlan planned = {0};
-    PipelineReport last = {.slot_retained_bytes = -1, .slot_safe_bytes = -1, .retention_share = -1};
+    PipelineReport last = PIPELINE_REPORT_UNKNOWN;
     Summary summary = {.config = &config, .plan = &planned, .last = &last};
     TRY(mode_of(cli, &summary.mode, err));
     TRY(config_begin(cli, &config, err));

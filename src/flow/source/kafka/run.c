@@ -163,7 +163,7 @@ static bool group_tell(Run *run, Err *err) {
         for (int32_t j = 0; j < topic->partition_count; j++) {
             SourcePartition *partition = &topic->partitions[j];
             partition->committed = partition->candidate;
-            if (partition->watched != NULL && !topic->stopped && partition->committed != KAFKA_OFFSET_NONE) {
+            if (!topic->stopped && partition->committed != KAFKA_OFFSET_NONE) {
                 kafka_watched_at(partition->watched, partition->committed);
             }
         }
@@ -275,9 +275,8 @@ static bool start(Run *run, Err *err) {
     TRY(kafka_source_position_read(&position, &session->cut, err));
     session->first = session->cut == 0;
     run->refresh_at = clock_monotonic_us() + session->context->catalog_interval_ms * INT64_C(1000);
-    bool uncommitted = strcmp(session->options.isolation, "read_uncommitted") == 0;
     TRY(session->context->mode != SOURCE_FOLLOW ||
-        kafka_watch_start(&session->place, uncommitted, &session->watch, err));
+        kafka_watch_start(&session->place, session->uncommitted, &session->watch, err));
     TRY(kafka_session_refresh(session, err));
     if (session->topic_count == 0 && session->context->mode != SOURCE_FOLLOW) {
         FAIL(err, ERR_NOT_FOUND, "no topic of Kafka at %s is called %s", session->options.url.brokers,

@@ -35,6 +35,7 @@ typedef struct KafkaSession {
     KafkaSourceOptions options;
     Arena run[1], scratch[1];
     KafkaPlace place;
+    bool uncommitted; // is read too
     KafkaConsumer *consumer;
     KafkaWatch *watch; // how near retention is; NULL = this run does not stay
     KafkaWatchLook looked;

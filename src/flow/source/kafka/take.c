@@ -148,9 +148,7 @@ bool kafka_record_take(KafkaSession *session, SourceTopic *topic, const KafkaFet
     }
     SourcePartition *partition = &topic->partitions[record->partition];
     partition->next = record->offset + 1;
-    if (partition->watched != NULL) {
-        kafka_watched_read(partition->watched, record->key.size + record->value.size);
-    }
+    kafka_watched_read(partition->watched, record->key.size + record->value.size);
     topic->report.changes++;
     session->report.changes++;
     session->dirty = true;

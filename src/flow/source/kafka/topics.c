@@ -39,13 +39,14 @@ static bool session_open(KafkaSession *session, Err *err) {
     TRY(kafka_source_registrar(&session->options, session->run, &session->decoder.registrar, err));
     TRY(schema_file(session, err));
     session->note = kafka_note(session->run, slice_of(context->pipeline));
+    session->uncommitted = strcmp(session->options.isolation, "read_uncommitted") == 0;
     session->place = (KafkaPlace){.brokers = session->options.url.brokers,
                                   .options = &session->options.kafka,
                                   .client_id = arena_printf(session->run, "leat-%s", context->pipeline)};
     KafkaConsumerSpec spec = {
         .place = session->place,
         .group = session->options.group,
-        .uncommitted = strcmp(session->options.isolation, "read_uncommitted") == 0,
+        .uncommitted = session->uncommitted,
         .memory_bytes_max = context->memory_bytes_max / 8,
     };
     return kafka_consumer_open(&spec, &session->consumer, err);
@@ -56,8 +57,7 @@ bool kafka_session_open(KafkaSession *session, const SourceContext *context, Err
     arena_init(session->run, "run", 0);
     arena_init(session->scratch, "scratch", 0);
     decoder_init(&session->decoder);
-    session->report =
-        (SourceReport){.lag_ms = -1, .slot_retained_bytes = -1, .slot_safe_bytes = -1, .retention_share = -1};
+    session->report = SOURCE_REPORT_UNKNOWN;
     return session_open(session, err);
 }
 
@@ -288,9 +288,7 @@ bool kafka_session_lost(KafkaSession *session, SourceTopic *topic, int32_t numbe
     TRY(in_bounds(session, topic->name, number, &partition->next, &partition->target, err));
     place.offset = partition->next;
     session->dirty = true;
-    if (partition->watched != NULL) {
-        kafka_watched_at(partition->watched, partition->next);
-    }
+    kafka_watched_at(partition->watched, partition->next);
     TRY(kafka_consumer_drop(session->consumer, &place, 1, err));
     return kafka_consumer_assign(session->consumer, &place, 1, err);
 }
@@ -299,8 +297,6 @@ bool kafka_topic_stop(KafkaSession *session, SourceTopic *topic, const Err *why,
     KafkaPartition *places = ARENA_ARRAY(session->scratch, KafkaPartition, (size_t)topic->partition_count);
     for (int32_t i = 0; i < topic->partition_count; i++) {
         places[i] = (KafkaPartition){.topic = topic->name, .partition = i};
-    }
-    for (int32_t i = 0; i < topic->partition_count && session->watch != NULL; i++) {
         kafka_watched_at(topic->partitions[i].watched, KAFKA_OFFSET_NONE);
     }
     topic->stopped = true;

@@ -498,8 +498,7 @@ bool pg_source_run(const SourceContext *context, Err *err) {
     TRY(pg_connector_open(&connector, &context, err));
     Run run = {
         .session = {.context = context, .connector = connector, .journal = context->journal, .types = pg_types_new()}};
-    run.session.report =
-        (SourceReport){.lag_ms = -1, .slot_retained_bytes = -1, .slot_safe_bytes = -1, .retention_share = -1};
+    run.session.report = SOURCE_REPORT_UNKNOWN;
     int64_t now = clock_monotonic_us();
     run.pause_us = PAUSE_US_MIN;
     run.watch_at = now + WATCH_US;
