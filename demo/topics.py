@@ -71,8 +71,11 @@ def read(bootstrap, registry_url, prefix, directory):
             "isolation.level": "read_committed", "enable.partition.eof": True,
         }
     )  # fmt: skip
-    registry = confluent_kafka.schema_registry.SchemaRegistryClient({"url": registry_url})
-    decode = confluent_kafka.schema_registry.avro.AvroDeserializer(registry)
+    # Without `timeout` it waits for ever; and it asks for associations of topics, where nothing else is said, which a
+    # registry that has none (Apicurio) may leave without an answer.
+    registry = confluent_kafka.schema_registry.SchemaRegistryClient({"url": registry_url, "timeout": 30})
+    subjects = {"subject.name.strategy": confluent_kafka.schema_registry.topic_subject_name_strategy}
+    decode = confluent_kafka.schema_registry.avro.AvroDeserializer(registry, conf=subjects)
     found = {name: topic for name, topic in consumer.list_topics(timeout=30).topics.items() if name.startswith(prefix)}
     topics = {name: Topic(name, directory) for name in found}
     places = {(name, part): 0 for name, topic in found.items() for part in topic.partitions}

@@ -61,7 +61,7 @@ class ApacheCatalog:
         argv = ["java", "-Xmx192m", "-XX:+UseSerialGC", "-cp", f"{JARS}/*", MAIN]
         env = leat_module.Leat(self.directory).env(env=self.settings())
         self.process = leat_module.LeatProcess(argv, env, self.directory / f"apache{self.runs}.log")
-        wait_until(self.answers, self.told, timeout=120, interval=0.1)
+        wait_until(self.answers, self.told, timeout=240, interval=0.1)
         return self
 
     def answers(self):

@@ -8,7 +8,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 
 import pytest
@@ -23,6 +22,7 @@ import postgres  # noqa: E402
 import replay  # noqa: E402
 import s3_proxy  # noqa: E402
 import s3_servers  # noqa: E402
+import scratch  # noqa: E402
 import server as server_module  # noqa: E402
 
 KAFKA_PREFIXES = itertools.count(1)
@@ -215,8 +215,16 @@ def fault_proxy():
 @pytest.fixture
 def work():
     """A directory that any OS user may enter; removed after the test."""
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="leat-test-"))
+    directory = scratch.new_directory("leat-test-")
     directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def tmp_path():
+    """pytest's, in the place of the others, and gone after the test."""
+    directory = scratch.new_directory("leat-test-")
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
 

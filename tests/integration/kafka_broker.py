@@ -8,6 +8,8 @@
 
 Every node has listeners PLAINTEXT, SASL (SASL_PLAINTEXT) and TLS (SASL_SSL), both with PLAIN and SCRAM-SHA-256. Users:
 "writer"/"writer-secret" may do all, "limited"/"limited-secret" nothing.
+
+    python kafka_broker.py      # scripts/setup: keeps a broker's classes in one file: a start takes a third less CPU
 """
 
 import base64
@@ -25,9 +27,12 @@ from wait import wait_until
 
 CLUSTER = "bGVhdC1rYWZrYS10ZXN0MQ"  # any 16 bytes
 FLAGS = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
+CLASSES = CACHE / "kafka/classes.jsa"
+# Java passes over a file of another Java, or of other jars, and would say so in what a tool prints.
+SHARED = [f"-XX:SharedArchiveFile={CLASSES}", "-Xlog:disable", "-Xlog:all=error:stderr"]
 USERS = {"writer": "writer-secret", "limited": "limited-secret"}
 LISTENERS = ("plain", "sasl", "tls", "controller")
-TIMEOUT = 120  # of every wait
+TIMEOUT = 300  # of every wait: three brokers beside much else took 150 s to start
 
 
 def run(*argv, cwd=None, timeout=TIMEOUT):
@@ -97,6 +102,7 @@ class Node:
     def __init__(self, cluster, number):
         self.cluster, self.number = cluster, number
         self.ports = {name: free_port() for name in LISTENERS}
+        self.advertised = {name: cluster.proxy(name, port) for name, port in self.ports.items()}
         self.directory = cluster.directory / f"node{number}"
         self.directory.mkdir()
         self.log = self.directory / "broker.log"
@@ -104,6 +110,9 @@ class Node:
 
     def address(self, listener):
         return f"127.0.0.1:{self.ports[listener]}"
+
+    def advertised_address(self, listener):
+        return f"127.0.0.1:{self.advertised[listener]}"
 
     def properties(self):
         cluster, few = self.cluster, min(3, len(self.cluster.nodes))
@@ -116,7 +125,9 @@ class Node:
             "node.id": self.number,
             "controller.quorum.voters": ",".join(f"{n.number}@{n.address('controller')}" for n in cluster.nodes),
             "listeners": ",".join(f"{name.upper()}://{self.address(name)}" for name in LISTENERS),
-            "advertised.listeners": ",".join(f"{name.upper()}://{self.address(name)}" for name in LISTENERS[:3]),
+            "advertised.listeners": ",".join(
+                f"{name.upper()}://{self.advertised_address(name)}" for name in LISTENERS[:3]
+            ),
             "inter.broker.listener.name": "PLAIN",
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": "PLAIN:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SASL_SSL,CONTROLLER:PLAINTEXT",
@@ -150,11 +161,12 @@ class Node:
         }
         return own | {f"listener.name.tls.ssl.{name}": value for name, value in pem.items()} | cluster.settings
 
-    def argv(self, main, *arguments):
+    def argv(self, main, *arguments, flags=()):
         logging = self.directory / "log4j2.yaml"
         logging.write_text(LOGGING)
+        flags = [*FLAGS, *(SHARED if CLASSES.exists() else []), *flags]
         return [
-            "setpriv", "--pdeathsig", "KILL", java(), *FLAGS, f"-Dlog4j2.configurationFile={logging}", "-cp",
+            "setpriv", "--pdeathsig", "KILL", java(), *flags, f"-Dlog4j2.configurationFile={logging}", "-cp",
             f"{CACHE}/kafka/*", main, *map(str, arguments),
         ]  # fmt: skip
 
@@ -163,9 +175,9 @@ class Node:
         file.write_text("".join(f"{key}={value}\n" for key, value in self.properties().items()))
         run(*self.argv("kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", file))
 
-    def start(self):
+    def start(self, flags=()):
         self.log.unlink(missing_ok=True)
-        argv = self.argv("kafka.Kafka", self.directory / "server.properties")
+        argv = self.argv("kafka.Kafka", self.directory / "server.properties", flags=flags)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -183,17 +195,18 @@ class Node:
         """kill -9"""
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(30)
+            self.process.wait(TIMEOUT)
 
 
 class KafkaCluster:
-    """One node or three. settings: more properties of brokers."""
+    """One node or three. settings: more properties of brokers. proxy(listener, port): the port that clients are told
+    of."""
 
-    def __init__(self, nodes=1, settings=None):
+    def __init__(self, nodes=1, settings=None, proxy=lambda _, port: port):
         if not (CACHE / "kafka/pom.xml").exists():
             raise FileNotFoundError(f"Kafka is not in {CACHE}: run scripts/setup test")
         self.directory = new_directory("leat-kafka-")
-        self.settings = settings or {}
+        self.settings, self.proxy = settings or {}, proxy
         self.nodes = []
         self.nodes += [Node(self, number + 1) for number in range(nodes)]
         self._admin = None
@@ -230,6 +243,19 @@ class KafkaCluster:
                 node.start()
         for node in self.nodes:
             node.ready()
+        wait_until(self.whole, "each partition has a leader and all of its replicas", TIMEOUT, 0.1)
+
+    def whole(self):
+        """A broker that says that it has started may still be about to lead, or follow, what it did before."""
+        try:
+            known = self.admin.list_topics(timeout=10)
+        except confluent_kafka.KafkaException:
+            return False
+        parts = [part for topic in known.topics.values() for part in topic.partitions.values()]
+        alive = {node.number for node in self.nodes}
+        return set(known.brokers) == alive and all(
+            part.leader in alive and sorted(part.isrs) == sorted(part.replicas) for part in parts
+        )
 
     def kill(self):
         """No transaction may be under way when there is one node alone. Kafka's coordinator takes partitions
@@ -239,7 +265,7 @@ class KafkaCluster:
             node.kill()
 
     def addresses(self, listener="plain"):
-        return ",".join(node.address(listener) for node in self.nodes)
+        return ",".join(node.advertised_address(listener) for node in self.nodes)
 
     @property
     def bootstrap(self):
@@ -255,7 +281,8 @@ class KafkaCluster:
     @property
     def admin(self):
         if self._admin is None:
-            self._admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+            settings = {"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 500}
+            self._admin = confluent_kafka.admin.AdminClient(settings)
         return self._admin
 
     def topics(self):
@@ -287,6 +314,22 @@ class KafkaCluster:
         resource = admin.ConfigResource("topic", name, incremental_configs=entries)
         for future in self.admin.incremental_alter_configs([resource]).values():
             future.result(TIMEOUT)
+
+    def until_decided(self, prefix):
+        """Until no transaction is under way in the topics that begin so. Who commits one is answered before its markers
+        are written, and until they are there, readers of committed records do not see it."""
+        latest, levels = confluent_kafka.admin.OffsetSpec.latest(), confluent_kafka.IsolationLevel
+
+        def ends(level):
+            topics = {name: count for name, count in self.topics().items() if name.startswith(prefix)}
+            asked = [confluent_kafka.TopicPartition(name, n) for name, count in topics.items() for n in range(count)]
+            answers = self.admin.list_offsets({at: latest for at in asked}, isolation_level=level) if asked else {}
+            return {(at.topic, at.partition): future.result(TIMEOUT).offset for at, future in answers.items()}
+
+        def decided():
+            return ends(levels.READ_COMMITTED) == ends(levels.READ_UNCOMMITTED)
+
+        wait_until(decided, f"no transaction is under way in {prefix}…", TIMEOUT)
 
     def read(self, topic, isolation="read_committed"):
         """All records that there are, from the beginning to the end; of all partitions, each in its order."""
@@ -323,3 +366,24 @@ class KafkaCluster:
     def tool(self, main, *arguments):
         """One of Kafka's own command line tools; what it prints."""
         return run(*self.nodes[0].argv(main, *arguments))
+
+
+def keep_classes():
+    new = CLASSES.with_suffix(".new")
+    cluster = KafkaCluster()
+    try:
+        make_certificates(cluster.directory)
+        (node,) = cluster.nodes
+        node.format()
+        node.start([f"-XX:ArchiveClassesAtExit={new}"])
+        node.ready()
+        cluster.make_users()
+        node.process.terminate()
+        node.process.wait(TIMEOUT)
+        new.replace(CLASSES)
+    finally:
+        cluster.close()
+
+
+if __name__ == "__main__":
+    keep_classes()

@@ -7,7 +7,7 @@ import pathlib
 import signal
 import subprocess
 
-from wait import wait_until
+from wait import PATIENCE, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The debug build has the crash points in; the release build has not.
@@ -42,14 +42,14 @@ class LeatProcess:
         """The log lines that are JSON objects."""
         return json_lines(self.stderr())
 
-    def wait(self, timeout=60):
+    def wait(self, timeout=PATIENCE):
         """The exit status; -N when a signal ended it."""
         try:
             return self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"leat still runs after {timeout} s: {self.stderr()[-3000:]}") from None
 
-    def until(self, condition, what, timeout=30):
+    def until(self, condition, what, timeout=PATIENCE):
         """Waits for a condition while leat runs; fails at once when it ends before."""
 
         def look():
@@ -64,14 +64,14 @@ class LeatProcess:
 
         return wait_until(look, lambda: f"{what}; leat says: {self.stderr()[-3000:]}", timeout)
 
-    def wait_log(self, text, timeout=30):
+    def wait_log(self, text, timeout=PATIENCE):
         return self.until(lambda: text in self.stderr(), f"'{text}' is in the log", timeout)
 
-    def wait_streaming(self, db, timeout=30):
+    def wait_streaming(self, db, timeout=PATIENCE):
         """Until its slot is in use."""
         return self.until(lambda: any(s[0] for s in db.slots().values()), "the slot is in use", timeout)
 
-    def wait_durable(self, db, timeout=60):
+    def wait_durable(self, db, timeout=PATIENCE):
         """Until everything committed so far is acknowledged to the source: it is durable in the journal."""
         lsn = db.wal_lsn()
         return self.until(
@@ -83,12 +83,12 @@ class LeatProcess:
     def kill(self):
         """kill -9"""
         self.process.kill()
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE)
 
     def signal(self, number):
         self.process.send_signal(number)
 
-    def stop(self, timeout=20, check=True):
+    def stop(self, timeout=PATIENCE, check=True):
         """SIGTERM: it publishes what it has and ends with status 0."""
         self.process.send_signal(signal.SIGTERM)
         status = self.wait(timeout)
@@ -125,7 +125,7 @@ class Leat:
         result.update(env or {})
         return result
 
-    def run(self, *args, timeout=120, check=True, crash_point=None, env=None, input=None):
+    def run(self, *args, timeout=PATIENCE, check=True, crash_point=None, env=None, input=None):
         """Runs to the end. Returns it with returncode, stdout, stderr; check: must end with status 0."""
         argv = [str(BINARY), *map(str, args)]
         try:
@@ -159,6 +159,17 @@ class Leat:
     def follow(self, db, *args, **kwargs):
         """The same with --follow, in the background."""
         return self.start(*self.sync_args(db, ["--follow", *args]), **kwargs)
+
+    def wait_read(self, process):
+        """Until each table of the pipeline that `process` runs is read and streams."""
+
+        def look():
+            status = self.run("status", self.pipeline, "--output", "json", check=False)
+            report = status.returncode == 0 and json.loads(status.stdout).get("report") or {}
+            tables = report.get("tables", [])
+            return tables and all(table["state"] == "streaming" for table in tables)
+
+        process.until(look, "all tables stream")
 
     def sync_until_done(self, db, *args, runs_max=20, **kwargs):
         """For crash points: a first run that may be killed, then runs without, until one ends well."""

@@ -11,12 +11,12 @@ original), started as their own scripts start them, on free ports, in a folder o
 import pathlib
 import shutil
 import subprocess
-import tempfile
 import time
 
 import confluent_kafka
 import server as server_module
 from postgres import ROOT, free_port
+from scratch import new_directory
 from wait import wait_until
 
 CACHE = ROOT / ".cache/original"
@@ -73,7 +73,7 @@ class JavaProcess:
     def log_tail(self, lines=15):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
-    def until(self, condition, what, timeout=90):
+    def until(self, condition, what, timeout=240):
         """Waits while it runs; fails at once, with its log, when it ends before."""
 
         def look():
@@ -83,7 +83,7 @@ class JavaProcess:
 
         return wait_until(look, lambda: f"{what}; {self.name} says: {self.log_tail()}", timeout, 0.1)
 
-    def stop(self, timeout=30):
+    def stop(self, timeout=60):
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -100,7 +100,7 @@ class OriginalStack:
     def __init__(self, broker=None, connect=None, plugins=CACHE / "plugins", quick=False):
         if not (CACHE / "kafka/pom.xml").exists():
             raise FileNotFoundError(f"Kafka is not in {CACHE}: run scripts/setup original")
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="leat-original-"))
+        self.directory = new_directory("leat-original-")
         self.ports = {name: free_port() for name in ("broker", "controller", "connect")}
         self.properties = {"broker": broker or {}, "connect": connect or {}}
         self.plugins = plugins
@@ -170,10 +170,11 @@ class OriginalStack:
             tool = "kafka.tools.StorageTool"
             words = ("format", "-t", CLUSTER, "-c", file)
             format = JavaProcess(self.directory, "format", self.flags(["-Xmx256M"]), tool, *words)
-            assert format.process.wait(60) == 0, format.log_tail()
+            assert format.process.wait(240) == 0, format.log_tail()
         (self.directory / "broker.log").unlink(missing_ok=True)
         self.broker = JavaProcess(self.directory, "broker", self.flags(BROKER_HEAP), "kafka.Kafka", file)
-        self.broker.until(lambda: "Kafka Server started" in self.broker.log_tail(200), "the broker is ready", 240)
+        ready = lambda: "Kafka Server started" in self.broker.log.read_text(errors="replace")  # noqa: E731
+        self.broker.until(ready, "the broker is ready")
 
     def connect_properties(self):
         topics = {}
@@ -201,7 +202,7 @@ class OriginalStack:
 
     def connect_answers(self):
         try:
-            return self.connect("GET", "/connectors", timeout=5).status == 200
+            return self.connect("GET", "/connectors", timeout=60).status == 200
         except OSError:
             return False
 
@@ -217,10 +218,10 @@ class OriginalStack:
 
     # --- Connect's API ---
 
-    def connect(self, method, path, body=None, timeout=30):
+    def connect(self, method, path, body=None, timeout=120):
         return server_module.request(method, self.connect_url + path, body, timeout=timeout)
 
-    def settled(self, method, path, body=None, timeout=30):
+    def settled(self, method, path, body=None, timeout=240):
         """A change of a connector: a worker that is busy with another answers 409, and is asked again."""
         deadline = time.monotonic() + timeout
         while True:
@@ -280,7 +281,7 @@ class OriginalStack:
         consumer.assign([confluent_kafka.TopicPartition(topic, 0, 0)])
         try:
             while count > 0:
-                messages = consumer.consume(min(batch, count), timeout=30)
+                messages = consumer.consume(min(batch, count), timeout=120)
                 assert messages, f"{topic} has {count} records less than expected"
                 for message in messages:
                     assert message.error() is None, message.error()

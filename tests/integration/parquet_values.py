@@ -67,7 +67,7 @@ def rows_of(table):
 
 
 def run_dump(path):
-    return subprocess.run([str(program("leat_parquet_dump")), str(path)], capture_output=True, text=True, timeout=120)
+    return subprocess.run([str(program("leat_parquet_dump")), str(path)], capture_output=True, text=True, timeout=180)
 
 
 def dump(path):

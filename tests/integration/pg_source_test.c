@@ -418,7 +418,7 @@ TEST(slot_lives_and_its_snapshot_is_held) {
     CHECK_OK(pg_slot_read(&sql, "leat_lives", &slot, err));
     CHECK(slot.exists && !slot.active && slot.ours && slot.confirmed_flush_lsn == lsn && slot.safe_bytes == -1);
     CHECK_TEXT(slice_of(slot.wal_status), "reserved");
-    CHECK_FAILS(pg_slot_create(&replication, env("LEAT_PG_URL"), &create, &lsn, snapshot, err), ERR_EXISTS);
+    CHECK_FAILS(pg_slot_create(&replication, env("LEAT_PG_URL"), &create, &lsn, snapshot, err), ERR_SOURCE_CLOSED);
     // In use: who, and for how long it was tried.
     PgWire wire = {0};
     CHECK_OK(pg_wire_open(&wire, &replication, 64 * KIB, MIB, err));

@@ -14,7 +14,7 @@ import psycopg
 
 from ports import free_port
 from scratch import new_directory
-from wait import wait_until
+from wait import PATIENCE, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEBIAN_BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
@@ -225,14 +225,14 @@ class Postgres:
             start_new_session=True,
         )  # fmt: skip
         log.close()
-        wait_until(self.ready, lambda: f"the server answers; its log: {self.log_tail()}", timeout=60)
+        wait_until(self.ready, lambda: f"the server answers; its log: {self.log_tail()}")
         return self
 
     def ready(self):
         if self.process.poll() is not None:
             raise RuntimeError(f"the server ended at once: {self.log_tail()}")
         try:
-            psycopg.connect(self.conninfo("postgres"), connect_timeout=5).close()
+            psycopg.connect(self.conninfo("postgres"), connect_timeout=60).close()
             return True
         except psycopg.OperationalError:
             return False
@@ -247,7 +247,7 @@ class Postgres:
         self.process.send_signal(
             {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "smart": signal.SIGTERM}[how]
         )
-        self.process.wait(60)
+        self.process.wait(PATIENCE)
         self.process = None
 
     def crash(self):
@@ -258,7 +258,7 @@ class Postgres:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        self.process.wait(60)
+        self.process.wait(PATIENCE)
         self.process = None
         wait_until(lambda: not any(is_alive(pid) for pid in children), "the server's processes are gone")
 

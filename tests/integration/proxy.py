@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A TCP proxy before a server that damages what passes, and a server that is none."""
+"""TCP proxies before a server: one that damages what passes, one that is a bad network; and a server that is none."""
 
 import contextlib
+import random
+import select
 import socket
+import struct
 import threading
+import time
 
 
 class Listener:
@@ -89,3 +93,66 @@ class Proxy(Listener):
 
     def url(self, db, user="postgres"):
         return f"postgres://{user}@127.0.0.1:{self.port}/{db.name}"
+
+
+class BadNetwork(Listener):
+    """While it is `bad`, connections end after a random number of bytes of either direction, or a random time, with FIN
+    or RST; some stand still for a while, and some are slow. counts: what was done, by name."""
+
+    EARLY = 300  # bytes: the handshakes
+    STILL_S, SLOW_S, LIFE_S = 3.0, 0.05, 6.0
+
+    def __init__(self, port, seed):
+        self.target, self.seed = port, seed
+        self.bad = False
+        self.counts = {}
+        super().__init__()
+
+    def did(self, what):
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    def serve(self, client, number):
+        server = socket.create_connection(("127.0.0.1", self.target))
+        self.open.append(server)
+        fate = random.Random(self.seed * 1_000_003 + number)
+        ends = time.monotonic() + fate.uniform(0.1, self.LIFE_S)
+        upward = threading.Thread(target=self.pass_on, args=(client, server, random.Random(fate.random()), ends))
+        upward.daemon = True
+        upward.start()
+        self.pass_on(server, client, fate, ends)
+        upward.join()
+
+    def pass_on(self, near, far, fate, ends):
+        """One direction, of which the fate is drawn before its first byte."""
+        early = fate.random() < 0.3
+        left = fate.randrange(self.EARLY) if early else int(10 ** fate.uniform(2.5, 6))
+        still, slow = fate.random() < 0.1, fate.random() < 0.15
+        with contextlib.suppress(OSError, ValueError):  # the other direction has closed it
+            while True:
+                ready, _, _ = select.select([near], [], [], 0.1)
+                if self.bad and time.monotonic() > ends:
+                    self.did("ended")
+                    break
+                if not ready:
+                    continue
+                piece = near.recv(65536)
+                if not piece:
+                    break
+                if self.bad and len(piece) >= left:
+                    far.sendall(piece[: max(left, 0)])
+                    self.did("cut early" if early else "cut")
+                    break
+                left -= len(piece)
+                if self.bad and (still or slow):
+                    self.did("still" if still else "slow")
+                    time.sleep(fate.uniform(0.2, self.STILL_S) if still else fate.uniform(0, self.SLOW_S))
+                    still = False
+                far.sendall(piece)
+        reset = self.bad and fate.random() < 0.5
+        for one in (near, far):
+            if reset:
+                with contextlib.suppress(OSError):
+                    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                one.close()
+            else:
+                close(one)

@@ -14,13 +14,13 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import tempfile
 
 import boto3
 import botocore.config
 import botocore.exceptions
 from ports import free_port
-from wait import wait_until
+from scratch import new_directory
+from wait import PATIENCE, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / ".cache/bin"
@@ -75,12 +75,17 @@ class Bucket:
         return [upload["Key"] for page in pages for upload in page.get("Uploads", [])]
 
     def download(self, directory, prefix=""):
-        """All objects below a prefix, as files below the directory; their paths."""
+        """All objects below a prefix, as files below the directory; their paths. What is taken away meanwhile is not
+        among them."""
         paths = []
         for key in self.keys(prefix):
+            try:
+                data = self.get(key)
+            except self.client.exceptions.NoSuchKey:
+                continue
             path = pathlib.Path(directory) / key[len(prefix) :].lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(self.get(key))
+            path.write_bytes(data)
             paths.append(path)
         return paths
 
@@ -103,7 +108,7 @@ class S3Server:
         self.program = BIN / self.name
         if not self.program.exists():
             raise FileNotFoundError(f"{self.name} is not in {BIN}: run scripts/setup test")
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="leat-s3-"))
+        self.directory = new_directory("leat-s3-")
         self.data = self.directory / "data"
         self.data.mkdir()
         self.log = self.directory / "log"
@@ -119,7 +124,7 @@ class S3Server:
     def new_client(self, endpoint=None, access_key=None, secret_key=None, **config):
         config = {
             "s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": 1},
-            "connect_timeout": 10, "read_timeout": 60, **config,
+            "connect_timeout": 60, "read_timeout": 120, **config,
         }  # fmt: skip
         return boto3.client(
             "s3", endpoint_url=endpoint or self.endpoint, region_name=REGION,
@@ -144,7 +149,7 @@ class S3Server:
                 cwd=self.directory, env={"PATH": os.environ["PATH"], "HOME": str(self.directory), **env},
                 start_new_session=True,
             )  # fmt: skip
-        wait_until(self.ready, lambda: f"{self.name} answers; its log: {self.log_tail()}", timeout=60)
+        wait_until(self.ready, lambda: f"{self.name} answers; its log: {self.log_tail()}")
         return self
 
     def ready(self):
@@ -166,7 +171,7 @@ class S3Server:
     def end(self, number):
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.wait(60)
+            self.process.wait(PATIENCE)
             self.process = None
 
     def stop(self):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the servers of the tests keep their data."""
+"""Where the tests and their servers keep their data."""
 
+import contextlib
+import functools
 import os
 import pathlib
 import tempfile
@@ -10,9 +12,9 @@ ROOM = 8 << 30  # bytes that must be free, of the file system in memory and of t
 
 
 def new_directory(prefix):
-    """In memory where there is room: databases made and dropped by the thousand cost a disk's file system more than the
-    server itself takes."""
-    return pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if memory_has_room() else None))
+    """In memory where there is room: what is made, synced and dropped by the thousand costs a disk's file system more
+    than the tests and their servers take themselves."""
+    return pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if memory_will_do() and memory_has_room() else None))
 
 
 def memory_has_room():
@@ -22,4 +24,15 @@ def memory_has_room():
     except OSError:
         return False
     available = next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")), 0)
-    return os.access(MEMORY, os.W_OK) and min(place.f_bavail * place.f_frsize, available) > ROOM
+    return min(place.f_bavail * place.f_frsize, available) > ROOM
+
+
+@functools.cache
+def memory_will_do():
+    """Whether programs can be run from there (containers forbid it) and S3 servers find what they need: attributes of
+    files, and O_DIRECT (of Linux 6.6 and later)."""
+    with contextlib.suppress(OSError), tempfile.NamedTemporaryFile(dir=MEMORY, prefix="leat-") as file:
+        os.setxattr(file.name, "user.leat", b"1")
+        os.close(os.open(file.name, os.O_RDONLY | os.O_DIRECT))
+        return not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
+    return False

@@ -14,7 +14,7 @@ import urllib.request
 
 import leat as leat_module
 from ports import free_port
-from wait import wait_until
+from wait import PATIENCE, wait_until
 
 
 class Answer:
@@ -32,7 +32,7 @@ class Answer:
         return f"<{self.status} {self.body[:500]!r}>"
 
 
-def request(method, url, body=None, headers=None, timeout=30):
+def request(method, url, body=None, headers=None, timeout=PATIENCE):
     """One HTTP request; a body that is no text or bytes is sent as JSON. Every status is an answer, not an error."""
     headers = dict(headers or {})
     if body is not None and not isinstance(body, (bytes, str)):
@@ -159,7 +159,7 @@ class Server:
             )  # fmt: skip
         return self
 
-    def start(self, timeout=30):
+    def start(self, timeout=PATIENCE):
         """Starts it; back when it is ready."""
         seen = self.ready_count()
         self.spawn()
@@ -176,14 +176,14 @@ class Server:
     def running(self):
         return self.process is not None and self.process.poll() is None
 
-    def wait(self, timeout=60):
+    def wait(self, timeout=PATIENCE):
         """The exit status; -N when a signal ended it."""
         try:
             return self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the server still runs after {timeout} s:\n{self.log_tail()}") from None
 
-    def kill(self, number=signal.SIGKILL, timeout=30):
+    def kill(self, number=signal.SIGKILL, timeout=PATIENCE):
         """Sends the supervisor a signal and waits for its end and that of all its processes."""
         processes = self.processes()
         self.process.send_signal(number)
@@ -191,7 +191,7 @@ class Server:
         self.none_left(processes)
         return status
 
-    def stop(self, timeout=60, check=True):
+    def stop(self, timeout=PATIENCE, check=True):
         """SIGTERM: every connector stops at a checkpoint."""
         status = self.kill(signal.SIGTERM, timeout)
         if check:
@@ -202,7 +202,7 @@ class Server:
         self.kill(number)
         return self.start()
 
-    def none_left(self, processes, timeout=10):
+    def none_left(self, processes, timeout=PATIENCE):
         def left():
             return [process for process in processes if process.running()]
 
@@ -213,7 +213,7 @@ class Server:
         if self.running():
             processes = self.processes()
             self.process.kill()
-            self.process.wait(30)
+            self.process.wait(PATIENCE)
             self.none_left(processes)
 
     def __enter__(self):
@@ -236,7 +236,7 @@ class Server:
         """The log lines that are JSON objects."""
         return leat_module.json_lines(self.log_text())
 
-    def until(self, condition, what, timeout=30):
+    def until(self, condition, what, timeout=PATIENCE):
         """Waits for a condition while the server runs; fails at once, with its log, when it ends before."""
 
         def look():
@@ -287,11 +287,11 @@ class Server:
 
     # --- Kafka Connect's API ---
 
-    def connect(self, method, path, body=None, headers=None, timeout=30):
+    def connect(self, method, path, body=None, headers=None, timeout=PATIENCE):
         """A request to the Connect API: server.connect("GET", "/connectors")."""
         return request(method, self.connect_url + path, body, headers, timeout)
 
-    def registry(self, method, path, body=None, headers=None, timeout=30):
+    def registry(self, method, path, body=None, headers=None, timeout=PATIENCE):
         headers = {"Content-Type": "application/vnd.schemaregistry.v1+json", **(headers or {})}
         return request(method, self.registry_url + path, body, headers, timeout)
 
@@ -312,7 +312,7 @@ class Server:
             return None
         return status["connector"]["state"], status["tasks"][0]["state"] if status["tasks"] else None
 
-    def wait_state(self, name, task="RUNNING", connector=None, timeout=30):
+    def wait_state(self, name, task="RUNNING", connector=None, timeout=PATIENCE):
         """Until its task (None: it has none) is in that state; returns the status."""
 
         def look():

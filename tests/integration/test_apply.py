@@ -137,14 +137,14 @@ def test_a_watched_directory(new_server, place, tmp_path):
     def names():
         return request("GET", server.connect_url + "/connectors").json()
 
-    wait_until(lambda: sorted(names()) == ["lake/ä 1", "shop"], "the files are applied", 30)
+    wait_until(lambda: sorted(names()) == ["lake/ä 1", "shop"], "the files are applied")
     assert config(server)["database.hostname"] == "127.0.0.1"
     write(place, SOURCE | {"topic.delimiter": "-"})
-    wait_until(lambda: config(server).get("topic.delimiter") == "-", "the change is applied", 30)
+    wait_until(lambda: config(server).get("topic.delimiter") == "-", "the change is applied")
     (place / "bad.json").write_text("{")
     write(place, SOURCE)
-    wait_until(lambda: "connectors.dir cannot be applied" in server.log.read_text(), "the bad file is told", 30)
+    wait_until(lambda: "connectors.dir cannot be applied" in server.log.read_text(), "the bad file is told")
     (place / "bad.json").unlink()
-    wait_until(lambda: "topic.delimiter" not in config(server), "the others follow", 30)
+    wait_until(lambda: "topic.delimiter" not in config(server), "the others follow")
     server.restart()
     assert sorted(names()) == ["lake/ä 1", "shop"]

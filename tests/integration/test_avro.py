@@ -34,7 +34,7 @@ def probe(*arguments, fails=False):
     for build in ("build/debug", "build/asan", "build/clang", "build"):
         program = ROOT / build / "leat_avro_probe"
         if program.exists():
-            done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+            done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=180)
             assert (done.returncode != 0) == fails, done.stderr
             return done.stderr if fails else [json.loads(line) for line in done.stdout.split("\n") if line]
     pytest.fail("leat_avro_probe is not built")

@@ -20,7 +20,7 @@ def ask(bucket, mode, method, path, body=None, work=None, **more):
         (work / "body").write_bytes(body)
         argv.append(work / "body")
     env = {"AWS_EC2_METADATA_DISABLED": "true", **bucket.server.env(), **more}
-    done = subprocess.run(argv, env=env, capture_output=True, timeout=60)
+    done = subprocess.run(argv, env=env, capture_output=True, timeout=180)
     assert done.returncode == 0, done.stderr
     status, _, answer = done.stdout.partition(b"\n")
     return int(status), answer

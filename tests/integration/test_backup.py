@@ -102,7 +102,7 @@ def test_no_schema_id_is_given_out_twice(work):
 
     def cli(*argv):
         argv = [str(server.binary), "backup", *map(str, argv), "--data-dir", str(server.data)]
-        return subprocess.run(argv, capture_output=True, text=True, env=server.env(), timeout=60, check=True).stdout
+        return subprocess.run(argv, capture_output=True, text=True, env=server.env(), timeout=180, check=True).stdout
 
     def register(name):
         schema = json.dumps({"type": "record", "name": name, "fields": [{"name": "id", "type": "long"}]})

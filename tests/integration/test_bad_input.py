@@ -242,12 +242,12 @@ def test_a_full_service(leat, db, small_disk, name, size, row):
         process.wait_streaming(db)
         for part in range(1, 5):
             db.execute(f"INSERT INTO t SELECT {part}000 + i, repeat('x', {row}) FROM generate_series(1, 500) i")
-        process.wait_log("io_full", 60)
+        process.wait_log("io_full")
         assert "raise the quota" in process.stderr()
         process.until(lambda: "sink      cannot go on: " in leat.run("status", leat.pipeline).stdout, "status says why")
         db.execute("INSERT INTO t VALUES (9999)")
         subprocess.run(["mount", "-o", f"remount,size={8 * size * MIB}", server.data], check=True)
-        process.stop(60)
+        process.stop()
         assert sync_s3(leat, db, bucket).returncode == 0
         filled = [part * 1000 + i for part in range(1, 5) for i in range(1, 501)]
         assert rows_of(bucket) == sorted([*range(1, 101), *filled, 9999])
@@ -271,7 +271,7 @@ def test_a_service_that_becomes_read_only(leat, db, bucket, fault_proxy):
 def as_nobody(leat, db, *args):
     """The run as a user who is not root."""
     argv = ["setpriv", "--reuid", "nobody", "--clear-groups", str(leat_module.BINARY), *leat.sync_args(db, args)]
-    return subprocess.run(argv, capture_output=True, text=True, env=leat.env(), timeout=60, check=False)
+    return subprocess.run(argv, capture_output=True, text=True, env=leat.env(), timeout=180, check=False)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")

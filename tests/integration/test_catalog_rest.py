@@ -510,7 +510,7 @@ def test_kills_in_the_middle_of_commits(new_catalog):
             catalog.start()
         over.set()
         for job in jobs:
-            job.result(60)
+            job.result(180)
     for name in tables:
         found = int(catalog.good("GET", f"/namespaces/s/tables/{name}")["metadata"]["properties"]["number"])
         assert found >= acknowledged[name], "what was acknowledged stands"
@@ -531,7 +531,7 @@ def test_two_servers_share_a_catalog(new_catalog):
 
         with concurrent.futures.ThreadPoolExecutor() as pool:
             for job in [pool.submit(write, server, i) for i, server in enumerate((first, second, first, second))]:
-                job.result(120)
+                job.result(180)
         assert len(first.good("GET", "/namespaces/s/tables/t")["metadata"]["properties"]) == 80
     finally:
         second.close()

@@ -153,7 +153,7 @@ def test_follow_ends_well_and_a_second_process_is_refused(leat, shop):
 
     wait_until(look, "status shows the slot in use")
     process.signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait() == 0
     assert json_lines(process.stdout())[-1]["event"] == "summary"
 
 
@@ -258,7 +258,7 @@ def test_topic_read_follows(leat, shop):
     shop.execute("INSERT INTO orders VALUES (1000, 'new')")
     wait_until(lambda: '"new"' in reader.stdout(), "the reader shows the change")
     reader.signal(signal.SIGTERM)
-    assert reader.wait(10) == 0
+    assert reader.wait() == 0
     follow.stop()
 
 

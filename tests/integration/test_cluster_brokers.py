@@ -92,13 +92,13 @@ class Proof:
         self.until(lambda: self.files_at() >= count, f"offset {count} is in the files")
         self.until(lambda: self.lake_at() >= count, f"offset {count} is in the lake")
 
-    def until(self, condition, what, timeout=120):
+    def until(self, condition, what):
         def told():
             logs = "".join(f"\n{node.log}\n{node.log_tail(25)}" for node in self.cluster.nodes)
             topics = [len(watch.values) for watch in self.watches.values()]
             return f"{what}: topics at {topics}, files at {self.files_at()}, lake at {self.lake_at()}{logs}"
 
-        return wait_until(condition, told, timeout, 0.1)
+        return wait_until(condition, told, interval=0.1)
 
     def changes(self):
         """What the load has done: operation and row."""
@@ -164,7 +164,8 @@ def start_all(cluster, kafka, work, db):
         cluster.wait_member(node)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.early
+@pytest.mark.timeout(900)
 def test_brokers_and_nodes_die_in_turn(kafka, work, db, versitygw):
     db.execute(connectors.ORDERS)
     (work / "catalog").mkdir()
@@ -212,7 +213,7 @@ def signal_all(processes, number):
 def paused_node(cluster, proof):
     """A node with all its processes is paused for longer than its session. What it had goes on elsewhere, and when its
     workers go on, before anybody can tell them, they are refused."""
-    node = cluster.owner("moves", cluster.nodes[0])
+    node = cluster.wait_owners(cluster.nodes)["moves"]
     left = [other for other in cluster.nodes if other is not node]
     processes, workers = node.processes(), node.workers()
     signal_all(processes, signal.SIGSTOP)
@@ -220,7 +221,7 @@ def paused_node(cluster, proof):
     proof.follows()
     signal_all(workers.values(), signal.SIGCONT)
     ended = lambda: f"the source's worker has ended: {node.log_tail(30)}"  # noqa: E731
-    wait_until(lambda: not workers["moves"].running(), ended, 60)
+    wait_until(lambda: not workers["moves"].running(), ended)
     proof.follows()
     signal_all(processes, signal.SIGCONT)
     cluster.wait_spread(cluster.nodes)
@@ -229,11 +230,11 @@ def paused_node(cluster, proof):
 
 def paused_worker(cluster, proof):
     """Its node is heard of: nobody else takes the connector, and it goes on where it was."""
-    node = cluster.owner("moves", cluster.nodes[0])
+    node = cluster.wait_owners(cluster.nodes)["moves"]
     worker = node.workers()["moves"]
     worker.kill(signal.SIGSTOP)
     ends = time.monotonic() + 2 * SESSION_S  # a session is a time: there is nothing to look at
-    wait_until(lambda: time.monotonic() > ends, "two sessions are over", 60)
+    wait_until(lambda: time.monotonic() > ends, "two sessions are over")
     assert cluster.owner("moves", cluster.nodes[0]) is node
     worker.kill(signal.SIGCONT)
     proof.follows()

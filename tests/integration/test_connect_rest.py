@@ -21,6 +21,7 @@ import urllib.parse
 import pytest
 import transcripts
 from server import Server, request
+from wait import PATIENCE
 
 pytestmark = pytest.mark.xdist_group("connect_rest")  # one server for all
 
@@ -229,7 +230,7 @@ def replay(stage, exchange):
     why, status, part = DIFFERENCES.get(exchange.id, (None, 0, None))
     if why is not None and status is None:
         return None
-    deadline = time.monotonic() + (10 if exchange.method == "GET" else 0)
+    deadline = time.monotonic() + (PATIENCE if exchange.method == "GET" else 0)
     while True:
         got = send(stage, exchange)
         found = problem(stage, exchange, got)

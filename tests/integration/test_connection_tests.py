@@ -63,5 +63,5 @@ def test_a_test_whose_worker_is_killed(work, silence, ask):
         server.until(lambda: server.workers(), "the test runs")
         for process in server.workers().values():
             process.kill()
-        asking.join(30)
+        asking.join()
         refused(server, got[0], "could not be tried")

@@ -67,7 +67,7 @@ class Load(threading.Thread):
 
     def end(self):
         self.ended.set()
-        self.join(30)
+        self.join(180)
         assert self.error is None and not self.is_alive(), self.error
 
 
@@ -97,8 +97,8 @@ def begin(server, db, work, target=None):
     server.wait_state("sink")
 
 
-def check(server, db, lake, timeout=60):
-    until_equal(server, db, lake, timeout=timeout)
+def check(server, db, lake):
+    until_equal(server, db, lake)
     check_once(server, lake)
     server.stop()
 
@@ -163,6 +163,13 @@ def front_killed(server, pg, more):
     before.kill()
     server.until(lambda: server.other_front(before.pid), "another front")
 
+    def answers():
+        with contextlib.suppress(OSError):
+            return server.connect("GET", "/connectors").status == 200
+        return False
+
+    server.until(answers, "it answers: the next fault asks it")
+
 
 def workers_killed(server, pg, more):
     for names in (["source"], ["sink"], ["source", "sink"]):
@@ -224,6 +231,6 @@ def test_all_of_them_with_objects_on_s3(server, own_pg, db, work, new_s3):  # no
         bucket.download(copies[-1])
         return connectors.replayed_orders(copies[-1], TOPIC) == connectors.order_rows(db)
 
-    server.until(equal, "the objects equal the table", 90)
+    server.until(equal, "the objects equal the table")
     check_once(server, copies[-1])
     server.stop()

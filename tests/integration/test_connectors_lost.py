@@ -7,7 +7,7 @@ import shutil
 
 import connectors
 import pytest
-from test_connectors import TOPIC, changes, create, server, until_equal  # noqa: F401
+from test_connectors import TOPIC, changes, create, server, until_equal, wire  # noqa: F401
 
 SINK = {"flush.size": "1"}
 MARK = "_leat/lake@source.checkpoint"
@@ -23,7 +23,15 @@ def objects(lake):
 
 
 def until_published(server, db, work, lake):
+    """The checkpoint, too, which follows the files: then the connector tells the offset behind them."""
     until_equal(server, db, lake)
+    end = len(wire(server, "source", TOPIC))
+
+    def told():
+        offsets = server.connect("GET", "/connectors/lake/offsets").json()["offsets"]
+        return [offset["offset"]["kafka_offset"] for offset in offsets]
+
+    server.until(lambda: told() == [end], lambda: f"the offset is {end}: {told()}")
     return objects(work / "lake")
 
 

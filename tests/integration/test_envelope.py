@@ -128,7 +128,7 @@ class Run:
     def probe(self, connector, *more):
         done = subprocess.run(
             [str(program("leat_envelope_probe")), str(self.journal), connector, "golden", *more],
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True, timeout=180,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.split("\n") if line]

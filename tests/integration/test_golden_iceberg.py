@@ -35,7 +35,7 @@ class Lake:
 
     def start(self):
         self.db.execute(cases.TABLES)
-        self.server.start(timeout=120)
+        self.server.start()
         here = {
             "database.hostname": str(self.db.server.directory),
             "database.port": str(self.db.server.port),
@@ -47,7 +47,7 @@ class Lake:
             self.server.create(prefix, cases.source(prefix, here))
         streaming = "SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'golden_%' AND active"
         count = len(cases.SOURCES)
-        self.server.until(lambda: self.db.query(streaming)[0][0] == count, "the sources stream", 120)
+        self.server.until(lambda: self.db.query(streaming)[0][0] == count, "the sources stream")
         for statement in cases.STEPS:
             self.db.execute(statement)
         self.catalog = RestCatalog("leat", uri=self.server.catalog_url)
@@ -80,7 +80,7 @@ class Lake:
         def told():
             return f"{name}: {self.counts(name)}, not {counts}\n{self.server.status(f'to_{name}')}"
 
-        self.server.until(there, told, 120)
+        self.server.until(there, told)
 
 
 @pytest.fixture(scope="module")

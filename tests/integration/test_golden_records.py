@@ -101,7 +101,7 @@ class Journal:
         program = test_envelope.program("leat_wire_probe")
         journal = self.directory / "connector/journal"
         done = subprocess.run([str(program), str(journal), str(file), "golden", *more],
-                              capture_output=True, text=True, timeout=60)  # fmt: skip
+                              capture_output=True, text=True, timeout=180)  # fmt: skip
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.split("\n") if line]
 

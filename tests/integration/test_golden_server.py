@@ -71,7 +71,7 @@ class Case:
 
     def wire(self, server):
         argv = [str(server.binary), "topic", "read", "--data-dir", str(server.data), self.name, "--wire"]
-        done = subprocess.run(argv, capture_output=True, text=True, env=server.env(), timeout=60)
+        done = subprocess.run(argv, capture_output=True, text=True, env=server.env(), timeout=180)
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 

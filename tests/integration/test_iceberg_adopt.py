@@ -119,10 +119,10 @@ def test_readers_see_every_row_all_the_while(lake, db, foreign):  # noqa: F811
         done()
         return table_of(lake, "t").metadata.properties["leat.adopting"] == "false"
 
-    process.until(done, "all rows are the source's", 90)
+    process.until(done, "all rows are the source's")
     db.execute("UPDATE t SET v = 'v' WHERE id = 1")
-    process.until(swept, "what was there before has gone", 90)
-    process.stop(timeout=60)
+    process.until(swept, "what was there before has gone")
+    process.stop()
     assert set(seen) == {3000}
     check_table(lake, db, "t", ["id", "v"])
 

@@ -81,12 +81,12 @@ def test_followed_it_is_in_the_status(lake, db):  # noqa: F811
     db.execute(TWO)
     lake.sync(db, *ARGS, "--name", "one", "--tables", "t")
     process = lake.follow(db, *ARGS, "--name", "two")
-    process.wait_log("a table is set aside", 60)
+    process.wait_log("a table is set aside")
     db.execute(AGAIN.format(10))
     told = lambda: "is in the catalog already" in lake.run("status", "two", "--offline").stdout  # noqa: E731
-    process.until(told, "the status says so", 60)
-    wait_until(lambda: len(rows(lake, "u")) == 2, "the other goes on", 60)
-    process.stop(60)
+    process.until(told, "the status says so")
+    wait_until(lambda: len(rows(lake, "u")) == 2, "the other goes on")
+    process.stop()
 
 
 @pytest.mark.parametrize("follow", [False, True])
@@ -97,7 +97,7 @@ def test_where_no_other_table_is_it_stops_and_nothing_is_passed_over(lake, db, f
     for again in range(2):
         if follow:
             process = lake.follow(db, *args)
-            assert process.wait(120) == 2, process.stderr()
+            assert process.wait() == 2, process.stderr()
             said = process.stderr()
         else:
             result = lake.sync(db, *args, check=False)

@@ -150,7 +150,7 @@ class Engine:
     def close(self):
         self.process.stdin.close()
         self.process.stdout.close()
-        self.process.wait(60)
+        self.process.wait(180)
 
 
 class TrinoEngine:

@@ -6,11 +6,15 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import time
 
+import connectors
 import pytest
 from catalog import CatalogServer
 from catalog_proxy import CatalogProxy
 from pyiceberg.table.snapshots import Operation
+from server import Server
+from test_connect_iceberg import sink as iceberg_sink
 from test_iceberg import check_table, lake, rows, table_of  # noqa: F401 (lake is a fixture)
 from test_rest_sync import check, into, offsets, rows_if
 from wait import wait_until
@@ -79,12 +83,12 @@ def test_a_catalog_that_is_away_for_long(leat, db, catalog, proxy, how):
     into(leat, proxy.url)
     process = leat.follow(db, *FRESH)
     client = catalog.pyiceberg()
-    process.until(lambda: len(rows_if(client, "public.a")) == 500, "the snapshot is there", 120)
+    process.until(lambda: len(rows_if(client, "public.a")) == 500, "the snapshot is there")
     assert lines(process, WAITS) == 0 and status(leat)["sink_tries"] == 0
     away = Away(proxy, how)
     for part in range(3):
         db.execute(TRAFFIC.format(10000 + part * 30000))
-        process.wait_durable(db, 120)  # taken off the source: it need not keep its log
+        process.wait_durable(db)  # taken off the source: it need not keep its log
     process.until(lambda: status(leat)["sink_tries"] >= 4, "it has tried again and again", 200)
     now = status(leat)
     assert "/v1/" in now["sink_trouble"] and now["sink_away_ms"] > 0, now
@@ -96,15 +100,15 @@ def test_a_catalog_that_is_away_for_long(leat, db, catalog, proxy, how):
     process.kill()
     process = leat.follow(db, *FRESH)  # not even there when it starts: the source is read all the same
     db.execute(TRAFFIC.format(200000))
-    process.wait_durable(db, 120)
+    process.wait_durable(db)
     process.until(lambda: status(leat)["sink_tries"] >= 3, "it has tried again and again", 200)
     assert lines(process, WAITS) == 1, process.stderr()
     away.back()
-    process.wait_log(GOES_ON, 120)
+    process.wait_log(GOES_ON)
     wait_until(lambda: len(rows_if(client, "public.a")) == 120500, "all of it is there", 200)
     assert lines(process, GOES_ON) == 1
-    process.until(lambda: status(leat)["sink_trouble"] is None and status(leat)["sink_tries"] == 0, "it is over", 60)
-    process.stop(timeout=120)
+    process.until(lambda: status(leat)["sink_trouble"] is None and status(leat)["sink_tries"] == 0, "it is over")
+    process.stop()
     check(client, db, "a")
     seen = offsets(client, "public.a")
     assert seen == sorted(set(seen)), seen
@@ -115,17 +119,17 @@ def test_the_journal_fills_up_to_its_limit(leat, db, catalog, proxy):
     into(leat, proxy.url)
     process = leat.follow(db, *FRESH, "--set", "journal.bytes.max=4MiB")
     client = catalog.pyiceberg()
-    process.until(lambda: len(rows_if(client, "public.a")) == 500, "the snapshot is there", 120)
+    process.until(lambda: len(rows_if(client, "public.a")) == 500, "the snapshot is there")
     away = Away(proxy, "busy")
     for part in range(2):
         db.execute(TRAFFIC.format(10000 + part * 30000))
-    process.wait_log("the journal is full", 120)
+    process.wait_log("the journal is full")
     process.until(lambda: status(leat)["sink_tries"] >= 3, "it has tried again and again", 200)
     assert status(leat)["journal_bytes"] < 24 * MIB and kept(db) > 0  # from here on the source keeps the rest
     away.back()
-    process.wait_log("the journal has room again", 120)
+    process.wait_log("the journal has room again")
     wait_until(lambda: len(rows_if(client, "public.a")) == 60500, "all of it is there", 200)
-    process.stop(timeout=120)
+    process.stop()
     check(client, db, "a")
 
 
@@ -134,14 +138,37 @@ def test_a_stop_does_not_wait_for_the_catalog(leat, db, catalog, proxy):
     into(leat, proxy.url)
     process = leat.follow(db, *FRESH)
     client = catalog.pyiceberg()
-    process.until(lambda: len(rows_if(client, "public.a")) == 500, "the snapshot is there", 120)
+    process.until(lambda: len(rows_if(client, "public.a")) == 500, "the snapshot is there")
     away = Away(proxy, "busy")
     db.execute("UPDATE a SET v = 'meanwhile' WHERE id < 10")
-    process.wait_log(WAITS, 120)
-    assert process.stop(timeout=200, check=False) == 3, process.stderr()
+    process.wait_log(WAITS)
+    assert process.stop(timeout=29, check=False) == 3, process.stderr()  # Kubernetes gives 30 s
     away.back()
     leat.sync(db, *FRESH)
     check(client, db, "a")
+
+
+def test_a_stop_gives_all_sinks_of_a_connector_the_same_time(work, db, catalog, proxy):
+    """It reads three sources, and has a sink for each."""
+    names = ("a", "b", "c")
+    db.execute(connectors.ORDERS)
+    (work / "server").mkdir()
+    config = iceberg_sink(work, ".*public.orders", "shop.orders", iceberg__catalog__uri=proxy.url)
+    config["iceberg.catalog.type"] = "rest"
+    del config["iceberg.catalog.warehouse"]
+    with Server(work / "server") as server:
+        for name in names:
+            server.create(name, connectors.source(db, name))
+        server.create("ice", config)
+        server.until(lambda: server.log_text().count("reads a source") == 3, "each has a sink", 60)
+        server.until(lambda: catalog.pyiceberg().table_exists("shop.orders"), "one of them writes", 60)
+        Away(proxy, "busy")
+        db.execute("UPDATE orders SET name = 'meanwhile' WHERE id < 5")
+        waiting = lambda: [e for e in server.events() if WAITS in e["message"] and "away" in e["reason"]]  # noqa: E731
+        server.until(lambda: len(waiting()) == 3, lambda: f"each of them waits: {waiting()}", 60)
+        began = time.monotonic()
+        server.stop(timeout=29)
+        assert time.monotonic() - began < 20, "one after the other"
 
 
 # --- storage ----------------------------------------------------------------------------------------------------
@@ -177,16 +204,16 @@ def test_an_object_store_that_asks_for_time(lake, db, versitygw, fault_proxy):  
     db.execute(SETUP)
     process = lake.follow(db, *args, env=env)
     process.until(lambda: (lake.data / "catalog.db").exists(), "the catalog is there")
-    process.until(lambda: len(rows_there(lake)) == 500, "the snapshot is there", 60)
+    process.until(lambda: len(rows_there(lake)) == 500, "the snapshot is there")
     assert status(lake)["sink_requests"]["retries"] == 0
     before = status(lake)["sink_requests"]["put"]
     proxy.add("slow_down", key="data/")
     db.execute("UPDATE a SET v = 'slow' WHERE id < 50; INSERT INTO a VALUES (1000, 'slow')")
-    process.until(lambda: status(lake)["sink_tries"] >= 1, "a call was tried in vain", 60)
+    process.until(lambda: status(lake)["sink_tries"] >= 1, "a call was tried in vain")
     tried = proxy.times(fault="slow_down")
-    process.until(lambda: proxy.times(fault="slow_down") > tried, "the tables are opened again, and written", 60)
+    process.until(lambda: proxy.times(fault="slow_down") > tried, "the tables are opened again, and written")
     seen = status(lake)
-    process.until(lambda: status(lake)["time_ms"] > seen["time_ms"], "it says how it is now", 60)
+    process.until(lambda: status(lake)["time_ms"] > seen["time_ms"], "it says how it is now")
     now = status(lake)
     assert "SlowDown" in now["sink_trouble"] and now["sink_requests"]["retries"] >= 4, now
     assert now["sink_requests"]["put"] > before and now["sink_files"] > 0, (before, now)  # nothing begins anew
@@ -209,10 +236,10 @@ def test_an_object_store_that_asks_for_time(lake, db, versitygw, fault_proxy):  
         if i % 8 == 0:
             before = len(committed(lake, "a"))
             db.execute(f"UPDATE a SET v = 'more' WHERE id = {i}")
-            process.until(lambda: len(committed(lake, "a")) > before, "there are commits", 120)
+            process.until(lambda: len(committed(lake, "a")) > before, "there are commits")
     assert status(lake)["sink_requests"]["retries"] > 0
     proxy.calm()
-    process.stop(timeout=120)
+    process.stop()
     check_table(lake, db, "a", ["id", "v"])
     seen = committed(lake, "a")
     assert seen == sorted(set(seen)), seen
@@ -243,7 +270,7 @@ def test_a_full_disk(lake, db, small_disk, which):  # noqa: F811
     for part in range(3):
         db.execute(WIDE.format(10000 + part * 60000))
         db.execute(f"UPDATE a SET v = v || '{part}' WHERE id % 3 = {part}")
-    process.until(lambda: "io_full" in process.stderr(), "it says that the disk is full", 120)
+    process.until(lambda: "io_full" in process.stderr(), "it says that the disk is full")
     told = next(line for line in process.stderr().splitlines() if "io_full" in line)
     assert str(disk) in told or which == "index" and "/index/" in told, told
     assert "free space" in told, told
@@ -252,9 +279,9 @@ def test_a_full_disk(lake, db, small_disk, which):  # noqa: F811
         process.kill()
     subprocess.run(["mount", "-o", f"remount,size={256 * MIB}", disk], check=True)
     if which != "data":
-        process.wait_durable(db, 120)
-        process.wait_log(GOES_ON, 60)
-        process.stop(120)
+        process.wait_durable(db)
+        process.wait_log(GOES_ON)
+        process.stop()
     lake.sync(db, *args)
     check_table(lake, db, "a", ["id", "v"])
     seen = committed(lake, "a")

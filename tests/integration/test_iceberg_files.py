@@ -40,7 +40,7 @@ def probe(*arguments, **env):
         program = ROOT / build / "leat_iceberg_files_probe"
         if program.exists():
             argv, env = [program, *map(str, arguments)], {**os.environ, **env}
-            done = subprocess.run(argv, capture_output=True, text=True, timeout=120, env=env)
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=180, env=env)
             assert done.returncode == 0, done.stderr
             return [json.loads(line) for line in done.stdout.split("\n") if line]
     pytest.fail("leat_iceberg_files_probe is not built")

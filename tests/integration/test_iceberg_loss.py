@@ -187,16 +187,16 @@ def test_a_table_dropped_between_runs(lake, db):  # noqa: F811
 def test_a_table_dropped_while_it_is_written(lake, db):  # noqa: F811
     db.execute(SETUP)
     process = lake.follow(db, *FAST)
-    process.until(lambda: catalog_has(lake, "t") and catalog_has(lake, "u"), "the tables are there", 60)
-    process.until(lambda: len(rows(lake, "t")) == 500 and len(rows(lake, "u")) == 1, "the snapshot is there", 60)
+    process.until(lambda: catalog_has(lake, "t") and catalog_has(lake, "u"), "the tables are there")
+    process.until(lambda: len(rows(lake, "t")) == 500 and len(rows(lake, "u")) == 1, "the snapshot is there")
     drop(lake, "t")
     change(db, 1)
-    process.wait_log("public.t is not in the catalog any more", 60)
-    process.until(lambda: len(rows(lake, "u")) == 2, "the other table goes on", 60)
+    process.wait_log("public.t is not in the catalog any more")
+    process.until(lambda: len(rows(lake, "u")) == 2, "the other table goes on")
     lake.run("resync", lake.pipeline, "--tables", "public.t")
-    process.until(lambda: catalog_has(lake, "t"), "the table is made anew", 60)
-    process.until(lambda: len(rows(lake, "t")) == 500, "and read", 60)
-    process.stop(timeout=60)
+    process.until(lambda: catalog_has(lake, "t"), "the table is made anew")
+    process.until(lambda: len(rows(lake, "t")) == 500, "and read")
+    process.stop()
     check(lake, db)
 
 
@@ -302,19 +302,19 @@ def test_what_maintenance_commits_is_remembered(lake, db):  # noqa: F811
     for n in range(1, 4):
         change(db, n)
         process.wait_durable(db)
-    wait_until(lambda: len(rows(lake, "u")) == 4, "all is committed", timeout=60)
+    wait_until(lambda: len(rows(lake, "u")) == 4, "all is committed")
     memory = lake.out / "_leat" / f"{lake.pipeline}.lake"
 
     def remembers():
         return all(metadata_file(lake, name).rsplit("/", 1)[1].encode() in memory.read_bytes() for name in "tu")
 
-    wait_until(remembers, "the last commit is remembered", timeout=60)
+    wait_until(remembers, "the last commit is remembered")
     before = metadata_file(lake, "t")
     lake.run("table", "expire-snapshots", "public.t", "--older-than", "0s")
     assert metadata_file(lake, "t") != before
-    wait_until(remembers, "the expiry is remembered", timeout=60)
+    wait_until(remembers, "the expiry is remembered")
     lake.run("table", "rewrite-data-files", "public.t")
-    wait_until(remembers, "what was rewritten is remembered", timeout=60)
+    wait_until(remembers, "what was rewritten is remembered")
     process.kill()
     for old in (lake.out / "public" / "t" / "metadata").glob("*.metadata.json"):
         if not metadata_file(lake, "t").endswith(old.name):

@@ -61,14 +61,14 @@ def commits(leat, table="t"):
 def run_until_few(leat, db, *args, first=0, changes=30, most=12, **kwargs):
     """Follows while changes are committed one by one, until all is in the table and few files are left."""
     process = leat.follow(db, *FAST, *args, **kwargs)
-    process.until(lambda: commits(leat) > 0, "the table is there", timeout=60)
+    process.until(lambda: commits(leat) > 0, "the table is there")
     for n in range(first, first + changes):
         before = commits(leat)
         change(db, n)
-        process.until(lambda: commits(leat) > before, "the change is committed", timeout=60)  # noqa: B023
-    process.until(lambda: equal(leat, db), "the table equals the source", timeout=120)
+        process.until(lambda: commits(leat) > before, "the change is committed")  # noqa: B023
+    process.until(lambda: equal(leat, db), "the table equals the source")
     few = lambda: replaced(leat) and live(leat)[0] <= most and live(leat)[1] <= 2 * most  # noqa: E731
-    wait_until(few, lambda: f"few files: {live(leat)}", timeout=60)
+    wait_until(few, lambda: f"few files: {live(leat)}")
     assert equal(leat, db)
     return process
 
@@ -106,7 +106,7 @@ def test_kill_9_while_it_compacts(lake, db, point):  # noqa: F811
     for n in range(200):
         change(db, n)
         before = commits(lake)
-        wait_until(lambda: commits(lake) > before or not process.running(), "a commit", timeout=60)  # noqa: B023
+        wait_until(lambda: commits(lake) > before or not process.running(), "a commit")  # noqa: B023
         if not process.running():
             break
     assert not process.running(), "the crash point was passed"
@@ -119,12 +119,12 @@ def test_kill_9_while_it_compacts(lake, db, point):  # noqa: F811
 def test_append_tables_are_compacted(lake, db):  # noqa: F811
     db.execute("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (0, 0)")
     process = lake.follow(db, *FAST, "--set", "mode=append")
-    process.until(lambda: commits(lake) > 0, "the table is there", timeout=60)
+    process.until(lambda: commits(lake) > 0, "the table is there")
     for n in range(1, 25):
         before = commits(lake)
         db.execute(f"UPDATE t SET v = {n}")
-        process.until(lambda: commits(lake) > before, "the change is committed", timeout=60)  # noqa: B023
-    wait_until(lambda: replaced(lake) and live(lake)[0] <= 10, lambda: f"few files: {live(lake)}", timeout=60)
+        process.until(lambda: commits(lake) > before, "the change is committed")  # noqa: B023
+    wait_until(lambda: replaced(lake) and live(lake)[0] <= 10, lambda: f"few files: {live(lake)}")
     assert sorted(row["v"] for row in rows(lake, "t")) == list(range(25))
     process.stop()
 
@@ -132,10 +132,10 @@ def test_append_tables_are_compacted(lake, db):  # noqa: F811
 def test_maintenance_may_be_others(lake, db):  # noqa: F811
     db.execute(MAKE)
     process = lake.follow(db, *FAST, "--set", "maintenance=off")
-    process.until(lambda: commits(lake) > 0, "the table is there", timeout=60)
+    process.until(lambda: commits(lake) > 0, "the table is there")
     for n in range(12):
         before = commits(lake)
         change(db, n)
-        process.until(lambda: commits(lake) > before, "the change is committed", timeout=60)  # noqa: B023
+        process.until(lambda: commits(lake) > before, "the change is committed")  # noqa: B023
     assert live(lake)[0] >= 12 and not replaced(lake)
     process.stop()

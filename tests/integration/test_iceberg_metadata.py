@@ -62,7 +62,7 @@ def probe(*arguments, fails=False, stdin=None):
         program = ROOT / build / "leat_iceberg_probe"
         if program.exists():
             command = [program, *map(str, arguments)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=120, input=stdin)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=180, input=stdin)
             assert (done.returncode != 0) == fails, done.stderr
             return done.stderr if fails else done.stdout
     pytest.fail("leat_iceberg_probe is not built")

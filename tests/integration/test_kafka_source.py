@@ -43,7 +43,7 @@ def put(kafka, topic, records, partition=0):
     made = producer(kafka)
     for key, value, *headers in records:
         made.produce(topic, value=value, key=key, partition=partition, headers=headers[0] if headers else None)
-    assert made.flush(60) == 0
+    assert made.flush(180) == 0
 
 
 def offsets(kafka, group, topic):
@@ -51,7 +51,7 @@ def offsets(kafka, group, topic):
     consumer = confluent_kafka.Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": group})
     try:
         asked = [confluent_kafka.TopicPartition(topic, n) for n in range(kafka.topics()[topic])]
-        return {at.partition: at.offset for at in consumer.committed(asked, timeout=60)}
+        return {at.partition: at.offset for at in consumer.committed(asked, timeout=180)}
     finally:
         consumer.close()
 
@@ -80,6 +80,7 @@ def test_changes_of_debezium_replay_to_their_source(leat, new_leat, db, kafka, r
     for n in (1, 2):
         for form, (writer, args, reader, url) in readers.items():
             writer.sync(db, *args, "--name", f"w{form}")
+            kafka.until_decided(kafka.prefix)
             point = POINTS[n - 1]
             reader.sync_until_done(url, "--name", f"r{form}", crash_point=point)
             check_equal(db, reader.out)
@@ -92,7 +93,7 @@ def end_of(kafka, topic):
     """Behind the last transaction's marker."""
     consumer = confluent_kafka.Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "test"})
     try:
-        _, end = consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, 0), timeout=60)
+        _, end = consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, 0), timeout=180)
     finally:
         consumer.close()
     return end
@@ -158,17 +159,17 @@ def test_rows_of_plain_topics(new_leat, kafka):
     put(kafka, f"{p}.shop.new", [(b"a", b"1")])
     more = confluent_kafka.admin.NewPartitions(f"{p}.shop.log", 3)
     for future in kafka.admin.create_partitions([more]).values():
-        future.result(60)
+        future.result(180)
     put(kafka, f"{p}.shop.log", [(b"late", b"2")], partition=2)
-    process.until(lambda: rows(leat, "shop/new"), "the new topic's record", 60)
-    process.until(lambda: any(r["key"] == "late" for r in rows(leat, "shop/log")), "the new partition's record", 60)
+    process.until(lambda: rows(leat, "shop/new"), "the new topic's record")
+    process.until(lambda: any(r["key"] == "late" for r in rows(leat, "shop/log")), "the new partition's record")
     process.stop()
 
     # Retention passes it by: an error, until the user says where to go on.
     put(kafka, f"{p}.shop.new", [(b"b", b"2"), (b"c", b"3")])
     gone = confluent_kafka.TopicPartition(f"{p}.shop.new", 0, 2)
     for future in kafka.admin.delete_records([gone]).values():
-        future.result(60)
+        future.result(180)
     lost = leat.sync(url, check=False)
     assert lost.returncode != 0 and "retention" in lost.stderr and "offset 1" in lost.stderr
     later = new_leat()
@@ -188,6 +189,7 @@ def test_into_iceberg_tables(new_leat, db, kafka):
     columns = ["id", "v", "n", "d", "big"]
     for n, point in enumerate(("lake.files_written", "lake.committed", "kafka_source.before_commit")):
         writer.sync(db, "--set", "json.schemas.enable=true", "--name", "w")
+        kafka.until_decided(kafka.prefix)
         reader.sync_until_done(url, *args, crash_point=point)
         check_table(reader, db, "t", columns)
         change(db, [n])
@@ -195,6 +197,7 @@ def test_into_iceberg_tables(new_leat, db, kafka):
             db.execute("ALTER TABLE t ADD w text; UPDATE t SET w = 'new' || id WHERE id % 3 = 0")
             columns.append("w")
     writer.sync(db, "--set", "json.schemas.enable=true", "--name", "w")
+    kafka.until_decided(kafka.prefix)
     shutil.rmtree(reader.data)
     lost = reader.sync(url, *args, check=False)
     assert lost.returncode == 0, lost.stderr
@@ -275,7 +278,7 @@ def test_debeziums_own_records(new_leat, pg, db, kafka, registry):
                 kafka.create_topic(f"{kafka.prefix}.{topic}")
                 topics.add(topic)
             made.produce(f"{kafka.prefix}.{topic}", value=value, key=key, partition=0, headers=headers)
-    assert made.flush(60) == 0
+    assert made.flush(180) == 0
     keys = {"ops": {"ri_default": ["id"], "ri_full": ["id"], "compo": ["b", "a", "c"]},
             "avro_ops": {"ri_default": ["id"], "dflts": ["id"], "evolve": ["id"]},
             "avro_alltypes": {"alltypes": ["id"]}}  # fmt: skip
@@ -310,12 +313,13 @@ def check_rows(got, want, untold):
 
 def transaction(kafka, topic, values, commit):
     made = producer(kafka, **{"transactional.id": f"test-{topic}"})
-    made.init_transactions(60)
+    made.init_transactions(180)
     made.begin_transaction()
     for value in values:
         made.produce(topic, value=value, key=b"k", partition=0)
-    made.flush(60)
-    made.commit_transaction(60) if commit else made.abort_transaction(60)
+    made.flush(180)
+    made.commit_transaction(180) if commit else made.abort_transaction(180)
+    kafka.until_decided(topic)
 
 
 def test_transactions_compaction_and_a_schema_of_ones_own(new_leat, kafka, work):
@@ -399,7 +403,7 @@ NEW_CLIENT = next(pathlib.Path(confluent_kafka.__file__).parents[1].glob("conflu
 
 class Tokens(http.server.BaseHTTPRequestHandler):
     """The token endpoint of an identity provider: client credentials against a token, which is not signed.
-    server.life: that it tells, in seconds; the token itself is good for two more. server.status: 503 = it is away,
+    server.life: that it tells, in seconds; the token itself is good for four more. server.status: 503 = it is away,
     401 = it gives none any more. server.answers: all statuses."""
 
     def do_POST(self):
@@ -407,7 +411,7 @@ class Tokens(http.server.BaseHTTPRequestHandler):
         basic = base64.b64encode(f"leat:{kafka_broker.USERS['writer']}".encode()).decode()
         granted = self.headers["Authorization"] == f"Basic {basic}"
         granted &= self.rfile.read(size) == b"grant_type=client_credentials&scope=kafka"
-        claims = {"sub": "writer", "iat": int(time.time()), "exp": time.time() + self.server.life + 2}
+        claims = {"sub": "writer", "iat": int(time.time()), "exp": time.time() + self.server.life + 4}
         parts = [json.dumps(part).encode() for part in ({"alg": "none"}, claims)]
         token = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts) + "."
         status = self.server.status if granted else 401
@@ -461,6 +465,7 @@ def test_source_sink_and_journal_log_in(new_leat, db, kafka, check_equal, oidc, 
     args = ["--set", "json.schemas.enable=true", "--journal", journal, "--name", f"w{kafka.prefix}"]
     args += [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
     writer.sync(db, *args, env=env)
+    kafka.until_decided(kafka.prefix)
     url = f"kafka://{kafka.addresses(listener)}/{kafka.prefix}\\.public\\.t?{parameters}"
     reader.sync(url, env=env)
     check_equal(db, reader.out)
@@ -468,12 +473,12 @@ def test_source_sink_and_journal_log_in(new_leat, db, kafka, check_equal, oidc, 
         kept = [path.read_text(errors="replace") for path in program.data.rglob("config.json")]
         assert kept and not any(env["KAFKA_PASSWORD"] in text for text in kept)
     if mechanism == "OAUTHBEARER":
-        run = new_leat().run("sync", url, reader.out, check=False, env={"KAFKA_PASSWORD": "wrong"}, timeout=60)
+        run = new_leat().run("sync", url, reader.out, check=False, env={"KAFKA_PASSWORD": "wrong"}, timeout=180)
         assert run.returncode != 0 and "gives no token: 401" in run.stderr and "wrong" not in run.stderr, run.stderr
 
 
 def test_tokens_are_renewed(leat, kafka, provider, oidc):
-    """Brokers end each connection after two seconds, and each token is over after four: only new ones go on."""
+    """Brokers end each connection after two seconds, and each token is over after six: only new ones go on."""
     topic = f"{kafka.prefix}.tokens"
     kafka.create_topic(topic)
     provider.life = 2
@@ -487,14 +492,14 @@ def test_tokens_are_renewed(leat, kafka, provider, oidc):
     def arrives(what):
         put(kafka, topic, [(None, what.encode())])
         written = lambda: what in str(rows(leat, topic.replace(".", "/")))  # noqa: E731
-        process.until(written, f"'{what}' is written", 60)
+        process.until(written, f"'{what}' is written")
 
     arrives("the first token")
-    process.until(lambda: len(provider.answers) >= 4, "four tokens were asked for", 60)
-    arrives("the fourth")
+    process.until(lambda: len(provider.answers) >= 5, "five tokens were asked for")
+    arrives("the fifth")
     provider.status = 503
-    process.until(lambda: 503 in provider.answers, "the provider was away", 60)
+    process.until(lambda: 503 in provider.answers, "the provider was away")
     provider.status = 200  # librdkafka asks again after ten seconds, when no token is good any more
     arrives("one of afterwards")
     provider.status = 401
-    assert process.wait(60) != 0 and "gives no token: 401" in process.stderr(), process.stderr()[-3000:]
+    assert process.wait() != 0 and "gives no token: 401" in process.stderr(), process.stderr()[-3000:]

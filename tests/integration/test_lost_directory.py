@@ -134,9 +134,10 @@ IDS = ["--set", "layout=template", "--set", "file.name.template={schema}/{table}
 def die_publishing(leat, db, args, point, change):
     """Runs until it is killed in a publication; the data directory is then as it was just before."""
     mark = leat.out / "_leat" / f"{leat.pipeline}.checkpoint"
-    before = mark.stat().st_ino
+    which = lambda: (mark.stat().st_ino, mark.stat().st_mtime_ns)  # noqa: E731 - a number may be given again
+    before = which()
     process = leat.follow(db, *args, crash_point=point)
-    process.until(lambda: mark.stat().st_ino != before, "the target follows")
+    process.until(lambda: which() != before, "the target follows")
     process.signal(signal.SIGSTOP)  # a copy of one moment
     shutil.copytree(leat.data, leat.directory / "copy")
     process.signal(signal.SIGCONT)

@@ -90,31 +90,35 @@ def test_metrics_follow_a_connector(work, db):
         server.until(read, "the table is read")
         db.execute("UPDATE orders SET name = 'x' WHERE id < 4")
 
-        def arrived():
-            now = scrape(server)
-            return (of(now, "leat_connector_changes_total", escaped) or 0) >= 3 and (
-                of(now, "leat_connector_sink_events_total", "lake") or 0
-            ) > 0
+        def missing():
+            """Series that do not say yet what they will: each report brings what its process knows then."""
+            now, orders = scrape(server), {"table": "public.orders"}
+            least = {
+                "changes_total": (of(now, "leat_connector_changes_total", escaped) or 0) >= 3,
+                "sink_events_total": of(now, "leat_connector_sink_events_total", "lake"),
+                "state": of(now, "leat_connector_state", escaped, kind="source", state="RUNNING"),
+                "sink's state": of(now, "leat_connector_state", "lake", kind="sink", state="RUNNING"),
+                "table_changes_total": (of(now, "leat_table_changes_total", escaped, **orders) or 0) >= 3,
+                "table_snapshot_rows_total": of(now, "leat_table_snapshot_rows_total", escaped, **orders),
+                "lag_seconds": (of(now, "leat_connector_lag_seconds", escaped) or 0) < 60,
+                "commits_total": of(now, "leat_connector_commits_total", escaped),
+                "commit_seconds_total": of(now, "leat_connector_commit_seconds_total", escaped),
+                "queue_limit_bytes": of(now, "leat_connector_queue_limit_bytes", escaped),
+                "slot_retained_bytes": of(now, "leat_connector_slot_retained_bytes", escaped) is not None,
+                "sink_files_total": of(now, "leat_connector_sink_files_total", "lake"),
+            }
+            for connector in (escaped, "lake"):
+                memory = of(now, "leat_process_resident_memory_bytes", connector, role="worker")
+                least[f"memory of {connector}"] = (memory or 0) > 1 << 20
+            return [name for name, good in least.items() if not good]
 
-        server.until(arrived, "changes are counted")
-        now = scrape(server)
-        assert of(now, "leat_connector_state", escaped, kind="source", state="RUNNING") == 1
-        assert of(now, "leat_connector_state", "lake", kind="sink", state="RUNNING") == 1
-        assert of(now, "leat_table_changes_total", escaped, table="public.orders") >= 3
-        assert of(now, "leat_table_snapshot_rows_total", escaped, table="public.orders") > 0
-        assert of(now, "leat_connector_lag_seconds", escaped) < 60
-        assert of(now, "leat_connector_commits_total", escaped) >= 1
-        assert of(now, "leat_connector_commit_seconds_total", escaped) > 0
-        assert of(now, "leat_connector_queue_limit_bytes", escaped) > 0
-        assert of(now, "leat_connector_slot_retained_bytes", escaped) is not None
-        assert of(now, "leat_connector_sink_files_total", "lake") > 0
+        server.until(lambda: not missing(), lambda: f"all is counted: {missing()}")
         for connector in (escaped, "lake"):
-            assert of(now, "leat_process_resident_memory_bytes", connector, role="worker") > 1 << 20
-            assert of(now, "leat_connector_restarts_total", connector) == 0
+            assert of(scrape(server), "leat_connector_restarts_total", connector) == 0
         # A killed worker is a restart and an error.
         server.workers()["lake"].kill()
         server.until(lambda: of(scrape(server), "leat_connector_restarts_total", "lake") == 1, "the restart is counted")
-        assert of(scrape(server), "leat_connector_errors_total", "lake") == 1
+        server.until(lambda: of(scrape(server), "leat_connector_errors_total", "lake") == 1, "and the error")
         # Gone is gone.
         assert server.connect("DELETE", "/connectors/lake").status == 204
         server.until(lambda: of(scrape(server), "leat_connector_state", "lake") is None, "its series end")
@@ -138,16 +142,18 @@ def test_bytes_of_a_source_and_its_lag_while_it_is_away(work, new_postgres, rece
         db.execute("INSERT INTO orders SELECT i, repeat('x', 1000) FROM generate_series(1001, 1100) i")
         server.until(lambda: read("bytes_total") > before + 100 * 1000, lambda: read("bytes_total"))
         server.until(lambda: (read("lag_seconds") or 99) < 5, lambda: read("lag_seconds"))
+        told = lambda: [(event["event"], event["state"]) for event in receiver.events]  # noqa: E731
+        # On a slow machine it may have been two seconds late before: raised and resolved.
+        wait_until(lambda: told()[-1:] in ([], [("freshness", "resolved")]), told)
+        before = len(told())
         pg.stop()
         server.until(lambda: read("lag_seconds") > 2, lambda: read("lag_seconds"))
         first = read("lag_seconds")
         server.until(lambda: read("lag_seconds") > first + 1, lambda: f"it grows: {read('lag_seconds')}")
-        wait_until(lambda: receiver.events, "it is told", 30)
-        assert (receiver.events[0]["event"], receiver.events[0]["state"]) == ("freshness", "raised")
+        wait_until(lambda: told()[before:] == [("freshness", "raised")], told)
         pg.start()
-        server.until(lambda: read("lag_seconds") == 0, lambda: f"it is back: {read('lag_seconds')}", 60)
-        wait_until(lambda: len(receiver.events) == 2, lambda: receiver.events, 30)
-        assert receiver.events[1]["state"] == "resolved"
+        server.until(lambda: read("lag_seconds") == 0, lambda: f"it is back: {read('lag_seconds')}")
+        wait_until(lambda: told()[before + 1 :][:1] == [("freshness", "resolved")], told)
         db.execute("INSERT INTO orders VALUES (2000)")
         server.until(lambda: 0 < read("lag_seconds") < 5, lambda: read("lag_seconds"))
         assert read("restarts_total") == 0
@@ -173,11 +179,11 @@ def test_webhook_of_a_crash_loop(work, db, receiver):
             return server.states("shop")[1] == "FAILED"
 
         server.until(crash, "it is given up")
-        wait_until(lambda: len(receiver.events) == 1, lambda: f"the event comes ({receiver.events})", 30)
+        wait_until(lambda: len(receiver.events) == 1, lambda: f"the event comes ({receiver.events})")
         event = receiver.events[0]
         assert (event["event"], event["state"], event["connector"]) == ("crash_loop", "raised", "shop")
         assert receiver.keys == ["/hook?key=s3same"]
         assert server.connect("POST", "/connectors/shop/restart?includeTasks=true&onlyFailed=true").status == 202
-        wait_until(lambda: len(receiver.events) == 2, lambda: f"it is over ({receiver.events})", 30)
+        wait_until(lambda: len(receiver.events) == 2, lambda: f"it is over ({receiver.events})")
         assert receiver.events[1]["state"] == "resolved"
         assert "s3same" not in server.log_text()

@@ -41,7 +41,7 @@ class Case:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     directory = tmp_path_factory.mktemp("parquet")
-    subprocess.run([PROBE, directory], check=True, timeout=120)
+    subprocess.run([PROBE, directory], check=True, timeout=180)
     return directory
 
 

@@ -356,7 +356,7 @@ def kind_of(shape):
 
 
 def test_what_leat_wrote(tmp_path):
-    subprocess.run([program("leat_parquet_probe"), tmp_path], check=True, capture_output=True, timeout=120)
+    subprocess.run([program("leat_parquet_probe"), tmp_path], check=True, capture_output=True, timeout=180)
     files = sorted(tmp_path.glob("*.parquet"))
     assert len(files) >= 10
     for path in files:

@@ -47,6 +47,8 @@ RARE = {"drain.before_cut", "journal.before_rollback", "journal.before_trim", "j
 RARE |= {"journal.rolled_back", "journal.trimmed_one"}
 # Passed when the data directory is lost or an older copy: test_lost_directory.py does that.
 RARE |= {"adopt.removed", "adopt.seeded", "sink.adopted", "sink.claimed", "sink.withdrawn_one"}
+# Passed when the number of a sink's tasks changes: layout_test.c does that.
+RARE |= {name for name in crash_points() if name.startswith("sink.share_")}
 # Passed when the sink's offsets are reset: test_sink_reset.py does that.
 RARE |= {"sink.reset_announced", "sink.reset_planned", "sink.removed_one"}
 # Passed when the target is S3: test_s3_store.py and test_storefront_formats.py do that.

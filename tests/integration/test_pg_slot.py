@@ -54,7 +54,7 @@ def test_idle_progress(leat, db):
     for _ in range(2):
         db.execute("INSERT INTO other SELECT repeat('x', 7900) FROM generate_series(1, 2500)")  # 20 MB
         lsn = db.wal_lsn() - (17 << 20)
-        process.until(lambda: all(slot[1] > lsn for slot in db.slots().values()), "the slot moves on", 9)
+        process.until(lambda: all(slot[1] > lsn for slot in db.slots().values()), "the slot moves on", 25)
     process.stop()
 
 
@@ -206,7 +206,7 @@ def test_server_restarts_and_crashes_while_streaming(new_postgres, new_leat, che
         db.execute(f"INSERT INTO t VALUES ({100 + round_}, '{how}'); UPDATE t SET v = '{how}' WHERE id = {round_ + 1}")
         server.restart(how)
         db.execute(f"DELETE FROM t WHERE id = {10 + round_}")
-        process.wait_streaming(db, 60)
+        process.wait_streaming(db)
     process.wait_durable(db)
     process.stop()
     check_equal(db, leat.out)
@@ -220,7 +220,7 @@ def test_server_away_at_the_start_and_at_the_stop(new_postgres, new_leat, check_
     server.stop()
     process = leat.follow(db)
     process.until(lambda: "source_unreachable" in process.stderr(), "it says why it waits")
-    process.stop(5)  # in its backoff
+    process.stop(30)  # in its backoff
     server.start()
     leat.sync(db)
     check_equal(db, leat.out)

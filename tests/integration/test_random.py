@@ -87,13 +87,13 @@ class Storm:
             if r.random() < 0.15:
                 self.tell("stop")
                 process.signal(signal.SIGTERM)
-                process.wait(30)
+                process.wait()
                 allowed |= {0 if follow else 130, -signal.SIGTERM}  # the latter before it listens to signals
             else:
                 self.tell("kill -9")
                 process.kill()
                 self.kills += 1
-        status = process.wait(5)
+        status = process.wait()
         self.tell(f"  ended with {status}, had {point}")
         if status == -signal.SIGKILL:
             if point is not None and not process.killed_by_us:

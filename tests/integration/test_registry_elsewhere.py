@@ -114,7 +114,7 @@ def test_registries_elsewhere(elsewhere, tmp_path, db):
                                                             | converters(options)})  # fmt: skip
             told = json.dumps(answer.json())
             if answer.status == 201:
-                server.wait_state(name, "FAILED", timeout=60)
+                server.wait_state(name, "FAILED")
                 told = server.status(name)["tasks"][0]["trace"]
             assert says in told and "geheim" not in told, (name, told)
         assert not any(word in server.log_text() for word in ("geheim", "wonderland"))

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registry of `leat server --journal kafka://…`: in a topic, one for all nodes, on three brokers."""
+"""Three brokers: the registry of `leat server --journal kafka://…`, one for all nodes in a topic, another one beside
+it, and what `leat doctor` says of Kafka."""
 
 import concurrent.futures
+import contextlib
+import http.server
 import json
 import shutil
 import subprocess
 import sys
 import threading
+import time
 import warnings
 
+import apicurio as apicurio_module
+import confluent_kafka.admin
 import connectors
 import kafka_broker
 import pytest
@@ -20,6 +26,7 @@ with warnings.catch_warnings():
     from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from server import Server
+from test_kafka_source import source as topics_of
 
 sys.path.append(str(ROOT / "demo"))
 import proof  # noqa: E402
@@ -30,9 +37,28 @@ warnings.filterwarnings("ignore", message=".*deprecated.*")
 
 
 @pytest.fixture(scope="module")
-def brokers():
-    with kafka_broker.KafkaCluster(nodes=3) as cluster:
+def starting(tmp_path_factory):
+    """It starts while others do."""
+    if apicurio_module.missing():
+        yield None
+        return
+    with apicurio_module.Apicurio(tmp_path_factory.mktemp("apicurio")) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="module")
+def brokers(starting):
+    limits = {"transaction.max.timeout.ms": 120000, "group.max.session.timeout.ms": 600000}
+    with kafka_broker.KafkaCluster(nodes=3, settings=limits) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def apicurio(starting):
+    """A third party's registry."""
+    if starting is None:
+        pytest.skip(apicurio_module.missing())
+    return starting.ready()
 
 
 def make_server(directory, brokers, prefix, journal=True):
@@ -43,7 +69,8 @@ def make_server(directory, brokers, prefix, journal=True):
 
 
 def client_of(server):
-    return SchemaRegistryClient({"url": server.registry_url, "max.retries": 0})
+    # Without `timeout` it waits for ever.
+    return SchemaRegistryClient({"url": server.registry_url, "max.retries": 0, "timeout": 120})
 
 
 def schema_of(name):
@@ -132,10 +159,10 @@ def test_one_registry_for_all_nodes(brokers, work):
         answered, stop = {}, threading.Event()
 
         def go_on():
-            n = 0
+            client, n = client_of(a), 0
             while not stop.is_set():
                 try:
-                    answered[f"kill{n}"] = client_of(a).register_schema(f"k{n % 7}", schema_of(f"kill{n}"))
+                    answered[f"kill{n}"] = client.register_schema(f"k{n % 7}", schema_of(f"kill{n}"))
                 except Exception:  # noqa: BLE001
                     continue
                 n += 1
@@ -153,8 +180,9 @@ def test_one_registry_for_all_nodes(brokers, work):
             stop.set()
             thread.join()
         for node in (a, b):
+            client = client_of(node)  # a new one costs more than what it asks, and knows nothing yet
             for field, schema_id in answered.items():
-                text = client_of(node).get_schema(schema_id).schema_str
+                text = client.get_schema(schema_id).schema_str
                 assert json.loads(text)["fields"][1]["name"] == field
         b.until(lambda: everything(a) == everything(b), "both say the same")
         assert len(everything(a)[0]) == len({(v["subject"], v["version"]) for v in everything(a)[0]})
@@ -228,25 +256,29 @@ def console(brokers, topic, count):
         "--from-beginning", "--max-messages", count, "--timeout-ms", "60000", "--isolation-level", "read_committed",
         "--property", "line.separator=<end>",
     )  # fmt: skip
-    return subprocess.run(argv, capture_output=True, timeout=120).stdout
+    return subprocess.run(argv, capture_output=True, timeout=180).stdout
 
 
-def test_the_storefront_in_avro_by_two_registries(brokers, db, work, registry):
-    """Its own and another one, through kill -9 of leat and of the broker that has the schemas."""
+def test_the_storefront_in_avro_by_two_registries(brokers, db, work, apicurio):
+    """Its own and Apicurio's, through kill -9 of leat, of the broker that has the schemas, and of Apicurio."""
     server = make_server(work / "server", brokers, "front")
     leat = str(server.binary)
     generate = [leat, "generate", "storefront", "--to", db.url]
     subprocess.run([*generate, "--rate", "0"], check=True, capture_output=True)
     with server:
-        urls = {"own": server.registry_url, "other": registry}
+        urls = {"own": server.registry_url, "other": f"{apicurio.url}/"}
         for prefix, url in urls.items():
             storefront(db, server, prefix, url)
         for prefix in urls:
-            server.wait_state(prefix, timeout=120)
+            server.wait_state(prefix)
         traffic = [*generate, "--rate", "400", "--duration", "3s"]
         subprocess.run([*traffic, "--migrations", "1"], check=True, capture_output=True)
         server.kill()
+        apicurio.kill()
         server.start()
+        refused = f"Failed to connect to 127.0.0.1 port {apicurio.port} "
+        server.until(lambda: refused in server.log_text(), "the source asks Apicurio for its schemas")
+        apicurio.start()
         leader = brokers.admin.list_topics(timeout=30).topics["front.schemas"].partitions[0].leader
         node = next(node for node in brokers.nodes if node.number == leader)
         node.kill()
@@ -256,6 +288,8 @@ def test_the_storefront_in_avro_by_two_registries(brokers, db, work, registry):
             for prefix, url in urls.items():
 
                 def holds(prefix=prefix, url=url):
+                    if url.startswith(apicurio.url) and not apicurio.answers():
+                        return False
                     read(brokers, url, prefix, work / prefix)
                     proofs = [p for p in proof.prove(source, "shop", work / prefix, work) if p.table in TABLES]
                     return len(proofs) == len(TABLES) and all(one.holds() for one in proofs) and proofs
@@ -270,3 +304,116 @@ def test_the_storefront_in_avro_by_two_registries(brokers, db, work, registry):
         for prefix, url in urls.items():
             subjects = SchemaRegistryClient({"url": url}).get_subjects()
             assert f"{prefix}.shop.users-value" in subjects
+
+
+def test_apicurio_has_versions_and_refuses(brokers, db, new_leat, apicurio, check_equal):
+    """`leat sync` into topics and from them, and `leat schema`, by a registry below a path."""
+    writer, reader, url = new_leat(), new_leat(), f"{apicurio.url}/"
+    writer.format, writer.out = "avro", brokers.url("api")
+    args, subject = ["--registry", url], "api.public.t-value"
+    db.execute("CREATE TABLE t (id int PRIMARY KEY, v text, n numeric(12,3)); INSERT INTO t VALUES (1, 'a', 1.5)")
+    writer.sync(db, *args)
+    apicurio.call("PUT", f"/config/{subject}", {"compatibility": "BACKWARD"})
+    db.execute("ALTER TABLE t ADD w text; INSERT INTO t VALUES (2, 'b', -2, 'x'); UPDATE t SET n = 7 WHERE id = 1")
+    writer.sync(db, *args)
+    brokers.until_decided("api.")
+    client = SchemaRegistryClient({"url": url})
+    assert client.get_versions(subject) == [1, 2]
+    reader.sync(topics_of(brokers, r"api\.public\..*", registry=url))
+    check_equal(db, reader.out)
+
+    # What it refuses is not written; what somebody else says of the subject is heard.
+    db.execute("ALTER TABLE t ALTER v TYPE int USING id; INSERT INTO t VALUES (3, 33, 1, NULL)")
+    count = len(brokers.read("api.public.t"))
+    refused = writer.sync(db, *args, check=False)
+    assert refused.returncode != 0 and count == len(brokers.read("api.public.t"))
+    assert all(word in refused.stderr for word in (f"refuses '{subject}'", "Incompatible", "compatibility level"))
+    schema = ["--url", url, "--output", "json"]
+    assert json.loads(writer.run("schema", "config", subject, *schema).stdout) == {"compatibilityLevel": "BACKWARD"}
+    writer.run("schema", "config", subject, "--level", "NONE", *schema)
+    writer.sync(db, *args)
+    newest = json.loads(writer.run("schema", "show", subject, *schema).stdout)
+    assert client.get_versions(subject) == [1, 2, 3] and newest["version"] == 3
+    line = next(one for one in writer.run("schema", "list", "--url", url).stdout.splitlines() if subject in one)
+    assert line.split() == [subject, "3", str(newest["id"]), "AVRO"]
+
+    # Where there is none: the path is missing.
+    writer.out = brokers.url("nowhere")
+    nowhere = writer.sync(db, "--registry", url.removesuffix("/apis/ccompat/v7/"), "--name", "nowhere", check=False)
+    assert nowhere.returncode != 0 and "is no schema registry" in nowhere.stderr
+
+
+# --- leat doctor ---
+
+
+class Late(http.server.BaseHTTPRequestHandler):
+    """A node whose clock is an hour behind."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string(time.time() - 3600)
+
+    def log_message(self, *_):
+        pass
+
+
+def ask_doctor(leat, *args, env=None):
+    """Exit code, {(level, check): text}"""
+    result = leat.run("doctor", *args, "--output", "json", check=False, env=env)
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    return result.returncode, {(one["level"], one["check"]): one["text"] for one in found if one["event"] == "finding"}
+
+
+def test_doctor_of_brokers_topics_and_nodes(brokers, work, new_leat):
+    leat, group = new_leat(), "doc-nodes"
+    server = make_server(work / "server", brokers, "doc")
+    server.options["cluster.group"] = group
+    journal = f"kafka://{brokers.bootstrap}/?prefix=doc"
+    cluster = ["--set", f"cluster.group={group}"]
+    late = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Late)
+    threading.Thread(target=late.serve_forever, daemon=True).start()
+    with server, contextlib.closing(late.socket):
+        told = lambda: server.connect("GET", "/health").json()["cluster"]  # noqa: E731
+        server.until(lambda: (told() or {}).get("member"), "it is a node")
+        code, found = ask_doctor(leat, "--journal", journal, *cluster)
+        assert code == 0 and {level for level, _ in found} == {"ok"}, found
+        assert {"transaction.max.timeout.ms", "cluster.session.timeout", "topics", "node"} <= {c for _, c in found}
+
+        # Everything is wrong.
+        new = confluent_kafka.admin.NewTopic("doc.x.journal", 1, 1, config={"retention.ms": "3600000"})
+        brokers.admin.create_topics([new])["doc.x.journal"].result(180)
+        brokers.create_topic("doc.pins", cleanup_policy="delete")
+        brokers.alter_topic("doc.schemas", min_insync_replicas="3")
+        producer = confluent_kafka.Producer({"bootstrap.servers": brokers.bootstrap})
+        for name, port in (("far", 1), ("late", late.server_port)):
+            value = {"format_version": 1, "url": f"http://127.0.0.1:{port}", "version": "0.0.1"}
+            producer.produce(f"{group}-status", key=f"n/{name}", value=json.dumps(value))
+        assert producer.flush(180) == 0
+        code, found = ask_doctor(leat, "--journal", f"{journal}&transaction.timeout=3m", *cluster,
+                                 "--set", "cluster.session.timeout=20m")  # fmt: skip
+    told = {
+        ("problem", "transaction.max.timeout.ms"): "2m00s at most",
+        ("problem", "cluster.session.timeout"): "brokers take 1.0 s to 10m00s",
+        ("problem", "cleanup.policy"): "doc.pins is delete",
+        ("problem", "node"): "far is not reached",
+        ("warn", "retention"): "doc.x.journal (older than 1h00m)",
+        ("warn", "replication.factor"): "doc.x.journal has one replica, on 3 brokers",
+        ("warn", "min.insync.replicas"): "doc.schemas is 3, of 3 replicas",
+        ("warn", "version"): "not all nodes",
+        ("warn", "clock"): "node late is",
+    }
+    assert code == 1 and {key: found.get(key) for key in told if told[key] not in found.get(key, "")} == {}, found
+    server.options["cluster.session.timeout"] = "20m"
+    with server:
+        server.until(lambda: "leat doctor says them" in server.log_text(), "its start says what brokers take")
+
+    # Whom brokers tell nothing; who does not get in.
+    user = "security.protocol=SASL_PLAINTEXT&sasl.mechanism=PLAIN&sasl.username=limited&sasl.password=${env:WORD}"
+    url = f"kafka://{brokers.addresses('sasl')}/?{user}"
+    code, found = ask_doctor(leat, url, env={"WORD": kafka_broker.USERS["limited"]})
+    assert code == 0 and "brokers' settings are not told" in found["warn", "acl"]
+    code, found = ask_doctor(leat, url, env={"WORD": "wrong"})
+    assert code == 1 and list(found) == [("problem", "kafka")]

@@ -102,15 +102,15 @@ def test_no_commit_is_lost_or_doubled(leat, db, catalog, proxy):
     make_tables(db, "a", "b")
     into(leat, proxy.url)
     process = leat.follow(db, *FRESH)
-    process.wait_streaming(db, 60)
+    process.wait_streaming(db)
     client = catalog.pyiceberg()
     for i in range(60):
         change(db, i, "a", "b")
         if i % 6 == 5:
             process.wait_durable(db)
             done = i + 1000
-            wait_until(lambda: done in {row[0] for row in rows_if(client, "public.a")}, "the change is there", 120)
-    process.stop(timeout=120)
+            wait_until(lambda: done in {row[0] for row in rows_if(client, "public.a")}, "the change is there")
+    process.stop()
     check(client, db, "a", "b")
     for name in ("public.a", "public.b"):
         seen = offsets(client, name)
@@ -130,15 +130,15 @@ def test_a_catalog_that_is_away_is_waited_for(leat, db, catalog):
     into(leat, catalog.url)
     process = leat.follow(db, *FRESH)
     client = catalog.pyiceberg()
-    wait_until(lambda: len(rows_if(client, "public.a")) == 500, "the snapshot is there", 120)
+    wait_until(lambda: len(rows_if(client, "public.a")) == 500, "the snapshot is there")
     catalog.close()
     for i in range(5):
         change(db, i, "a")
         process.wait_durable(db)
-    process.until(lambda: "the catalog" in process.stderr(), "it says that the catalog is away", 120)
+    process.until(lambda: "the catalog" in process.stderr(), "it says that the catalog is away")
     catalog.restart()
-    wait_until(lambda: 1004 in {row[0] for row in rows_if(client, "public.a")}, "what came meanwhile is there", 180)
-    process.stop(timeout=120)
+    wait_until(lambda: 1004 in {row[0] for row in rows_if(client, "public.a")}, "what came meanwhile is there")
+    process.stop()
     check(client, db, "a")
 
 
@@ -243,12 +243,12 @@ def test_a_bearer_token_that_is_changed_in_its_file(leat, db, catalog, proxy, wo
     into(leat, proxy.url)
     process = leat.follow(db, "--set", f"catalog.token=${{file:{held}}}", *FRESH)
     client = catalog.pyiceberg()
-    wait_until(lambda: len(rows_if(client, "public.a")) == 500, "the snapshot is there", 120)
+    wait_until(lambda: len(rows_if(client, "public.a")) == 500, "the snapshot is there")
     held.write_text("second")
     now["token"] = "second"
     change(db, 1, "a")
-    wait_until(lambda: 1001 in {row[0] for row in rows_if(client, "public.a")}, "the change is there", 120)
-    process.stop(timeout=120)
+    wait_until(lambda: 1001 in {row[0] for row in rows_if(client, "public.a")}, "the change is there")
+    process.stop()
     check(client, db, "a")
 
 

@@ -251,8 +251,8 @@ def test_a_stop_is_obeyed_while_waiting(bucket, work, fault_proxy):
         time.sleep(0.01)
     begun = time.monotonic()
     process.terminate()
-    out, _ = process.communicate(timeout=10)
-    assert json.loads(out)["error"] == "interrupted" and time.monotonic() - begun < 3
+    out, _ = process.communicate(timeout=120)
+    assert json.loads(out)["error"] == "interrupted" and time.monotonic() - begun < 20
 
 
 # --- kills between the steps ------------------------------------------------------------------------------------

@@ -45,11 +45,11 @@ def test_orders(seeder, db):
     status, answer = ask(seeder.url + "/seed/full", "POST", {"seed": 3})
     assert (status, answer["state"]) == (202, "filling")
     assert ask(seeder.url + "/seed/start", "POST")[0] == 409
-    wait_until(lambda: state(seeder) == "idle", "the tables are filled", 60)
+    wait_until(lambda: state(seeder) == "idle", "the tables are filled")
     rows = ask(seeder.url + "/status")[1]["rows_loaded"]
     assert rows > 200000 and db.value("SELECT count(*) FROM shop.users") == 10000
     assert ask(seeder.url + "/seed/start", "POST", {"rate": 2000})[0] == 202
-    wait_until(lambda: ask(seeder.url + "/status")[1]["changes"] > 1000, "traffic", 30)
+    wait_until(lambda: ask(seeder.url + "/status")[1]["changes"] > 1000, "traffic")
     assert state(seeder) == "running"
     status, answer = ask(seeder.url + "/seed/stop", "POST")
     assert (status, answer["state"]) == (200, "idle")

@@ -15,7 +15,7 @@ from test_connect_iceberg import UNWRAP
 from test_connect_iceberg import sink as iceberg_sink
 from test_connectors import changes, put, until_equal
 
-pytestmark = pytest.mark.xdist_group("kafka")
+pytestmark = pytest.mark.xdist_group("kafka_journal")  # a broker of their own: they take long
 
 ADDED = {
     "transforms": "p",
@@ -58,12 +58,12 @@ def test_journals_in_kafka_and_who_may_have_them_where(kafka, db, work):
     with make_server(work / "server", kafka) as server:
         server.create("Shop/1", source(db, kafka))
         server.create("lake", sink(work, kafka))
-        until_equal(server, db, lake, topic, timeout=60)
+        until_equal(server, db, lake, topic)
         changes(db)
-        until_equal(server, db, lake, topic, timeout=60)
+        until_equal(server, db, lake, topic)
         name = f"{kafka.prefix}.X53hopX2F1.journal"
         assert name in kafka.topics() and not list(server.data.glob("pipelines/*hop*/journal/*.log"))
-        assert kafka.read(topic), "records go there too"
+        server.until(lambda: kafka.read(topic), "records go there too")
         # The one in files is not left behind silently.
         trace = failed(server, "old")
         assert "in files, and stays there" in trace and "leat.journal" in trace, trace
@@ -82,7 +82,7 @@ def test_journals_in_kafka_and_who_may_have_them_where(kafka, db, work):
         kafka.alter_topic(name, cleanup_policy="delete")
         assert server.connect("POST", "/connectors/Shop%2F1/restart?includeTasks=true").status in (200, 202, 204)
         db.execute("INSERT INTO orders VALUES (70, 'again')")
-        until_equal(server, db, lake, topic, timeout=60)
+        until_equal(server, db, lake, topic)
         assert server.connect("DELETE", "/connectors/Shop%2F1").status == 204
         server.until(lambda: name not in kafka.topics(), "the journal is gone")
         assert topic in kafka.topics()
@@ -123,7 +123,8 @@ class Load(threading.Thread):
 
     def stop(self):
         self.ended.set()
-        self.join(60)
+        self.join(180)
+        assert not self.is_alive()
 
 
 def iceberg(work, catalog, topic):
@@ -166,24 +167,24 @@ def test_the_machine_is_lost_under_load(kafka, db, work):
                 server.create("lake", sink(work, kafka))
                 server.create("ice", iceberg(work, catalog, topic))
                 if life > 0:  # the topic is in Kafka, too: the sinks wait for their source all the same
-                    server.until(lambda: told(server, CHOSEN) == {"lake", "ice"}, "both sinks have chosen", 60)
+                    server.until(lambda: told(server, CHOSEN) == {"lake", "ice"}, "both sinks have chosen")
                     assert not told(server, CHOSEN[0]), "Kafka's topic is read in place of the journal"
                     server.create("lost", source(db, kafka) | more)
                 if life == 0:
-                    until_equal(server, db, lake, topic, timeout=90)
+                    until_equal(server, db, lake, topic)
                     load.start()
                 first = load.next
-                server.until(lambda: newest(lake, topic) >= first, f"rows of machine {life} are in the files", 90)
+                server.until(lambda: newest(lake, topic) >= first, f"rows of machine {life} are in the files")
                 if life < 2:
                     server.kill()
                     shutil.rmtree(server.data)
                     continue
                 load.stop()
-                until_equal(server, db, lake, topic, timeout=120)
+                until_equal(server, db, lake, topic)
                 until_in_kafka(server, kafka, db, topic)
                 want = Counter(rows_ever(kafka, topic))
                 once = f"the lake has each of {len(want)} once"
-                server.until(lambda: lake_ids(catalog) == want, lambda: f"{once}: {lake_ids(catalog)}", 90)
+                server.until(lambda: lake_ids(catalog) == want, lambda: f"{once}: {lake_ids(catalog)}")
     check_once(connectors.records(lake, topic))
     connectors.check_offsets(lake, topic)
     check_once([value for value in kafka.values(topic) if value])
@@ -194,7 +195,7 @@ def until_in_kafka(server, kafka, db, topic):
         values = [value for value in kafka.values(topic) if value]
         return set(connectors.replay(values)) == set(connectors.order_rows(db))
 
-    server.until(look, "the topic replays to the table", 120)
+    server.until(look, "the topic replays to the table")
 
 
 def rows_ever(kafka, topic):
@@ -219,20 +220,20 @@ def test_a_sink_on_another_machine(kafka, db, work):
     with writer, reader:
         writer.create("apart", config)
         reader.create("lake", sink(work, kafka))
-        until_equal(reader, db, lake, topic, timeout=90)
+        until_equal(reader, db, lake, topic)
         assert not (reader.data / "pipelines/apart/programs").exists()
         reader.kill()
         writer.connect("PUT", "/connectors/apart/config", config | ADDED)
         db.execute("INSERT INTO orders SELECT i, repeat('x', 20000) FROM generate_series(20, 219) i")
         pins = kafka.prefix + ".pins"
-        writer.until(lambda: len(kafka.read(topic)) > 200, "all is in Kafka", 120)
+        writer.until(lambda: len(kafka.read(topic)) > 200, "all is in Kafka")
         db.execute("INSERT INTO orders VALUES (9500, 'more')")
         writer.until(lambda: low(kafka, journal) is not None, "the journal is there")
         held = low(kafka, journal)
         reader.start()
-        until_equal(reader, db, lake, topic, timeout=120)
+        until_equal(reader, db, lake, topic)
         assert pins in kafka.topics()
-        writer.until(lambda: low(kafka, journal) > held, "the journal is trimmed once the sink has it", 60)
+        writer.until(lambda: low(kafka, journal) > held, "the journal is trimmed once the sink has it")
         assert writer.connect("DELETE", "/connectors/apart").status == 204
         writer.until(lambda: journal not in kafka.topics(), "the journal is gone")
 
@@ -240,6 +241,6 @@ def test_a_sink_on_another_machine(kafka, db, work):
 def low(kafka, topic):
     consumer = confluent_kafka.Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "test"})
     try:
-        return consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, 0), timeout=30)[0]
+        return consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, 0), timeout=60)[0]
     finally:
         consumer.close()

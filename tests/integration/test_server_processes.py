@@ -383,7 +383,7 @@ def test_wrong_options_are_refused_with_their_place(new_server, toml, said):
 
 def test_roles_are_not_for_the_command_line(leat):
     for role in ("worker", "front"):
-        result = subprocess.run([leat_module.BINARY, role], capture_output=True, text=True, timeout=20, check=False)
+        result = subprocess.run([leat_module.BINARY, role], capture_output=True, text=True, timeout=180, check=False)
         assert result.returncode == 1
 
 

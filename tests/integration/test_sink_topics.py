@@ -124,7 +124,7 @@ def sizes(directory, topic):
 
 def until_lines(server, directory, topic, count):
     found = lambda: len(lines(directory, topic))  # noqa: E731
-    server.until(lambda: found() >= count, lambda: f"{count} lines of {topic}, not {found()}", 60)
+    server.until(lambda: found() >= count, lambda: f"{count} lines of {topic}, not {found()}")
 
 
 def test_files_have_kafkas_own_names_while_workers_are_killed(shared, kafka, work):
@@ -169,9 +169,9 @@ def test_files_have_kafkas_own_names_while_workers_are_killed(shared, kafka, wor
 
     # The group follows what is published; Connect's form of offsets says the same.
     at = {0: 4 + (end[0] - 4) // 3 * 3, 1: end[1] // 3 * 3}
-    server.until(lambda: offsets(kafka, group, topic) == at, lambda: f"{offsets(kafka, group, topic)}, not {at}", 30)
+    server.until(lambda: offsets(kafka, group, topic) == at, lambda: f"{offsets(kafka, group, topic)}, not {at}")
     want = {(topic, p): at[p] for p in at}
-    server.until(lambda: kafka_offsets(server, name) == want, lambda: f"{kafka_offsets(server, name)}, not {want}", 30)
+    server.until(lambda: kafka_offsets(server, name) == want, lambda: f"{kafka_offsets(server, name)}, not {want}")
     assert topic in server.connect("GET", f"/connectors/{name}/topics").json()[name]["topics"]
 
     # Somebody moves the group while the connector is stopped: objects from there on are written again.
@@ -191,7 +191,7 @@ def test_files_have_kafkas_own_names_while_workers_are_killed(shared, kafka, wor
     places = lambda: [(each["p"], each["n"]) for each in lines(work, topic)]  # noqa: E731
     whole = lambda: len(places()) >= sum(end.values()) - 4 - 8  # noqa: E731
     anew = lambda: whole() and 5 in sizes(work, topic)  # noqa: E731
-    server.until(anew, lambda: f"{len(places())} lines: {names(work, topic)}", 60)
+    server.until(anew, lambda: f"{len(places())} lines: {names(work, topic)}")
     told = places()
     assert told == sorted(set(told)) and told[0] == (0, 4)  # what Connect has read before is not read again
 
@@ -324,7 +324,7 @@ def test_a_lake_of_debeziums_topics(shared, kafka, work):
         for record in captured:
             value = record["value"] and json.dumps(record["value"] | {"round": round_}).encode()
             made.produce(topic, key=json.dumps(record["key"]).encode(), value=value, partition=round_ % 3)
-    assert made.flush(60) == 0
+    assert made.flush(180) == 0
     changes = [record["value"] for record in captured if record["value"]]
     config = iceberg_sink(work, topic, f"shop.{p}compo") | connectors.JSON_PLAIN | {
         "iceberg.tables.evolve-schema-enabled": "true", "transforms": "meta,keep",
@@ -344,7 +344,7 @@ def test_a_lake_of_debeziums_topics(shared, kafka, work):
     assert len(set(places)) == count and {place[0] for place in places} == {0, 1, 2}
     ends = {n: sum(len(captured) for r in range(50) if r % 3 == n) for n in range(3)}
     told = lambda: offsets(kafka, f"connect-{p}lake", topic)  # noqa: E731
-    server.until(lambda: told() == ends, lambda: f"{told()}, not {ends}", 60)
+    server.until(lambda: told() == ends, lambda: f"{told()}, not {ends}")
 
 
 def test_how_far_behind_and_kafkas_retention(shared, kafka, receiver, work):
@@ -358,21 +358,24 @@ def test_how_far_behind_and_kafkas_retention(shared, kafka, receiver, work):
     made = producer(kafka)
     for n in range(5):
         made.produce(topic, value=value(n), partition=0, timestamp=int(time.time() * 1000) - 2400000)
-    assert made.flush(60) == 0
+    assert made.flush(180) == 0
     config = connectors.s3_sink(work, topic) | connectors.JSON_PLAIN | TEXT_KEYS
     server.create(name, config)
     until_lines(server, work, topic, 3)
-    server.until(lambda: metric("sink_behind_records") == 2, lambda: metric("sink_behind_records"), 30)
-    server.until(lambda: mine(), lambda: server.status(name), 30)
-    assert 200 < metric("sink_behind_bytes") < 300
-    assert 0.6 < metric("retention_share") < 0.7 and metric("lost_records_total") == 0
+    server.until(lambda: metric("sink_behind_records") == 2, lambda: metric("sink_behind_records"))
+    server.until(lambda: mine(), lambda: server.status(name))
+    server.until(lambda: 200 < metric("sink_behind_bytes") < 300, lambda: metric("sink_behind_bytes"))
+    server.until(lambda: 0.6 < metric("retention_share") < 0.7, lambda: metric("retention_share"))
+    assert metric("lost_records_total") == 0
     assert mine()[0]["state"] == "raised" and mine()[0]["message"].endswith(f"{topic}-0")
-    status = server.status(name)
-    assert (status["sink_behind_records"], status["retention_of"]) == (2, f"{topic}-0"), status
+    waits = lambda: [server.status(name).get(what) for what in ("sink_behind_records", "retention_of")]  # noqa: E731
+    server.until(lambda: waits() == [2, f"{topic}-0"], waits)
     put(kafka, topic, [(None, value(5))])
-    server.until(lambda: len(mine()) == 2, lambda: server.status(name), 30)
-    assert mine()[1]["state"] == "resolved" and metric("sink_behind_records") == 0
-    assert metric("retention_share") == 0 and "retention_of" not in server.status(name)
+    server.until(lambda: len(mine()) == 2, lambda: server.status(name))
+    assert mine()[1]["state"] == "resolved"
+    server.until(lambda: metric("sink_behind_records") == 0, lambda: metric("sink_behind_records"))
+    server.until(lambda: metric("retention_share") == 0, lambda: metric("retention_share"))
+    server.until(lambda: waits()[1] is None, waits)
 
     # Two records are removed before they are read.
     assert server.connect("PUT", f"/connectors/{name}/stop").status == 204
@@ -380,7 +383,7 @@ def test_how_far_behind_and_kafkas_retention(shared, kafka, receiver, work):
     put(kafka, topic, [(None, value(n)) for n in range(6, 12)])
     at = confluent_kafka.TopicPartition(topic, 0, 8)
     for future in kafka.admin.delete_records([at]).values():
-        future.result(60)
+        future.result(180)
     reset = "consumer.override.auto.offset.reset"
     assert server.connect("PUT", f"/connectors/{name}/config", config | {reset: "none"}).status == 200
     assert server.connect("PUT", f"/connectors/{name}/resume").status == 202
@@ -389,16 +392,17 @@ def test_how_far_behind_and_kafkas_retention(shared, kafka, receiver, work):
     assert server.connect("PUT", f"/connectors/{name}/config", config).status == 200
     until_lines(server, work, topic, 9)
     assert [each["n"] for each in lines(work, topic)] == [0, 1, 2, 3, 4, 5, 8, 9, 10]
-    server.until(lambda: len(mine()) == 3, lambda: server.status(name), 30)
-    assert mine()[2]["message"].endswith("before they were read: 2") and metric("lost_records_total") == 2
+    server.until(lambda: len(mine()) == 3, lambda: server.status(name))
+    assert mine()[2]["message"].endswith("before they were read: 2")
+    server.until(lambda: metric("lost_records_total") == 2, lambda: metric("lost_records_total"))
 
     # Another topic under the name: other records under the same offsets.
     gone = lambda: '"a topic is not there any more"' in server.log_text()  # noqa: E731
     kafka.delete_topic(topic)
-    server.until(gone, "the topic's end is seen", 60)
+    server.until(gone, "the topic's end is seen")
     kafka.create_topic(topic)
     put(kafka, topic, [(None, value(n)) for n in range(100, 120)])
-    trace = server.wait_state(name, "FAILED", timeout=60)["tasks"][0]["trace"]
+    trace = server.wait_state(name, "FAILED")["tasks"][0]["trace"]
     assert "was deleted and made anew" in trace, trace
     assert server.connect("PUT", f"/connectors/{name}/stop").status == 204
     server.wait_state(name, None, "STOPPED")
@@ -406,4 +410,4 @@ def test_how_far_behind_and_kafkas_retention(shared, kafka, receiver, work):
     assert kafka_offsets(server, name) == {(topic, 0): 0}
     assert server.connect("PUT", f"/connectors/{name}/resume").status == 202
     until_lines(server, work, topic, 18)
-    server.until(lambda: [r["n"] for r in lines(work, topic)] == [*range(100, 118)], lambda: names(work, topic), 30)
+    server.until(lambda: [r["n"] for r in lines(work, topic)] == [*range(100, 118)], lambda: names(work, topic))

@@ -170,7 +170,7 @@ class Shop:
     def close(self):
         if self.process.running():
             self.process.signal(signal.SIGINT)
-            self.process.wait(30)
+            self.process.wait()
 
 
 class Weather:
@@ -234,7 +234,7 @@ def storm(roads, shop, weather):
     finally:
         stop.set()
         for thread in threads:
-            thread.join(120)
+            thread.join(400)
         weather.clear()
         shop.close()
     for road in roads:

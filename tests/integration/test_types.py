@@ -26,7 +26,7 @@ def probe(database, query, at_least=1, settings=None):
     """All values of the query; returns how many."""
     done = subprocess.run(
         [str(probe_program()), database.url, query, *([settings] if settings else [])],
-        capture_output=True, text=True, timeout=120, errors="replace",
+        capture_output=True, text=True, timeout=180, errors="replace",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     count = int(done.stdout.split()[0])

@@ -77,6 +77,7 @@ def test_an_idle_pipeline_is_equal(lake, db, version):
 def follow(lake, db, *args):
     process = lake.follow(db, *FRESH, *args)
     process.wait_streaming(db)
+    lake.wait_read(process)
     return process
 
 
@@ -116,13 +117,13 @@ def test_under_traffic_all_tables_are_compared_as_of_one_moment(lake, db, versio
     tables(db)
     process = follow(lake, db, "--set", f"format.version={version}")
     with Traffic(db) as traffic:
-        wait_until(lambda: traffic.count > 50, "there is traffic", 60)
+        wait_until(lambda: traffic.count > 50, "there is traffic")
         for _ in range(2):
             found = verify(lake)
-            assert {t["result"] for t in found.values()} == {"equal"}
+            assert {t["result"] for t in found.values()} == {"equal"}, found
         seen = traffic.count
-        wait_until(lambda: traffic.count > seen, "the traffic goes on", 60)
-    wait_until(lambda: requests(lake) == [], "the pipeline has let go", 60)
+        wait_until(lambda: traffic.count > seen, "the traffic goes on")
+    wait_until(lambda: requests(lake) == [], "the pipeline has let go")
     process.stop()
     check_all = verify(lake)
     assert {t["result"] for t in check_all.values()} == {"equal"}
@@ -131,7 +132,7 @@ def test_under_traffic_all_tables_are_compared_as_of_one_moment(lake, db, versio
 def server_of(lake):
     """The pipeline's own catalog, for others."""
     process = lake.start("catalog", "serve", "--listen", "127.0.0.1:0", "--warehouse", str(lake.out))
-    out = process.until(lambda: "\n" in process.stdout() and process.stdout(), "it listens", 60)
+    out = process.until(lambda: "\n" in process.stdout() and process.stdout(), "it listens")
     return process, RestCatalog("leat", uri=f"http://127.0.0.1:{json.loads(out.splitlines()[0])['port']}")
 
 
@@ -211,13 +212,13 @@ def test_any_number_of_differences_is_repaired(lake, db):
     # One that is killed in the midst of it leaves nothing behind, and what it has corrected stays.
     run = lake.run("verify", lake.pipeline, "--repair", check=False, crash_point="verify.repaired")
     assert run.returncode == -signal.SIGKILL, run.stderr
-    wait_until(lambda: requests(lake) == [], "the pipeline has let go", 60)
+    wait_until(lambda: requests(lake) == [], "the pipeline has let go")
     folder = lake.data / "pipelines" / lake.pipeline / "requests" / "corrections"
     assert not folder.exists()
     check_all_equal(verify(lake), ROWS | {"public.orders": 30_000, "public.parts": 3500})
     damage_much(lake, 10_000)
     with Traffic(db) as traffic:  # rows that the repair meets are rewritten by it
-        wait_until(lambda: traffic.count > 50, "there is traffic", 60)
+        wait_until(lambda: traffic.count > 50, "there is traffic")
         repaired = verify(lake, "--repair")
     assert repaired["public.orders"]["repaired"]["extra"] == 10_000, repaired["all"]
     assert repaired["all"]["repair"]["removed"] >= 10_000 and repaired["all"]["repair"]["put"] >= 18_000
@@ -289,7 +290,7 @@ def test_a_comparison_that_is_killed_leaves_nothing_behind(lake, db):
     for point in ("verify.held", "verify.committed"):
         run = lake.run("verify", lake.pipeline, check=False, crash_point=point)
         assert run.returncode == -signal.SIGKILL, run.stderr
-        wait_until(lambda: requests(lake) == [], "the pipeline has let go", 60)
+        wait_until(lambda: requests(lake) == [], "the pipeline has let go")
     db.execute("UPDATE orders SET amount = 3 WHERE id = 3")
     check_all_equal(verify(lake))
     process.stop()

@@ -35,6 +35,7 @@ def lines(leat):
 def follow(leat, db):
     process = leat.follow(db, *leat.extra)
     process.wait_streaming(db)
+    leat.wait_read(process)
     return process
 
 
@@ -77,13 +78,13 @@ def test_under_traffic_files_are_compared_as_of_one_moment(files, db):
     tables(db)
     process = follow(files, db)
     with Traffic(db) as traffic:
-        wait_until(lambda: traffic.count > 50, "there is traffic", 60)
+        wait_until(lambda: traffic.count > 50, "there is traffic")
         for _ in range(2):
             found = verify(files, want=2)
-            assert {t["result"] for n, t in found.items() if n not in ("all", "public.log")} == {"equal"}
+            assert {t["result"] for n, t in found.items() if n not in ("all", "public.log")} == {"equal"}, found
         seen = traffic.count
-        wait_until(lambda: traffic.count > seen, "the traffic goes on", 60)
-    wait_until(lambda: requests(files) == [], "the pipeline has let go", 60)
+        wait_until(lambda: traffic.count > seen, "the traffic goes on")
+    wait_until(lambda: requests(files) == [], "the pipeline has let go")
     process.stop()
 
 
@@ -139,9 +140,9 @@ def test_a_comparison_of_files_that_is_killed_leaves_nothing_behind(lines, db):
     for point in ("verify.held", "verify.committed", "verify.files_read"):
         run = lines.run("verify", lines.pipeline, check=False, crash_point=point)
         assert run.returncode == -signal.SIGKILL, run.stderr
-        wait_until(lambda: requests(lines) == [], "the pipeline has let go", 60)
+        wait_until(lambda: requests(lines) == [], "the pipeline has let go")
     # Its slot was temporary, its spill file had no name.
-    wait_until(lambda: db.value("SELECT count(*) FROM pg_replication_slots WHERE temporary") == 0, "no slot", 60)
+    wait_until(lambda: db.value("SELECT count(*) FROM pg_replication_slots WHERE temporary") == 0, "no slot")
     assert not [p for p in lines.data.rglob("changes-*")]
     db.execute("UPDATE orders SET amount = 3 WHERE id = 3")
     check_equal_but_log(verify(lines, want=2), KEYED)

@@ -3,8 +3,12 @@
 
 import time
 
+# Seconds, of what takes one or two on a quiet machine: the tests run several at a time, on machines that are slower
+# and have much else to do. Who passes does not wait for it.
+PATIENCE = 180.0
 
-def wait_until(condition, what, timeout=30.0, interval=0.02):
+
+def wait_until(condition, what, timeout=PATIENCE, interval=0.02):
     """Returns the first true value of condition(); fails, saying what, when the deadline passes."""
     deadline = time.monotonic() + timeout
     while True:

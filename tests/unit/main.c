@@ -45,7 +45,8 @@ void test_fail(const char *file, int line, const char *format, ...) {
 }
 
 void test_folder(char *path, size_t size, const char *name) {
-    CHECK(snprintf(path, size, "/tmp/leat_%s_XXXXXX", name) < (int)size);
+    const char *parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    CHECK(snprintf(path, size, "%s/leat_%s_XXXXXX", parent, name) < (int)size);
     CHECK(mkdtemp(path) != NULL);
 }
 

@@ -9,7 +9,7 @@
 uint32_t digest_crc32c(uint32_t seed, Slice bytes);
 // CRC-32 (ISO-HDLC), as in gzip, Parquet, Avro's snappy.
 uint32_t digest_crc32(uint32_t seed, Slice bytes);
-// 64 well-mixed bits for hash tables. Never written to disk: it may change.
+// 64 well-mixed bits, for hash tables. Targets know a Kafka cluster by them (topic_feed.c), so they never change.
 uint64_t digest_hash(Slice bytes);
 
 #endif

@@ -39,3 +39,8 @@ TEST(crcs_of_every_length_in_one_and_two_pieces) {
         CHECK_INT(digest_crc32(digest_crc32(0, first), rest), crc32);
     }
 }
+
+TEST(hashes_stay_as_targets_have_them) {
+    CHECK(digest_hash(SLICE("MkU3OEVBNTcwNTJENDM2Qk")) == 0xa2d06b1f49e8cdfeu);
+    CHECK(digest_hash(SLICE("")) == 0x0850f9794d5108b4u);
+}

@@ -62,8 +62,27 @@ static size_t utf8_length(const uint8_t *at, const uint8_t *end) {
     return length;
 }
 
+// Words at both ends may cover some bytes twice.
+static inline bool is_ascii(const uint8_t *text, size_t size) {
+    uint64_t high = 0;
+    if (size >= 8) {
+        for (const uint8_t *at = text; at < text + size - 8; at += 8) {
+            high |= load_u64le(at);
+        }
+        high |= load_u64le(text + size - 8);
+    } else if (size >= 4) {
+        high = load_u32le(text) | load_u32le(text + size - 4);
+    } else if (size > 0) {
+        high = text[0] | text[size / 2] | text[size - 1];
+    }
+    return (high & 0x8080808080808080u) == 0;
+}
+
 bool json_utf8_valid(Slice text) {
     const uint8_t *at = text.data, *end = text.size > 0 ? at + text.size : at;
+    if (LIKELY(is_ascii(text.data, text.size))) {
+        return true;
+    }
     while (at < end) {
         while (end - at >= 8 && (load_u64le(at) & 0x8080808080808080u) == 0) {
             at += 8;

@@ -22,7 +22,8 @@ typedef struct Test {
 
 void test_register(Test *test);
 NORETURN void test_fail(const char *file, int line, const char *format, ...) PRINTF_LIKE(3, 4);
-// Makes an empty folder that no other test, nor one of a run before, has: /tmp/leat_NAME_XXXXXX. The test removes it.
+// Makes an empty folder that no other test, nor one of a run before, has: leat_NAME_XXXXXX, in memory where there is
+// some, as tests call fsync thousands of times. The test removes it.
 void test_folder(char *path, size_t size, const char *name);
 
 #define TEST(test_name)                                                              \

@@ -646,6 +646,15 @@ Slice http_header(const HttpAnswer *answer, const char *name) {
     return (Slice){NULL, 0};
 }
 
+bool http_date(Slice text, int64_t *ms) {
+    char date[64];
+    struct tm at = {0};
+    snprintf(date, sizeof(date), "%.*s", SLICE_ARG(text));
+    const char *end = strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &at);
+    *ms = end != NULL ? (int64_t)timegm(&at) * 1000 : 0;
+    return end != NULL && *end == '\0';
+}
+
 void http_encode(Buf *buf, Slice text, bool keep_slash) {
     static const char HEX[] = "0123456789ABCDEF";
     for (size_t i = 0; i < text.size; i++) {

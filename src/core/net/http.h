@@ -66,6 +66,8 @@ uint64_t http_client_connects(const HttpClient *client);
 void http_answer_release(HttpAnswer *answer);
 // A header's value, borrowed; empty when absent.
 Slice http_header(const HttpAnswer *answer, const char *name);
+// "Wed, 21 Oct 2015 07:28:00 GMT": of all forms that HTTP has, the one that services send.
+bool http_date(Slice text, int64_t *ms);
 // RFC 3986: everything but unreserved is %XX; '/' too, unless keep_slash.
 void http_encode(Buf *buf, Slice text, bool keep_slash);
 

@@ -3,6 +3,7 @@
 
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
+#include "core/sys/thread.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,6 +19,7 @@ enum {
     STACK_BYTES = 1 << 20,
     KEPT_BYTES = 16 << 10,          // of a connection's buffers between requests
     ANSWER_BYTES_SECOND = 16 << 10, // the slowest that an answer may be taken
+    LOOK_MS = 250,                  // at connections that are past their time
     ANSWER_MS = 30 * 1000,          // and what is added to that
     SMALL_ANSWER_BYTES = 64 << 10,  // is always sent
     LARGE_BODY_BYTES = 256 << 10,
@@ -187,11 +189,7 @@ static void *watch(void *context) {
     HttpServer *server = context;
     pthread_mutex_lock(&server->mutex);
     while (!server->stopping) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += 250 * 1000 * 1000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        struct timespec until = thread_until(LOOK_MS * INT64_C(1000));
         pthread_cond_timedwait(&server->stop, &server->mutex, &until);
         size_t count = server->listener_count;
         pthread_mutex_unlock(&server->mutex);
@@ -479,11 +477,7 @@ bool http_server_open(const HttpServerOptions *options, HttpServer **opened, Err
     options_complete(&server->options);
     pthread_mutex_init(&server->mutex, NULL);
     pthread_cond_init(&server->work, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&server->stop, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&server->stop);
     pthread_attr_t small;
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, STACK_BYTES);

@@ -24,3 +24,18 @@ void thread_wakes_soon(void) {
     attributes.runtime_ns = SLICE_NS;
     (void)syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
+
+void thread_cond_init(pthread_cond_t *cond) {
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+struct timespec thread_until(int64_t us) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t ns = now.tv_nsec + us % 1000000 * 1000;
+    return (struct timespec){.tv_sec = now.tv_sec + us / 1000000 + ns / 1000000000, .tv_nsec = ns % 1000000000};
+}

@@ -4,9 +4,17 @@
 
 #include "core/base/defs.h"
 
+#include <pthread.h>
+#include <time.h>
+
 // The calling thread runs for a short while each time it wakes, and must run soon: where all cores are taken it does
 // not wait until another thread has used up its slice, as it else would. Its share of the CPU stays the same. Threads
 // that it makes from now on are like it. Linux 6.12 and newer; elsewhere nothing changes.
 void thread_wakes_soon(void);
+
+// A condition that is waited for until a time by the monotonic clock: thread_until. Setting the machine's clock changes
+// nothing.
+void thread_cond_init(pthread_cond_t *cond);
+struct timespec thread_until(int64_t us); // so many microseconds from now
 
 #endif

@@ -510,7 +510,12 @@ static void check_common(Validation *validation, const Plugin *plugin, const Pro
     }
     const DefinitionValue *tasks = validation_find(validation, SLICE("tasks.max"));
     if (tasks->error_count == 0 && tasks->given && !slice_is(tasks->value, "1")) {
-        validation_warning(validation, "tasks.max", "leat runs each connector as one task");
+        const DefinitionValue *from = validation_find(validation, SLICE("leat.topics.from"));
+        bool objects = plugin->definitions == S3_SINK_DEFINITIONS;
+        bool shared = objects && from != NULL && slice_is(from->value, "kafka");
+        validation_warning(validation, "tasks.max",
+                           shared ? "tasks share the topics' partitions in a cluster; a single server runs one task"
+                                  : "leat runs this connector as one task");
     }
     if (plugin->remark != NULL) {
         validation_warning(validation, "connector.class", "%s", plugin->remark);

@@ -472,11 +472,16 @@ static bool row_failed(const FlatPlan *plan, uint32_t column, const Event *event
     return false;
 }
 
+// A value of the right kind, which step_run would only copy.
+static inline bool passes(const Step *step, const Value *value) {
+    return step->kind == STEP_COPY || (step->kind == STEP_INT32 && value->integer == (int32_t)value->integer);
+}
+
 static bool columns_run(FlatPlan *plan, Arena *scratch, const Event *event, const Value *row, Err *err) {
     size_t unchanged = 0;
     for (uint32_t i = 0; i < plan->column_count; i++) {
         const Step *step = &plan->steps[i];
-        if (LIKELY(step->kind == STEP_COPY && row[i].kind == step->value)) {
+        if (LIKELY(row[i].kind == step->value && passes(step, &row[i]))) {
             plan->row[i] = row[i];
             continue;
         }

@@ -38,7 +38,7 @@ static bool apply(Supervisor *supervisor, const Message *message, Arena *arena, 
         return cluster_change(supervisor, message->id, message->name, message->text, err);
     }
     TRY(document_write(supervisor->data_directory, message->name, message->text, err));
-    Managed *managed = managed_take(supervisor, &document, message->text);
+    Managed *managed = managed_take(supervisor, &(TaskShare){0, 1}, &document, message->text);
     log_info(LOG_SERVER, there == NULL ? "a connector is created" : "a connector is changed",
              LOG_SLICE("connector", message->name), LOG_TEXT("kind", document.kind));
     done(supervisor, managed, message->id);
@@ -74,10 +74,12 @@ static bool restart(Supervisor *supervisor, const Message *message, Err *err) {
     TRY(connector_of(supervisor, message, &managed, err));
     json_t *root = json_loadb((const char *)message->text.data, message->text.size, 0, NULL);
     bool tasks = json_is_true(json_object_get(root, "tasks"));
+    bool task_alone = !json_is_true(json_object_get(root, "connector"));
     json_decref(root);
     // The connector alone has nothing that could be restarted: all its work is its task's.
     if (tasks && managed->target == TARGET_RUNNING) {
         managed_restart(managed);
+        managed->task_alone = task_alone;
     }
     done(supervisor, managed, message->id);
     return true;

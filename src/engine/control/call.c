@@ -74,7 +74,7 @@ static bool start(Supervisor *supervisor, const Message *ask, const json_t *requ
         FAIL(err, ERR_NET_BUSY, "%d connection tests and offset changes are under way already", CALLS_MAX);
         return err_hint(err, "try again in a moment");
     }
-    if (managed != NULL && managed->worker != NULL && !may_run_beside(slice_of(what))) {
+    if (managed != NULL && managed_works(supervisor, ask->name) && !may_run_beside(slice_of(what))) {
         FAIL(err, ERR_EXISTS, "connector %.*s is running", (int)MIN(ask->name.size, (size_t)100),
              (const char *)ask->name.data);
         return err_hint(err, "stop it first");
@@ -116,7 +116,8 @@ bool call_remove(Supervisor *supervisor, Managed *managed, Err *err) {
 void call_greeted(Supervisor *supervisor, Call *call) {
     const Managed *managed = managed_find(supervisor, buf_slice(&call->name));
     DEFER(buf_release) Buf document = {0};
-    server_options_document(&document, supervisor->options, buf_slice(&call->document));
+    const TaskShare share = {0, managed != NULL ? managed->share.tasks : 1};
+    server_options_document(&document, supervisor->options, &share, buf_slice(&call->document));
     child_put(supervisor, call->child,
               &(Message){.type = MESSAGE_START,
                          .number = managed != NULL && managed->anew,

@@ -14,6 +14,8 @@
 #define GREET_US (30 * 1000000LL) // a child that has not said HELLO by then hangs
 #define STEP_US  (5 * 1000000LL)  // from SIGTERM to SIGKILL, and from a channel's end to it; at most stop.timeout
 
+#define SLEPT_US (1000000LL) // later than this the loop comes only when this process did not run
+
 static const char *const KIND_NAMES[] = {"front", "worker", "call", "member"};
 
 static int64_t step_us(const Supervisor *supervisor) {
@@ -21,7 +23,7 @@ static int64_t step_us(const Supervisor *supervisor) {
 }
 
 static Slice child_title(const Child *child) {
-    return child->managed != NULL ? managed_name(child->managed)
+    return child->managed != NULL ? managed_connector(child->managed)
            : child->call != NULL  ? buf_slice(&child->call->name)
                                   : (Slice){0};
 }
@@ -119,7 +121,22 @@ static void child_condemn(Child *child, const char *why) {
     child_kill(child);
 }
 
-static void child_overdue(const Supervisor *supervisor, Child *child, int64_t now_us) {
+// What the supervisor itself slept through says nothing of the member: it gets another term.
+static void member_overdue(Supervisor *supervisor, Child *member, int64_t now_us) {
+    if (now_us - member->deadline_us > SLEPT_US) {
+        member->deadline_us = now_us + supervisor->options->cluster_session_ms * 1000 / 2;
+        return;
+    }
+    cluster_hangs(supervisor);
+    child_condemn(member, "it has said nothing for half of cluster.session.timeout\n"
+                          "was it paused, or is the machine overloaded?");
+}
+
+static void child_overdue(Supervisor *supervisor, Child *child, int64_t now_us) {
+    if (child->stop == STOP_NONE && child->kind == CHILD_MEMBER && child->greeted) {
+        member_overdue(supervisor, child, now_us);
+        return;
+    }
     if (child->stop == STOP_NONE) {
         child_condemn(child, child->greeted ? "it did not answer in time\nraise call.timeout, or see the log"
                                             : "it did not greet within 30 seconds\nis the machine overloaded?");
@@ -172,12 +189,12 @@ static void greeted(Supervisor *supervisor, Child *child, const Message *message
     case CHILD_WORKER: {
         const Managed *managed = child->managed;
         DEFER(buf_release) Buf document = {0};
-        server_options_document(&document, supervisor->options, buf_slice(&managed->document));
+        server_options_document(&document, supervisor->options, &managed->share, buf_slice(&managed->document));
         supervisor->starting--;
         child_put(supervisor, child,
                   &(Message){.type = MESSAGE_START,
                              .number = managed->anew,
-                             .name = managed_name(managed),
+                             .name = managed_connector(managed),
                              .verb = slice_of(managed->kind),
                              .text = buf_slice(&document)});
         break;
@@ -263,6 +280,11 @@ static void message_take(Supervisor *supervisor, Child *child, const Message *me
             return;
         }
         break;
+    case MESSAGE_BEAT:
+        if (child->kind == CHILD_MEMBER && child->stop == STOP_NONE) {
+            child->deadline_us = clock_monotonic_us() + MAX(message->number, 1) * 1000;
+        }
+        return;
     case MESSAGE_START:
     case MESSAGE_STOP:
         break;

@@ -79,6 +79,19 @@ static void cluster_told(Supervisor *supervisor, Slice json) {
     cluster_front_greet(supervisor);
 }
 
+static void worker_kill(Managed *managed) {
+    if (managed->worker != NULL) {
+        managed->worker->asked = true;
+        child_kill(managed->worker);
+    }
+}
+
+void cluster_hangs(Supervisor *supervisor) {
+    for (MapEntry *at = NULL; (at = map_next(&supervisor->managed, at)) != NULL;) {
+        worker_kill(at->value);
+    }
+}
+
 // The group takes it for dead when its session is over; until then others get nothing of what runs here.
 void cluster_ended(Supervisor *supervisor, const ChildEnd *end) {
     supervisor->member = NULL;
@@ -205,6 +218,9 @@ static bool only_target_differs(const Managed *managed, const Document *document
 static void copy_keep(Supervisor *supervisor, Slice name, Slice json) {
     Err err[1] = {{0}};
     char directory[PATH_MAX];
+    if (task_number(name) > 0) { // that of task 0 will do
+        return;
+    }
     snprintf(directory, sizeof(directory), "%s/cluster", supervisor->data_directory);
     if (!(json.size > 0 ? document_write(directory, name, json, err) : document_erase(directory, name, err))) {
         log_err(LOG_SERVER, "a document of the cluster cannot be kept here: sinks do not see it", err);
@@ -219,36 +235,56 @@ bool cluster_copies_clear(const Supervisor *supervisor, Err *err) {
     return !clustered(supervisor) || file_make_directories(directory, err);
 }
 
-static bool document_take(Supervisor *supervisor, Slice name, Slice json, Arena *arena, Err *err) {
+static void task_erase(Supervisor *supervisor, Managed *managed) {
+    bool seen = managed->removing;
+    managed->removing = managed->erased = true;
+    if (!seen) {
+        front_removed(supervisor, managed_name(managed));
+    }
+}
+
+// Of a connector that has so many tasks now.
+static void tasks_keep(Supervisor *supervisor, Slice connector, uint32_t tasks) {
+    for (MapEntry *at = NULL; (at = map_next(&supervisor->managed, at)) != NULL;) {
+        Managed *managed = at->value;
+        if (managed->share.task >= tasks && slice_equal(managed_connector(managed), connector)) {
+            task_erase(supervisor, managed);
+        }
+    }
+}
+
+static bool document_take(Supervisor *supervisor, const Message *message, Arena *arena, Err *err) {
+    Slice name = message->name, json = message->text;
+    const TaskShare share = {task_number(name), (uint32_t)message->number};
     Document document;
     Managed *managed = map_find(&supervisor->managed, name);
     if (json.size == 0) { // all of it is gone, or was never here
         copy_keep(supervisor, name, json);
         if (managed != NULL) {
-            bool seen = managed->removing;
-            managed->removing = managed->erased = true;
-            if (!seen) {
-                front_removed(supervisor, name);
-            }
+            task_erase(supervisor, managed);
         }
         return true;
     }
     TRY(document_parse(json, arena, &document, err));
-    if (!slice_equal(document.name, name)) {
+    if (!slice_equal(document.name, task_connector(name))) {
         return FAIL(err, ERR_OPTION, "the document is not that of the connector");
     }
-    if (managed != NULL && slice_equal(buf_slice(&managed->document), json) && !managed->erased) {
+    if (share.task == 0) {
+        tasks_keep(supervisor, name, share.tasks);
+    }
+    bool as_many = managed != NULL && managed->share.tasks == share.tasks && !managed->erased;
+    if (as_many && slice_equal(buf_slice(&managed->document), json)) {
         return true;
     }
     copy_keep(supervisor, name, json);
-    if (managed != NULL && !managed->removing && !document.removed && only_target_differs(managed, &document, json)) {
+    if (as_many && !managed->removing && !document.removed && only_target_differs(managed, &document, json)) {
         buf_reset(&managed->document);
         buf_put(&managed->document, json);
         managed_target(managed, document.target);
         return true;
     }
     bool seen = managed != NULL && !managed->removing;
-    managed = managed_take(supervisor, &document, json);
+    managed = managed_take(supervisor, &share, &document, json);
     managed->erased = false;
     if (document.removed && seen) {
         front_removed(supervisor, name);
@@ -284,10 +320,9 @@ static void assign(Supervisor *supervisor, const Message *message) {
     managed->state_dirty = managed->document_dirty = true;
     buf_reset(&managed->elsewhere);
     log_info(LOG_SERVER, managed->assigned ? "a connector runs on this node" : "a connector leaves this node",
-             LOG_SLICE("connector", message->name));
-    if (!managed->assigned && slice_is(message->verb, "lost") && managed->worker != NULL) {
-        managed->worker->asked = true;
-        child_kill(managed->worker);
+             LOG_SLICE("connector", managed_connector(managed)), LOG_UINT("task", managed->share.task));
+    if (!managed->assigned && slice_is(message->verb, "lost")) {
+        worker_kill(managed);
     }
 }
 
@@ -340,8 +375,8 @@ static void document_message(Supervisor *supervisor, const Message *message) {
     Err err[1] = {{0}};
     Arena arena;
     arena_init_small(&arena, "scratch", 4 * KIB);
-    if (!document_take(supervisor, message->name, message->text, &arena, err)) {
-        err_prefix(err, "connector %.*s", SLICE_ARG(message->name));
+    if (!document_take(supervisor, message, &arena, err)) {
+        err_prefix(err, "connector %.*s", SLICE_ARG(task_connector(message->name)));
         log_err(LOG_SERVER, "a document of the cluster is passed over", err);
     }
     arena_release(&arena);

@@ -82,13 +82,15 @@ typedef struct Run {
 } Run;
 
 struct Managed {
-    Buf name, document;
+    Buf name, document; // of its task (tasks.h), of the connector
+    TaskShare share;
     const char *kind;
     DocumentTarget target;
     ManagedPhase phase;
     Child *worker;
     bool restart;      // as soon as the worker that is being stopped has ended
     bool restarting;   // shown as RESTARTING until it is up: an operator asked
+    bool task_alone;   // …for its task: the connector is not shown so
     bool begun;        // it was up since it was last told to run: UNASSIGNED before
     bool removing;     // the worker ends, then `remove` is called, then the document goes
     bool remove_stuck; // it failed
@@ -115,9 +117,14 @@ struct Managed {
 static inline Slice managed_name(const Managed *managed) {
     return buf_slice(&managed->name);
 }
+static inline Slice managed_connector(const Managed *managed) {
+    return task_connector(managed_name(managed));
+}
+// Does a task of that connector have a worker here?
+bool managed_works(const Supervisor *supervisor, Slice connector);
 Managed *managed_find(const Supervisor *supervisor, Slice name); // NULL when absent or being removed
-// Puts a document in place of the one that there is, or makes a connector. Nothing is written.
-Managed *managed_take(Supervisor *supervisor, const Document *document, Slice json);
+// Puts a document in place of the one that there is, or makes a connector's task. Nothing is written.
+Managed *managed_take(Supervisor *supervisor, const TaskShare *share, const Document *document, Slice json);
 void managed_target(Managed *managed, DocumentTarget target);
 void managed_restart(Managed *managed);
 void managed_remove(Supervisor *supervisor, Managed *managed);
@@ -157,6 +164,7 @@ int64_t cluster_tend(Supervisor *supervisor, int64_t now_us);
 void cluster_greet(Supervisor *supervisor, Child *member);
 void cluster_ready(Supervisor *supervisor);
 void cluster_message(Supervisor *supervisor, const Message *message);
+void cluster_hangs(Supervisor *supervisor); // the member does: what runs here ends before others may have it
 void cluster_ended(Supervisor *supervisor, const ChildEnd *end);
 // A document is written for all nodes; `ask` of the front is answered then.
 CHECKED bool cluster_change(Supervisor *supervisor, uint32_t ask, Slice name, Slice json, Err *err);

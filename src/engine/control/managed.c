@@ -78,12 +78,26 @@ static void begin_anew(Managed *managed) {
     }
 }
 
-Managed *managed_take(Supervisor *supervisor, const Document *document, Slice json) {
-    Managed *managed = map_find(&supervisor->managed, document->name);
+bool managed_works(const Supervisor *supervisor, Slice connector) {
+    for (MapEntry *at = NULL; (at = map_next(&supervisor->managed, at)) != NULL;) {
+        const Managed *managed = at->value;
+        if (managed->worker != NULL && !managed->removing && slice_equal(managed_connector(managed), connector)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Managed *managed_take(Supervisor *supervisor, const TaskShare *share, const Document *document, Slice json) {
+    DEFER(buf_release) Buf key = {0};
+    task_name(&key, document->name, share->task);
+    Slice name = buf_slice(&key);
+    Managed *managed = map_find(&supervisor->managed, name);
     bool fresh = managed == NULL;
     if (fresh) {
-        managed = managed_new(supervisor, document->name);
+        managed = managed_new(supervisor, name);
     }
+    managed->share = *share;
     managed->kind = document->kind;
     managed->target = document->target;
     managed->removing = document->removed;
@@ -128,7 +142,7 @@ static void fail(Managed *managed, ErrCode code, const char *text) {
 
 static void start(Supervisor *supervisor, Managed *managed) {
     Err err[1] = {{0}};
-    managed->worker = child_start(supervisor, CHILD_WORKER, managed_name(managed), err);
+    managed->worker = child_start(supervisor, CHILD_WORKER, managed_connector(managed), err);
     if (managed->worker == NULL) {
         log_err(LOG_SERVER, "a worker cannot be started", err);
         managed->next_us = clock_monotonic_us() + backoff_next(&managed->backoff, supervisor_random());
@@ -178,7 +192,7 @@ void managed_remove_end(Supervisor *supervisor, Managed *managed, const Err *fai
 
 static void removal(Supervisor *supervisor, Managed *managed) {
     Err err[1] = {{0}};
-    if (clustered(supervisor) && (managed->erased || !managed->assigned)) {
+    if (clustered(supervisor) && (managed->erased || !managed->assigned || managed->share.task > 0)) {
         managed->gone = managed->erased; // else its node sees to it
         return;
     }
@@ -258,8 +272,8 @@ static void run_keep(Managed *managed, const ChildEnd *end, int64_t began_wall_m
 static void give_up(Managed *managed, ErrCode code, const char *text) {
     fail(managed, code, text);
     log_error(LOG_SERVER, "a connector's task has failed: it waits for an operator",
-              LOG_SLICE("connector", managed_name(managed)), LOG_TEXT("error", err_name(code)),
-              LOG_TEXT("reason", text));
+              LOG_SLICE("connector", managed_connector(managed)), LOG_UINT("task", managed->share.task),
+              LOG_TEXT("error", err_name(code)), LOG_TEXT("reason", text));
 }
 
 static void try_again(Managed *managed, const ChildEnd *end) {
@@ -267,8 +281,9 @@ static void try_again(Managed *managed, const ChildEnd *end) {
     managed->next_us = clock_monotonic_us() + backoff_next(&managed->backoff, supervisor_random());
     managed->restarts++;
     phase_set(managed, MANAGED_WAITING);
-    log_info(LOG_SERVER, "a connector is tried again", LOG_SLICE("connector", managed_name(managed)),
-             LOG_INT("in_ms", (managed->next_us - clock_monotonic_us()) / 1000), LOG_TEXT("after", end->how));
+    log_info(LOG_SERVER, "a connector is tried again", LOG_SLICE("connector", managed_connector(managed)),
+             LOG_UINT("task", managed->share.task), LOG_INT("in_ms", (managed->next_us - clock_monotonic_us()) / 1000),
+             LOG_TEXT("after", end->how));
 }
 
 static void crashed(Supervisor *supervisor, Managed *managed, const ChildEnd *end) {

@@ -13,10 +13,10 @@ static const char *connector_state(const Managed *managed) {
     if (managed->worker == NULL && managed->target != TARGET_RUNNING) {
         return document_target_name(managed->target);
     }
-    if (managed->restarting) {
+    if (managed->restarting && !managed->task_alone) {
         return "RESTARTING";
     }
-    return managed->begun || managed->phase == MANAGED_FAILED ? "RUNNING" : "UNASSIGNED";
+    return managed->begun || managed->restarting || managed->phase == MANAGED_FAILED ? "RUNNING" : "UNASSIGNED";
 }
 
 // NULL: there is no task.
@@ -125,7 +125,7 @@ void front_push(Supervisor *supervisor, Managed *managed, bool all) {
         (!all && channel_waiting_bytes(&front->process.channel) > WAITING_MAX)) {
         return;
     }
-    if (managed->document_dirty) {
+    if (managed->document_dirty && managed->share.task == 0) {
         child_put(
             supervisor, front,
             &(Message){.type = MESSAGE_DOCUMENT, .name = managed_name(managed), .text = buf_slice(&managed->document)});

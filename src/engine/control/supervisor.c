@@ -101,7 +101,7 @@ static bool take_document(void *context, const Document *document, Slice json, E
     if (clustered(context)) {
         return cluster_share(context, document, json, err);
     }
-    managed_take(context, document, json);
+    managed_take(context, &(TaskShare){0, 1}, document, json);
     return true;
 }
 
@@ -120,7 +120,7 @@ static bool adopt(void *context, const char *name) {
         }
     } else if (err->code == ERR_NONE &&
                document_write(supervisor->data_directory, slice_of(name), buf_slice(&json), err)) {
-        managed_take(supervisor, &document, buf_slice(&json));
+        managed_take(supervisor, &(TaskShare){0, 1}, &document, buf_slice(&json));
         log_info(LOG_SERVER, "a pipeline of leat sync is adopted", LOG_TEXT("connector", name));
     } else {
         log_err(LOG_SERVER, "a pipeline of leat sync cannot be adopted", err);

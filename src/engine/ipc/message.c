@@ -56,7 +56,7 @@ bool message_decode(Slice bytes, Message *message, size_t *size, Err *err) {
     Slice rest = {bytes.data + SIZE_BYTES, follows};
     uint16_t type;
     memcpy(&type, rest.data, sizeof(type));
-    if (type < MESSAGE_HELLO || type > MESSAGE_CLUSTER) {
+    if (type < MESSAGE_HELLO || type > MESSAGE_BEAT) {
         return FAIL(err, ERR_INTERNAL, "a message between leat's processes has the unknown type %u", type);
     }
     *message = (Message){

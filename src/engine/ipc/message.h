@@ -33,11 +33,13 @@ typedef enum MessageType {
     MESSAGE_ANSWER, // to the ASK of this id; number: 0 = done, else an ErrCode; text: JSON or the error's message
     // supervisor to front
     MESSAGE_STATE,    // name: of the connector; text: the state, below
-    MESSAGE_DOCUMENT, // name: of the connector; text: its document (connector.h), empty = it is removed
+    MESSAGE_DOCUMENT, // name: of the connector; text: its document (connector.h), empty = it is removed;
+                      // of a cluster's member: number: its tasks
     // of a cluster: member to supervisor, DOCUMENT and STATE too
     MESSAGE_ASSIGN,  // name: of a connector; number: see MessageAssign; with an id: wants an ANSWER when its worker has
                      // ended; verb "lost": at once, others may run it already
     MESSAGE_CLUSTER, // and on to the front; text: what is known of the cluster, below
+    MESSAGE_BEAT,    // of a member: it lives; number: in so many milliseconds it says so again, or it hangs
 } MessageType;
 
 // Of a cluster (START of a member: name: the server's Kafka, JSON; text: the server's options):
@@ -48,11 +50,14 @@ typedef enum MessageType {
 // ASKs are `apply` and `remove`, which are answered when all nodes will see them, and `erase`: what was to be removed
 // is.
 //
+// In a cluster a connector may have several tasks (tasks.h): from task 1 on DOCUMENT, STATE and ASSIGN come for each,
+// under the task's name; so may `restart` be asked.
+//
 // A state:
 //     {"state":"UNASSIGNED"|"RUNNING"|"PAUSED"|"STOPPED"|"FAILED"|"RESTARTING",   of the connector
 //      "worker":"127.0.0.1:8083",          Connect's worker_id, for connector and task
 //      "url":"http://10.0.0.1:8083",       in a cluster: where the REST API of that node is
-//      "task":"RUNNING"|…|null,            of task 0; null = there is none (STOPPED, not yet started)
+//      "task":"RUNNING"|…|null,            of the task; null = there is none (STOPPED, not yet started)
 //      "trace":"…"|null,                   of a task or connector that failed or waits to be tried again
 //      "error":{"code":"source_auth","class":"config"}|null,   the same by name
 //      "restarts":N,                       since the connector was last started by an operator or the server

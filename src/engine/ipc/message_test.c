@@ -60,7 +60,7 @@ TEST(message_with_wrong_sizes_is_refused) {
     spoilt(0, MESSAGE_BYTES_MAX + 1);
     spoilt(0, FIXED_BYTES); // the texts are longer
     spoilt(4, 0);           // a type that there is not
-    spoilt(4, MESSAGE_CLUSTER + 1);
+    spoilt(4, MESSAGE_BEAT + 1);
     spoilt(18, 2); // the name takes a byte of the next size
     spoilt(18, 0); // a byte is left over
     spoilt(18, UINT32_MAX);

@@ -102,7 +102,7 @@ void server_options_kafka(Buf *out, const ServerOptions *options) {
     arena_release(scratch);
 }
 
-void server_options_document(Buf *out, const ServerOptions *options, Slice document) {
+void server_options_document(Buf *out, const ServerOptions *options, const TaskShare *share, Slice document) {
     Arena scratch[1];
     Properties kafka = {0};
     ASSERT(document.size > 0 && document.data[0] == '{');
@@ -119,6 +119,10 @@ void server_options_document(Buf *out, const ServerOptions *options, Slice docum
     if (options->cluster_group[0] != '\0') {
         json_key(out, "clustered");
         buf_text(out, "true");
+    }
+    if (share->tasks > 1) {
+        json_field_int(out, "task", share->task);
+        json_field_int(out, "tasks", share->tasks);
     }
     buf_text(out, out->data[out->size - 1] != '{' ? "," : "");
     buf_put(out, slice_from(document, 1));

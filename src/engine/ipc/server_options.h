@@ -6,6 +6,7 @@
 
 #include "core/base/buf.h"
 #include "core/config/option.h"
+#include "engine/ipc/tasks.h"
 
 typedef struct ServerOptions {
     const char *listen_connect, *listen_registry, *listen_metrics; // HOST:PORT; "" = not served
@@ -51,7 +52,8 @@ CHECKED bool server_options_parse(Slice json, Arena *arena, ServerOptions *optio
 // {"bootstrap.servers":…,…}: the options of the map kafka.*.
 void server_options_kafka(Buf *out, const ServerOptions *options);
 // What a connector's worker is told: its document, a JSON object, with a member "kafka", an object of the options of
-// that map without "kafka.", where there are any, and a member "journal", a text, where that is not empty.
-void server_options_document(Buf *out, const ServerOptions *options, Slice document);
+// that map without "kafka.", where there are any, a member "journal", a text, where that is not empty, and of a task of
+// several (tasks.h) members "task" and "tasks".
+void server_options_document(Buf *out, const ServerOptions *options, const TaskShare *share, Slice document);
 
 #endif

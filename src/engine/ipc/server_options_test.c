@@ -24,20 +24,20 @@ TEST(server_options_survive_their_json) {
     CHECK_INT(again.restart_backoff_min_ms, options.restart_backoff_min_ms);
     CHECK_INT(again.stop_timeout_ms, 30000);
     DEFER(buf_release) Buf document = {0};
-    server_options_document(&document, &options, SLICE("{\"kind\":\"source\"}"));
+    server_options_document(&document, &options, &(TaskShare){0}, SLICE("{\"kind\":\"source\"}"));
     CHECK_TEXT(buf_slice(&document), "{\"kind\":\"source\"}");
     CHECK_OK(option_set(&SERVER_OPTIONS, &options, "kafka.sasl.password", "x\"y", &arena, err));
     buf_reset(&document);
-    server_options_document(&document, &options, SLICE("{\"kind\":\"source\"}"));
+    server_options_document(&document, &options, &(TaskShare){0}, SLICE("{\"kind\":\"source\"}"));
     CHECK_TEXT(buf_slice(&document), "{\"kafka\":{\"sasl.password\":\"x\\\"y\"},\"kind\":\"source\"}");
     CHECK_OK(option_set(&SERVER_OPTIONS, &options, "journal", "kafka://b:1/", &arena, err));
     buf_reset(&document);
-    server_options_document(&document, &options, SLICE("{\"kind\":\"source\"}"));
+    server_options_document(&document, &options, &(TaskShare){0}, SLICE("{\"kind\":\"source\"}"));
     CHECK_TEXT(buf_slice(&document),
                "{\"kafka\":{\"sasl.password\":\"x\\\"y\"},\"journal\":\"kafka://b:1/\",\"kind\":\"source\"}");
     CHECK_OK(option_set(&SERVER_OPTIONS, &options, "cluster.group", "g", &arena, err));
     buf_reset(&document);
-    server_options_document(&document, &options, SLICE("{\"kind\":\"sink\"}"));
+    server_options_document(&document, &options, &(TaskShare){0}, SLICE("{\"kind\":\"sink\"}"));
     CHECK_TEXT(buf_slice(&document), "{\"kafka\":{\"sasl.password\":\"x\\\"y\"},\"journal\":\"kafka://b:1/\","
                                      "\"clustered\":true,\"kind\":\"sink\"}");
     buf_reset(&json);

@@ -12,7 +12,12 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { TICK_MS = 50, STATUS_FAILED = 1 };
+enum {
+    TICK_MS = 50,
+    STATUS_FAILED = 1,
+    BEATS = 10,              // of a session
+    WAIT_MS_MAX = 120 * 1000 // longest that a call of the loop waits for Kafka
+};
 
 typedef struct MemberKafka {
     const char *brokers;
@@ -30,6 +35,25 @@ void member_tell(Member *member, const Message *message) {
     if (!channel_put(&member->channel, message, err)) {
         log_err(LOG_SERVER, "a message cannot be sent", err);
     }
+}
+
+static void beat_put(Member *member, int64_t within_ms) {
+    member_tell(member, &(Message){.type = MESSAGE_BEAT, .number = within_ms});
+}
+
+// Half a session: the supervisor ends what hangs before others can have its slots.
+static void beat(Member *member, int64_t now_us) {
+    int64_t session_ms = member->options.cluster_session_ms;
+    if (now_us >= member->beat_us) {
+        beat_put(member, session_ms / 2);
+        member->beat_us = now_us + session_ms * 1000 / BEATS;
+    }
+}
+
+bool member_beat_before_wait(Member *member, Err *err) {
+    beat_put(member, WAIT_MS_MAX);
+    member->beat_us = 0; // when it is over
+    return channel_flush(&member->channel, err);
 }
 
 static Slice text_of(const Err *err, char *text, size_t size) {
@@ -144,8 +168,9 @@ static bool work(Member *member, Err *err) {
     TRY(member_topics_open(member, err));
     while (!member->stop) {
         TRY(member_topics_poll(member, TICK_MS, err));
-        if (member->group != NULL) {
+        if (member->group != NULL) { // before, nothing runs here that would have to be ended in time
             TRY(member_group_poll(member, err));
+            beat(member, clock_monotonic_us());
         }
         TRY(messages_take(member, err));
         member_changes_expire(member);

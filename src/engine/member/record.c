@@ -4,9 +4,32 @@
 #include "core/base/version.h"
 #include "engine/member/member_room.h"
 
+static int64_t number_of(const JsonReader *reader, Arena *arena) {
+    return strtoll(arena_text(arena, reader->text), NULL, 10);
+}
+
+// [1,4]: numbers of slots.
+static bool slots_read(JsonReader *reader, Arena *arena, MemberRecord *record, Err *err) {
+    JsonToken token;
+    record->tasks = 0;
+    TRY(json_read(reader, &token, err));
+    while (token != TOKEN_ARRAY_END) {
+        int64_t slot = token == TOKEN_NUMBER ? number_of(reader, arena) : -1;
+        if (record->tasks < TASKS_MAX) {
+            record->slots[record->tasks++] = slot >= 0 && slot <= INT32_MAX ? (int32_t)slot : -1;
+        }
+        TRY(json_read_over(reader, token, err));
+        TRY(json_read(reader, &token, err));
+    }
+    return true;
+}
+
 static bool value_read(JsonReader *reader, Slice name, Arena *arena, MemberRecord *record, int64_t *format, Err *err) {
     JsonToken token;
     TRY(json_read(reader, &token, err));
+    if (slice_is(name, "slots") && token == TOKEN_ARRAY) {
+        return slots_read(reader, arena, record, err);
+    }
     size_t from = reader->token_at;
     Slice text = reader->text;
     TRY(json_read_over(reader, token, err));
@@ -31,7 +54,7 @@ static bool value_read(JsonReader *reader, Slice name, Arena *arena, MemberRecor
     } numbers[] = {{"format_version", format}, {"slot", &record->slot}, {"term", &record->term}};
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         if (slice_is(name, numbers[i].name) && token == TOKEN_NUMBER) {
-            *numbers[i].to = strtoll(arena_text(arena, bytes), NULL, 10);
+            *numbers[i].to = number_of(reader, arena);
         }
     }
     return true;
@@ -56,24 +79,32 @@ bool member_record_read(Slice json, Arena *arena, MemberRecord *record, Err *err
         FAIL(err, ERR_FORMAT_NEWER, "it has format %d; this leat knows up to %d", (int)format, MEMBER_FORMAT);
         return err_hint(err, "update this node: nodes with a newer leat are in the cluster");
     }
+    if (record->tasks == 0) {
+        record->tasks = 1;
+        record->slots[0] = (int32_t)record->slot;
+    }
     return format >= 1 || FAIL(err, ERR_OPTION, "it has no format_version");
 }
 
-static void begin(Buf *out) {
+static void begin(Buf *out, int format) {
     buf_u8(out, '{');
-    json_field_int(out, "format_version", MEMBER_FORMAT);
+    json_field_int(out, "format_version", format);
 }
 
-void member_config_json(Buf *out, int32_t slot, Slice document) {
-    begin(out);
-    json_field_int(out, "slot", slot);
+void member_config_json(Buf *out, const int32_t *slots, uint32_t tasks, Slice document) {
+    begin(out, tasks > 1 ? MEMBER_FORMAT : MEMBER_FORMAT_PLAIN);
+    json_field_int(out, "slot", slots[0]);
+    for (uint32_t i = 0; i < tasks && tasks > 1; i++) {
+        buf_printf(out, "%s%" PRId32, i == 0 ? ",\"slots\":[" : ",", slots[i]);
+    }
+    buf_text(out, tasks > 1 ? "]" : "");
     json_key(out, "document");
     buf_put(out, document);
     buf_u8(out, '}');
 }
 
 void member_status_json(Buf *out, const Member *member, int64_t term, Slice state) {
-    begin(out);
+    begin(out, MEMBER_FORMAT_PLAIN);
     json_field_text(out, "node", member->node);
     json_field_int(out, "term", term);
     json_key(out, "state");
@@ -82,7 +113,7 @@ void member_status_json(Buf *out, const Member *member, int64_t term, Slice stat
 }
 
 void member_node_json(Buf *out, const Member *member) {
-    begin(out);
+    begin(out, MEMBER_FORMAT_PLAIN);
     json_field_text(out, "url", member->options.cluster_url);
     json_field_text(out, "version", LEAT_VERSION);
     buf_u8(out, '}');

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     DEFER(buf_release) Buf json = {0};
     arena_init(&arena, "fuzz", 0);
     if (member_record_read((Slice){data, size}, &arena, &record, err) && record.document.size > 0) {
-        member_config_json(&json, 1, record.document);
+        member_config_json(&json, record.slots, record.tasks, record.document);
         ASSERT(member_record_read(buf_slice(&json), &arena, &again, err));
         ASSERT(slice_equal(again.document, record.document));
     }

@@ -32,23 +32,37 @@ void member_node_free(MemberNode *node) {
     free(node);
 }
 
-int32_t member_slot_free(const Member *member) {
+static void slot_use(Map *used, int32_t slot) {
+    if (slot >= 0) {
+        map_put_u64(used, (uint64_t)slot, used);
+    }
+}
+
+void member_slots(const Member *member, Slice connector, int32_t *slots, uint32_t tasks) {
     Map used = {0};
+    int32_t free = 0;
     for (MapEntry *at = NULL; (at = map_next(&member->connectors, at)) != NULL;) {
-        const MemberConnector *connector = at->value;
-        if (connector->slot >= 0) {
-            map_put_u64(&used, (uint64_t)connector->slot, at->value);
-        }
+        slot_use(&used, ((const MemberConnector *)at->value)->slot);
     }
     for (MemberChange *change = member->changes; change != NULL; change = change->next) {
-        map_put_u64(&used, (uint64_t)change->slot, change);
+        for (uint32_t i = 0; i < change->tasks; i++) {
+            slot_use(&used, change->slots[i]);
+        }
     }
-    int32_t slot = 0;
-    while (map_find_u64(&used, (uint64_t)slot) != NULL) {
-        slot++;
+    for (uint32_t i = 0; i < tasks; i++) {
+        DEFER(buf_release) Buf name = {0};
+        task_name(&name, connector, i);
+        const MemberConnector *known = map_find(&member->connectors, buf_slice(&name));
+        if (known != NULL && known->slot >= 0) {
+            slots[i] = known->slot;
+            continue;
+        }
+        while (map_find_u64(&used, (uint64_t)free) != NULL) {
+            free++;
+        }
+        slots[i] = free++;
     }
     map_release(&used);
-    return slot;
 }
 
 static bool is_ours(const Member *member, const MemberConnector *connector) {

@@ -93,17 +93,21 @@ bool member_put(Member *member, KafkaTopic *topic, char kind, Slice name, Slice 
 bool member_change(Member *member, uint32_t id, Slice name, Slice document, Err *err) {
     MemberChange *change = calloc(1, sizeof(*change));
     ASSERT(change != NULL);
-    const MemberConnector *known = map_find(&member->connectors, name);
-    int32_t slot = known != NULL && known->slot >= 0 ? known->slot : member_slot_free(member);
-    *change = (MemberChange){.id = id, .slot = slot, .deadline_us = clock_monotonic_us() + CHANGE_MS * INT64_C(1000)};
+    int32_t last = 0;
+    *change = (MemberChange){
+        .id = id, .tasks = tasks_of(document), .deadline_us = clock_monotonic_us() + CHANGE_MS * INT64_C(1000)};
+    member_slots(member, name, change->slots, change->tasks);
+    for (uint32_t i = 0; i < change->tasks; i++) {
+        last = MAX(last, change->slots[i]);
+    }
     key_put(&change->key, 'c', name);
-    member_config_json(&change->value, slot, document);
+    member_config_json(&change->value, change->slots, change->tasks, document);
     bool fits = change->value.size <= MEMBER_RECORD_BYTES_MAX ||
                 FAIL(err, ERR_OPTION,
                      "the connector's configuration has more than %d bytes: a record of %s takes none "
                      "of that size",
                      MEMBER_RECORD_BYTES_MAX, member->configs_name);
-    if (!fits || !kafka_group_slots(member->group, slot + 1, err) ||
+    if (!fits || !member_beat_before_wait(member, err) || !kafka_group_slots(member->group, last + 1, err) ||
         !put(member, member->configs, buf_slice(&change->key), buf_slice(&change->value), err)) {
         change_free(change);
         return err_frame(err, __FILE__, __LINE__);
@@ -238,13 +242,30 @@ static void changes_done(Member *member, Slice key, Slice value) {
     }
 }
 
-static bool config_take(Member *member, Slice name, const MemberRecord *record, Err *err) {
-    MemberConnector *connector = member_connector(member, name);
+// Task `i` of the connector of that record; one that is not there any more has no document.
+static bool task_take(Member *member, Slice name, uint32_t i, const MemberRecord *record, Err *err) {
+    DEFER(buf_release) Buf task = {0};
+    task_name(&task, name, i);
+    MemberConnector *connector = member_connector(member, buf_slice(&task));
+    Slice document = i < record->tasks ? record->document : (Slice){0};
     buf_reset(&connector->document);
-    buf_put(&connector->document, record->document);
-    connector->slot = record->document.size > 0 ? (int32_t)record->slot : -1;
-    member_tell(member, &(Message){.type = MESSAGE_DOCUMENT, .name = name, .text = record->document});
+    buf_put(&connector->document, document);
+    connector->slot = document.size > 0 ? record->slots[i] : -1;
+    member_tell(member, &(Message){.type = MESSAGE_DOCUMENT,
+                                   .number = record->tasks,
+                                   .name = buf_slice(&connector->name),
+                                   .text = document});
     return member_settle(member, connector, err);
+}
+
+static bool config_take(Member *member, Slice name, const MemberRecord *record, Err *err) {
+    MemberConnector *first = member_connector(member, name);
+    uint32_t tasks = MAX(first->tasks, record->tasks);
+    first->tasks = record->tasks;
+    for (uint32_t i = 0; i < tasks; i++) {
+        TRY(task_take(member, name, i, record, err));
+    }
+    return true;
 }
 
 static bool seal_check(Member *member, Slice value, Err *err) {
@@ -319,7 +340,7 @@ static void node_take(Member *member, Slice id, const MemberRecord *record, int6
 
 static bool record_take(Member *member, const KafkaFetched *fetched, Arena *scratch, Err *err) {
     bool config = strcmp(fetched->topic, member->configs_name) == 0;
-    MemberRecord record = {.slot = -1};
+    MemberRecord record = {.slot = -1, .slots = {-1}, .tasks = 1};
     if (config && slice_is(fetched->key, SEAL_KEY)) {
         return seal_check(member, fetched->value, err);
     }

@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
+#include "core/sys/thread.h"
 #include "engine/state/registry_room.h"
 
 enum {
@@ -296,11 +297,7 @@ static void *follow_loop(void *context) {
     bool ok = true;
     pthread_mutex_lock(&shared->mutex);
     while (!shared->stop) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        int64_t ns = until.tv_nsec + (ok ? FOLLOW_MS : AGAIN_MS) * INT64_C(1000000);
-        until.tv_sec += ns / 1000000000;
-        until.tv_nsec = ns % 1000000000;
+        struct timespec until = thread_until((ok ? FOLLOW_MS : AGAIN_MS) * INT64_C(1000));
         pthread_cond_timedwait(&shared->come, &shared->mutex, &until);
         if (!shared->stop) {
             Err err[1] = {{0}};
@@ -339,12 +336,8 @@ bool registry_store_share(const RegistryLog *log, const char *path, RegistryStor
         return err_frame(err, __FILE__, __LINE__);
     }
     RegistryShared *shared = calloc(1, sizeof(*shared));
-    pthread_condattr_t monotonic;
     ASSERT(shared != NULL && pthread_mutex_init(&shared->mutex, NULL) == 0);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&shared->come, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&shared->come);
     shared->log = *log;
     snprintf(shared->path, sizeof(shared->path), "%s", path);
     opened->shared = shared;

@@ -20,7 +20,9 @@ static bool document_of(const json_t *root, const char *problem, Arena *arena, D
     const char *journal = json_string_value(json_object_get(root, "journal"));
     *document = (DocumentConfig){.kind = arena_text(arena, slice_of(kind)),
                                  .journal = arena_text(arena, slice_of(journal != NULL ? journal : "")),
-                                 .clustered = json_is_true(json_object_get(root, "clustered"))};
+                                 .clustered = json_is_true(json_object_get(root, "clustered")),
+                                 .task = (uint32_t)json_integer_value(json_object_get(root, "task")),
+                                 .tasks = (uint32_t)json_integer_value(json_object_get(root, "tasks"))};
     char *pipeline = json_dumps(json_object_get(root, "pipeline"), JSON_INDENT(1)); // NULL: there is none
     if (pipeline != NULL) {
         document->pipeline = arena_slice(arena, slice_of(pipeline));

@@ -297,6 +297,8 @@ static bool work(Worker *worker, Err *err) {
                         .journal = worker->document.journal,
                         .pipeline = worker->document.pipeline,
                         .clustered = worker->document.clustered,
+                        .task = worker->document.task,
+                        .tasks = worker->document.tasks,
                         .anew = worker->anew,
                         .drivers = worker->setup->drivers,
                         .stop = &worker_stop,

@@ -32,6 +32,7 @@ typedef struct ConnectorRun {
     const char *journal;      // of the server: connector_journal.h; "" = in files
     bool clustered;           // any node of a cluster may run it next
     Slice pipeline;           // of kind sync, in a cluster: config.json; size 0 = the folder has it
+    uint32_t task, tasks;     // of a sink whose tasks share topics: 0 … tasks - 1, of so many; else 0 of 1
     bool anew;                // in a cluster: others ran it since this node did: what the folder has is old
     const PipelineDrivers *drivers;
     const volatile bool *stop;

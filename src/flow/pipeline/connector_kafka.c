@@ -298,7 +298,7 @@ bool connector_kafka_finish(ConnectorKafka *kafka, ConnectorKafkaFinish how, Err
     if (kafka == NULL) {
         return true;
     }
-    SinkPumpLast last = {.flush = how.all};
+    SinkPumpLast last = {.flush = how.all, .stopped = how.stopped};
     bool ok = sink_pump_finish(kafka->pump, &last, err);
     arena_release(kafka->arena);
     arena_release(kafka->run_arena);

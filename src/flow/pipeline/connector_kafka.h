@@ -29,7 +29,8 @@ CHECKED bool connector_kafka_start(const ConnectorRun *run, const char *director
                                    ConnectorKafka **kafka, Err *err);
 void connector_kafka_look(const ConnectorKafka *kafka, SinkPumpLook *look);
 typedef struct ConnectorKafkaFinish {
-    bool all; // everything durable in the journal is written first
+    bool all;     // everything durable in the journal is written first
+    bool stopped; // see SinkPumpLast
 } ConnectorKafkaFinish;
 CHECKED bool connector_kafka_finish(ConnectorKafka *kafka, ConnectorKafkaFinish how, Err *err); // NULL is fine
 // Of a connector that is deleted: the topics stay, their position goes.

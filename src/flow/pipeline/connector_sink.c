@@ -221,7 +221,7 @@ static bool letters_open(SinkWorker *worker, Err *err) {
 }
 
 static bool join_start(SinkWorker *worker, const SinkPlace *place, Err *err) {
-    bool kafka = place == NULL;
+    bool kafka = place == NULL, objects = strcmp(worker->driver->name, "objects") == 0;
     Join *join = ARENA_NEW(&worker->arena, Join);
     *join = (Join){.worker = worker};
     if (kafka) {
@@ -248,6 +248,7 @@ static bool join_start(SinkWorker *worker, const SinkPlace *place, Err *err) {
                                        .state_directory = place->state_directory,
                                        .data_directory = worker->run->data_directory,
                                        .journal_id = place->remote ? join->journal_id : NULL,
+                                       .share = kafka && objects ? &place->share : NULL,
                                        .compared = place->remote,
                                        .memory_share = &worker->share};
     if (kafka) {
@@ -600,8 +601,12 @@ static bool work(SinkWorker *worker, Err *err) {
 }
 
 static bool joins_end(SinkWorker *worker, bool ok, Err *err) {
+    const SinkPumpLast how = {.stopped = *worker->run->stop};
     for (Join *join = worker->joins; join != NULL; join = join->next) {
-        SinkPumpLast last = {0};
+        sink_pump_tell(join->pump, &how);
+    }
+    for (Join *join = worker->joins; join != NULL; join = join->next) {
+        SinkPumpLast last = how;
         Err why[1] = {{0}};
         if (!sink_pump_finish(join->pump, &last, why) && ok) {
             *err = *why;
@@ -629,9 +634,10 @@ static bool prepare(SinkWorker *worker, Err *err) {
     worker->share = (size_t)worker->options.memory_limit / MEMORY_PART;
     const char *locks = arena_printf(&worker->arena, "%s/connectors", run->data_directory);
     TRY(file_make_directories(locks, err));
-    TRY(file_lock(arena_printf(&worker->arena, "%s/%s.lock", locks, connector_folder(&worker->arena, run->name)),
-                  &worker->lock, err));
-    TRY(sink_places_forget(&worker->arena, run, err));
+    const char *folder = connector_folder(&worker->arena, run->name);
+    const char *task = run->task > 0 ? arena_printf(&worker->arena, "@@%" PRIu32, run->task) : "";
+    TRY(file_lock(arena_printf(&worker->arena, "%s/%s%s.lock", locks, folder, task), &worker->lock, err));
+    TRY(sink_places_forget(&worker->arena, run, err) && sink_shares_forget(&worker->arena, run, err));
     TRY(topic_options(&worker->arena, run, &config, &worker->topic_options, err));
     worker->from = worker->topic_options.from;
     return true;

@@ -11,6 +11,7 @@
 
 #include "core/config/regex.h"
 #include "flow/pipeline/topic_options.h"
+#include "flow/sink/share.h"
 
 // Which topics: `topics`, a list, or `topics.regex`, whole names.
 typedef struct TopicChoice {
@@ -31,11 +32,14 @@ typedef struct SinkPlace {
     const char *pin;
     const char *pipeline; // what the target knows it by
     bool remote;          // the journal is in Kafka
+    SinkShare share;      // of topics of a real Kafka
 } SinkPlace;
 // `run` is the sink's; of `of`, source and remote.
 void sink_place_make(Arena *arena, const ConnectorRun *run, const SinkPlace *of, SinkPlace *place);
 // Where it lies that reads topics of a real Kafka: topic_feed.h.
 void sink_topics_place(Arena *arena, const ConnectorRun *run, SinkPlace *place);
+// What this task had here when there were more of them, or fewer: the target knows it. Nobody works with it.
+CHECKED bool sink_shares_forget(Arena *arena, const ConnectorRun *run, Err *err);
 // What it has read before, as the data directory says: KAFKA, JOURNAL, or AUTO, nothing.
 TopicsFrom sink_topics_known(Arena *arena, const ConnectorRun *run);
 // Has it read a journal in Kafka before, on whatever machine: has it a pin there? Asks Kafka.

@@ -78,7 +78,8 @@ static bool begin(Call *call, Err *err) {
     TRY(sink_target(call->arena, call->driver, &call->config, &call->context, err));
     TRY(topic_choice_make(call->arena, &call->config, &call->topics, err));
     const ConnectorRun *run = call->run;
-    call->feed = (TopicFeedSpec){.connector = run->name, .sink = call->driver, .topics = &call->topics};
+    call->feed = (TopicFeedSpec){
+        .connector = run->name, .sink = call->driver, .topics = &call->topics, .shared = run->tasks > 1};
     TRY(topic_options(call->arena, run, &call->config, &call->feed.options, err));
     TopicsFrom from = call->feed.options.from;
     from = from != TOPICS_AUTO ? from : sink_topics_known(call->arena, run);

@@ -331,7 +331,8 @@ static bool kafka_finish(SourceWorker *worker, bool ok, Err *err) {
         worker->half.report.phase = PIPELINE_FLUSHING;
         source_half_report(&worker->half, false);
     }
-    bool finished = connector_kafka_finish(worker->kafka, (ConnectorKafkaFinish){.all = all}, why);
+    bool finished =
+        connector_kafka_finish(worker->kafka, (ConnectorKafkaFinish){.all = all, .stopped = *worker->run->stop}, why);
     worker->kafka = NULL;
     worker->half.report.sink_trouble = NULL;
     worker->half.report.sink_behind_bytes = finished && all ? 0 : worker->half.report.sink_behind_bytes;

@@ -347,7 +347,7 @@ static bool runner_run(Runner *runner, Err *err) {
     source_half_report(&runner->half, false);
     if (runner->pump != NULL) {
         Err flush[1] = {{0}};
-        SinkPumpLast ended = {.arena = &runner->tables};
+        SinkPumpLast ended = {.arena = &runner->tables, .stopped = runner->run->stop != NULL && *runner->run->stop};
         arena_reset(&runner->tables);
         bool flushed = sink_pump_finish(runner->pump, &ended, flush);
         runner->pump = NULL;
@@ -423,6 +423,8 @@ bool pipeline_plan(const PipelineConfig *config, SourceMode mode, Arena *arena, 
     char path[PATH_MAX];
     snprintf(path, sizeof(path), "%s/journal", config->directory);
     JournalLook look;
+    const char *journal = config->options.journal;
+    TRY(journal[0] == '\0' || file_exists(path) || journal_place_probe(journal, config->name, err));
     plan->first_run =
         !file_exists(path) || !journal_look(path, &look, NULL, NULL, NULL, &(Err){0}) || look.info.position.size == 0;
     SinkContext sink;

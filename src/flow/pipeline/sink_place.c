@@ -9,6 +9,8 @@
 #include "flow/pipeline/s3_sink.h"
 #include "flow/pipeline/topic_feed.h"
 
+#define TOPICS "@topics."
+
 // --- topics ----------------------------------------------------------------------------------------------------
 
 bool topic_choice_make(Arena *arena, const Properties *config, TopicChoice *choice, Err *err) {
@@ -60,9 +62,40 @@ void sink_place_make(Arena *arena, const ConnectorRun *run, const SinkPlace *of,
 }
 
 void sink_topics_place(Arena *arena, const ConnectorRun *run, SinkPlace *place) {
-    const char *folder = connector_folder(arena, run->name);
-    sink_place_make(arena, run, &(SinkPlace){.source = arena_printf(arena, "@topics.%s", folder)}, place);
-    place->pipeline = folder;
+    const SinkShare share = {connector_folder(arena, run->name), run->task, MAX(run->tasks, 1u)};
+    const char *pipeline = share_pipeline(arena, &share);
+    sink_place_make(arena, run, &(SinkPlace){.source = arena_printf(arena, TOPICS "%s", pipeline)}, place);
+    place->pipeline = pipeline;
+    place->share = share;
+}
+
+typedef struct Shares {
+    Arena *arena;
+    const ConnectorRun *run;
+    SinkShare share;
+    Err *err;
+    bool ok;
+} Shares;
+
+static bool share_visit(void *context, const char *name) {
+    Shares *shares = context;
+    size_t size = strlen(TOPICS);
+    uint32_t task = 0;
+    if (strncmp(name, TOPICS, size) != 0 || !share_is_other(&shares->share, slice_of(name + size), &task) ||
+        task != shares->share.task) {
+        return true;
+    }
+    const char *path = arena_printf(shares->arena, "%s/pipelines/%s", shares->run->data_directory, name);
+    shares->ok = file_remove_tree(path, shares->err);
+    return shares->ok;
+}
+
+bool sink_shares_forget(Arena *arena, const ConnectorRun *run, Err *err) {
+    SinkPlace place;
+    sink_topics_place(arena, run, &place);
+    Shares shares = {arena, run, place.share, err, true};
+    const char *directory = arena_printf(arena, "%s/pipelines", run->data_directory);
+    return !file_exists(directory) || (file_list(directory, share_visit, &shares, err) && shares.ok);
 }
 
 typedef struct Places {

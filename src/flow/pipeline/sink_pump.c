@@ -18,7 +18,8 @@
 #define BACKOFF_US_MAX 10000000
 #define FINISH_TRIES   5                        // of a transient error, once the run is over
 #define TELL_AGAIN_US  (INT64_C(600) * 1000000) // of trouble that lasts
-#define GIVE_UP_US     (INT64_C(30) * 1000000)  // once the run is over, what is away is waited for so long
+#define GIVE_UP_US     (INT64_C(30) * 1000000)  // once the run is over, what is away is waited for so long;
+#define STOP_US        (INT64_C(10) * 1000000)  // when it was stopped: whoever stops programs waits for 30 s or less
 enum { CUTS_KEPT = 256, TABLES_BYTES = 1024 };
 
 typedef struct KeptCut {
@@ -54,6 +55,7 @@ struct SinkPump {
     LogPosition begun;  // where it reads from
     LogPosition pinned; // the sink's, when it was last looked at
     bool has_pin;
+    bool stopped; // see SinkPumpLast
 
     pthread_mutex_t mutex; // over all that follows
     JournalReader *reader; // for waking
@@ -213,14 +215,19 @@ static void trouble_over(SinkPump *pump) {
     }
 }
 
-// The sink waits, within a call: see SinkContext.
-static bool waits(void *context, const Err *why) {
-    SinkPump *pump = context;
+// Whether what is away has been waited for long enough.
+static bool gives_up(SinkPump *pump) {
     if (pump->finishing && pump->finish_us == 0) {
         pump->finish_us = clock_monotonic_us();
     }
+    return pump->finishing && clock_monotonic_us() >= pump->finish_us + (pump->stopped ? STOP_US : GIVE_UP_US);
+}
+
+// The sink waits, within a call: see SinkContext.
+static bool waits(void *context, const Err *why) {
+    SinkPump *pump = context;
     trouble_tell(pump, why);
-    return !pump->finishing || clock_monotonic_us() < pump->finish_us + GIVE_UP_US;
+    return !gives_up(pump);
 }
 
 // What the run has done so far: a sink that is opened again begins at nothing.
@@ -424,7 +431,8 @@ static void *pump_thread(void *context) {
         if (attempt(pump, err)) {
             break;
         }
-        bool wait = err_class(err->code) == ERR_CLASS_TRANSIENT && !(pump->finishing && ++tries >= FINISH_TRIES);
+        bool over = pump->finishing && (++tries >= FINISH_TRIES || (pump->stopped && gives_up(pump)));
+        bool wait = err_class(err->code) == ERR_CLASS_TRANSIENT && !over;
         if (!wait) {
             pthread_mutex_lock(&pump->mutex);
             pump->err = *err;
@@ -483,8 +491,12 @@ bool sink_pump_start(const SinkPumpSpec *spec, SinkPump **pump, Err *err) {
     return true;
 }
 
-bool sink_pump_finish(SinkPump *pump, SinkPumpLast *last, Err *err) {
-    pump->spec.flush |= last->flush; // the thread looks at it once it is finishing
+void sink_pump_tell(SinkPump *pump, const SinkPumpLast *last) {
+    if (pump->finishing) {
+        return;
+    }
+    pump->spec.flush |= last->flush; // the thread looks at these once it is finishing
+    pump->stopped = last->stopped;
     pump->finishing = true;
     pthread_mutex_lock(&pump->mutex);
     if (pump->reader != NULL) {
@@ -494,6 +506,10 @@ bool sink_pump_finish(SinkPump *pump, SinkPumpLast *last, Err *err) {
         pump->spec.feed->wake(pump->spec.feed_owner);
     }
     pthread_mutex_unlock(&pump->mutex);
+}
+
+bool sink_pump_finish(SinkPump *pump, SinkPumpLast *last, Err *err) {
+    sink_pump_tell(pump, last);
     pthread_join(pump->thread, NULL);
     bool ok = !pump->look.failed;
     last->stats = pump->look.stats;

@@ -60,12 +60,15 @@ bool sink_pump_published(SinkPump *pump, Position *position);
 // Ends the thread, with `flush` after everything durable in the journal is published. False: err says why that could
 // not be. `pump` is freed either way.
 typedef struct SinkPumpLast {
-    bool flush; // as the spec's, where it was not known then
+    bool flush;   // as the spec's, where it was not known then
+    bool stopped; // somebody asked for the end: what is away is not waited for for long
     SinkStats stats;
     Arena *arena; // for `tables`; NULL = these are not wanted
     SinkTable *tables;
     size_t table_count;
 } SinkPumpLast;
 CHECKED bool sink_pump_finish(SinkPump *pump, SinkPumpLast *last, Err *err);
+// Says so and does not wait: several that are told first and finished then share one bound. `last` as to finish.
+void sink_pump_tell(SinkPump *pump, const SinkPumpLast *last);
 
 #endif

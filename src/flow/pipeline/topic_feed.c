@@ -28,7 +28,7 @@ typedef struct FeedPartition {
 
 typedef struct FeedTopic {
     const char *name;
-    FeedPartition **partitions;
+    FeedPartition **partitions; // NULL = another task's
     int32_t count;
     int64_t seen_us; // by the newest look
     int missed;      // looks in a row that did not see it
@@ -60,23 +60,6 @@ struct TopicFeed {
 };
 
 // --- where a partition begins ----------------------------------------------------------------------------------
-
-bool topic_name_split(Slice name, Slice *topic, int32_t *partition) {
-    size_t at = name.size;
-    int64_t number = 0;
-    while (at > 0 && name.data[at - 1] != '/') {
-        at--;
-    }
-    for (size_t i = at; i < name.size; i++) {
-        if (name.data[i] < '0' || name.data[i] > '9' || number > INT32_MAX) {
-            return false;
-        }
-        number = number * 10 + (name.data[i] - '0');
-    }
-    *topic = (Slice){name.data, at > 0 ? at - 1 : 0};
-    *partition = (int32_t)number;
-    return at > 1 && at < name.size && number <= INT32_MAX;
-}
 
 static Slice key_of(Arena *arena, const char *topic, int32_t partition) {
     return slice_of(arena_printf(arena, "%s/%d", topic, partition));
@@ -147,6 +130,38 @@ static bool in_bounds(TopicFeed *feed, FeedPartition *partition, int64_t *first,
     }
     bool latest = feed->first && strcmp(feed->spec->options.reset, "latest") == 0;
     partition->next = latest ? *end : *first;
+    return true;
+}
+
+static bool looks(KafkaConsumer *consumer, const TopicFeedSpec *spec, Arena *arena, KafkaTopicLook **wanted,
+                  size_t *count, size_t *partitions, Err *err) {
+    KafkaTopicLook *all = NULL;
+    size_t known = 0;
+    *count = *partitions = 0;
+    TRY(kafka_consumer_topics(consumer, arena, &all, &known, err));
+    for (size_t i = 0; i < known; i++) {
+        if (topic_choice_has(spec->topics, slice_of(all[i].name))) {
+            *partitions += (size_t)all[i].partitions;
+            all[(*count)++] = all[i];
+        }
+    }
+    *wanted = all;
+    return true;
+}
+
+static bool partitions_list(KafkaConsumer *consumer, const TopicFeedSpec *spec, Arena *arena,
+                            KafkaPartition **partitions, size_t *count, Err *err) {
+    KafkaTopicLook *all = NULL;
+    size_t topics = 0, most = 0;
+    *count = 0;
+    TRY(looks(consumer, spec, arena, &all, &topics, &most, err));
+    *partitions = ARENA_ARRAY(arena, KafkaPartition, most);
+    for (size_t i = 0; i < topics; i++) {
+        for (int32_t j = 0; j < all[i].partitions; j++) {
+            (*partitions)[(*count)++] =
+                (KafkaPartition){.topic = all[i].name, .partition = j, .offset = KAFKA_OFFSET_NONE};
+        }
+    }
     return true;
 }
 
@@ -239,6 +254,18 @@ static bool any_known(const Taking *taking) {
     return any;
 }
 
+// …of any task's partitions: then those of this one are new.
+static bool others_look(TopicFeed *feed, Arena *arena, Err *err) {
+    KafkaPartition *all = NULL;
+    size_t count = 0;
+    TRY(partitions_list(feed->consumer, feed->spec, arena, &all, &count, err));
+    TRY(kafka_consumer_committed(feed->consumer, arena, all, count, err));
+    for (size_t i = 0; i < count; i++) {
+        feed->first = feed->first && all[i].offset == KAFKA_OFFSET_NONE;
+    }
+    return true;
+}
+
 static bool take_up(TopicFeed *feed, Taking *taking, bool first, Err *err) {
     if (taking->count == 0) {
         return true;
@@ -247,6 +274,7 @@ static bool take_up(TopicFeed *feed, Taking *taking, bool first, Err *err) {
     TRY(kafka_consumer_committed(feed->consumer, taking->arena, taking->group, taking->count, err));
     TRY(feed->spec->sink->offsets(feed->context, taking->arena, &taking->offsets, &taking->offset_count, err));
     feed->first = first && !any_known(taking);
+    TRY(!feed->first || feed->context->share == NULL || others_look(feed, taking->arena, err));
     for (size_t i = 0; i < taking->count; i++) {
         TRY(partition_begin(feed, taking, i, err));
     }
@@ -269,6 +297,7 @@ static FeedPartition *partition_new(TopicFeed *feed, const char *topic, int32_t 
 }
 
 static void topic_add(TopicFeed *feed, Taking *taking, const KafkaTopicLook *look) {
+    const SinkShare *share = feed->context->share;
     FeedTopic *topic = map_find(&feed->by_name, slice_of(look->name));
     if (topic == NULL) {
         topic = ARENA_NEW(feed->run, FeedTopic);
@@ -281,8 +310,9 @@ static void topic_add(TopicFeed *feed, Taking *taking, const KafkaTopicLook *loo
     }
     FeedPartition **all = ARENA_ARRAY(feed->run, FeedPartition *, (size_t)look->partitions);
     for (int32_t i = 0; i < look->partitions; i++) {
-        all[i] = i < topic->count ? topic->partitions[i] : partition_new(feed, topic->name, i);
-        if (i >= topic->count) {
+        bool ours = share == NULL || share_task(slice_of(topic->name), i, share->tasks) == share->task;
+        all[i] = i < topic->count ? topic->partitions[i] : ours ? partition_new(feed, topic->name, i) : NULL;
+        if (i >= topic->count && ours) {
             taking->group[taking->count] =
                 (KafkaPartition){.topic = topic->name, .partition = i, .offset = KAFKA_OFFSET_NONE};
             taking->at[taking->count++] = all[i];
@@ -295,27 +325,11 @@ static void topic_add(TopicFeed *feed, Taking *taking, const KafkaTopicLook *loo
 static bool again(const TopicFeed *feed, const KafkaTopicLook *look, Err *err) {
     const FeedTopic *topic = map_find(&feed->by_name, slice_of(look->name));
     for (int32_t i = 0; topic != NULL && i < topic->count; i++) {
-        if (topic->partitions[i]->gone) {
+        if (topic->partitions[i] != NULL && topic->partitions[i]->gone) {
             FAIL(err, ERR_SLOT_LOST, "topic %s was deleted and made anew: its offsets are others now", look->name);
             return err_hint(err, "stop the connector and say where to go on: PATCH or DELETE its offsets");
         }
     }
-    return true;
-}
-
-static bool looks(KafkaConsumer *consumer, const TopicFeedSpec *spec, Arena *arena, KafkaTopicLook **wanted,
-                  size_t *count, size_t *partitions, Err *err) {
-    KafkaTopicLook *all = NULL;
-    size_t known = 0;
-    *count = *partitions = 0;
-    TRY(kafka_consumer_topics(consumer, arena, &all, &known, err));
-    for (size_t i = 0; i < known; i++) {
-        if (topic_choice_has(spec->topics, slice_of(all[i].name))) {
-            *partitions += (size_t)all[i].partitions;
-            all[(*count)++] = all[i];
-        }
-    }
-    *wanted = all;
     return true;
 }
 
@@ -335,7 +349,8 @@ static bool absent(TopicFeed *feed, int64_t now, Err *err) {
         FeedTopic *topic = entry->value;
         topic->missed = topic->seen_us == now ? 0 : topic->missed + 1;
         for (int32_t i = 0; topic->missed > 1 && i < topic->count; i++) {
-            TRY(topic->partitions[i]->gone || gone(feed, topic->partitions[i], err));
+            FeedPartition *partition = topic->partitions[i];
+            TRY(partition == NULL || partition->gone || gone(feed, partition, err));
         }
     }
     return true;
@@ -572,12 +587,13 @@ static bool target_follow(TopicFeed *feed, Err *err) {
         return true;
     }
     TRY(sink->checkpoint(feed->context, feed->run, &checkpoint, err));
-    feed->epoch_floor = checkpoint.epoch;
-    if (checkpoint.ahead) {
+    if (checkpoint.ahead || checkpoint.moved) {
         log_info(LOG_SINK, "the target knows more than this directory: goes on from there");
         TRY(sink->open(feed->context, &state, err));
         sink->close(state);
+        TRY(sink->checkpoint(feed->context, feed->run, &checkpoint, err));
     }
+    feed->epoch_floor = checkpoint.epoch;
     return true;
 }
 
@@ -640,22 +656,6 @@ const SinkFeed TOPIC_FEED = {
 
 // --- asked beside a run ----------------------------------------------------------------------------------------
 
-static bool partitions_list(KafkaConsumer *consumer, const TopicFeedSpec *spec, Arena *arena,
-                            KafkaPartition **partitions, size_t *count, Err *err) {
-    KafkaTopicLook *all = NULL;
-    size_t topics = 0, most = 0;
-    *count = 0;
-    TRY(looks(consumer, spec, arena, &all, &topics, &most, err));
-    *partitions = ARENA_ARRAY(arena, KafkaPartition, most);
-    for (size_t i = 0; i < topics; i++) {
-        for (int32_t j = 0; j < all[i].partitions; j++) {
-            (*partitions)[(*count)++] =
-                (KafkaPartition){.topic = all[i].name, .partition = j, .offset = KAFKA_OFFSET_NONE};
-        }
-    }
-    return true;
-}
-
 bool topic_partitions(const TopicFeedSpec *spec, Arena *arena, KafkaPartition **partitions, size_t *count, Err *err) {
     KafkaConsumer *consumer = NULL;
     bool ok =
@@ -672,7 +672,7 @@ static bool offsets_merge(KafkaConsumer *consumer, const TopicFeedSpec *spec, co
     const char *note = kafka_note(arena, spec->connector);
     TRY(partitions_list(consumer, spec, arena, &group, &partitions, err));
     TRY(kafka_consumer_committed(consumer, arena, group, partitions, err));
-    TRY(spec->sink->offsets(context, arena, &own, &own_count, err));
+    TRY(spec->shared || spec->sink->offsets(context, arena, &own, &own_count, err));
     *offsets = ARENA_ARRAY(arena, SinkOffset, partitions);
     *count = 0;
     for (size_t i = 0; i < partitions; i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Topics of a real Kafka as the entries that a sink takes (sink.h): Kafka itself is the journal. Each partition is a
 // topic "TOPIC/PARTITION" whose offsets are Kafka's own; an entry stands for one record, or for offsets that have none.
-// Between any two polls a cut may be made.
+// Between any two polls a cut may be made. Of several tasks (SinkContext.share) each reads its share of the partitions.
 //
 // How far the sink is, it says itself: it commits records and offsets in one act, so a partition goes on where the
 // sink's own offset is. The group is told behind it, with the note "leat:CONNECTOR" beside each offset; one without
@@ -10,6 +10,7 @@
 //
 //     DATA/pipelines/@topics.SINK FOLDER/epoch        of the newest opening: positions begin with it
 //                                       /sinks/SINK FOLDER/
+//     DATA/pipelines/@topics.SINK FOLDER@@1-of-3/…    of a task of several
 #ifndef LEAT_FLOW_PIPELINE_TOPIC_FEED_H
 #define LEAT_FLOW_PIPELINE_TOPIC_FEED_H
 
@@ -27,6 +28,7 @@ typedef struct TopicFeedSpec {
     const SinkDriver *sink;
     const TopicChoice *topics;
     TopicOptions options;
+    bool shared; // by several tasks: what each of them has is not known beside a run
     size_t memory_bytes_max;
     KafkaWatch *watch; // is told where the sink stands; NULL beside a run
 } TopicFeedSpec;
@@ -40,7 +42,8 @@ void topic_feed_free(TopicFeed *feed); // NULL is fine
 // Its owner is a TopicFeed **, that of the attempt.
 extern const SinkFeed TOPIC_FEED;
 
-// Asked beside a run. What Connect's offsets of the connector are: the sink's own, or what somebody has set.
+// Asked beside a run. What Connect's offsets of the connector are: the sink's own, or what somebody has set; of several
+// tasks what the group was told last.
 CHECKED bool topic_offsets(const TopicFeedSpec *spec, const SinkContext *context, Arena *arena, SinkOffset **offsets,
                            size_t *count, Err *err);
 // Sets the group's offsets, to be followed by the next run; an offset of -1: auto.offset.reset says.
@@ -48,7 +51,4 @@ CHECKED bool topic_offsets_set(const TopicFeedSpec *spec, KafkaPartition *partit
 // All partitions that there are, without offsets.
 CHECKED bool topic_partitions(const TopicFeedSpec *spec, Arena *arena, KafkaPartition **partitions, size_t *count,
                               Err *err);
-// TOPIC and PARTITION of a sink's topic.
-bool topic_name_split(Slice name, Slice *topic, int32_t *partition);
-
 #endif

@@ -76,7 +76,7 @@ static bool overrides(Arena *arena, TopicOptions *options, const Properties *con
 bool topic_options(Arena *arena, const ConnectorRun *run, const Properties *config, TopicOptions *options, Err *err) {
     static const char *const FROM[] = {"auto", "journal", "kafka"};
     size_t from = 0;
-    *options = (TopicOptions){.brokers = "", .reset = "earliest"};
+    *options = (TopicOptions){.brokers = "", .reset = "earliest", .task = run->task};
     option_defaults(&TABLE, options);
     options->group = arena_printf(arena, "connect-%.*s", SLICE_ARG(run->name));
     Properties own = properties_under(arena, config, SLICE("leat.kafka."));
@@ -100,7 +100,8 @@ bool topic_options(Arena *arena, const ConnectorRun *run, const Properties *conf
 }
 
 KafkaPlace topic_place(Arena *arena, const TopicOptions *options, Slice connector) {
-    return (KafkaPlace){.brokers = options->brokers,
-                        .options = &options->kafka,
-                        .client_id = arena_printf(arena, "connector-consumer-%.*s-0", SLICE_ARG(connector))};
+    return (KafkaPlace){
+        .brokers = options->brokers,
+        .options = &options->kafka,
+        .client_id = arena_printf(arena, "connector-consumer-%.*s-%" PRIu32, SLICE_ARG(connector), options->task)};
 }

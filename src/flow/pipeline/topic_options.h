@@ -20,6 +20,7 @@ typedef struct TopicOptions {
     KafkaOptions kafka;
     const char *group; // consumer.override.group.id, else connect-NAME
     const char *reset; // auto.offset.reset: earliest, latest, none
+    uint32_t task;     // whose clients these are
     bool uncommitted;  // isolation.level=read_uncommitted
 } TopicOptions;
 

@@ -13,6 +13,7 @@
 #include "core/sys/throttle.h"
 #include "data/connect/connect_record.h"
 #include "flow/sink/record_rules.h"
+#include "flow/sink/share.h"
 #include "storage/journal/journal.h"
 #include "storage/store/store.h"
 
@@ -58,7 +59,8 @@ typedef struct SinkContext {
     // target.
     const char *journal_id;
     bool journal_kept; // the state directory is new, the journal is not: log positions that the target remembers hold
-    bool compared;     // `checkpoint` was asked in this run, and what it said was done
+    const SinkShare *share; // of topics of a real Kafka: this sink is one task of them; NULL = all topics are its own
+    bool compared;          // `checkpoint` was asked in this run, and what it said was done
     // Called, from within the sink's calls, while it waits for something that is away: what that is. False: it is not
     // to wait any longer. NULL = nobody wants to know.
     bool (*waits)(void *context, const Err *why);
@@ -68,6 +70,7 @@ typedef struct SinkContext {
 // What the target remembers of a pipeline and the data directory does not: that was lost, or is an older copy.
 typedef struct SinkCheckpoint {
     bool ahead;
+    bool moved;     // partitions of this share are still those of another number of tasks: `open` takes them over
     Slice state;    // to journal_seed from, in a new data directory; empty: offsets are all that is known
     uint64_t epoch; // the journal's must be above it
     const JournalFloor *floors;

@@ -338,6 +338,7 @@ static bool put(KeyIndex *index, const IndexEntry *entry, Err *err) {
 
 static bool exchange_chunk(KeyIndex *index, const KeyHash *keys, const KeyPlace *now, KeyPlace *was, size_t count,
                            Err *err) {
+    index->loading = false;
     TRY(index_persist_room(index, count, err));
     sort_keys(index, keys, count);
     TRY(find_sorted(index, count, err));
@@ -370,6 +371,7 @@ bool index_exchange(KeyIndex *index, const KeyHash *keys, const KeyPlace *now, K
 
 static bool load_chunk(KeyIndex *index, const KeyHash *keys, const KeyPlace *now, KeyPlace *was, size_t count,
                        Err *err) {
+    index->loading = true;
     TRY(index_persist_room(index, count, err));
     sort_keys(index, keys, count);
     for (size_t i = 0; i < count; i++) {

@@ -121,7 +121,7 @@ bool index_persist_spill(KeyIndex *index, Err *err) {
         insert(index, 0, segment);
         index->open_count++;
     }
-    key_table_reset(&index->open);
+    key_table_clear(&index->open); // it fills again
     return true;
 }
 

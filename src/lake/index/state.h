@@ -34,6 +34,7 @@ struct KeyIndex {
     IndexState durable; // of the last one that stands in CURRENT
     uint64_t next_number;
 
+    bool loading;   // keys that nobody has come in, and nobody looks any up
     bool torn;      // an exchange failed half-way: only index_rollback helps
     ErrCode broken; // nothing helps but opening it again
     Merge *jobs[JOBS_MAX];

@@ -52,6 +52,13 @@ void key_table_release(KeyTable *table) {
     table->slots = 0;
 }
 
+void key_table_clear(KeyTable *table) {
+    if (table->words != NULL) {
+        memset(table->words, 0, key_table_bytes(table));
+    }
+    table->counts = (EntryCounts){0};
+}
+
 void key_table_reset(KeyTable *table) {
     key_table_release(table);
     table->counts = (EntryCounts){0};

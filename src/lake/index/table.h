@@ -17,6 +17,7 @@ enum { TABLE_WORDS_EXACT = 4, TABLE_WORDS_WIDE = 5 };
 
 void key_table_init(KeyTable *table, bool exact);
 void key_table_release(KeyTable *table);
+void key_table_clear(KeyTable *table); // empties
 void key_table_reset(KeyTable *table); // empties, and gives the memory back
 size_t key_table_bytes(const KeyTable *table);
 // Room for `entries` in all, so that they are found fast. Grows by halves, to no more than `entries_max` need.

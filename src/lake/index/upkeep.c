@@ -3,7 +3,8 @@
 //
 // Two rules, for open and for durable segments apart. All of the latter are merged when what they hold beside one place
 // of each key exceeds a share of it: that bounds the disk. Neighbours of about one size are merged when there are a
-// few: that bounds how many places are asked. Keys that are new make no waste, so a first load only merges by size.
+// few: that bounds how many places are asked. Keys that are new make no waste, so a first load only merges by size, and
+// seldom, as nobody asks: what is left is for the first that does.
 #include "core/base/log.h"
 #include "core/sys/crash.h"
 #include "core/sys/file.h"
@@ -11,6 +12,7 @@
 
 enum {
     TIER_SEGMENTS = 4,     // of about one size are merged
+    TIER_LOADING = 24,     // the same, in a load
     WASTE_SHARE_EXACT = 5, // of the keys, a fifth
     WASTE_SHARE_WIDE = 12, // these take more bytes: within 16 a key all the same
     WASTE_MIN = 4096,
@@ -79,9 +81,10 @@ static bool plan(KeyIndex *index, size_t from, size_t until, bool bottom, Err *e
     if (bottom && !bottom_runs && until > from && wasteful(index, from, until)) {
         return busy > 0 || job_start(index, from, until, true, err);
     }
+    size_t tier = index->loading ? TIER_LOADING : TIER_SEGMENTS;
     for (size_t i = from; i < until && job_slot(index) != NULL; i++) {
         size_t end = tier_end(index, i, until);
-        if (end >= i + TIER_SEGMENTS) {
+        if (end >= i + tier) {
             TRY(job_start(index, i, end, bottom && end == until, err));
             i = end - 1;
         }

@@ -92,6 +92,7 @@ typedef struct JournalDriver {
     // --- the rest of journal.h, as it is there
 
     bool (*place_check)(const char *url, const char *name, Err *err); // NULL: it is in the directory
+    bool (*place_probe)(const char *url, const char *name, Err *err); // likewise
     bool (*seed)(const char *directory, Slice preamble, Err *err);    // ERR_EXISTS
     bool (*remove)(const char *directory, Err *err);                  // NULL: it goes with the directory
     bool (*look)(const char *directory, JournalLook *look, Ledger *ledger, Err *err);

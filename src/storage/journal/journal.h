@@ -46,6 +46,9 @@ typedef struct JournalFloor {
 CHECKED bool journal_place(const char *directory, const char *url, const char *name, Err *err);
 // Can a journal be there? Asks nobody.
 CHECKED bool journal_place_check(const char *url, const char *name, Err *err);
+// …and does somebody answer there now, and let us in? What refuses connections is asked for some seconds only: of a
+// journal that is to be made.
+CHECKED bool journal_place_probe(const char *url, const char *name, Err *err);
 // Is it not in files?
 bool journal_is_remote(const char *directory);
 // Deletes the log of a remote journal that nobody writes. The directory stays. Absence is fine.

@@ -70,6 +70,10 @@ bool journal_place_check(const char *url, const char *name, Err *err) {
     return KAFKA_JOURNAL.place_check(url, name, err);
 }
 
+bool journal_place_probe(const char *url, const char *name, Err *err) {
+    return journal_place_check(url, name, err) && KAFKA_JOURNAL.place_probe(url, name, err);
+}
+
 static bool in_files(const char *directory) {
     JournalLook look;
     Ledger ledger;

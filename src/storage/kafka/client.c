@@ -30,15 +30,33 @@ static bool is_refusal(rd_kafka_resp_err_t code) {
 // That a broker lets nobody in stays until another one does not: that all are away follows from it.
 static void say(KafkaClient *client, rd_kafka_resp_err_t code, const char *text) {
     pthread_mutex_lock(&client->mutex);
-    if (is_refusal(code) || !is_refusal(client->said)) {
+    code = kafka_code_opened(code); // it is told of topics that are read, each time that a broker does not know one
+    client->down |= code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    bool follows = code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && client->said != 0;
+    if (!follows && (is_refusal(code) || !is_refusal(client->said))) {
         client->said = code;
         snprintf(client->said_text, sizeof(client->said_text), "%s", text);
     }
     pthread_mutex_unlock(&client->mutex);
 }
 
+// librdkafka calls each end of a handshake a refusal, also that the connection broke or nobody answered in it. Of TLS
+// it knows how OpenSSL 1.1 said so.
+static bool is_broken_handshake(int code, const char *text) {
+    if (code == RD_KAFKA_RESP_ERR__SSL) {
+        return strstr(text, "unexpected eof while reading") != NULL || strstr(text, "SSL transport error") != NULL;
+    }
+    return code == RD_KAFKA_RESP_ERR__AUTHENTICATION &&
+           (strstr(text, rd_kafka_err2str(RD_KAFKA_RESP_ERR__TRANSPORT)) != NULL ||
+            strstr(text, rd_kafka_err2str(RD_KAFKA_RESP_ERR__TIMED_OUT)) != NULL);
+}
+
 static void on_error(rd_kafka_t *handle, int number, const char *text, void *context) {
     KafkaClient *client = context;
+    number = is_broken_handshake(number, text) ? RD_KAFKA_RESP_ERR__TRANSPORT : number;
+    if (number == RD_KAFKA_RESP_ERR__AUTHENTICATION && kafka_tokens_over(client->tokens)) {
+        number = RD_KAFKA_RESP_ERR__TRANSPORT;
+    }
     if (number != RD_KAFKA_RESP_ERR__AUTHENTICATION || !kafka_tokens_away(client->tokens)) {
         say(client, (rd_kafka_resp_err_t)number, text);
     }
@@ -60,6 +78,13 @@ bool kafka_client_refused(KafkaClient *client) {
     bool refused = is_refusal(client->said);
     pthread_mutex_unlock(&client->mutex);
     return refused;
+}
+
+bool kafka_client_down(KafkaClient *client) {
+    pthread_mutex_lock(&client->mutex);
+    bool down = client->down;
+    pthread_mutex_unlock(&client->mutex);
+    return down;
 }
 
 static void on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, void *context) {
@@ -95,6 +120,9 @@ static const Meaning MEANINGS[] = {
     {RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED, ERR_NET_BUSY, "a quota of the cluster is used up"},
     {RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR, ERR_NET_BUSY, "a broker's disk has failed or is full"},
     {RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, ERR_NET_BUSY, NULL},
+    {RD_KAFKA_RESP_ERR_UNKNOWN, ERR_NET_BUSY, "a broker has failed within: its log says why"},
+    {RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT, ERR_NET_BUSY, NULL}, // of a transaction that is open
+    {RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, ERR_NET_BUSY, NULL},
     {RD_KAFKA_RESP_ERR__AUTHENTICATION, ERR_NET_AUTH, AUTH_HINT},
     {RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED, ERR_NET_AUTH, AUTH_HINT},
     {RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM, ERR_NET_AUTH, AUTH_HINT},
@@ -117,6 +145,9 @@ static const Meaning MEANINGS[] = {
     {RD_KAFKA_RESP_ERR_POLICY_VIOLATION, ERR_NET_SETUP, "the cluster's policy does not allow such a topic"},
     {RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT, ERR_NET_SETUP,
      "set transaction.timeout to at most the brokers' transaction.max.timeout.ms"},
+    {RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT, ERR_NET_SETUP,
+     "set cluster.session.timeout to a time from the brokers' group.min.session.timeout.ms to their "
+     "group.max.session.timeout.ms: leat doctor says them"},
     {RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT, ERR_NET_SETUP, NULL},
     {RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE, ERR_NET_SETUP, "transactions need brokers of Kafka 0.11 and newer"},
     {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, ERR_VALUE, SIZE_HINT},
@@ -145,6 +176,15 @@ static const Meaning MEANINGS[] = {
     {RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, ERR_NET_UNREACHABLE, NULL},
     {RD_KAFKA_RESP_ERR_NOT_COORDINATOR, ERR_NET_UNREACHABLE, NULL},
     {RD_KAFKA_RESP_ERR__WAIT_COORD, ERR_NET_UNREACHABLE, NULL},
+    {RD_KAFKA_RESP_ERR__WAIT_CACHE, ERR_NET_UNREACHABLE, NULL},
+    {RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE, ERR_NET_UNREACHABLE, NULL},
+    {RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE, ERR_NET_UNREACHABLE, NULL},
+    {RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION, ERR_NET_UNREACHABLE, NULL},
+    {RD_KAFKA_RESP_ERR_NOT_CONTROLLER, ERR_NET_UNREACHABLE, NULL},
+    {RD_KAFKA_RESP_ERR_LISTENER_NOT_FOUND, ERR_NET_UNREACHABLE, NULL}, // of a leader that begins
+    {RD_KAFKA_RESP_ERR_FETCH_SESSION_ID_NOT_FOUND, ERR_NET_UNREACHABLE, NULL},
+    {RD_KAFKA_RESP_ERR_INVALID_FETCH_SESSION_EPOCH, ERR_NET_UNREACHABLE, NULL},
+    {RD_KAFKA_RESP_ERR_TRANSACTION_COORDINATOR_FENCED, ERR_NET_UNREACHABLE, NULL},
 };
 
 static const Meaning *meaning_of(rd_kafka_resp_err_t code) {
@@ -156,15 +196,29 @@ static const Meaning *meaning_of(rd_kafka_resp_err_t code) {
     return NULL;
 }
 
+// What waits for a connection ends with the code of any end of its handshakes: whether that was a refusal, on_error was
+// told.
+static bool is_handshake(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL;
+}
+
 bool kafka_passes(rd_kafka_resp_err_t code) {
-    const Meaning *meaning = meaning_of(code);
+    const Meaning *meaning = meaning_of(is_handshake(code) ? RD_KAFKA_RESP_ERR__TRANSPORT : code);
     return meaning != NULL && (meaning->ours == ERR_NET_UNREACHABLE || meaning->ours == ERR_NET_BUSY);
 }
 
-// A topic was there when it was opened. A broker that has just come back knows none for a moment, and librdkafka takes
-// its word for it; if the topic is gone indeed, opening it again will tell, or make it.
-static bool is_unknown(rd_kafka_resp_err_t code) {
-    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+bool kafka_denies(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+           code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+}
+
+bool kafka_unknown(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+           code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+
+rd_kafka_resp_err_t kafka_code_opened(rd_kafka_resp_err_t code) {
+    return kafka_unknown(code) ? RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE : code;
 }
 
 bool kafka_fail(KafkaClient *client, Err *err, const char *file, int line, rd_kafka_resp_err_t code, const char *text,
@@ -179,9 +233,12 @@ bool kafka_fail(KafkaClient *client, Err *err, const char *file, int line, rd_ka
     if (meaning != NULL && meaning->ours == ERR_LOCKED) {
         topic[0] = '\0';
     } else if (undelivered != 0) { // why a transaction had to end
-        meaning = meaning_of(is_unknown(undelivered) ? RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE : undelivered);
+        meaning = meaning_of(kafka_code_opened(undelivered));
         code = undelivered;
         text = rd_kafka_err2str(undelivered);
+    }
+    if (is_handshake(code)) {
+        meaning = meaning_of(RD_KAFKA_RESP_ERR__TRANSPORT);
     }
     bool away = meaning == NULL || meaning->ours == ERR_NET_UNREACHABLE;
     if (away && before != 0 && meaning_of(before) != NULL) { // why nobody answers

@@ -24,6 +24,7 @@ typedef struct KafkaClient {
     pthread_mutex_t mutex; // over what follows; librdkafka's threads write it
     rd_kafka_resp_err_t said;
     char said_text[256]; // of the newest error that no call has returned
+    bool down;           // see kafka_client_down
     int64_t delivered;   // offset of the newest record that is in its topic
     rd_kafka_resp_err_t undelivered;
     char undelivered_topic[256]; // of the first message that could not be delivered
@@ -43,8 +44,18 @@ void kafka_client_close(KafkaClient *client); // one that was not opened is fine
 bool kafka_client_close_within(KafkaClient *client, int timeout_ms);
 // A broker lets nobody in: waiting does not help.
 bool kafka_client_refused(KafkaClient *client);
-// What it says passes by itself.
+// Connections to all brokers have failed at least once, since the beginning: refused, most often.
+bool kafka_client_down(KafkaClient *client);
+// What it says passes by itself, unless the client was refused.
 bool kafka_passes(rd_kafka_resp_err_t code);
+// There is no such topic or partition, as who said so knows.
+bool kafka_unknown(rd_kafka_resp_err_t code);
+// The same, or LEADER_NOT_AVAILABLE for a topic that is not known, though it was when it was opened: a broker that has
+// just come back, or has not heard of a new topic yet, knows none for a moment, and librdkafka takes its word for it.
+// If it is gone indeed, opening it again will tell, or make it.
+rd_kafka_resp_err_t kafka_code_opened(rd_kafka_resp_err_t code);
+// leat's user lacks the right.
+bool kafka_denies(rd_kafka_resp_err_t code);
 // An error of librdkafka's as ours: what failed, where, why, and what to do.
 bool kafka_fail(KafkaClient *client, Err *err, const char *file, int line, rd_kafka_resp_err_t code, const char *text,
                 const char *what);

@@ -10,6 +10,7 @@ enum {
     REQUEST_MS = 15 * 1000, // of one question to the brokers
     STEP_MS = 1000,         // of it, before others are asked who leads
     CLOSE_MS = 5000,
+    SURE_MS = 2000,  // that a topic has no such partition
     BACKOFF_MS = 100 // before one is asked again
 };
 
@@ -171,11 +172,6 @@ bool kafka_consumer_cluster(KafkaConsumer *consumer, Arena *arena, const char **
     return true;
 }
 
-static bool is_gone(rd_kafka_resp_err_t code) {
-    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
-           code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
-}
-
 static rd_kafka_topic_partition_list_t *list_of(const KafkaPartition *partitions, size_t count) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (size_t i = 0; i < count; i++) {
@@ -242,19 +238,27 @@ static rd_kafka_resp_err_t bound_once(KafkaConsumer *consumer, const KafkaPartit
     return code;
 }
 
-// Of a time, which is of->offset. A broker that has just begun may not know of topics that there are. *code: what was
-// said last.
+// Of a time, which is of->offset. A broker that has just begun may not know of topics that there are, and what it said
+// of one is remembered for a while. *code: what was said last; kafka_unknown: there is no such partition.
 static bool bound_ask(KafkaConsumer *consumer, const KafkaPartition *of, int64_t *offset, rd_kafka_resp_err_t *code,
                       Err *err) {
     int64_t deadline = clock_monotonic_us() + consumer->request_ms * INT64_C(1000);
+    int64_t sure = clock_monotonic_us() + MIN(consumer->request_ms, SURE_MS) * INT64_C(1000);
     for (bool made = false;;) {
         *code = bound_once(consumer, of, offset);
-        if (*code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && *code != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
+        if (!kafka_unknown(*code)) {
             return true;
         }
-        TRY(made || kafka_topic_made(&consumer->client, of->topic, &made, err));
-        *code = made ? RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE : *code;
-        if (!made || clock_monotonic_us() > deadline) {
+        int known = 0;
+        TRY(kafka_topic_partitions(&consumer->client, of->topic, &known, err));
+        TRY(known > 0 || made || kafka_topic_made(&consumer->client, of->topic, &made, err));
+        int64_t now = clock_monotonic_us();
+        bool none = known == 0 && !made, fewer = known > 0 && known <= of->partition;
+        if (none || (fewer && now > sure)) {
+            return true;
+        }
+        *code = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+        if (now > deadline) {
             return true;
         }
         clock_sleep_us(BACKOFF_MS * INT64_C(1000));
@@ -270,7 +274,7 @@ bool kafka_consumer_bounds(KafkaConsumer *consumer, const char *topic, int32_t p
     if (code == 0) { // behind the other: records may be removed meanwhile
         TRY(bound_ask(consumer, &last, end, &code, err));
     }
-    if (is_gone(code)) {
+    if (kafka_unknown(code)) {
         return FAIL(err, ERR_NOT_FOUND, "Kafka at %s: topic %s has no partition %d", consumer->client.brokers, topic,
                     partition);
     }
@@ -279,48 +283,34 @@ bool kafka_consumer_bounds(KafkaConsumer *consumer, const char *topic, int32_t p
     return code == 0 || KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), what);
 }
 
-static bool policy_of(rd_kafka_event_t *event, KafkaTopicPolicy *policy) {
-    size_t count = 0, entries = 0;
-    bool known = false, deletes = false;
-    policy->retention_ms = policy->retention_bytes = -1;
-    const rd_kafka_DescribeConfigs_result_t *result = rd_kafka_event_DescribeConfigs_result(event);
-    const rd_kafka_ConfigResource_t **resources =
-        result != NULL ? rd_kafka_DescribeConfigs_result_resources(result, &count) : NULL;
-    if (count != 1 || rd_kafka_ConfigResource_error(resources[0]) != 0) {
-        return false;
-    }
-    const rd_kafka_ConfigEntry_t **configs = rd_kafka_ConfigResource_configs(resources[0], &entries);
-    for (size_t i = 0; i < entries; i++) {
-        const char *name = rd_kafka_ConfigEntry_name(configs[i]), *value = rd_kafka_ConfigEntry_value(configs[i]);
-        if (strcmp(name, "cleanup.policy") == 0 && value != NULL) {
-            known = true;
-            policy->compacts = strstr(value, "compact") != NULL;
-            deletes = strstr(value, "delete") != NULL;
-        } else if (strcmp(name, "retention.ms") == 0 && value != NULL) {
-            policy->retention_ms = MAX(strtoll(value, NULL, 10), -1LL);
-        } else if (strcmp(name, "retention.bytes") == 0 && value != NULL) {
-            policy->retention_bytes = MAX(strtoll(value, NULL, 10), -1LL);
-        }
-    }
-    if (!deletes) {
-        policy->retention_ms = policy->retention_bytes = -1;
-    }
-    policy->expires = policy->retention_ms >= 0 || policy->retention_bytes >= 0;
-    return known;
-}
-
-bool kafka_consumer_policy(KafkaConsumer *consumer, const char *topic, KafkaTopicPolicy *policy, Err *err) {
+// *denied: it is not told.
+static bool describe(KafkaConsumer *consumer, rd_kafka_ResourceType_t type, const char *name, Arena *arena,
+                     bool *denied, Properties *values, Err *err) {
     char problem[256];
+    size_t count = 0, entries = 0;
     rd_kafka_t *handle = consumer->client.handle;
-    rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+    rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(type, name);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
     rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(handle, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
     rd_kafka_AdminOptions_set_request_timeout(options, consumer->request_ms, problem, sizeof(problem));
     rd_kafka_DescribeConfigs(handle, &resource, 1, options, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, consumer->request_ms + 1000);
     rd_kafka_resp_err_t code = event != NULL ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
-    *policy = (KafkaTopicPolicy){0};
-    bool known = code == 0 && policy_of(event, policy);
+    const rd_kafka_ConfigResource_t **resources =
+        code == 0 ? rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &count)
+                  : NULL;
+    code = code == 0 && count == 1 ? kafka_code_opened(rd_kafka_ConfigResource_error(resources[0])) : code;
+    *denied = kafka_denies(code) || (code == 0 && count != 1);
+    code = *denied ? 0 : code;
+    *values = (Properties){0};
+    const rd_kafka_ConfigEntry_t **configs =
+        code == 0 && !*denied ? rd_kafka_ConfigResource_configs(resources[0], &entries) : NULL;
+    for (size_t i = 0; i < entries; i++) {
+        const char *value = rd_kafka_ConfigEntry_value(configs[i]); // NULL: a secret
+        if (value != NULL) {
+            properties_set(arena, values, slice_of(rd_kafka_ConfigEntry_name(configs[i])), slice_of(value));
+        }
+    }
     if (event != NULL) {
         rd_kafka_event_destroy(event);
     }
@@ -328,15 +318,66 @@ bool kafka_consumer_policy(KafkaConsumer *consumer, const char *topic, KafkaTopi
     rd_kafka_queue_destroy(queue);
     rd_kafka_ConfigResource_destroy(resource);
     char what[300];
-    snprintf(what, sizeof(what), "read the configuration of topic %s", topic);
+    snprintf(what, sizeof(what), "read the configuration of %s %s",
+             type == RD_KAFKA_RESOURCE_TOPIC ? "topic" : "broker", name);
+    return code == 0 || KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), what);
+}
+
+static int64_t limit_of(Arena *arena, const Properties *values, const char *name) {
+    return MAX(strtoll(properties_text(arena, values, name, "-1"), NULL, 10), -1LL);
+}
+
+bool kafka_consumer_policy(KafkaConsumer *consumer, const char *topic, KafkaTopicPolicy *policy, Err *err) {
+    Arena scratch[1];
+    Properties values;
+    bool denied = false;
+    arena_init_small(scratch, "scratch", 4096);
+    *policy = (KafkaTopicPolicy){.retention_ms = -1, .retention_bytes = -1};
+    bool ok = describe(consumer, RD_KAFKA_RESOURCE_TOPIC, topic, scratch, &denied, &values, err);
+    const char *cleanup = ok ? properties_text(scratch, &values, "cleanup.policy", NULL) : NULL;
+    if (cleanup != NULL && strstr(cleanup, "delete") != NULL) {
+        policy->retention_ms = limit_of(scratch, &values, "retention.ms");
+        policy->retention_bytes = limit_of(scratch, &values, "retention.bytes");
+    }
+    policy->compacts = cleanup != NULL && strstr(cleanup, "compact") != NULL;
+    policy->expires = policy->retention_ms >= 0 || policy->retention_bytes >= 0;
+    if (ok && cleanup == NULL) {
+        FAIL(err, ERR_NET_PERMISSION, "Kafka at %s: read the configuration of topic %s: it is denied",
+             consumer->client.brokers, topic);
+        ok = err_hint(err, "give leat's user DESCRIBE_CONFIGS on the topic");
+    }
+    arena_release(scratch);
+    return ok;
+}
+
+bool kafka_consumer_settings(KafkaConsumer *consumer, const char *topic, Arena *arena, KafkaSettings *settings,
+                             Err *err) {
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_topic_t *of = topic != NULL ? rd_kafka_topic_new(consumer->client.handle, topic, NULL) : NULL;
+    *settings = (KafkaSettings){0};
+    rd_kafka_resp_err_t code = rd_kafka_metadata(consumer->client.handle, 0, of, &metadata, consumer->request_ms);
+    char broker[16] = "";
+    if (code == 0) {
+        settings->brokers = metadata->broker_cnt;
+        snprintf(broker, sizeof(broker), "%d", metadata->broker_cnt > 0 ? metadata->brokers[0].id : -1);
+        const rd_kafka_metadata_topic_t *found = of != NULL && metadata->topic_cnt == 1 ? metadata->topics : NULL;
+        for (int i = 0; found != NULL && i < found->partition_cnt; i++) {
+            int replicas = found->partitions[i].replica_cnt;
+            settings->replicas = i == 0 ? replicas : MIN(settings->replicas, replicas);
+        }
+        rd_kafka_metadata_destroy(metadata);
+    }
+    if (of != NULL) {
+        rd_kafka_topic_destroy(of);
+    }
     if (code != 0) {
-        return KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), what);
+        return KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), "look at brokers and topics");
     }
-    if (!known) {
-        FAIL(err, ERR_NET_PERMISSION, "Kafka at %s: %s: it is denied", consumer->client.brokers, what);
-        return err_hint(err, "give leat's user DESCRIBE_CONFIGS on the topic");
+    if (topic != NULL && settings->replicas == 0) {
+        return true;
     }
-    return true;
+    return describe(consumer, topic != NULL ? RD_KAFKA_RESOURCE_TOPIC : RD_KAFKA_RESOURCE_BROKER,
+                    topic != NULL ? topic : broker, arena, &settings->denied, &settings->values, err);
 }
 
 // --- assignment --------------------------------------------------------------------------------------------------
@@ -349,7 +390,8 @@ bool kafka_consumer_since(KafkaConsumer *consumer, KafkaPartition *partitions, s
         partitions[i].offset = item->err == 0 && item->offset >= 0 ? item->offset : KAFKA_OFFSET_NONE;
     }
     rd_kafka_topic_partition_list_destroy(list);
-    return code == 0 || KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), "look for offsets");
+    return code == 0 ||
+           KAFKA_FAIL(&consumer->client, err, kafka_code_opened(code), rd_kafka_err2str(code), "look for offsets");
 }
 
 // What a call over a list came to, which it takes.
@@ -415,7 +457,7 @@ static bool kind_of(rd_kafka_resp_err_t code, KafkaFetchedKind *kind) {
             : code == RD_KAFKA_RESP_ERR__PARTITION_EOF ? KAFKA_AT_END
             : range                                    ? KAFKA_OUT_OF_RANGE
                                                        : KAFKA_GONE;
-    return *kind != KAFKA_GONE || is_gone(code);
+    return *kind != KAFKA_GONE || kafka_unknown(code);
 }
 
 static bool message_take(KafkaConsumer *consumer, const rd_kafka_message_t *message, size_t *count, Err *err) {
@@ -492,7 +534,7 @@ bool kafka_consumer_committed(KafkaConsumer *consumer, Arena *arena, KafkaPartit
     rd_kafka_resp_err_t code = rd_kafka_committed(consumer->client.handle, list, consumer->request_ms);
     for (size_t i = 0; i < count && code == 0; i++) {
         const rd_kafka_topic_partition_t *item = &list->elems[i];
-        code = is_gone(item->err) ? 0 : item->err;
+        code = kafka_unknown(item->err) ? 0 : item->err;
         partitions[i].offset = item->err == 0 && item->offset >= 0 ? item->offset : KAFKA_OFFSET_NONE;
         partitions[i].note = arena_text(arena, (Slice){item->metadata, item->metadata_size});
     }
@@ -501,13 +543,29 @@ bool kafka_consumer_committed(KafkaConsumer *consumer, Arena *arena, KafkaPartit
            KAFKA_FAIL(&consumer->client, err, code, rd_kafka_err2str(code), "look at the consumer group's offsets");
 }
 
+static rd_kafka_resp_err_t committed_code(rd_kafka_event_t *event) {
+    rd_kafka_resp_err_t code = event == NULL ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event);
+    const rd_kafka_topic_partition_list_t *list = event != NULL ? rd_kafka_event_topic_partition_list(event) : NULL;
+    code = kafka_unknown(code) ? 0 : code; // that of a partition: the others have theirs
+    for (int i = 0; list != NULL && i < list->cnt && code == 0; i++) {
+        code = kafka_unknown(list->elems[i].err) ? 0 : list->elems[i].err;
+    }
+    return code;
+}
+
+// (rd_kafka_commit waits for as long as the group's coordinator is away, and a minute.)
 bool kafka_consumer_commit(KafkaConsumer *consumer, const KafkaPartition *partitions, size_t count, Err *err) {
     rd_kafka_topic_partition_list_t *list = list_of(partitions, count);
-    rd_kafka_resp_err_t code = rd_kafka_commit(consumer->client.handle, list, 0);
-    code = is_gone(code) ? 0 : code; // that of a partition: the others have theirs
-    for (size_t i = 0; i < count && code == 0; i++) {
-        code = is_gone(list->elems[i].err) ? 0 : list->elems[i].err;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client.handle);
+    rd_kafka_resp_err_t code = rd_kafka_commit_queue(consumer->client.handle, list, queue, NULL, NULL);
+    if (code == 0) {
+        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, consumer->request_ms);
+        code = committed_code(event);
+        if (event != NULL) {
+            rd_kafka_event_destroy(event);
+        }
     }
+    rd_kafka_queue_destroy(queue);
     rd_kafka_topic_partition_list_destroy(list);
     if (code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID || code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION) {
         FAIL(err, ERR_LOCKED, "Kafka at %s: the consumer group has members, so its offsets cannot be set",

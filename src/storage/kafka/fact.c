@@ -3,7 +3,7 @@
 #include "core/sys/clock.h"
 #include "storage/kafka/topics.h"
 
-enum { ANSWER_MS = 15 * 1000, STEP_MS = 500, POLL_MS = 200, READ_MS = 150 * 1000 };
+enum { ANSWER_MS = 15 * 1000, REFUSED_MS = 3 * 1000, STEP_MS = 500, POLL_MS = 200, READ_MS = 150 * 1000 };
 
 typedef struct Reading {
     KafkaClient client;
@@ -14,12 +14,17 @@ typedef struct Reading {
     int64_t end; // of the topic when its end was first seen; -1 = not yet
 } Reading;
 
-bool kafka_probe(const KafkaPlace *place, Err *err) {
+static bool gives_up(KafkaClient *client, int64_t waited_us, bool met) {
+    int64_t most_ms = kafka_client_down(client) && !met ? REFUSED_MS : ANSWER_MS;
+    return waited_us >= most_ms * 1000 || kafka_client_refused(client);
+}
+
+bool kafka_probe(const KafkaPlace *place, bool met, Err *err) {
     KafkaClient client;
     TRY(kafka_client_open(&client, place, RD_KAFKA_CONSUMER, NULL, 0, err));
-    int64_t deadline = clock_monotonic_us() + ANSWER_MS * INT64_C(1000);
+    int64_t began = clock_monotonic_us();
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
-    while (code != 0 && clock_monotonic_us() < deadline && !kafka_client_refused(&client)) {
+    while (code != 0 && !gives_up(&client, clock_monotonic_us() - began, met)) {
         const struct rd_kafka_metadata *metadata = NULL;
         code = rd_kafka_metadata(client.handle, 0, NULL, &metadata, STEP_MS);
         if (metadata != NULL) {

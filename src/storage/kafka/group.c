@@ -121,8 +121,7 @@ bool kafka_group_poll(KafkaGroup *group, int timeout_ms, KafkaGroupNews *news, c
     rd_kafka_message_t *message = rd_kafka_consumer_poll(group->client.handle, timeout_ms);
     rd_kafka_resp_err_t code = message != NULL ? message->err : 0;
     bool passes = code == 0 || code == RD_KAFKA_RESP_ERR__PARTITION_EOF ||
-                  code == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED || code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-                  kafka_passes(code);
+                  code == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED || kafka_passes(kafka_code_opened(code));
     char text[256];
     snprintf(text, sizeof(text), "%s", message != NULL && code != 0 ? rd_kafka_message_errstr(message) : "");
     if (message != NULL) {

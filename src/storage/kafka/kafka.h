@@ -13,6 +13,7 @@
 #ifndef LEAT_STORAGE_KAFKA_KAFKA_H
 #define LEAT_STORAGE_KAFKA_KAFKA_H
 
+#include "core/config/properties.h"
 #include "storage/kafka/options.h"
 
 typedef struct KafkaPlace {
@@ -168,6 +169,16 @@ typedef struct KafkaTopicPolicy {
     int64_t retention_ms, retention_bytes; // of a partition; -1 = no limit, or it does not expire
 } KafkaTopicPolicy;
 CHECKED bool kafka_consumer_policy(KafkaConsumer *consumer, const char *topic, KafkaTopicPolicy *policy, Err *err);
+// What is set, for who looks for mistakes.
+typedef struct KafkaSettings {
+    int brokers;  // how many there are
+    int replicas; // of a topic: the fewest that a partition of it has; 0 = there is no such topic, or none we may see
+    bool denied;  // leat's user has no DESCRIBE_CONFIGS: `values` is empty
+    Properties values; // names and values as brokers have them; in the arena
+} KafkaSettings;
+// Of a topic; NULL: of the first broker.
+CHECKED bool kafka_consumer_settings(KafkaConsumer *consumer, const char *topic, Arena *arena, KafkaSettings *settings,
+                                     Err *err);
 // These partitions are read from now on, beside those assigned before.
 CHECKED bool kafka_consumer_assign(KafkaConsumer *consumer, const KafkaPartition *partitions, size_t count, Err *err);
 // Nothing more comes of these.
@@ -193,8 +204,10 @@ CHECKED bool kafka_consumer_group_delete(KafkaConsumer *consumer, Err *err);
 
 // --- looking -----------------------------------------------------------------------------------------------------
 
-// Does a broker answer, and let us in?
-CHECKED bool kafka_probe(const KafkaPlace *place, Err *err);
+// Does a broker answer, and let us in? That is waited for for 15 s. When a connection to each has failed (most often:
+// was refused), for 3 s only, unless brokers were `met` there before: those are away, and come back; else the address
+// may be wrong.
+CHECKED bool kafka_probe(const KafkaPlace *place, bool met, Err *err);
 // The newest committed value of the key in a topic made by kafka_producer_facts; *found false: none, or it was taken
 // back, or there is no such topic. What is committed behind a transaction that is open there, whoever's, is not seen
 // before that one ends: with `wait` it is waited for, up to brokers' undoing it. Only what was read so after

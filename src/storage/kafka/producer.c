@@ -32,7 +32,8 @@ struct KafkaProducer {
     Map topics; // by name
     int64_t timeout_us;
     bool transactional;
-    bool begun;   // a transaction is open
+    bool begun; // a transaction is open
+    int64_t begun_us;
     bool pending; // something was put since the last commit
     uint32_t puts;
 };
@@ -100,6 +101,22 @@ void kafka_producer_close(KafkaProducer *producer) {
     free(producer);
 }
 
+// After transaction.timeout brokers undo what is open, and tell who comes back to it what they tell one whose name
+// another process has taken. Only who begins anew finds out which it was: one that goes on could fence its successor.
+static bool producer_fail(KafkaProducer *producer, rd_kafka_resp_err_t code, const char *text, const char *what,
+                          Err *err) {
+    KAFKA_FAIL(&producer->client, err, kafka_code_opened(code), text, what);
+    int64_t open_us = producer->begun ? clock_wall_us() - producer->begun_us : 0;
+    if (err->code == ERR_LOCKED && open_us >= producer->timeout_us) {
+        err->hint[0] = '\0';
+        err_hint(err,
+                 "leat stood still for %" PRId64 " s, longer than transaction.timeout, so brokers undid its "
+                 "transaction, or another process has taken its work: if none has, start it again",
+                 open_us / 1000000);
+    }
+    return false;
+}
+
 // --- calls that are repeated -------------------------------------------------------------------------------------
 
 typedef rd_kafka_error_t *(*Call)(rd_kafka_t *handle, int timeout_ms);
@@ -120,7 +137,7 @@ static bool call_until(KafkaProducer *producer, Call call, int64_t limit_us, con
                 rd_kafka_resp_err_t cause = rd_kafka_fatal_error(producer->client.handle, fatal, sizeof(fatal));
                 code = cause != 0 ? cause : code;
             }
-            KAFKA_FAIL(&producer->client, err, code, rd_kafka_error_string(error), what);
+            producer_fail(producer, code, rd_kafka_error_string(error), what, err);
         }
         rd_kafka_error_destroy(error);
         if (!again) {
@@ -146,6 +163,7 @@ static bool begin(KafkaProducer *producer, Err *err) {
         return false;
     }
     producer->begun = true;
+    producer->begun_us = clock_wall_us();
     return true;
 }
 
@@ -252,7 +270,7 @@ static bool put_failed(KafkaProducer *producer, KafkaTopic *topic, rd_kafka_resp
     rd_kafka_resp_err_t cause = rd_kafka_fatal_error(producer->client.handle, fatal, sizeof(fatal));
     code = cause != 0 ? cause : code;
     snprintf(what, sizeof(what), "write to topic %s", rd_kafka_topic_name(topic->handle));
-    return KAFKA_FAIL(&producer->client, err, code, cause != 0 ? fatal : rd_kafka_err2str(code), what);
+    return producer_fail(producer, code, cause != 0 ? fatal : rd_kafka_err2str(code), what, err);
 }
 
 // For what is on the way; when that takes long, what waits for full batches goes too.
@@ -301,8 +319,8 @@ bool kafka_flush(KafkaProducer *producer, Err *err) {
             return true;
         }
         if (undelivered != 0 || clock_monotonic_us() > deadline) {
-            return KAFKA_FAIL(&producer->client, err, undelivered != 0 ? undelivered : code,
-                              rd_kafka_err2str(undelivered != 0 ? undelivered : code), "write");
+            code = undelivered != 0 ? undelivered : code;
+            return producer_fail(producer, code, rd_kafka_err2str(code), "write", err);
         }
     }
 }
@@ -370,7 +388,9 @@ bool kafka_topic_delete(KafkaProducer *producer, KafkaTopic *topic, Err *err) {
     rd_kafka_DeleteTopic_destroy(request);
     char what[300];
     snprintf(what, sizeof(what), "delete topic %s", name);
-    return code == 0 || KAFKA_FAIL(&producer->client, err, code, rd_kafka_err2str(code), what);
+    // Deleted by somebody else, or by a request whose answer was lost.
+    bool done = code == 0 || code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    return done || KAFKA_FAIL(&producer->client, err, code, rd_kafka_err2str(code), what);
 }
 
 bool kafka_delete_below(KafkaProducer *producer, KafkaTopic *topic, int64_t before, Err *err) {
@@ -389,7 +409,7 @@ bool kafka_delete_below(KafkaProducer *producer, KafkaTopic *topic, int64_t befo
     rd_kafka_topic_partition_list_destroy(list);
     char what[300];
     snprintf(what, sizeof(what), "delete records of topic %s", name);
-    return code == 0 || KAFKA_FAIL(&producer->client, err, code, rd_kafka_err2str(code), what);
+    return code == 0 || KAFKA_FAIL(&producer->client, err, kafka_code_opened(code), rd_kafka_err2str(code), what);
 }
 
 void kafka_producer_trouble(KafkaProducer *producer, char *text, size_t size) {

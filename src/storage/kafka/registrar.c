@@ -233,6 +233,8 @@ static bool refused(Registrar *registrar, Slice subject, Err *err) {
                  registrar->prefix);
     } else {
         FAIL(err, ERR_NET_SETUP, "%s is no schema registry: it answers %d", url, answer->status);
+        err_hint(err, "of one that speaks this API below a path, the path belongs to the URL: Apicurio's is "
+                      "/apis/ccompat/v7");
     }
     arena_release(scratch);
     return false;

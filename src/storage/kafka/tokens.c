@@ -24,7 +24,8 @@ struct KafkaTokens {
     Arena run[1];
     const char *url, *id, *secret, *scope, *ca; // as configured, with their references; NULL = not set
     Buf token;                                  // the newest, with a NUL
-    int64_t until_ms;                           // that it is good
+    _Atomic int64_t until_ms;                   // that it is good
+    _Atomic int64_t renewed_us;                 // when it took another one's place; 0 = it is the first
     _Atomic int64_t away_until_us;              // INT64_MAX = it is; 0 = it never was
 };
 
@@ -53,7 +54,6 @@ static void token_forget(KafkaTokens *tokens) {
         OPENSSL_cleanse(tokens->token.data, tokens->token.size);
     }
     buf_release(&tokens->token);
-    tokens->until_ms = 0;
 }
 
 void kafka_tokens_free(KafkaTokens *tokens) {
@@ -66,6 +66,14 @@ void kafka_tokens_free(KafkaTokens *tokens) {
 
 bool kafka_tokens_away(const KafkaTokens *tokens) {
     return tokens != NULL && clock_monotonic_us() < tokens->away_until_us;
+}
+
+bool kafka_tokens_over(const KafkaTokens *tokens) {
+    if (tokens == NULL || tokens->until_ms == 0) {
+        return false;
+    }
+    bool fresh = tokens->renewed_us != 0 && clock_monotonic_us() < tokens->renewed_us + SETTLE_MS * INT64_C(1000);
+    return fresh || clock_wall_us() / 1000 > tokens->until_ms - LEAST_MS;
 }
 
 // --- the question ------------------------------------------------------------------------------------------------
@@ -103,7 +111,7 @@ static bool form_make(const KafkaTokens *tokens, Buf *form, Arena *arena, Err *e
 // Its words may repeat what was sent: only the status is told.
 static bool refused(const KafkaTokens *tokens, int status, Err *err) {
     int size = (int)strcspn(tokens->url, "?#");
-    if (status == 429 || status >= 500) {
+    if (status == 408 || status == 429 || status >= 500) {
         return FAIL(err, ERR_NET_BUSY, "%.*s gives no token now: %d", size, tokens->url, status);
     }
     return FAIL(err, ERR_NET_AUTH, "%.*s gives no token: %d; see sasl.oauthbearer.client.id, …client.secret and …scope",
@@ -121,6 +129,14 @@ static bool token_plain(const char *token) {
     return size > 0;
 }
 
+void kafka_tokens_set(KafkaTokens *tokens, Slice token, int64_t life_s) {
+    tokens->renewed_us = tokens->until_ms != 0 ? clock_monotonic_us() : 0;
+    tokens->until_ms = clock_wall_us() / 1000 + life_s * 1000;
+    token_forget(tokens);
+    buf_put(&tokens->token, token);
+    buf_u8(&tokens->token, 0);
+}
+
 static bool answer_take(KafkaTokens *tokens, const HttpAnswer *answer, Err *err) {
     if (answer->status != 200) {
         return refused(tokens, answer->status, err);
@@ -130,9 +146,7 @@ static bool answer_take(KafkaTokens *tokens, const HttpAnswer *answer, Err *err)
     json_int_t life = json_integer_value(json_object_get(json, "expires_in"));
     bool good = token_plain(token);
     if (good) {
-        token_forget(tokens);
-        buf_bytes(&tokens->token, token, strlen(token) + 1);
-        tokens->until_ms = clock_wall_us() / 1000 + (life > 0 && life < 100000000 ? life : LIFE_S) * 1000;
+        kafka_tokens_set(tokens, slice_of(token), life > 0 && life < 100000000 ? life : LIFE_S);
     }
     json_decref(json);
     return good || FAIL(err, ERR_NET_AUTH, "%.*s answers without an access_token", (int)strcspn(tokens->url, "?#"),

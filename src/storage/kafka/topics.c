@@ -6,7 +6,12 @@
 #include "core/config/regex.h"
 #include "core/sys/clock.h"
 
-enum { REQUEST_MS = 20 * 1000, LEADER_MS = 20 * 1000 };
+enum {
+    REQUEST_MS = 20 * 1000,
+    LEADER_MS = 20 * 1000,
+    SEEN_MS = 3000, // until brokers have heard of a topic, where the controller may not be asked
+    LOOK_MS = 100
+};
 
 typedef struct Group {
     Slice name;
@@ -156,9 +161,36 @@ static rd_kafka_resp_err_t created(KafkaClient *client, rd_kafka_NewTopic_t *top
     return code;
 }
 
-static bool is_denied(rd_kafka_resp_err_t code) {
-    return code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
-           code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+bool kafka_topic_partitions(KafkaClient *client, const char *name, int *partitions, Err *err) {
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(client->handle, name, NULL);
+    const struct rd_kafka_metadata *metadata = NULL;
+    *partitions = 0;
+    if (topic == NULL) {
+        return true; // there is none of such a name
+    }
+    rd_kafka_resp_err_t code = rd_kafka_metadata(client->handle, 0, topic, &metadata, REQUEST_MS);
+    *partitions = code == 0 && metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
+    if (metadata != NULL) {
+        rd_kafka_metadata_destroy(metadata);
+    }
+    rd_kafka_topic_destroy(topic);
+    char what[300];
+    snprintf(what, sizeof(what), "look at topic %s", name);
+    return code == 0 || KAFKA_FAIL(client, err, code, rd_kafka_err2str(code), what);
+}
+
+// Where leat may not make topics the controller does not tell: any broker is asked, for as long as one may take to hear
+// of a new topic.
+static bool seen(KafkaClient *client, const char *name, bool *made, Err *err) {
+    int64_t deadline = clock_monotonic_us() + SEEN_MS * INT64_C(1000);
+    for (int partitions = 0;;) {
+        TRY(kafka_topic_partitions(client, name, &partitions, err));
+        *made = partitions > 0;
+        if (*made || clock_monotonic_us() > deadline) {
+            return true;
+        }
+        clock_sleep_us(LOOK_MS * INT64_C(1000));
+    }
 }
 
 bool kafka_topic_made(KafkaClient *client, const char *name, bool *made, Err *err) {
@@ -171,6 +203,9 @@ bool kafka_topic_made(KafkaClient *client, const char *name, bool *made, Err *er
     rd_kafka_resp_err_t code = created(client, topic, true, said, sizeof(said));
     rd_kafka_NewTopic_destroy(topic);
     *made = code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS;
+    if (kafka_denies(code) || code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE) {
+        return seen(client, name, made, err);
+    }
     snprintf(what, sizeof(what), "look whether topic %s is there", name);
     return !kafka_passes(code) || KAFKA_FAIL(client, err, code, said, what);
 }
@@ -204,7 +239,7 @@ bool kafka_topic_look(KafkaClient *client, const char *name, bool *exists, Err *
         ok = code != 0 || *exists || is_coming(client, name, of_topic, &made, &coming, err);
         coming = coming && clock_monotonic_us() < deadline;
         if (coming) {
-            clock_sleep_us(100000);
+            clock_sleep_us(LOOK_MS * INT64_C(1000));
         }
     }
     if (topic != NULL) {
@@ -236,7 +271,10 @@ static bool create(KafkaClient *client, Arena *arena, const char *name, const Pr
     }
     rd_kafka_resp_err_t code = created(client, topic, false, said, sizeof(said));
     rd_kafka_NewTopic_destroy(topic);
-    *denied = is_denied(code);
+    *denied = kafka_denies(code);
+    if (code == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR && strstr(said, "fenced") != NULL) {
+        code = RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE; // all brokers begin just now
+    }
     if (code == 0) {
         log_info(LOG_SINK, "topic made", LOG_TEXT("topic", name), LOG_INT("partitions", partitions));
     }
@@ -310,20 +348,6 @@ bool kafka_facts_ensure(KafkaClient *client, KafkaTopicRules *rules, const char 
 
 // --- slots -------------------------------------------------------------------------------------------------------
 
-static bool partitions_count(KafkaClient *client, const char *name, int *partitions, Err *err) {
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(client->handle, name, NULL);
-    const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_resp_err_t code = rd_kafka_metadata(client->handle, 0, topic, &metadata, REQUEST_MS);
-    *partitions = code == 0 && metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
-    if (metadata != NULL) {
-        rd_kafka_metadata_destroy(metadata);
-    }
-    rd_kafka_topic_destroy(topic);
-    char what[300];
-    snprintf(what, sizeof(what), "look at topic %s", name);
-    return code == 0 || KAFKA_FAIL(client, err, code, rd_kafka_err2str(code), what);
-}
-
 static bool partitions_add(KafkaClient *client, const char *name, int partitions, Err *err) {
     char problem[256], what[300];
     rd_kafka_NewPartitions_t *request = rd_kafka_NewPartitions_new(name, (size_t)partitions, problem, sizeof(problem));
@@ -357,7 +381,7 @@ bool kafka_slots_ensure(KafkaClient *client, KafkaTopicRules *rules, const char 
     const char *const fixed[][2] = {{"cleanup.policy", "delete"}, {"partitions", text}};
     int wanted = *partitions;
     TRY(fixed_ensure(client, rules, name, fixed, ARRAY_LEN(fixed), err));
-    TRY(partitions_count(client, name, partitions, err));
+    TRY(kafka_topic_partitions(client, name, partitions, err));
     if (*partitions >= wanted) {
         return true;
     }

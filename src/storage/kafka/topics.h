@@ -15,8 +15,10 @@ CHECKED bool kafka_facts_ensure(KafkaClient *client, KafkaTopicRules *rules, con
 CHECKED bool kafka_slots_ensure(KafkaClient *client, KafkaTopicRules *rules, const char *name, int *partitions,
                                 Err *err);
 // Whether it is there by the controller, which knows of each; a broker that has just begun may not have heard of it
-// yet. *made false also where leat may not make topics: then nobody can tell.
+// yet. Where leat may not make topics, by any broker: no one has heard of it for some seconds.
 CHECKED bool kafka_topic_made(KafkaClient *client, const char *name, bool *made, Err *err);
+// How many partitions a broker knows; 0 = it knows no such topic, or nothing yet.
+CHECKED bool kafka_topic_partitions(KafkaClient *client, const char *name, int *partitions, Err *err);
 // *exists false: there is none. What has just been made is waited for.
 CHECKED bool kafka_topic_look(KafkaClient *client, const char *name, bool *exists, Err *err);
 

@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/map.h"
 #include "core/sys/clock.h"
+#include "core/sys/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -224,9 +225,7 @@ static bool look_once(KafkaWatch *watch, KafkaConsumer **consumer, Err *err) {
 }
 
 static bool wait_next(KafkaWatch *watch) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += LOOK_MS / 1000;
+    struct timespec until = thread_until(LOOK_MS * INT64_C(1000));
     int code = 0;
     pthread_mutex_lock(&watch->mutex);
     while (!watch->ending && code != ETIMEDOUT) {
@@ -273,7 +272,7 @@ bool kafka_watch_start(const KafkaPlace *place, bool uncommitted, KafkaWatch **w
     arena_init_small(made->scratch, "scratch", 1024);
     arena_init_small(made->run, "run", 1024);
     pthread_mutex_init(&made->mutex, NULL);
-    pthread_cond_init(&made->news, NULL);
+    thread_cond_init(&made->news);
     int failed = pthread_create(&made->thread, NULL, watch_thread, made);
     if (failed != 0) {
         watch_free(made);

@@ -22,9 +22,7 @@ static char folder[64]; // of this test: the local store's root, the staging fol
 static char url[256];
 
 static const char *fresh(void) {
-    bool memory = access("/dev/shm", W_OK) == 0; // these tests are about order, and call fsync thousands of times
-    snprintf(folder, sizeof(folder), "%s/leat_store_XXXXXX", memory ? "/dev/shm" : "/tmp");
-    ASSERT(mkdtemp(folder) != NULL);
+    test_folder(folder, sizeof(folder), "store");
     return folder;
 }
 

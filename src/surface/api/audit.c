@@ -5,6 +5,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
+#include "core/sys/thread.h"
 #include "core/database/database.h"
 #include "surface/api/security.h"
 
@@ -81,11 +82,7 @@ static void *write_loop(void *context) {
     Audit *audit = context;
     pthread_mutex_lock(&audit->mutex);
     while (!audit->closing || audit->first != NULL) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += GROUP_MS * 1000 * 1000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        struct timespec until = thread_until(GROUP_MS * INT64_C(1000));
         if (!audit->closing) {
             (void)pthread_cond_timedwait(&audit->come, &audit->mutex, &until);
         }
@@ -129,11 +126,7 @@ bool audit_open(const char *data_directory, Audit **opened, Err *err) {
         return FAIL(err, ERR_MEMORY, "no memory for the audit");
     }
     pthread_mutex_init(&audit->mutex, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&audit->come, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&audit->come);
     pthread_cond_init(&audit->written, NULL);
     arena_init(&audit->waiting, "audit", 0);
     arena_init(&audit->writing, "audit", 0);

@@ -2,6 +2,7 @@
 // What only the node that has a connector can do is asked of that node, under its advertised URL, with the caller's own
 // credentials: it decides again whether they may.
 #include "core/net/http.h"
+#include "engine/ipc/tasks.h"
 #include "surface/api/connect_room.h"
 #include "surface/api/front.h"
 
@@ -21,7 +22,7 @@ static const char *url_of(const ApiRequest *request, const char *node) {
     return arena_text(request->arena, buf_slice(&url));
 }
 
-static bool send(const ConnectApi *api, const ApiRequest *request, const char *node, HttpAnswer *answer, Err *err) {
+static bool send(const ConnectApi *api, const ApiRequest *request, const char *url, HttpAnswer *answer, Err *err) {
     HttpClient *client = NULL;
     HttpHeader headers[3] = {{API_FORWARDED, api->node}};
     size_t count = 1;
@@ -37,7 +38,7 @@ static bool send(const ConnectApi *api, const ApiRequest *request, const char *n
                                        .ca_file = api->ca_file[0] != '\0' ? api->ca_file : NULL,
                                        .proxy = ""};
     const HttpRequest forwarded = {.method = request->method,
-                                   .url = url_of(request, node),
+                                   .url = url,
                                    .headers = headers,
                                    .header_count = count,
                                    .body = request->body,
@@ -49,28 +50,71 @@ static bool send(const ConnectApi *api, const ApiRequest *request, const char *n
     return ok;
 }
 
-bool connect_forwarded(const ConnectApi *api, const ApiRequest *request, ApiAnswer *answer) {
+typedef enum Place { PLACE_HERE, PLACE_THERE, PLACE_NOWHERE } Place;
+
+// Where a task runs; one that is not there is here, to be said so.
+static Place place_of(const ConnectApi *api, const ApiRequest *request, uint32_t task, const char **url) {
     FleetConnector connector;
+    if (api->node == NULL || !fleet_find(api->fleet, request->parts[0], request->arena, &connector) ||
+        task >= connector.task_count) {
+        return PLACE_HERE;
+    }
+    *url = connector.tasks[task].url;
+    const char *after = *url != NULL ? strstr(*url, "://") : NULL;
+    return after == NULL ? PLACE_NOWHERE : strcmp(after + 3, api->node) == 0 ? PLACE_HERE : PLACE_THERE;
+}
+
+static void pass_on(const ConnectApi *api, const ApiRequest *request, const char *url, ApiAnswer *answer) {
     HttpAnswer theirs = {0};
     Err err[1] = {{0}};
-    if (api->node == NULL || !fleet_find(api->fleet, request->parts[0], request->arena, &connector)) {
-        return false;
-    }
-    const char *after = connector.url != NULL ? strstr(connector.url, "://") : NULL;
-    if (after != NULL && strcmp(after + 3, api->node) == 0) {
-        return false;
-    }
-    if (after == NULL || (request->forwarded != NULL && request->forwarded[0] != '\0')) {
-        api_error(answer, 409, MOVING); // nobody has it now, or each thinks that the other does
-        return true;
-    }
-    if (!send(api, request, connector.url, &theirs, err)) {
+    if (!send(api, request, url, &theirs, err)) {
         api_error(answer, 500, "The node that has the connector does not answer: %s", err->message);
     } else {
         answer->status = theirs.status;
         buf_put(&answer->body, buf_slice(&theirs.body));
-        answer->content_type = theirs.body.size > 0 ? "application/json" : "";
     }
     http_answer_release(&theirs);
+}
+
+bool connect_task_forwarded(const ConnectApi *api, const ApiRequest *request, uint32_t task, ApiAnswer *answer) {
+    const char *node = NULL;
+    Place place = place_of(api, request, task, &node);
+    if (place == PLACE_HERE) {
+        return false;
+    }
+    if (place == PLACE_NOWHERE || (request->forwarded != NULL && request->forwarded[0] != '\0')) {
+        api_error(answer, 409, MOVING); // nobody has it now, or each thinks that the other does
+        return true;
+    }
+    pass_on(api, request, url_of(request, node), answer);
     return true;
+}
+
+bool connect_forwarded(const ConnectApi *api, const ApiRequest *request, ApiAnswer *answer) {
+    return connect_task_forwarded(api, request, 0, answer);
+}
+
+bool connect_task_restarted(ConnectApi *api, const ApiRequest *request, uint32_t task, ApiAnswer *answer) {
+    const char *node = NULL;
+    Err err[1] = {{0}};
+    DEFER(buf_release) Buf text = {0};
+    Place place = place_of(api, request, task, &node);
+    if (place == PLACE_NOWHERE) {
+        api_error(answer, 409, MOVING);
+        return false;
+    }
+    if (place == PLACE_THERE) {
+        buf_printf(&text, "%s/connectors/", node);
+        http_encode(&text, request->parts[0], false);
+        buf_printf(&text, "/tasks/%" PRIu32 "/restart", task);
+        pass_on(api, request, arena_text(request->arena, buf_slice(&text)), answer);
+        return answer->status < 300;
+    }
+    task_name(&text, request->parts[0], task);
+    bool ok = api->ask(api->front, "restart", buf_slice(&text), SLICE("{\"connector\":false,\"tasks\":true}"),
+                       request->arena, NULL, err);
+    if (!ok) {
+        connect_ask_error(answer, err);
+    }
+    return ok;
 }

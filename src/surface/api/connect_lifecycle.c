@@ -79,13 +79,21 @@ void connect_restart(void *context, const ApiRequest *request, ApiAnswer *answer
         }
         return;
     }
-    bool restart_connector = !only_failed || failed(connector.state);
+    const FleetRestart restart = {!only_failed || failed(connector.state), tasks, only_failed};
     bool restart_task = tasks && connector.task != NULL && (!only_failed || failed(connector.task));
-    if ((restart_connector || restart_task) && !ask_restart(api, request, restart_connector, restart_task, answer)) {
+    if ((restart.connector || restart_task) && !ask_restart(api, request, restart.connector, restart_task, answer)) {
         return;
     }
+    for (uint32_t i = 1; tasks && i < connector.task_count; i++) {
+        const char *state = connector.tasks[i].state;
+        bool wanted = state != NULL && (!only_failed || failed(state));
+        if (wanted && !connect_task_restarted(api, request, i, answer)) {
+            return;
+        }
+    }
+    buf_reset(&answer->body);
     fleet_worker(api->fleet, api->worker_id(api->front));
-    if (!fleet_status_restarting(api->fleet, request->parts[0], restart_connector, restart_task, &answer->body)) {
+    if (!fleet_status_restarting(api->fleet, request->parts[0], &restart, &answer->body)) {
         api_error(answer, 404, "Unknown connector: %.*s", SLICE_ARG(request->parts[0]));
         return;
     }
@@ -95,22 +103,20 @@ void connect_restart(void *context, const ApiRequest *request, ApiAnswer *answer
 void connect_restart_task(void *context, const ApiRequest *request, ApiAnswer *answer) {
     ConnectApi *api = context;
     FleetConnector connector;
-    Slice task = request->parts[1];
-    if (connect_forwarded(api, request, answer)) {
+    uint32_t task = 0;
+    if (!connect_task_number(request->parts[1], &task)) {
+        connect_plain_not_found(answer);
         return;
     }
-    for (size_t i = 0; i < task.size; i++) {
-        if (task.data[i] < '0' || task.data[i] > '9') {
-            connect_plain_not_found(answer);
-            return;
-        }
+    if (connect_task_forwarded(api, request, task, answer)) {
+        return;
     }
     if (!known_for_restart(api, request, answer, &connector)) {
         return;
     }
-    if (!slice_is(task, "0") || connector.task == NULL) {
-        api_error(answer, 404, "Unknown task: %.*s-%.*s", SLICE_ARG(request->parts[0]), SLICE_ARG(task));
-    } else if (ask_restart(api, request, false, true, answer)) {
+    if (task >= connector.task_count || connector.tasks[task].state == NULL) {
+        api_error(answer, 404, "Unknown task: %.*s-%.*s", SLICE_ARG(request->parts[0]), SLICE_ARG(request->parts[1]));
+    } else if (connect_task_restarted(api, request, task, answer)) {
         connect_accepted(answer, 204);
     }
 }

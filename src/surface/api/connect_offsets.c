@@ -3,7 +3,7 @@
 #include "core/sys/clock.h"
 #include "surface/api/connect_room.h"
 
-enum { STOP_WAIT_US = 20 * 1000 * 1000, STOP_LOOK_US = 100 * 1000 };
+enum { STOP_WAIT_US = 20 * 1000 * 1000, STOP_LOOK_US = 100 * 1000, HEAR_WAIT_US = 5 * 1000 * 1000 };
 #define NO_OFFSETS "Partitions / offsets need to be provided for an alter offsets request"
 
 static bool call(ConnectApi *api, const ApiRequest *request, Slice text, Slice *answer, Err *err) {
@@ -11,10 +11,24 @@ static bool call(ConnectApi *api, const ApiRequest *request, Slice text, Slice *
     return api->ask(api->front, "call", request->parts[0], text, request->arena, answer, err);
 }
 
+// Its tasks on other nodes have ended.
+static bool others_rest(ConnectApi *api, const ApiRequest *request, Err *err) {
+    FleetConnector connector;
+    (void)fleet_find(api->fleet, request->parts[0], request->arena, &connector);
+    for (uint32_t i = 1; i < connector.task_count; i++) {
+        const char *state = connector.tasks[i].connector;
+        if (state == NULL || strcmp(state, "STOPPED") != 0) {
+            return FAIL(err, ERR_EXISTS, "task %" PRIu32 " of connector %.*s is running", i,
+                        SLICE_ARG(request->parts[0]));
+        }
+    }
+    return true;
+}
+
 // Of a connector that is to be STOPPED: its worker may take a moment to end.
 static bool call_stopped(ConnectApi *api, const ApiRequest *request, Slice text, Slice *answer, Err *err) {
     int64_t deadline = clock_monotonic_us() + STOP_WAIT_US;
-    while (!call(api, request, text, answer, err)) {
+    while (!others_rest(api, request, err) || !call(api, request, text, answer, err)) {
         if (err->code != ERR_EXISTS || clock_monotonic_us() > deadline) {
             return false;
         }
@@ -34,7 +48,11 @@ void connect_offsets(void *context, const ApiRequest *request, ApiAnswer *answer
     if (!connect_known(api, request, answer, &connector)) {
         return;
     }
-    bool running = connector.task != NULL && strcmp(connector.task, "RUNNING") == 0;
+    bool running = connector.task_count > 0;
+    for (uint32_t i = 0; i < connector.task_count; i++) {
+        const char *state = connector.tasks[i].state;
+        running = running && state != NULL && strcmp(state, "RUNNING") == 0;
+    }
     Slice list = connector.offsets;
     if (!running || list.data == NULL) { // nobody reports: look at what is stored
         Slice found, stored;
@@ -55,12 +73,21 @@ void connect_offsets(void *context, const ApiRequest *request, ApiAnswer *answer
 
 // --- changing them ---------------------------------------------------------------------------------------------
 
+// A node that hands on a request knows of the stop; this one is about to hear of it.
 static bool stopped(ConnectApi *api, const ApiRequest *request, ApiAnswer *answer, FleetConnector *connector) {
-    if (!connect_known(api, request, answer, connector)) {
-        return false;
-    }
-    if (strcmp(connector->document.target, "STOPPED") == 0) {
-        return true;
+    bool handed_on = request->forwarded != NULL && request->forwarded[0] != '\0';
+    int64_t deadline = clock_monotonic_us() + (handed_on ? HEAR_WAIT_US : 0);
+    for (;;) {
+        if (!connect_known(api, request, answer, connector)) {
+            return false;
+        }
+        if (strcmp(connector->document.target, "STOPPED") == 0) {
+            return true;
+        }
+        if (clock_monotonic_us() >= deadline) {
+            break;
+        }
+        clock_sleep_us(STOP_LOOK_US);
     }
     api_error(answer, 400,
               "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for the "
@@ -259,9 +286,6 @@ void connect_offsets_alter(void *context, const ApiRequest *request, ApiAnswer *
     FleetConnector connector;
     Slice list, said;
     Err err[1] = {{0}};
-    if (connect_forwarded(api, request, answer)) {
-        return;
-    }
     if (!connect_body_member(request->arena, request->body, "offsets", &list, err)) {
         connect_body_error(answer, err);
         return;
@@ -270,7 +294,7 @@ void connect_offsets_alter(void *context, const ApiRequest *request, ApiAnswer *
         api_error(answer, 400, NO_OFFSETS);
         return;
     }
-    if (!stopped(api, request, answer, &connector)) {
+    if (!stopped(api, request, answer, &connector) || connect_forwarded(api, request, answer)) {
         return;
     }
     OffsetCheck check = {strcmp(connector.type, "sink") == 0, request->parts[0], answer};
@@ -290,10 +314,7 @@ void connect_offsets_reset(void *context, const ApiRequest *request, ApiAnswer *
     FleetConnector connector;
     Slice said;
     Err err[1] = {{0}};
-    if (connect_forwarded(api, request, answer)) {
-        return;
-    }
-    if (!stopped(api, request, answer, &connector)) {
+    if (!stopped(api, request, answer, &connector) || connect_forwarded(api, request, answer)) {
         return;
     }
     if (call_stopped(api, request, SLICE("{\"do\":\"reset\"}"), &said, err)) {

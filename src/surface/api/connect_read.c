@@ -70,12 +70,14 @@ void connect_tasks(void *context, const ApiRequest *request, ApiAnswer *answer) 
         return;
     }
     buf_text(&answer->body, "[");
-    if (connector.task != NULL) {
-        buf_text(&answer->body, "{\"id\":{\"connector\":");
-        json_quote(&answer->body, connector.document.name);
-        buf_text(&answer->body, ",\"task\":0},\"config\":");
-        put_task_config(request, &connector, &answer->body);
-        buf_text(&answer->body, "}");
+    for (uint32_t i = 0; i < connector.task_count; i++) {
+        if (connector.tasks[i].state != NULL) {
+            buf_text(&answer->body, answer->body.size > 1 ? ",{\"id\":{\"connector\":" : "{\"id\":{\"connector\":");
+            json_quote(&answer->body, connector.document.name);
+            buf_printf(&answer->body, ",\"task\":%" PRIu32 "},\"config\":", i);
+            put_task_config(request, &connector, &answer->body);
+            buf_text(&answer->body, "}");
+        }
     }
     buf_text(&answer->body, "]");
 }
@@ -86,30 +88,37 @@ void connect_tasks_config(void *context, const ApiRequest *request, ApiAnswer *a
         return;
     }
     buf_text(&answer->body, "{");
-    if (connector.task != NULL) {
-        json_quote(&answer->body, slice_of(arena_printf(request->arena, "%.*s-0", SLICE_ARG(connector.document.name))));
-        buf_text(&answer->body, ":");
-        put_task_config(request, &connector, &answer->body);
+    for (uint32_t i = 0; i < connector.task_count; i++) {
+        if (connector.tasks[i].state != NULL) {
+            buf_text(&answer->body, answer->body.size > 1 ? "," : "");
+            json_quote(&answer->body,
+                       slice_of(arena_printf(request->arena, "%.*s-%" PRIu32, SLICE_ARG(connector.document.name), i)));
+            buf_text(&answer->body, ":");
+            put_task_config(request, &connector, &answer->body);
+        }
     }
     buf_text(&answer->body, "}");
 }
 
-static bool is_number(Slice text) {
+bool connect_task_number(Slice text, uint32_t *task) {
+    *task = 0;
     for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') {
+        if (text.data[i] < '0' || text.data[i] > '9' || i >= 9) {
             return false;
         }
+        *task = *task * 10 + (uint32_t)(text.data[i] - '0');
     }
-    return text.size > 0 && text.size < 10;
+    return text.size > 0;
 }
 
 void connect_task_status(void *context, const ApiRequest *request, ApiAnswer *answer) {
     ConnectApi *api = context;
-    Slice task = request->parts[1];
-    if (!is_number(task)) {
+    uint32_t task = 0;
+    if (!connect_task_number(request->parts[1], &task)) {
         connect_plain_not_found(answer);
-    } else if (!slice_is(task, "0") || !fleet_task_status(api->fleet, request->parts[0], &answer->body)) {
-        api_error(answer, 404, "No status found for task %.*s-%.*s", SLICE_ARG(request->parts[0]), SLICE_ARG(task));
+    } else if (!fleet_task_status(api->fleet, request->parts[0], task, &answer->body)) {
+        api_error(answer, 404, "No status found for task %.*s-%.*s", SLICE_ARG(request->parts[0]),
+                  SLICE_ARG(request->parts[1]));
     }
 }
 

@@ -43,8 +43,15 @@ void connect_plain_not_found(ApiAnswer *answer);            // as for a path tha
 void connect_accepted(ApiAnswer *answer, int status);       // without a body
 const char *connect_location(ConnectApi *api, const ApiRequest *request, Slice name);
 
-// True: the node that has the connector has answered, or cannot be asked; `answer` says which.
+// The number of a task in a path; false: it is none.
+bool connect_task_number(Slice text, uint32_t *task);
+
+// True: the node that has the connector's first task has answered, or cannot be asked; `answer` says which.
 bool connect_forwarded(const ConnectApi *api, const ApiRequest *request, ApiAnswer *answer);
+// The same of a task.
+bool connect_task_forwarded(const ConnectApi *api, const ApiRequest *request, uint32_t task, ApiAnswer *answer);
+// Asks the node of a task to restart it, wherever it runs. False: the answer says why it could not.
+bool connect_task_restarted(ConnectApi *api, const ApiRequest *request, uint32_t task, ApiAnswer *answer);
 
 // What is wrong with a configuration. `plugin` NULL when its class is missing or unknown: then *problem says so.
 // `test` asks a short-lived worker to connect, when nothing else is wrong; when that worker came to no answer (it

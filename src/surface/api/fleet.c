@@ -4,6 +4,7 @@
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/map.h"
+#include "engine/ipc/tasks.h"
 #include "surface/api/webhook_report.h"
 
 #include <pthread.h>
@@ -33,10 +34,10 @@ typedef struct Entry {
     Properties shown;  // its configuration, secrets masked
     Slice quoted;      // its name as JSON
     Slice info_head;   // {"name":…,"config":{…},"tasks":[
-    Slice info_task;   // {"connector":…,"task":0}
     Slice info_tail;   // ],"type":…}
     Slice status_tail; // ],"type":…[,"warnings":[…]]
-    State state;
+    State *states;     // one a task
+    uint32_t task_count;
     Buf status;    // rendered
     Map forgotten; // topic to its next offset + 1 when topics were reset
 } Entry;
@@ -64,9 +65,31 @@ Fleet *fleet_new(void) {
     return fleet;
 }
 
+// There are at least so many tasks now.
+static void tasks_reach(Entry *entry, uint32_t tasks) {
+    if (entry->task_count < tasks) {
+        State *states = calloc(tasks, sizeof(*states));
+        ASSERT(states != NULL);
+        if (entry->task_count > 0) {
+            memcpy(states, entry->states, entry->task_count * sizeof(*states));
+        }
+        free(entry->states);
+        entry->states = states;
+        entry->task_count = tasks;
+    }
+}
+
+// …at most.
+static void tasks_keep(Entry *entry, uint32_t tasks) {
+    while (entry->task_count > tasks) {
+        arena_release(&entry->states[--entry->task_count].memory);
+    }
+}
+
 static void entry_free(Entry *entry) {
+    tasks_keep(entry, 0);
+    free(entry->states);
     arena_release(&entry->memory);
-    arena_release(&entry->state.memory);
     buf_release(&entry->status);
     map_release(&entry->forgotten);
     free(entry);
@@ -134,8 +157,6 @@ static void render_document(Entry *entry) {
     properties_json(&out, &shown);
     buf_text(&out, ",\"tasks\":[");
     entry->info_head = kept(&entry->memory, &out);
-    buf_printf(&out, "{\"connector\":%.*s,\"task\":0}", SLICE_ARG(entry->quoted));
-    entry->info_task = kept(&entry->memory, &out);
     buf_printf(&out, "],\"type\":\"%s\"}", entry->type);
     entry->info_tail = kept(&entry->memory, &out);
     buf_printf(&out, "],\"type\":\"%s\"", entry->type);
@@ -144,9 +165,10 @@ static void render_document(Entry *entry) {
     arena_release(&scratch);
 }
 
-static void render_one(const Fleet *fleet, const Entry *entry, const char *state, const char *trace, Buf *out) {
-    const char *worker =
-        entry->state.worker != NULL && *entry->state.worker != '\0' ? entry->state.worker : fleet->worker_id;
+static void render_one(const Fleet *fleet, const Entry *entry, uint32_t task, const char *state, const char *trace,
+                       Buf *out) {
+    const char *known = entry->states[task].worker,
+               *worker = known != NULL && *known != '\0' ? known : fleet->worker_id;
     buf_printf(out, "\"state\":\"%s\",\"worker_id\":", state);
     json_quote(out, slice_of(worker));
     if (entry->plugin != NULL && entry->plugin->version != NULL) {
@@ -159,43 +181,79 @@ static void render_one(const Fleet *fleet, const Entry *entry, const char *state
 }
 
 static const char *connector_state(const Entry *entry) {
-    return entry->state.connector != NULL ? entry->state.connector : "UNASSIGNED";
+    return entry->states[0].connector != NULL ? entry->states[0].connector : "UNASSIGNED";
 }
 
-static void render_status(const Fleet *fleet, const Entry *entry, const char *connector, const char *task, Buf *out) {
-    bool on_task = entry->state.task != NULL && strcmp(connector_state(entry), "FAILED") != 0;
+static bool is_failed(const char *state) {
+    return state != NULL && strcmp(state, "FAILED") == 0;
+}
+
+static void render_task(const Fleet *fleet, const Entry *entry, uint32_t task, const char *state, Buf *out) {
+    const State *is = &entry->states[task];
+    bool on_task = !is_failed(task == 0 ? connector_state(entry) : NULL);
+    buf_printf(out, "{\"id\":%" PRIu32 ",", task);
+    render_one(fleet, entry, task, state, on_task ? is->trace : NULL, out);
+    buf_text(out, "}");
+}
+
+// What each task reports is added up.
+static void render_sum(const Entry *entry, const char *key, size_t field, Buf *out) {
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < entry->task_count; i++) {
+        const Slice *number = (const Slice *)((const char *)&entry->states[i] + field);
+        sum += number->size > 0 ? strtoll((const char *)number->data, NULL, 10) : 0;
+    }
+    if (sum > 0) {
+        json_field_int(out, key, sum);
+    }
+}
+
+// Of the task that is the nearest to it.
+static void render_retention(const Entry *entry, Buf *out) {
+    const State *worst = NULL;
+    for (uint32_t i = 0; i < entry->task_count; i++) {
+        const State *state = &entry->states[i];
+        bool worse =
+            state->retention.size > 0 && (worst == NULL || strtod((const char *)state->retention.data, NULL) >
+                                                               strtod((const char *)worst->retention.data, NULL));
+        worst = worse ? state : worst;
+    }
+    if (worst != NULL) {
+        buf_text(out, ",\"retention_share\":");
+        buf_put(out, worst->retention);
+        json_field_text(out, "retention_of", worst->retention_of);
+    }
+}
+
+static void render_status(const Fleet *fleet, const Entry *entry, const FleetRestart *restart, Buf *out) {
+    bool on_task = entry->states[0].task != NULL && !is_failed(connector_state(entry)), first = true;
     buf_printf(out, "{\"name\":%.*s,\"connector\":{", SLICE_ARG(entry->quoted));
-    render_one(fleet, entry, connector, on_task ? NULL : entry->state.trace, out);
+    render_one(fleet, entry, 0, restart->connector ? "RESTARTING" : connector_state(entry),
+               on_task ? NULL : entry->states[0].trace, out);
     buf_text(out, "},\"tasks\":[");
-    if (task != NULL) {
-        buf_text(out, "{\"id\":0,");
-        render_one(fleet, entry, task, on_task ? entry->state.trace : NULL, out);
-        buf_text(out, "}");
+    for (uint32_t i = 0; i < entry->task_count; i++) {
+        const char *task = entry->states[i].task;
+        if (task != NULL) {
+            bool again = restart->tasks && (!restart->only_failed || is_failed(task));
+            buf_text(out, first ? "" : ",");
+            render_task(fleet, entry, i, again ? "RESTARTING" : task, out);
+            first = false;
+        }
     }
     buf_put(out, entry->status_tail);
-    if (entry->state.quarantined.size > 0) {
+    if (entry->states[0].quarantined.size > 0) {
         buf_text(out, ",\"quarantined\":");
-        buf_put(out, entry->state.quarantined);
+        buf_put(out, entry->states[0].quarantined);
     }
-    if (entry->state.behind.size > 0) {
-        buf_text(out, ",\"sink_behind_bytes\":");
-        buf_put(out, entry->state.behind);
-    }
-    if (entry->state.behind_records.size > 0) {
-        buf_text(out, ",\"sink_behind_records\":");
-        buf_put(out, entry->state.behind_records);
-    }
-    if (entry->state.retention.size > 0) {
-        buf_text(out, ",\"retention_share\":");
-        buf_put(out, entry->state.retention);
-        json_field_text(out, "retention_of", entry->state.retention_of);
-    }
+    render_sum(entry, "sink_behind_bytes", offsetof(State, behind), out);
+    render_sum(entry, "sink_behind_records", offsetof(State, behind_records), out);
+    render_retention(entry, out);
     buf_u8(out, '}');
 }
 
 static void render(const Fleet *fleet, Entry *entry) {
     buf_reset(&entry->status);
-    render_status(fleet, entry, connector_state(entry), entry->state.task, &entry->status);
+    render_status(fleet, entry, &(FleetRestart){0}, &entry->status);
 }
 
 // --- writing ---------------------------------------------------------------------------------------------------
@@ -203,7 +261,7 @@ static void render(const Fleet *fleet, Entry *entry) {
 static Entry *entry_add(Fleet *fleet, Slice name) {
     Entry *entry = calloc(1, sizeof(*entry));
     ASSERT(entry != NULL);
-    arena_init_small(&entry->state.memory, "run", ENTRY_BYTES / 4);
+    tasks_reach(entry, 1);
     if (fleet->count == fleet->room) {
         fleet->room = MAX(fleet->room * 2, (size_t)64);
         Entry **more = ARENA_ARRAY(&fleet->memory, Entry *, fleet->room);
@@ -257,7 +315,8 @@ void fleet_put(Fleet *fleet, Slice name, Slice document) {
     } else {
         arena_release(&entry->memory);
     }
-    fresh.state = entry->state;
+    fresh.states = entry->states;
+    fresh.task_count = entry->task_count;
     fresh.status = entry->status;
     fresh.forgotten = entry->forgotten;
     *entry = fresh;
@@ -291,12 +350,36 @@ void fleet_worker(Fleet *fleet, const char *worker_id) {
     pthread_rwlock_unlock(&fleet->lock);
 }
 
+// One of each name, with what all tasks have of it. Names are borrowed.
+static FleetTopic *topics_sum(Arena *arena, const Entry *entry, size_t *count) {
+    size_t most = 0;
+    for (uint32_t i = 0; i < entry->task_count; i++) {
+        most += entry->states[i].topic_count;
+    }
+    FleetTopic *sums = ARENA_ARRAY(arena, FleetTopic, most);
+    *count = 0;
+    for (uint32_t i = 0; i < entry->task_count; i++) {
+        for (size_t j = 0; j < entry->states[i].topic_count; j++) {
+            const FleetTopic *topic = &entry->states[i].topics[j];
+            size_t at = 0;
+            while (at < *count && !slice_equal(sums[at].name, topic->name)) {
+                at++;
+            }
+            *count += at == *count;
+            sums[at] = (FleetTopic){topic->name, sums[at].next_offset + topic->next_offset};
+        }
+    }
+    return sums;
+}
+
 void fleet_topics_reset(Fleet *fleet, Slice name) {
     pthread_rwlock_wrlock(&fleet->lock);
     Entry *entry = map_find(&fleet->by_name, name);
-    for (size_t i = 0; entry != NULL && i < entry->state.topic_count; i++) {
-        const FleetTopic *topic = &entry->state.topics[i];
-        map_put(&entry->forgotten, topic->name, (void *)(uintptr_t)(topic->next_offset + 1));
+    DEFER(arena_release) Arena scratch = {.name = "scratch"};
+    size_t count = 0;
+    const FleetTopic *topics = entry != NULL ? topics_sum(&scratch, entry, &count) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        map_put(&entry->forgotten, topics[i].name, (void *)(uintptr_t)(topics[i].next_offset + 1));
     }
     pthread_rwlock_unlock(&fleet->lock);
 }
@@ -363,9 +446,9 @@ static bool read_report(JsonReader *reader, State *state, Err *err) {
             } else if (slice_is(member, "quarantined_tables") && token == TOKEN_ARRAY && !slice_is(text, "[]")) {
                 state->quarantined = arena_slice(&state->memory, text);
             } else if (slice_is(member, "sink_behind_bytes") && token == TOKEN_NUMBER && !slice_is(text, "0")) {
-                state->behind = arena_slice(&state->memory, text);
+                state->behind = slice_of(arena_text(&state->memory, text));
             } else if (slice_is(member, "sink_behind_records") && token == TOKEN_NUMBER && !slice_is(text, "0")) {
-                state->behind_records = arena_slice(&state->memory, text);
+                state->behind_records = slice_of(arena_text(&state->memory, text));
             } else if (slice_is(member, "retention_share") && token == TOKEN_NUMBER) {
                 char *share = arena_text(&state->memory, text);
                 state->retention = strtod(share, NULL) >= RETENTION_ALERT_SHARE ? slice_of(share) : (Slice){0};
@@ -429,10 +512,12 @@ static void fleet_state(Fleet *fleet, Slice name, Slice text) {
         return;
     }
     pthread_rwlock_wrlock(&fleet->lock);
-    Entry *entry = map_find(&fleet->by_name, name);
-    if (entry != NULL) {
-        State old = entry->state;
-        entry->state = fresh;
+    Entry *entry = map_find(&fleet->by_name, task_connector(name));
+    uint32_t task = task_number(name);
+    if (entry != NULL && task < TASKS_MAX) {
+        tasks_reach(entry, task + 1);
+        State old = entry->states[task];
+        entry->states[task] = fresh;
         fresh = old;
         render(fleet, entry);
     }
@@ -440,9 +525,21 @@ static void fleet_state(Fleet *fleet, Slice name, Slice text) {
     arena_release(&fresh.memory);
 }
 
+static void fleet_task_gone(Fleet *fleet, Slice name) {
+    pthread_rwlock_wrlock(&fleet->lock);
+    Entry *entry = map_find(&fleet->by_name, task_connector(name));
+    if (entry != NULL) {
+        tasks_keep(entry, task_number(name));
+        render(fleet, entry);
+    }
+    pthread_rwlock_unlock(&fleet->lock);
+}
+
 void fleet_message(Fleet *fleet, const Message *message) {
     if (message->type == MESSAGE_STATE) {
         fleet_state(fleet, message->name, message->text);
+    } else if (message->type == MESSAGE_DOCUMENT && task_number(message->name) > 0) {
+        fleet_task_gone(fleet, message->name);
     } else if (message->type == MESSAGE_DOCUMENT && message->text.size == 0) {
         fleet_remove(fleet, message->name);
     } else if (message->type == MESSAGE_DOCUMENT) {
@@ -457,15 +554,43 @@ static const char *text_copy(Arena *arena, const char *text) {
 }
 
 static void copy_topics(Arena *arena, const Entry *entry, FleetConnector *connector) {
-    connector->topics = ARENA_ARRAY(arena, FleetTopic, entry->state.topic_count);
-    for (size_t i = 0; i < entry->state.topic_count; i++) {
-        const FleetTopic *topic = &entry->state.topics[i];
+    size_t count = 0;
+    connector->topics = topics_sum(arena, entry, &count);
+    for (size_t i = 0; i < count; i++) {
+        const FleetTopic *topic = &connector->topics[i];
         uintptr_t forgotten = (uintptr_t)map_find(&entry->forgotten, topic->name);
         if (forgotten == 0 || (int64_t)forgotten - 1 != topic->next_offset) {
             connector->topics[connector->topic_count++] =
                 (FleetTopic){arena_slice(arena, topic->name), topic->next_offset};
         }
     }
+}
+
+static void copy_tasks(Arena *arena, const Entry *entry, FleetConnector *connector) {
+    connector->task_count = entry->task_count;
+    connector->tasks = ARENA_ARRAY(arena, FleetTask, connector->task_count);
+    for (uint32_t i = 0; i < connector->task_count; i++) {
+        const State *state = &entry->states[i];
+        connector->tasks[i] = (FleetTask){text_copy(arena, state->task), text_copy(arena, state->connector),
+                                          text_copy(arena, state->url)};
+    }
+}
+
+// The lists of all tasks as one; none when one of them has not reported.
+static void copy_offsets(Arena *arena, const Entry *entry, FleetConnector *connector) {
+    DEFER(buf_release) Buf all = {0};
+    buf_u8(&all, '[');
+    for (uint32_t i = 0; i < entry->task_count; i++) {
+        Slice list = entry->states[i].offsets;
+        if (list.size < 2) {
+            return;
+        }
+        Slice inner = {list.data + 1, list.size - 2};
+        buf_text(&all, inner.size > 0 && all.size > 1 ? "," : "");
+        buf_put(&all, inner);
+    }
+    buf_u8(&all, ']');
+    connector->offsets = arena_slice(arena, buf_slice(&all));
 }
 
 bool fleet_find(Fleet *fleet, Slice name, Arena *arena, FleetConnector *connector) {
@@ -481,12 +606,11 @@ bool fleet_find(Fleet *fleet, Slice name, Arena *arena, FleetConnector *connecto
         connector->plugin = entry->plugin;
         connector->type = entry->type;
         connector->state = text_copy(arena, connector_state(entry));
-        connector->task = text_copy(arena, entry->state.task);
-        connector->trace = text_copy(arena, entry->state.trace);
-        connector->url = text_copy(arena, entry->state.url);
-        if (entry->state.offsets.data != NULL) {
-            connector->offsets = arena_slice(arena, entry->state.offsets);
-        }
+        connector->task = text_copy(arena, entry->states[0].task);
+        connector->trace = text_copy(arena, entry->states[0].trace);
+        connector->url = text_copy(arena, entry->states[0].url);
+        copy_tasks(arena, entry, connector);
+        copy_offsets(arena, entry, connector);
         copy_topics(arena, entry, connector);
     }
     pthread_rwlock_unlock(&fleet->lock);
@@ -495,7 +619,14 @@ bool fleet_find(Fleet *fleet, Slice name, Arena *arena, FleetConnector *connecto
 
 static void put_info(const Entry *entry, bool tasks, Buf *out) {
     buf_put(out, entry->info_head);
-    buf_put(out, tasks && entry->state.task != NULL ? entry->info_task : (Slice){0});
+    bool first = true;
+    for (uint32_t i = 0; tasks && i < entry->task_count; i++) {
+        if (entry->states[i].task != NULL) {
+            buf_printf(out, "%s{\"connector\":%.*s,\"task\":%" PRIu32 "}", first ? "" : ",", SLICE_ARG(entry->quoted),
+                       i);
+            first = false;
+        }
+    }
     buf_put(out, entry->info_tail);
 }
 
@@ -527,26 +658,22 @@ bool fleet_status(Fleet *fleet, Slice name, Buf *out) {
     return entry != NULL;
 }
 
-bool fleet_status_restarting(Fleet *fleet, Slice name, bool connector, bool task, Buf *out) {
+bool fleet_status_restarting(Fleet *fleet, Slice name, const FleetRestart *restart, Buf *out) {
     pthread_rwlock_rdlock(&fleet->lock);
     const Entry *entry = map_find(&fleet->by_name, name);
     if (entry != NULL) {
-        const char *task_state = entry->state.task == NULL || !task ? entry->state.task : "RESTARTING";
-        render_status(fleet, entry, connector ? "RESTARTING" : connector_state(entry), task_state, out);
+        render_status(fleet, entry, restart, out);
     }
     pthread_rwlock_unlock(&fleet->lock);
     return entry != NULL;
 }
 
-bool fleet_task_status(Fleet *fleet, Slice name, Buf *out) {
+bool fleet_task_status(Fleet *fleet, Slice name, uint32_t task, Buf *out) {
     pthread_rwlock_rdlock(&fleet->lock);
     const Entry *entry = map_find(&fleet->by_name, name);
-    bool found = entry != NULL && entry->state.task != NULL;
+    bool found = entry != NULL && task < entry->task_count && entry->states[task].task != NULL;
     if (found) {
-        bool on_task = strcmp(connector_state(entry), "FAILED") != 0;
-        buf_text(out, "{\"id\":0,");
-        render_one(fleet, entry, entry->state.task, on_task ? entry->state.trace : NULL, out);
-        buf_text(out, "}");
+        render_task(fleet, entry, task, entry->states[task].task, out);
     }
     pthread_rwlock_unlock(&fleet->lock);
     return found;
@@ -555,9 +682,9 @@ bool fleet_task_status(Fleet *fleet, Slice name, Buf *out) {
 bool fleet_verify(Fleet *fleet, Slice name, Buf *out) {
     pthread_rwlock_rdlock(&fleet->lock);
     const Entry *entry = map_find(&fleet->by_name, name);
-    bool found = entry != NULL && entry->state.verify.size > 0;
+    bool found = entry != NULL && entry->states[0].verify.size > 0;
     if (found) {
-        buf_put(out, entry->state.verify);
+        buf_put(out, entry->states[0].verify);
     }
     pthread_rwlock_unlock(&fleet->lock);
     return found;
@@ -579,8 +706,8 @@ void fleet_list(Fleet *fleet, bool with_info, bool status, Buf *out) {
     size_t size = 2;
     for (size_t i = 0; i < fleet->count; i++) {
         const Entry *entry = fleet->entries[i];
-        size += 64 + entry->quoted.size + entry->status.size + entry->info_head.size + entry->info_task.size +
-                entry->info_tail.size;
+        size += 64 + entry->quoted.size + entry->status.size + entry->info_head.size + entry->info_tail.size +
+                (64 + entry->quoted.size) * entry->task_count;
     }
     (void)buf_room(out, size); // once
     buf_text(out, "{");

@@ -17,6 +17,13 @@ typedef struct FleetTopic {
     int64_t next_offset;
 } FleetTopic;
 
+// One of several tasks that a connector may have in a cluster.
+typedef struct FleetTask {
+    const char *state;     // NULL = it is not there now
+    const char *connector; // STOPPED: nothing of it runs any more
+    const char *url;       // of the node of a cluster that it runs on; NULL = none is known
+} FleetTask;
+
 // A copy of what is known of one connector.
 typedef struct FleetConnector {
     ConnectDocument document; // secrets sealed
@@ -29,7 +36,9 @@ typedef struct FleetConnector {
     const char *url;          // of the node of a cluster that it runs on; NULL = none is known
     FleetTopic *topics;       // reported by its worker, without those from before topics were reset
     size_t topic_count;
-    Slice offsets; // JSON list of the worker's report; data NULL = not reported
+    Slice offsets;    // JSON list of the workers' reports; data NULL = not reported by each of its tasks
+    FleetTask *tasks; // the first is task 0
+    uint32_t task_count;
 } FleetConnector;
 
 Fleet *fleet_new(void);
@@ -50,10 +59,14 @@ bool fleet_info(Fleet *fleet, Slice name, Buf *out);     // {"name":…,"config"
 bool fleet_info_new(Fleet *fleet, Slice name, Buf *out); // the same of one that was just made: without tasks
 bool fleet_status(Fleet *fleet, Slice name, Buf *out);   // {"name":…,"connector":{…},"tasks":[…],"type":…}
 // The status as it will be when what is to be restarted is RESTARTING.
-bool fleet_status_restarting(Fleet *fleet, Slice name, bool connector, bool task, Buf *out);
-bool fleet_task_status(Fleet *fleet, Slice name, Buf *out); // of task 0; false: there is none
-bool fleet_verify(Fleet *fleet, Slice name, Buf *out);      // what its worker reports; false: nothing
-void fleet_names(Fleet *fleet, Buf *out);                   // ["a","b"], oldest first
+typedef struct FleetRestart {
+    bool connector, tasks;
+    bool only_failed; // of the tasks
+} FleetRestart;
+bool fleet_status_restarting(Fleet *fleet, Slice name, const FleetRestart *restart, Buf *out);
+bool fleet_task_status(Fleet *fleet, Slice name, uint32_t task, Buf *out); // false: there is none
+bool fleet_verify(Fleet *fleet, Slice name, Buf *out);                     // what its worker reports; false: nothing
+void fleet_names(Fleet *fleet, Buf *out);                                  // ["a","b"], oldest first
 void fleet_list(Fleet *fleet, bool info, bool status, Buf *out);
 size_t fleet_count(Fleet *fleet);
 

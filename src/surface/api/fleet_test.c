@@ -57,8 +57,8 @@ static void read_all(Fleet *fleet, Arena *arena, int round) {
     fleet_topics_reset(fleet, slice_of(name));
     fleet_target(fleet, slice_of(name), "PAUSED");
     (void)fleet_status(fleet, slice_of(name), &out);
-    (void)fleet_status_restarting(fleet, slice_of(name), true, true, &out);
-    (void)fleet_task_status(fleet, slice_of(name), &out);
+    (void)fleet_status_restarting(fleet, slice_of(name), &(FleetRestart){true, true, false}, &out);
+    (void)fleet_task_status(fleet, slice_of(name), 0, &out);
 }
 
 static void *client(void *context) {
@@ -150,6 +150,41 @@ TEST(fleet_shows_tables_that_are_put_aside) {
     buf_reset(&out);
     CHECK(fleet_status(fleet, SLICE("c0"), &out));
     CHECK(strstr(arena_text(&arena, buf_slice(&out)), "retention") == NULL);
+    fleet_free(fleet);
+    arena_release(&arena);
+}
+
+TEST(fleet_adds_up_what_tasks_report) {
+    Arena arena;
+    arena_init(&arena, "scratch", 0);
+    Fleet *fleet = fleet_new();
+    FleetConnector connector;
+    static const char *const NAMES[] = {"c0", "c0\0372", "c0\0371"};
+    say(fleet, MESSAGE_DOCUMENT, 0, document(&arena, 0, 0));
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+        fleet_message(fleet,
+                      &(Message){.type = MESSAGE_STATE,
+                                 .name = slice_of(NAMES[i]),
+                                 .text = SLICE("{\"state\":\"RUNNING\",\"task\":\"RUNNING\",\"report\":{\"topics\":"
+                                               "[{\"name\":\"t\",\"next_offset\":4}],\"offsets\":[1]}}")});
+    }
+    CHECK(fleet_find(fleet, SLICE("c0"), &arena, &connector));
+    CHECK_INT(connector.task_count, 3);
+    CHECK_TEXT(connector.offsets, "[1,1,1]");
+    CHECK_INT(connector.topic_count, 1);
+    CHECK_INT(connector.topics[0].next_offset, 12);
+    fleet_topics_reset(fleet, SLICE("c0"));
+    CHECK(fleet_find(fleet, SLICE("c0"), &arena, &connector));
+    CHECK_INT(connector.topic_count, 0);
+    // Task 2 is gone, and comes again.
+    fleet_message(fleet, &(Message){.type = MESSAGE_DOCUMENT, .name = slice_of(NAMES[1])});
+    CHECK(fleet_find(fleet, SLICE("c0"), &arena, &connector));
+    CHECK_INT(connector.task_count, 2);
+    CHECK_INT(connector.topics[0].next_offset, 8);
+    fleet_message(fleet, &(Message){.type = MESSAGE_STATE, .name = slice_of(NAMES[1]), .text = SLICE("{}")});
+    CHECK(fleet_find(fleet, SLICE("c0"), &arena, &connector));
+    CHECK_INT(connector.task_count, 3);
+    CHECK(connector.tasks[2].state == NULL && connector.tasks[1].state != NULL);
     fleet_free(fleet);
     arena_release(&arena);
 }

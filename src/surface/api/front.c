@@ -6,6 +6,7 @@
 #include "core/base/version.h"
 #include "core/sys/clock.h"
 #include "core/sys/memory.h"
+#include "core/sys/thread.h"
 #include "engine/ipc/channel.h"
 #include "engine/ipc/level.h"
 #include "surface/api/audit.h"
@@ -108,9 +109,7 @@ static void forget(Front *front, const Asked *asked) {
 
 // Until the answer is there or the time is over; under the lock.
 static void wait_for(Front *front, Asked *asked) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += FRONT_ASK_MS / 1000;
+    struct timespec until = thread_until(FRONT_ASK_MS * INT64_C(1000));
     int code = 0;
     while (!asked->answered && !front->gone && code != ETIMEDOUT) {
         code = pthread_cond_timedwait(&asked->come, &front->asking, &until);
@@ -119,11 +118,7 @@ static void wait_for(Front *front, Asked *asked) {
 
 bool front_ask(Front *front, const char *verb, Slice name, Slice text, Arena *arena, Slice *answer, Err *err) {
     Asked asked = {0};
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&asked.come, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&asked.come);
     pthread_mutex_lock(&front->asking);
     front->last_id += front->last_id == UINT32_MAX ? 2 : 1; // 0 means: no answer is wanted
     asked.id = front->last_id;

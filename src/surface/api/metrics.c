@@ -4,6 +4,7 @@
 #include "core/base/map.h"
 #include "core/base/version.h"
 #include "core/sys/file.h"
+#include "engine/ipc/tasks.h"
 #include "surface/api/audit.h"
 
 #include <fcntl.h>
@@ -194,7 +195,11 @@ void metrics_message(void *context, const Message *message) {
         buf_reset(&metrics->cluster);
         buf_put(&metrics->cluster, message->text);
     } else if (message->type == MESSAGE_STATE) {
-        take_state(known_of(metrics, message->name), message->text);
+        Known *known = known_of(metrics, message->name);
+        if (task_number(message->name) > 0) { // its connector's document may be another node's to tell of
+            snprintf(known->kind, sizeof(known->kind), "sink");
+        }
+        take_state(known, message->text);
     }
     pthread_mutex_unlock(&metrics->mutex);
 }
@@ -210,6 +215,8 @@ static void label(Buf *out, const char *name, Slice value) {
             buf_u8(out, byte);
         } else if (byte == '\n') {
             buf_text(out, "\\n");
+        } else if (byte == TASK_SEPARATOR) {
+            buf_text(out, "\",task=\"");
         } else {
             buf_u8(out, byte);
         }

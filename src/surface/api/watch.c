@@ -7,6 +7,7 @@
 #include "core/net/http.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
+#include "core/sys/thread.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -195,9 +196,7 @@ static void *work(void *context) {
     Watch *watch = context;
     pthread_mutex_lock(&watch->mutex);
     while (!watch->stop) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += LOOK_MS / 1000;
+        struct timespec until = thread_until(LOOK_MS * INT64_C(1000));
         if (pthread_cond_timedwait(&watch->wake, &watch->mutex, &until) == ETIMEDOUT && !watch->stop) {
             pthread_mutex_unlock(&watch->mutex);
             turn(watch);
@@ -216,8 +215,8 @@ bool watch_open(Front *front, ApiSurface *surface, Err *err) {
     }
     Watch *watch = calloc(1, sizeof(*watch));
     ASSERT(watch != NULL);
-    *watch = (Watch){
-        .front = front, .directory = directory, .mutex = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+    *watch = (Watch){.front = front, .directory = directory, .mutex = PTHREAD_MUTEX_INITIALIZER};
+    thread_cond_init(&watch->wake);
     if (pthread_create(&watch->thread, NULL, work, watch) != 0) {
         free(watch);
         return FAIL(err, ERR_MEMORY, "no thread for connectors.dir can be made");

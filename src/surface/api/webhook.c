@@ -8,6 +8,8 @@
 #include "core/config/secret.h"
 #include "core/net/http.h"
 #include "core/sys/clock.h"
+#include "core/sys/thread.h"
+#include "engine/ipc/tasks.h"
 #include "surface/api/webhook_report.h"
 
 #include <pthread.h>
@@ -102,12 +104,7 @@ static bool send_once(const Webhook *webhook, HttpClient *client, const Waiting 
 
 // Sleeps, unless it is over.
 static void pause_for(Webhook *webhook, int64_t ms) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = thread_until(ms * 1000);
     pthread_mutex_lock(&webhook->mutex);
     int code = 0;
     while (!webhook->closing && code == 0) {
@@ -314,7 +311,7 @@ void webhook_message(void *context, const Message *message) {
         }
         map_put(&webhook->seen, message->name, seen);
     }
-    look(webhook, seen, message->name, &report);
+    look(webhook, seen, task_connector(message->name), &report);
 }
 
 // ---- life
@@ -367,11 +364,7 @@ static bool open_with(Front *front, const ServerOptions *options, int64_t pause_
     webhook->pause_first_ms = pause_first_ms;
     webhook->last = &webhook->first;
     pthread_mutex_init(&webhook->mutex, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&webhook->come, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&webhook->come);
     if (!begin(webhook, options, err)) {
         webhook_close(webhook);
         return err_frame(err, __FILE__, __LINE__);

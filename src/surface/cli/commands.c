@@ -142,7 +142,17 @@ static const Flag TABLE_REWRITE_FLAGS[] = {
 static const Flag DOCTOR_FLAGS[] = {
     {"output", "FORM", NULL, "text or json; default text on a terminal, else json"},
     {"tables", "PATTERN,…", NULL, "tables to look at; default all"},
+    {"config", "FILE", NULL, "leat.toml of a server: its Kafka, journals and cluster"},
+    {"journal", "URL", NULL, "kafka://HOST:PORT/: as of leat server"},
+    {"kafka.*", "VALUE", NULL, "as of leat server"},
+    {"set", "NAME=VALUE", NULL, "an option of the server, over those of the file; may be repeated"},
 };
+static const char DOCTOR_DETAILS[] =
+    "Exit code 0: no problems; 1: problems found. Nothing is changed, on either side.\n"
+    "\n"
+    "With --config, a kafka:// URL, or a pipeline whose journal, source or sink is in Kafka, it looks there: what\n"
+    "brokers and topics are set to, and the nodes of a cluster: whether they are reached, their versions, their\n"
+    "clocks.";
 static const Flag STATUS_FLAGS[] = {
     {"output", "FORM", NULL, "text or json; default text"},
     {"offline", NULL, NULL, "do not ask the source what the slot retains"},
@@ -346,9 +356,8 @@ const Command COMMANDS[] = {
     {"table upgrade", "TABLE", 1, 1, "From format version 2 to 3: deletion vectors, row lineage",
      "Not every engine reads version 3; there is no way back. Its pipeline must be stopped.",
      FLAGS(TABLE_UPGRADE_FLAGS), false, table_upgrade_command},
-    {"doctor", "SOURCE|NAME|SINK", 1, 1, "Look for what is in the way, with the remedy for each finding",
-     "Exit code 0: no problems; 1: problems found. Nothing is changed, on either side.", FLAGS(DOCTOR_FLAGS), true,
-     doctor_command},
+    {"doctor", "[SOURCE|NAME|SINK]", 0, 1, "Look for what is in the way, with the remedy for each finding",
+     DOCTOR_DETAILS, FLAGS(DOCTOR_FLAGS), true, doctor_command},
     {"status", "[NAME]", 0, 1, "Where each pipeline stands, per table", NULL, FLAGS(STATUS_FLAGS), false,
      status_command},
     {"verify", "NAME", 1, 1, "Compare a pipeline's sink with its source, and repair it", VERIFY_DETAILS,

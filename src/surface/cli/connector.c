@@ -73,6 +73,22 @@ static const char *tasks_of(const Cli *cli, const json_t *status) {
     return arena_text(cli->arena, buf_slice(&text));
 }
 
+// Those of its tasks, each once.
+static const char *nodes_of(const Cli *cli, const json_t *status) {
+    DEFER(buf_release) Buf text = {0};
+    const json_t *tasks = json_object_get(status, "tasks");
+    for (size_t i = 0; i < json_array_size(tasks); i++) {
+        const char *node = text_at(cli, json_array_get(tasks, i), "worker_id");
+        bool seen = false;
+        for (size_t j = 0; j < i && !seen; j++) {
+            seen = strcmp(text_at(cli, json_array_get(tasks, j), "worker_id"), node) == 0;
+        }
+        buf_printf(&text, "%s%s", text.size == 0 || seen ? "" : ",", seen ? "" : node);
+    }
+    return text.size > 0 ? arena_text(cli->arena, buf_slice(&text))
+                         : text_at(cli, json_object_get(status, "connector"), "worker_id");
+}
+
 // Only nodes of a cluster say of themselves what it is, or that they are not in it now (503).
 static bool is_node(Rest *rest) {
     Err ignored[1] = {{0}};
@@ -107,7 +123,7 @@ static void list_text(const Cli *cli, json_t *root, bool nodes, Buf *out) {
         row[3] = tasks_of(cli, status);
         row[4] = dot != NULL ? dot + 1 : class;
         if (nodes) {
-            row[5] = text_at(cli, json_object_get(status, "connector"), "worker_id");
+            row[5] = nodes_of(cli, status);
         }
     }
     text_table(out, cells, rows, columns);

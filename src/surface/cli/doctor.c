@@ -205,19 +205,34 @@ static bool doctor_pipeline(Doctor *doctor, const Cli *cli, Err *err) {
                     "table %s is set aside: %s", status.tables[i].name, status.tables[i].reason);
         }
     }
+    const char *const urls[] = {config.options.journal, config.source_url, config.sink_url};
+    doctor_kafka_urls(doctor, urls, ARRAY_LEN(urls));
     doctor_journal(doctor, &config);
     doctor_sink(doctor, config.sink, config.sink_url, config.sink_options);
     doctor_cost(doctor, &config, &status);
     doctor->has_publication = config.options.publication[0] != '\0';
-    if (doctor_source(doctor, config.source_url, config.options.tables, config.options.exclude)) {
+    bool postgres = strcmp(config.source->name, "postgres") == 0;
+    if (postgres && doctor_source(doctor, config.source_url, config.options.tables, config.options.exclude)) {
         doctor_slot(doctor, &config);
     }
     return true;
 }
 
-// A pipeline of that name; a source URL; else a place to write to.
+// What a server runs with; a pipeline of that name; a source URL; else a place to write to.
 static bool doctor_look(Doctor *doctor, const Cli *cli, Err *err) {
-    const char *given = cli->arguments[0];
+    const char *given = cli->argument_count > 0 ? cli->arguments[0] : NULL;
+    if (cli_has(cli, "config") || cli_has(cli, "journal") || cli->set_count > 0) {
+        TRY(doctor_config(doctor, cli, err));
+        if (given == NULL) {
+            return true;
+        }
+    }
+    if (given == NULL) {
+        return FAIL(err, ERR_USAGE, "leat doctor needs a source, a name or a sink, or --config FILE of a server");
+    }
+    if (kafka_url_accepts(given)) {
+        return doctor_kafka_url(doctor, given, err);
+    }
     if (pipeline_exists(cli_data_directory(cli), given, cli->arena)) {
         return doctor_pipeline(doctor, cli, err);
     }

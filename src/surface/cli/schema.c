@@ -98,6 +98,25 @@ static const char *version_path(const Cli *cli, const char *before, const char *
 
 // --- the verbs ---------------------------------------------------------------------------------------------------
 
+// Apicurio's answer to /schemas does not say whose they are: then each subject is asked for.
+static bool list_subjects(Rest *rest, Slice *answer, Err *err) {
+    const Cli *cli = rest->cli;
+    const JsonNode *names = NULL;
+    TRY(rest_call(rest, "GET", cli_has(cli, "deleted") ? "/subjects?deleted=true" : "/subjects", (Slice){0}, answer,
+                  err));
+    TRY(parsed(cli, *answer, &names, err));
+    DEFER(buf_release) Buf all = {0};
+    for (const JsonNode *one = names->first; one != NULL; one = one->next) {
+        TRY(rest_call(rest, "GET", version_path(cli, "/subjects/%s", arena_text(cli->arena, one->text), "latest"),
+                      (Slice){0}, answer, err));
+        buf_text(&all, all.size == 0 ? "[" : ",");
+        buf_put(&all, *answer);
+    }
+    buf_text(&all, all.size == 0 ? "[]" : "]");
+    *answer = arena_slice(cli->arena, buf_slice(&all));
+    return true;
+}
+
 static bool list(Rest *rest, Err *err) {
     enum { COLUMNS = 4 };
     static const char *const HEAD[COLUMNS] = {"SUBJECT", "VERSION", "ID", "TYPE"};
@@ -107,11 +126,15 @@ static bool list(Rest *rest, Err *err) {
     const char *deleted = cli_has(cli, "deleted") ? "&deleted=true" : "";
     TRY(rest_call(rest, "GET", arena_printf(cli->arena, "/schemas?latestOnly=true%s", deleted), (Slice){0}, &answer,
                   err));
+    TRY(parsed(cli, answer, &root, err));
+    if (root->first != NULL && json_tree_member(root->first, "subject") == NULL) {
+        TRY(list_subjects(rest, &answer, err));
+        TRY(parsed(cli, answer, &root, err));
+    }
     if (wants_json(cli)) {
         print(answer);
         return true;
     }
-    TRY(parsed(cli, answer, &root, err));
     const char **cells = ARENA_ARRAY(cli->arena, const char *, (root->count + 1) * COLUMNS);
     memcpy(cells, HEAD, sizeof(HEAD)); // NOLINT: pointers
     size_t rows = 1;

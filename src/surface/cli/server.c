@@ -10,6 +10,7 @@
 #include "flow/pipeline/connector_kafka.h"
 #include "storage/kafka/options.h"
 #include "surface/cli/pipelines.h"
+#include "surface/cli/server_config.h"
 
 #include <errno.h>
 
@@ -102,7 +103,7 @@ static bool cluster_take(Arena *arena, const Properties *kafka, ServerOptions *o
     return true;
 }
 
-static bool options_take(const Cli *cli, ServerOptions *options, const char **data_directory, Err *err) {
+bool server_config_take(const Cli *cli, ServerOptions *options, const char **data_directory, Err *err) {
     const char *config = cli_value(cli, "config"), *insecure = getenv("LEAT_INSECURE");
     option_defaults(&SERVER_OPTIONS, options);
     if (config != NULL) {
@@ -119,9 +120,6 @@ static bool options_take(const Cli *cli, ServerOptions *options, const char **da
     if (cli_has(cli, "journal")) {
         TRY(option_take("journal", cli_value(cli, "journal"), options, cli->arena, err));
     }
-    if (cli_has(cli, "insecure")) {
-        options->insecure = true;
-    }
     if ((options->tls_certificate[0] == '\0') != (options->tls_key[0] == '\0')) {
         return FAIL(err, ERR_OPTION, "tls.certificate and tls.key are given together, or neither of them");
     }
@@ -137,7 +135,8 @@ bool server_command(Cli *cli, Err *err) {
     if (!cli_has(cli, "log-level")) {
         log_level_set(LOG_INFO); // on a terminal too: a service says what it does
     }
-    TRY(options_take(cli, &options, &data_directory, err));
+    TRY(server_config_take(cli, &options, &data_directory, err));
+    options.insecure = options.insecure || cli_has(cli, "insecure");
     if (cli_has(cli, "data-dir") || data_directory == NULL) {
         data_directory = cli_value(cli, "data-dir");
     }

@@ -7,15 +7,17 @@
 
 // What is durable on leat is in Kafka when the connector has stopped, unless Kafka was away; only a run that ends now
 // tells. One that rests already is run once more for that.
-static bool stop_here(Takeover *takeover, const TakeoverItem *item, Err *err) {
+static bool stop_here(Takeover *takeover, TakeoverItem *item, Err *err) {
     const char *name = item->connector->name;
     TakeoverState state;
     if (strcmp(item->there, "RUNNING") != 0) {
         TRY(takeover_ask(takeover, &takeover->leat, "PUT", "/connectors/%s/resume", name, SLICE(""), err));
     }
-    TRY(takeover_state_wait(takeover, &takeover->leat, name, true, &state, err));
+    TRY(takeover_state_wait(takeover, &takeover->leat, name, "RUNNING", &state, err));
+    TRY(!takeover_is_iceberg(item) || takeover_iceberg_caught_up(takeover, item, err));
     TRY(takeover_ask(takeover, &takeover->leat, "PUT", "/connectors/%s/stop", name, SLICE(""), err));
-    TRY(takeover_state_wait(takeover, &takeover->leat, name, false, &state, err));
+    TRY(takeover_state_wait(takeover, &takeover->leat, name, "STOPPED", &state, err));
+    TRY(!takeover_is_iceberg(item) || takeover_iceberg_group_check(takeover, item, err));
     if (state.behind_bytes > 0 && !item->sink) {
         FAIL(err, ERR_NET_BUSY, "Kafka has not got %" PRIu64 " bytes of leat's journal", state.behind_bytes);
         return err_hint(err, "leat connector resume %s, and see why Kafka takes nothing", name);
@@ -38,7 +40,7 @@ static bool carry_back(Takeover *takeover, const char *name, Err *err) {
     return true;
 }
 
-static bool give(Takeover *takeover, const TakeoverItem *item, Err *err) {
+static bool give(Takeover *takeover, TakeoverItem *item, Err *err) {
     const char *name = item->connector->name;
     TakeoverState connect;
     TRY(takeover_state(takeover, &takeover->connect, name, &connect, err));
@@ -50,11 +52,11 @@ static bool give(Takeover *takeover, const TakeoverItem *item, Err *err) {
                          err),
                         "stop one of the two");
     }
-    TRY(takeover_state_wait(takeover, &takeover->connect, name, false, &connect, err));
+    TRY(takeover_state_wait(takeover, &takeover->connect, name, "STOPPED", &connect, err));
     TRY(stop_here(takeover, item, err));
     TRY(item->sink || carry_back(takeover, name, err));
     TRY(takeover_ask(takeover, &takeover->connect, "PUT", "/connectors/%s/resume", name, SLICE(""), err));
-    TRY(takeover_state_wait(takeover, &takeover->connect, name, true, &connect, err));
+    TRY(takeover_state_wait(takeover, &takeover->connect, name, "RUNNING", &connect, err));
     takeover_say(takeover, name, "RUNNING in Kafka Connect");
     return true;
 }
@@ -68,7 +70,7 @@ bool takeover_back(Takeover *takeover, Err *err) {
         return FAIL(err, ERR_USAGE, "--give-back needs one of Connect's workers: --connect-url URL");
     }
     for (size_t i = 0; i < takeover->count; i++) {
-        const TakeoverItem *item = &takeover->items[i];
+        TakeoverItem *item = &takeover->items[i];
         const char *name = item->connector->name;
         if (item->there == NULL) {
             takeover_say(takeover, name, "is not on leat");

@@ -42,14 +42,18 @@ static bool connect_stop(Takeover *takeover, TakeoverItem *item, Err *err) {
     const char *name = item->connector->name;
     TakeoverState state;
     if (takeover->connect.base == NULL) {
-        return read_again(takeover, item, err) && stopped_as_told(item, err);
+        return read_again(takeover, item, err) && stopped_as_told(item, err) &&
+               (!takeover_is_iceberg(item) || takeover_iceberg_stop(takeover, item, err));
+    }
+    if (takeover_is_iceberg(item)) {
+        return takeover_iceberg_stop(takeover, item, err);
     }
     TRY(takeover_state(takeover, &takeover->connect, name, &state, err));
     if (state.found && strcmp(state.state, "STOPPED") == 0 && state.tasks == 0) {
         return true;
     }
     TRY(takeover_ask(takeover, &takeover->connect, "PUT", "/connectors/%s/stop", name, SLICE(""), err));
-    TRY(takeover_state_wait(takeover, &takeover->connect, name, false, &state, err));
+    TRY(takeover_state_wait(takeover, &takeover->connect, name, "STOPPED", &state, err));
     takeover_say(takeover, name, "stopped in Kafka Connect");
     return true;
 }
@@ -125,7 +129,7 @@ static bool is_done(Takeover *takeover, const TakeoverItem *item, bool *done, Er
                         item->connector->name);
     }
     TRY(strcmp(item->there, "PAUSED") == 0 ||
-        takeover_state_wait(takeover, &takeover->leat, item->connector->name, true, &connect, err));
+        takeover_state_wait(takeover, &takeover->leat, item->connector->name, "RUNNING", &connect, err));
     takeover_say(takeover, item->connector->name, "was taken over before");
     return true;
 }
@@ -142,7 +146,7 @@ static bool take(Takeover *takeover, TakeoverItem *item, Err *err) {
     TRY(create(takeover, item, err));
     TRY(item->sink || offset_carry(takeover, item, err)); // Kafka keeps those of sinks, by group
     TRY(takeover_ask(takeover, &takeover->leat, "PUT", "/connectors/%s/resume", name, SLICE(""), err));
-    TRY(takeover_state_wait(takeover, &takeover->leat, name, true, &state, err));
+    TRY(takeover_state_wait(takeover, &takeover->leat, name, "RUNNING", &state, err));
     takeover_say(takeover, name, "RUNNING on leat");
     return true;
 }

@@ -167,14 +167,15 @@ static bool source_judge(Takeover *takeover, TakeoverItem *item, Err *err) {
     return validate(takeover, item, err);
 }
 
-// Objects are complete before their group's offsets are committed, so what the group says is all that there is to know.
-// Tables are not like that: files that Apache's workers have reported wait in its control topic for its coordinator.
+// Objects are complete before their group's offsets are committed, so what the group says is all that there is to know;
+// files of tables may wait (takeover_iceberg.c).
 static bool sink_judge(Takeover *takeover, TakeoverItem *item, Err *err) {
     TRY(takeover_committed(takeover, item, err));
-    if (item->plugin == NULL || strcmp(item->plugin->class_name, S3_CLASS) != 0) {
+    bool iceberg = takeover_is_iceberg(item);
+    if (!iceberg && (item->plugin == NULL || strcmp(item->plugin->class_name, S3_CLASS) != 0)) {
         takeover_note(takeover, item, true,
-                      "of sinks leat takes over those of class " S3_CLASS ": this one can stay with Connect, and read "
-                      "the same topics");
+                      "of sinks leat takes over those of class " S3_CLASS " and Apache's of Iceberg: this one can stay "
+                      "with Connect, and read the same topics");
         return true;
     }
     config_make(takeover, item);
@@ -182,6 +183,7 @@ static bool sink_judge(Takeover *takeover, TakeoverItem *item, Err *err) {
     item->action = item->committed_count > 0 ? TAKEOVER_CONTINUE : TAKEOVER_ANEW;
     item->goes_on =
         item->committed_count > 0 ? "goes on at its group's offsets" : "reads its topics from their beginning";
+    TRY(!iceberg || takeover_iceberg_judge(takeover, item, err));
     return validate(takeover, item, err);
 }
 

@@ -13,10 +13,12 @@ typedef struct Reading {
     size_t topic_count;
 } Reading;
 
-static bool consumer_open(Takeover *takeover, const char *group, KafkaConsumer **consumer, Err *err) {
+bool takeover_consumer_open(Takeover *takeover, const char *group, bool uncommitted, KafkaConsumer **consumer,
+                            Err *err) {
     const TakeoverOptions *options = &takeover->options;
     const KafkaConsumerSpec spec = {.place = {options->brokers, &options->kafka, "leat-takeover"},
                                     .group = group,
+                                    .uncommitted = uncommitted,
                                     .memory_bytes_max = MEMORY_BYTES};
     return kafka_consumer_open(&spec, consumer, err);
 }
@@ -32,46 +34,69 @@ static const KafkaTopicLook *topic_find(const Reading *reading, const char *name
 
 // --- one topic ---------------------------------------------------------------------------------------------------
 
-static bool assign(Reading *reading, const KafkaTopicLook *topic, KafkaPartition *partitions, size_t *open, Err *err) {
-    *open = 0;
+static size_t place_of(const KafkaPartition *from, size_t count, const KafkaFetched *record) {
+    size_t at = 0;
+    while (at < count && (from[at].partition != record->partition || strcmp(from[at].topic, record->topic) != 0)) {
+        at++;
+    }
+    return at;
+}
+
+bool takeover_partitions_read(Takeover *takeover, KafkaConsumer *consumer, const KafkaPartition *from, size_t count,
+                              TakeoverTake *take, void *context, Err *err) {
+    const char *topic = count > 0 ? from[0].topic : "";
+    bool *ended = ARENA_ARRAY(takeover->arena, bool, count);
+    size_t open = count;
+    TRY(kafka_consumer_assign(consumer, from, count, err));
+    for (int64_t heard_us = clock_monotonic_us(); open > 0;) {
+        const KafkaFetched *records;
+        size_t fetched;
+        TRY(kafka_consumer_poll(consumer, POLL_MS, &records, &fetched, err));
+        heard_us = fetched > 0 ? clock_monotonic_us() : heard_us;
+        if (cli_stop || clock_monotonic_us() - heard_us > SILENCE_US) {
+            return cli_stop ? FAIL(err, ERR_INTERRUPTED, "stopped")
+                            : FAIL(err, ERR_NET_UNREACHABLE, "Kafka at %s: nothing more comes of topic %s",
+                                   takeover->options.brokers, topic);
+        }
+        for (size_t i = 0; i < fetched; i++) {
+            size_t at = records[i].kind != KAFKA_FETCHED ? place_of(from, count, &records[i]) : count;
+            if (at < count && !ended[at]) {
+                ended[at] = true;
+                open--;
+            }
+            take(context, &records[i]);
+        }
+    }
+    return kafka_consumer_drop(consumer, from, count, err);
+}
+
+typedef struct TopicOf {
+    Cluster *cluster;
+    ClusterTopic kind;
+} TopicOf;
+
+static void cluster_take(void *context, const KafkaFetched *record) {
+    const TopicOf *topic = context;
+    if (record->kind == KAFKA_FETCHED) {
+        cluster_record(topic->cluster, topic->kind, record->key, record->value);
+    }
+}
+
+static bool topic_read(Reading *reading, const KafkaTopicLook *topic, ClusterTopic kind, Err *err) {
+    Takeover *takeover = reading->takeover;
+    TopicOf of = {&takeover->cluster, kind};
+    if (topic->partitions > PARTITIONS_MAX) {
+        return FAIL(err, ERR_OPTION, "topic %s has %d partitions: it is none of Connect's", topic->name,
+                    topic->partitions);
+    }
+    KafkaPartition *partitions = ARENA_ARRAY(takeover->arena, KafkaPartition, (size_t)topic->partitions);
     for (int32_t i = 0; i < topic->partitions; i++) {
         int64_t first = 0, end = 0;
         TRY(kafka_consumer_bounds(reading->consumer, topic->name, i, &first, &end, err));
         partitions[i] = (KafkaPartition){topic->name, i, first, NULL};
     }
-    *open = (size_t)topic->partitions;
-    return kafka_consumer_assign(reading->consumer, partitions, *open, err);
-}
-
-static bool topic_read(Reading *reading, const KafkaTopicLook *topic, ClusterTopic kind, Err *err) {
-    size_t open = 0;
-    if (topic->partitions > PARTITIONS_MAX) {
-        return FAIL(err, ERR_OPTION, "topic %s has %d partitions: it is none of Connect's", topic->name,
-                    topic->partitions);
-    }
-    KafkaPartition *partitions = ARENA_ARRAY(reading->takeover->arena, KafkaPartition, (size_t)topic->partitions);
-    bool *ended = ARENA_ARRAY(reading->takeover->arena, bool, (size_t)topic->partitions);
-    TRY(assign(reading, topic, partitions, &open, err));
-    for (int64_t heard_us = clock_monotonic_us(); open > 0;) {
-        const KafkaFetched *records;
-        size_t count;
-        TRY(kafka_consumer_poll(reading->consumer, POLL_MS, &records, &count, err));
-        heard_us = count > 0 ? clock_monotonic_us() : heard_us;
-        if (cli_stop || clock_monotonic_us() - heard_us > SILENCE_US) {
-            return cli_stop ? FAIL(err, ERR_INTERRUPTED, "stopped")
-                            : FAIL(err, ERR_NET_UNREACHABLE, "Kafka at %s: nothing more comes of topic %s",
-                                   reading->takeover->options.brokers, topic->name);
-        }
-        for (size_t i = 0; i < count; i++) {
-            bool last = records[i].kind != KAFKA_FETCHED && !ended[records[i].partition];
-            ended[records[i].partition] |= last;
-            open -= last;
-            if (records[i].kind == KAFKA_FETCHED) {
-                cluster_record(&reading->takeover->cluster, kind, records[i].key, records[i].value);
-            }
-        }
-    }
-    return kafka_consumer_drop(reading->consumer, partitions, (size_t)topic->partitions, err);
+    return takeover_partitions_read(takeover, reading->consumer, partitions, (size_t)topic->partitions, cluster_take,
+                                    &of, err);
 }
 
 // --- which topics ------------------------------------------------------------------------------------------------
@@ -120,7 +145,7 @@ static bool read_all(Reading *reading, Err *err) {
 
 bool takeover_read(Takeover *takeover, Err *err) {
     Reading reading = {.takeover = takeover};
-    bool ok = consumer_open(takeover, NULL, &reading.consumer, err) && read_all(&reading, err);
+    bool ok = takeover_consumer_open(takeover, NULL, false, &reading.consumer, err) && read_all(&reading, err);
     kafka_consumer_close(reading.consumer);
     return ok;
 }
@@ -142,6 +167,7 @@ static bool committed_read(Reading *reading, TakeoverItem *item, Err *err) {
     }
     TRY(kafka_consumer_committed(reading->consumer, arena, all, known, err));
     item->committed = all;
+    item->committed_count = 0;
     for (size_t i = 0; i < known; i++) {
         if (all[i].offset != KAFKA_OFFSET_NONE) {
             all[item->committed_count++] = all[i];
@@ -150,11 +176,15 @@ static bool committed_read(Reading *reading, TakeoverItem *item, Err *err) {
     return true;
 }
 
+const char *takeover_group(const Takeover *takeover, const TakeoverItem *item) {
+    const char *usual = arena_printf(takeover->arena, "connect-%s", item->connector->name);
+    return properties_text(takeover->arena, &item->connector->config, "consumer.override.group.id", usual);
+}
+
 bool takeover_committed(Takeover *takeover, TakeoverItem *item, Err *err) {
     Reading reading = {.takeover = takeover};
-    const char *usual = arena_printf(takeover->arena, "connect-%s", item->connector->name);
-    const char *group = properties_text(takeover->arena, &item->connector->config, "consumer.override.group.id", usual);
-    bool ok = consumer_open(takeover, group, &reading.consumer, err) && committed_read(&reading, item, err);
+    bool ok = takeover_consumer_open(takeover, takeover_group(takeover, item), false, &reading.consumer, err) &&
+              committed_read(&reading, item, err);
     kafka_consumer_close(reading.consumer);
     return ok;
 }

@@ -111,6 +111,7 @@ bool takeover_state(Takeover *takeover, Rest *rest, const char *name, TakeoverSt
         const json_t *task = json_array_get(tasks, i);
         const char *of_task = json_string_value(json_object_get(task, "state"));
         state->running += of_task != NULL && strcmp(of_task, "RUNNING") == 0;
+        state->paused += of_task != NULL && strcmp(of_task, "PAUSED") == 0;
         if (of_task != NULL && strcmp(of_task, "FAILED") == 0) {
             const char *trace = kept(takeover, task, "trace");
             state->trace = trace != NULL ? trace : "its task failed";
@@ -120,32 +121,40 @@ bool takeover_state(Takeover *takeover, Rest *rest, const char *name, TakeoverSt
     return true;
 }
 
-static bool settled(const TakeoverState *state, bool running) {
-    return running ? strcmp(state->state, "RUNNING") == 0 && state->running > 0
-                   : strcmp(state->state, "STOPPED") == 0 && state->tasks == 0;
+static bool settled(const TakeoverState *state, const char *wanted) {
+    bool same = strcmp(state->state, wanted) == 0;
+    if (strcmp(wanted, "STOPPED") == 0) {
+        return same && state->tasks == 0;
+    }
+    return same && (strcmp(wanted, "PAUSED") == 0 ? state->paused == state->tasks : state->running > 0);
 }
 
-bool takeover_state_wait(Takeover *takeover, Rest *rest, const char *name, bool running, TakeoverState *state,
+static bool failed(const TakeoverState *state, const char *name, const char *where, Err *err) {
+    Slice first = slice_of(state->trace);
+    const uint8_t *end = memchr(first.data, '\n', first.size);
+    first.size = end != NULL ? (size_t)(end - first.data) : first.size;
+    return FAIL(err, ERR_NET_SETUP, "%s does not run in %s: %.*s", name, where, SLICE_ARG(first));
+}
+
+bool takeover_state_wait(Takeover *takeover, Rest *rest, const char *name, const char *wanted, TakeoverState *state,
                          Err *err) {
     const char *where = rest == &takeover->connect ? "Kafka Connect" : "leat";
+    bool stopping = strcmp(wanted, "STOPPED") == 0;
     for (int64_t deadline = clock_monotonic_us() + WAIT_US;;) {
         TRY(takeover_state(takeover, rest, name, state, err));
         if (!state->found) {
             return FAIL(err, ERR_NOT_FOUND, "%s has no connector %s", where, name);
         }
-        if (settled(state, running)) {
+        if (settled(state, wanted)) {
             return true;
         }
-        if (running && state->trace != NULL && state->running == 0) {
-            Slice first = slice_of(state->trace);
-            const uint8_t *end = memchr(first.data, '\n', first.size);
-            first.size = end != NULL ? (size_t)(end - first.data) : first.size;
-            return FAIL(err, ERR_NET_SETUP, "%s does not run in %s: %.*s", name, where, SLICE_ARG(first));
+        if (!stopping && state->trace != NULL && state->running == 0) {
+            return failed(state, name, where, err);
         }
         if (cli_stop || clock_monotonic_us() > deadline) {
             return FAIL(err, cli_stop ? ERR_INTERRUPTED : ERR_NET_BUSY,
                         "%s is %s in %s, with %zu tasks, and not yet %s", name, state->state, where, state->tasks,
-                        running ? "RUNNING" : "STOPPED");
+                        wanted);
         }
         clock_sleep_us(LOOK_US);
     }
@@ -172,6 +181,28 @@ bool takeover_offset_ask(Takeover *takeover, Rest *rest, const char *name, const
     const json_t *first = json_array_get(json_object_get(root, "offsets"), 0);
     *partition = dumped(takeover, json_object_get(first, "partition"));
     *offset = dumped(takeover, json_object_get(first, "offset"));
+    json_decref(root);
+    return true;
+}
+
+bool takeover_sink_offsets(Takeover *takeover, const char *name, KafkaPartition **partitions, size_t *count, Err *err) {
+    Slice answer;
+    TRY(rest_call(&takeover->leat, "GET", rest_path(takeover->cli, "/connectors/%s/offsets", name), (Slice){0}, &answer,
+                  err));
+    json_t *root = parsed(answer, err);
+    TRY(root != NULL);
+    const json_t *list = json_object_get(root, "offsets");
+    *partitions = ARENA_ARRAY(takeover->arena, KafkaPartition, json_array_size(list));
+    *count = 0;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i), *partition = json_object_get(one, "partition");
+        const char *topic = kept(takeover, partition, "kafka_topic");
+        const json_t *offset = json_object_get(json_object_get(one, "offset"), "kafka_offset");
+        if (topic != NULL && json_is_integer(offset)) {
+            int32_t number = (int32_t)json_integer_value(json_object_get(partition, "kafka_partition"));
+            (*partitions)[(*count)++] = (KafkaPartition){topic, number, json_integer_value(offset), NULL};
+        }
+    }
     json_decref(root);
     return true;
 }

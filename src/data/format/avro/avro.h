@@ -46,7 +46,8 @@ void avro_reader_close(AvroReader *reader);
 // the schema, also when it is no record. With `plain`, dates, times and UUIDs are the numbers and texts that they are
 // encoded as, their logical types are notes.
 CHECKED bool avro_reader_of(Slice schema, bool plain, AvroReader **reader, Err *err);
-// Of the record in field `field` of the value, these fields are wanted: all others are passed over and read as NULL.
+// Of the record in field `field` of the value, NULL: of the value itself, these fields are wanted: all others are
+// passed over and read as NULL.
 void avro_reader_only(AvroReader *reader, const char *field, const char *const *names, size_t count);
 // All of the bytes are one value, which is good until the next call.
 CHECKED bool avro_reader_value(AvroReader *reader, Slice bytes, const Value **value, Err *err);

@@ -270,8 +270,9 @@ static bool bytes_value(AvroReader *reader, const AvroType *type, Slice bytes, V
 }
 
 static bool decode(AvroReader *reader, const AvroType *type, Value *value, int depth, Err *err);
+#define APART __attribute__((noinline)) // what most values need has few registers to save
 
-static bool items_value(AvroReader *reader, const AvroType *type, Value *value, int depth, Err *err) {
+static APART bool items_value(AvroReader *reader, const AvroType *type, Value *value, int depth, Err *err) {
     Value *items = NULL;
     size_t size = 0, capacity = 0, each = type->kind == AVRO_MAP ? 2 : 1;
     for (;;) {
@@ -307,7 +308,20 @@ static bool items_value(AvroReader *reader, const AvroType *type, Value *value, 
 // and each member of a value set by itself: a struct that is made elsewhere and copied here waits for its own stores.
 // NULL: it is something else, or damaged, which decode and skip tell.
 
-static inline const uint8_t *number_take(const uint8_t *at, const uint8_t *end, uint64_t *number) {
+// The end of a number is the first byte below 0x80; eight bytes are looked at together, 0: it is not among them.
+static inline uint64_t number_ends(uint64_t word) {
+    return ~word & 0x8080808080808080u;
+}
+
+// The lower seven bits of each byte up to the one that `ends` marks first.
+static inline uint64_t number_of(uint64_t word, uint64_t ends) {
+    word &= (ends ^ (ends - 1)) & 0x7f7f7f7f7f7f7f7fu;
+    word = (word & 0x7f007f007f007f00u) >> 1 | (word & 0x007f007f007f007fu);
+    word = (word & 0x3fff00003fff0000u) >> 2 | (word & 0x00003fff00003fffu);
+    return (word & 0x0fffffff00000000u) >> 4 | (word & 0x000000000fffffffu);
+}
+
+static const uint8_t *long_number_take(const uint8_t *at, const uint8_t *end, uint64_t *number) {
     if (UNLIKELY(at == end)) {
         return NULL;
     }
@@ -319,6 +333,29 @@ static inline const uint8_t *number_take(const uint8_t *at, const uint8_t *end, 
         *number |= (uint64_t)(*at & 0x7f) << shift;
     }
     return at;
+}
+
+static inline const uint8_t *number_take(const uint8_t *at, const uint8_t *end, uint64_t *number) {
+    if (LIKELY(end - at >= 8)) {
+        uint64_t word = load_u64le(at), ends = number_ends(word);
+        if ((word & 0x80) == 0) {
+            *number = word & 0x7f;
+            return at + 1;
+        }
+        if (LIKELY(ends != 0)) {
+            *number = number_of(word, ends);
+            return at + __builtin_ctzll(ends) / 8 + 1;
+        }
+    }
+    return long_number_take(at, end, number);
+}
+
+static inline const uint8_t *number_skip(const uint8_t *at, const uint8_t *end) {
+    uint64_t ends = LIKELY(end - at > 8) ? number_ends(load_u64le(at)) : 0, number = 0;
+    if (LIKELY(ends != 0)) {
+        return at + __builtin_ctzll(ends) / 8 + 1;
+    }
+    return end - at > 8 && at[8] < 0x80 ? at + 9 : long_number_take(at, end, &number);
 }
 
 // Passes over the number of a union's branch. *leaf: what follows.
@@ -371,34 +408,48 @@ static inline const uint8_t *leaf_skip(const uint8_t *at, const uint8_t *end, co
     if (leaf == AVRO_AGAIN) {
         return NULL;
     }
+    if (leaf != AVRO_BYTES && leaf != AVRO_STRING) {
+        return number_skip(at, end);
+    }
     at = number_take(at, end, &number);
-    uint64_t size = leaf == AVRO_BYTES || leaf == AVRO_STRING ? (uint64_t)zigzag_decode(number) : 0;
+    uint64_t size = (uint64_t)zigzag_decode(number);
     return at != NULL && size <= (size_t)(end - at) ? at + size : NULL;
 }
 
-static bool record_value(AvroReader *reader, const AvroType *type, Value *value, int depth, Err *err) {
-    TRY(take(reader, type, type->part_count, err));
-    Value *items = ARENA_ARRAY(&reader->row, Value, type->part_count); // all NULL
-    const uint8_t *at = reader->data.at, *end = reader->data.end;
-    for (uint32_t i = 0; i < type->part_count; i++) {
-        const AvroField *field = &type->fields[i];
-        const uint8_t *next = depth <= LEAF_DEPTH ? NULL
-                              : field->left_out   ? leaf_skip(at, end, field)
-                                                  : leaf_value(at, end, field, &items[i]);
+// As many fields, from the first on, as are leaves: *count of them at most. Gives the place behind them.
+static APART const uint8_t *leaves_take(const AvroField *fields, uint32_t *count, const uint8_t *at, const uint8_t *end,
+                                        Value *items) {
+    uint32_t i = 0;
+    for (; i < *count; i++) {
+        const uint8_t *next =
+            fields[i].left_out ? leaf_skip(at, end, &fields[i]) : leaf_value(at, end, &fields[i], &items[i]);
         if (next == NULL) {
-            const AvroType *part = type->parts[i];
-            reader->data.at = at;
-            TRY(field->left_out ? skip(reader, part, depth - 1, err) : decode(reader, part, &items[i], depth - 1, err));
-            next = reader->data.at;
+            break;
         }
         at = next;
     }
-    reader->data.at = at;
+    *count = i;
+    return at;
+}
+
+static APART bool record_value(AvroReader *reader, const AvroType *type, Value *value, int depth, Err *err) {
+    TRY(take(reader, type, type->part_count, err));
+    Value *items = ARENA_ARRAY(&reader->row, Value, type->part_count); // all NULL
+    for (uint32_t i = 0; i < type->part_count; i++) {
+        uint32_t leaves = depth > LEAF_DEPTH ? type->part_count - i : 0;
+        reader->data.at = leaves_take(type->fields + i, &leaves, reader->data.at, reader->data.end, items + i);
+        i += leaves;
+        if (i < type->part_count) {
+            const AvroType *part = type->parts[i];
+            TRY(type->fields[i].left_out ? skip(reader, part, depth - 1, err)
+                                         : decode(reader, part, &items[i], depth - 1, err));
+        }
+    }
     *value = (Value){.kind = VALUE_STRUCT, .items = {items, type->part_count}};
     return true;
 }
 
-static bool union_value(AvroReader *reader, const AvroType *type, Value *value, int depth, Err *err) {
+static APART bool union_value(AvroReader *reader, const AvroType *type, Value *value, int depth, Err *err) {
     uint64_t branch = (uint64_t)read_zigzag(&reader->data);
     if (reader->data.bad || branch >= type->part_count) {
         return bad(reader, type, "a union has no such branch", err);
@@ -683,12 +734,15 @@ bool avro_reader_of(Slice schema, bool plain, AvroReader **reader, Err *err) {
 }
 
 void avro_reader_only(AvroReader *reader, const char *field, const char *const *names, size_t count) {
-    const AvroType *whole = reader->type;
-    int32_t place = whole->kind == AVRO_RECORD ? shape_find(&whole->shape, slice_of(field)) : -1;
-    if (place < 0 || whole->parts[place]->kind != AVRO_RECORD) {
+    const AvroType *type = reader->type;
+    if (field != NULL) {
+        int32_t place = type->kind == AVRO_RECORD ? shape_find(&type->shape, slice_of(field)) : -1;
+        type = place >= 0 ? type->parts[place] : NULL;
+    }
+    if (type == NULL || type->kind != AVRO_RECORD) {
         return;
     }
-    AvroType *record = (AvroType *)(uintptr_t)whole->parts[place]; // of the reader's own arena
+    AvroType *record = (AvroType *)(uintptr_t)type; // of the reader's own arena
     for (uint32_t i = 0; i < record->part_count; i++) {
         bool left_out = true;
         for (size_t j = 0; j < count; j++) {

@@ -369,7 +369,45 @@ TEST(avro_fields_that_nobody_wants_are_passed_over) {
     CHECK_INT(source[2].integer, 3);
     CHECK_TEXT(value->items.at[1].bytes, "u");
     CHECK(!avro_reader_value(reader, (Slice){BYTES, 3}, &value, err)); // what is passed over is measured all the same
+    err_clear(err);
+    static const char *const OUTER[] = {"source"};
+    avro_reader_only(reader, NULL, OUTER, 1);
+    CHECK_OK(avro_reader_value(reader, (Slice){BYTES, sizeof(BYTES)}, &value, err));
+    CHECK_INT(value->items.at[0].items.at[2].integer, 3);
+    CHECK_INT(value->items.at[1].kind, VALUE_NULL);
     avro_reader_close(reader);
+}
+
+// Numbers of each length, with as many bytes behind them as are looked at together, and with none.
+TEST(avro_numbers_of_records_are_of_any_length) {
+    static const char SCHEMA[] = "{\"type\":\"record\",\"name\":\"N\",\"fields\":[{\"name\":\"a\",\"type\":\"long\"},"
+                                 "{\"name\":\"b\",\"type\":\"long\"},{\"name\":\"c\",\"type\":\"long\"}]}";
+    static const char *const ONLY[] = {"c"};
+    Err err[1] = {{0}};
+    AvroReader *reader = NULL, *skipping = NULL;
+    CHECK_OK(avro_reader_of(slice_of(SCHEMA), false, &reader, err));
+    CHECK_OK(avro_reader_of(slice_of(SCHEMA), false, &skipping, err));
+    avro_reader_only(skipping, NULL, ONLY, 1);
+    for (unsigned bit = 0; bit < 64; bit++) {
+        const int64_t near[] = {(int64_t)(UINT64_C(1) << bit), -(int64_t)((UINT64_C(1) << bit) - 1),
+                                (int64_t)((UINT64_C(1) << bit) - 1), (int64_t)(UINT64_C(0xb5) << bit)};
+        for (size_t i = 0; i < ARRAY_LEN(near); i++) {
+            DEFER(buf_release) Buf bytes = {0};
+            const Value *value = NULL;
+            buf_zigzag(&bytes, near[i]);
+            buf_zigzag(&bytes, -7);
+            buf_zigzag(&bytes, near[i]);
+            CHECK_OK(avro_reader_value(reader, buf_slice(&bytes), &value, err));
+            CHECK_INT(value->items.at[0].integer, near[i]);
+            CHECK_INT(value->items.at[1].integer, -7);
+            CHECK_INT(value->items.at[2].integer, near[i]);
+            CHECK_OK(avro_reader_value(skipping, buf_slice(&bytes), &value, err));
+            CHECK_INT(value->items.at[0].kind, VALUE_NULL);
+            CHECK_INT(value->items.at[2].integer, near[i]);
+        }
+    }
+    avro_reader_close(reader);
+    avro_reader_close(skipping);
 }
 
 #define RECORD_OF(type) "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":" type "}]}"

@@ -7,7 +7,7 @@
 #define FOOTER_BYTES_MAX (256 * MIB)
 #define GROUP_MEMORY_MAX (256 * MIB)
 // What one record's lists and copied values may take. A value that lies outside lists is borrowed and not counted.
-#define RECORD_BYTES_MAX (512 * MIB)
+static size_t record_bytes_max = 512 * MIB; // a unit test takes less
 
 static const char MAGIC[] = "PAR1", MAGIC_ENCRYPTED[] = "PARE";
 enum { MAGIC_BYTES = 4, TAIL_BYTES = 8 };
@@ -46,7 +46,7 @@ static bool levels_differ(const ColumnReader *column, Err *err) {
 }
 
 static bool record_too_large(const ColumnReader *column, Err *err) {
-    FAIL(err, ERR_VALUE, "a record takes more than %zu bytes", (size_t)RECORD_BYTES_MAX);
+    FAIL(err, ERR_VALUE, "a record takes more than %zu bytes", record_bytes_max);
     return column_err(column, err);
 }
 
@@ -90,7 +90,7 @@ static bool read_leaf(ParquetReader *reader, const Node *node, Value *value, Err
     // Those of a list may lie in pages that are gone before the record ends.
     bool borrowed = value->kind == VALUE_STRING || value->kind == VALUE_BYTES || value->kind == VALUE_UUID;
     if (leaf->repetition_max > 0 && borrowed) {
-        if (value->bytes.size > RECORD_BYTES_MAX - MIN(reader->record.used, RECORD_BYTES_MAX)) {
+        if (value->bytes.size > record_bytes_max - MIN(reader->record.used, record_bytes_max)) {
             return record_too_large(column, err);
         }
         value->bytes = arena_slice(&reader->record, value->bytes);
@@ -99,7 +99,7 @@ static bool read_leaf(ParquetReader *reader, const Node *node, Value *value, Err
 }
 
 static bool push(ParquetReader *reader, const ColumnReader *column, const Value *value, Err *err) {
-    if (reader->record.used + 2 * reader->stack.size > RECORD_BYTES_MAX) {
+    if (reader->record.used + 2 * reader->stack.size > record_bytes_max) {
         return record_too_large(column, err);
     }
     buf_bytes(&reader->stack, value, sizeof(*value));

@@ -4,6 +4,7 @@
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
 #include "core/sys/file.h"
+#include "core/sys/thread.h"
 #include "flow/sink/iceberg/maintain_parts.h"
 #include "flow/sink/iceberg/moved.h"
 #include "flow/sink/iceberg/rebuild.h"
@@ -29,12 +30,7 @@ static int64_t thread_cpu_us(void) {
 }
 
 static void wait_locked(Maintain *maintain, int64_t us) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += us / 1000000;
-    until.tv_nsec += us % 1000000 * 1000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = thread_until(us);
     pthread_cond_timedwait(&maintain->changed, &maintain->mutex, &until);
 }
 
@@ -244,7 +240,7 @@ bool maintain_start(const MaintainContext *context, Maintain **started, Err *err
     arena_init(maintain->run, "run", 0);
     arena_init_small(maintain->hand.arena, "hand", 512);
     pthread_mutex_init(&maintain->mutex, NULL);
-    pthread_cond_init(&maintain->changed, NULL);
+    thread_cond_init(&maintain->changed);
     maintain->trash_us = clock_monotonic_us() + TRASH_US;
     if (!thread_start(maintain, err)) {
         maintain_stop(maintain);

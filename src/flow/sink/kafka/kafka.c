@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/sys/clock.h"
 #include "core/sys/crash.h"
+#include "core/sys/file.h"
 #include "flow/sink/kafka/work.h"
 
 #define IDLE_US (INT64_C(30) * 1000 * 1000) // between positions that no record came with
@@ -20,7 +21,8 @@ static bool sink_probe(const SinkContext *context, Err *err) {
     KafkaSink sink = {0};
     arena_init(sink.run, "run", 0);
     arena_init(sink.scratch, "scratch", 0);
-    bool ok = kafka_sink_prepare(&sink, context, err) && kafka_probe(&sink.place, err) &&
+    bool met = file_exists(context->state_directory);
+    bool ok = kafka_sink_prepare(&sink, context, err) && kafka_probe(&sink.place, met, err) &&
               kafka_records_probe(sink.records, err);
     kafka_sink_release(&sink);
     return ok;

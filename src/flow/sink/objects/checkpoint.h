@@ -14,6 +14,8 @@
 //     s a state as in plan.h: `start` is the last cut that is published, topics are as of it, items are being
 //     published, v size of the journal's state, s that as one zstd frame (0 and nothing: the target is not complete up
 //     to a cut)
+// Of a task that shares topics with others (share.h) the state's `removed` are not names of files: as many as there are
+// items say whose topic each is of ("?": not known); what follows are topics that are being moved here: layout.h.
 #ifndef LEAT_FLOW_SINK_OBJECTS_CHECKPOINT_H
 #define LEAT_FLOW_SINK_OBJECTS_CHECKPOINT_H
 

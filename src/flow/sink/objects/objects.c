@@ -7,6 +7,7 @@
 #include "core/sys/random.h"
 #include "data/connect/headers.h"
 #include "flow/sink/objects/compare.h"
+#include "flow/sink/objects/layout.h"
 #include "flow/sink/objects/publish.h"
 #include "flow/sink/objects/withdraw.h"
 #include "storage/store/local/local.h"
@@ -69,40 +70,37 @@ void tables_add(TableList *list, ObjectsTable *table) {
     list->at[list->count++] = table;
 }
 
-enum { JOURNAL_BYTES = 8 }; // of its name, in an owner's
-
 // --- opening ---------------------------------------------------------------------------------------------------
 
 // Of a journal that outlives the state directory it begins as the journal's own name does.
 static Slice owner_make(Arena *arena, const SinkContext *context) {
     if (context->journal_id != NULL) {
-        return slice_of(
-            arena_printf(arena, "%.*s%08" PRIx32, JOURNAL_BYTES, context->journal_id, (uint32_t)random_number()));
+        return slice_of(arena_printf(arena, "%.*s%08" PRIx32, OWNER_JOURNAL_BYTES, context->journal_id,
+                                     (uint32_t)random_number() | 1));
     }
     return slice_of(arena_printf(arena, "%016" PRIx64, random_number()));
 }
 
-static bool of_journal(const SinkContext *context, Slice owner) {
-    return context->journal_id != NULL && owner.size == OWNER_BYTES &&
-           memcmp(owner.data, context->journal_id, JOURNAL_BYTES) == 0;
+ObjectsTable *objects_table_restore(Objects *sink, const PlanTopic *topic) {
+    ObjectsTable *table = map_find(&sink->by_topic, topic->name);
+    table = table != NULL ? table : objects_table_add(sink, topic->name);
+    table->patterns = ARENA_ARRAY(&sink->run, Slice, topic->pattern_count);
+    table->pattern_count = topic->pattern_count;
+    for (size_t j = 0; j < topic->pattern_count; j++) {
+        table->patterns[j] = arena_slice(&sink->run, topic->patterns[j]);
+    }
+    table->committed = table->next = table->sealed_end = topic->committed;
+    table->epoch = table->cut_epoch = topic->epoch;
+    table->known = table->published = true;
+    table->single_from = sink->single ? MIN(topic->single_from, topic->committed) : UINT64_MAX;
+    memcpy(table->points, topic->points, topic->point_count * sizeof(table->points[0]));
+    table->point_count = topic->point_count;
+    return table;
 }
 
 static void restore_tables(Objects *sink, const Plan *plan) {
     for (size_t i = 0; i < plan->topic_count; i++) {
-        const PlanTopic *topic = &plan->topics[i];
-        ObjectsTable *table = map_find(&sink->by_topic, topic->name);
-        table = table != NULL ? table : objects_table_add(sink, topic->name);
-        table->patterns = ARENA_ARRAY(&sink->run, Slice, topic->pattern_count);
-        table->pattern_count = topic->pattern_count;
-        for (size_t j = 0; j < topic->pattern_count; j++) {
-            table->patterns[j] = arena_slice(&sink->run, topic->patterns[j]);
-        }
-        table->committed = table->next = table->sealed_end = topic->committed;
-        table->epoch = table->cut_epoch = topic->epoch;
-        table->known = table->published = true;
-        table->single_from = sink->single ? MIN(topic->single_from, topic->committed) : UINT64_MAX;
-        memcpy(table->points, topic->points, topic->point_count * sizeof(table->points[0]));
-        table->point_count = topic->point_count;
+        (void)objects_table_restore(sink, &plan->topics[i]);
     }
 }
 
@@ -156,7 +154,7 @@ static bool target_load(const SinkContext *context, const Plan *local, Arena *ar
     store_close(store);
     TRY(ok);
     target->ahead = target->found && checkpoint_ahead(&target->checkpoint, local);
-    bool ours = target->checkpoint.state.size > 0 || of_journal(context, target->checkpoint.plan.owner) ||
+    bool ours = target->checkpoint.state.size > 0 || layout_of_journal(context, target->checkpoint.plan.owner) ||
                 (local != NULL && slice_equal(local->owner, target->checkpoint.plan.owner));
     return !target->found || ours || unknown_fail(context, err);
 }
@@ -182,7 +180,10 @@ static bool objects_checkpoint(const SinkContext *context, Arena *arena, SinkChe
     for (size_t i = 0; i < plan->topic_count; i++) {
         floors[i] = (JournalFloor){plan->topics[i].name, plan->topics[i].committed};
     }
+    bool moved = false;
+    TRY(context->share == NULL || layout_look(context, plan, arena, &moved, err));
     *checkpoint = (SinkCheckpoint){.ahead = target.ahead,
+                                   .moved = moved,
                                    .state = target.checkpoint.state,
                                    .epoch = plan->start.epoch,
                                    .floors = floors,
@@ -197,11 +198,10 @@ static bool target_claim(Objects *sink, Checkpoint *checkpoint, Err *err) {
            checkpoint_put(sink->store, sink->pipeline, buf_slice(&bytes), sink->tag, err);
 }
 
-// What a process that is gone has staged, under the owner's name that it had.
-static bool staged_sweep(const SinkContext *context, Slice owner, Arena *scratch, Err *err) {
+bool objects_staged_sweep(const SinkContext *context, Slice owner, Err *err) {
+    DEFER(arena_release) Arena scratch = {.name = "scratch"};
     Store *store = NULL;
-    StoreContext opening = store_context(context, arena_text(scratch, owner), scratch);
-    TRY(store_open(store_for(context->url), &opening, &store, err));
+    TRY(objects_store_open(context, arena_text(&scratch, owner), &scratch, &store, err));
     bool ok = store_sweep(store, NULL, 0, err);
     store_close(store);
     return ok || err_frame(err, __FILE__, __LINE__);
@@ -214,7 +214,7 @@ static bool target_withdraw(Objects *sink, const SinkContext *context, Target *t
     Slice owner = plan->owner;
     TRY(target_claim(sink, &target->checkpoint, err));
     CRASH_POINT("sink.claimed");
-    TRY(staged_sweep(context, owner, scratch, err));
+    TRY(objects_staged_sweep(context, owner, err));
     for (size_t i = 0; i < plan->item_count; i++) {
         TRY(store_remove(sink->store, arena_text(scratch, plan->items[i].name), err));
         CRASH_POINT("sink.withdrawn_one");
@@ -233,7 +233,7 @@ static bool target_adopt(Objects *sink, const SinkContext *context, Target *targ
     if (target->checkpoint.state.size > 0 || sink->withdraws) {
         TRY(target_withdraw(sink, context, target, scratch, err));
     }
-    target->checkpoint.plan.item_count = 0;
+    layout_items_drop(&target->checkpoint.plan);
     TRY(target_claim(sink, &target->checkpoint, err));
     CRASH_POINT("sink.adopted");
     restore_tables(sink, &target->checkpoint.plan);
@@ -255,7 +255,9 @@ static bool open_state(Objects *sink, const SinkContext *context, Arena *scratch
         sink->owner = slice_of(arena_text(&sink->run, plan.owner));
         sink->start = sink->cut = plan.start;
         sink->names_bytes = plan.names_bytes; // the target's are of a list that is gone
-        restore_tables(sink, &plan);
+        if (!target.ahead || !sink->shared) { // else some may be another task's now
+            restore_tables(sink, &plan);
+        }
         publish_withdrawn(sink, plan.removed, sink->withdraws ? plan.removed_count : 0);
     }
     if (target.ahead ? target.checkpoint.state.size > 0 || sink->withdraws : !found) {
@@ -277,7 +279,14 @@ static bool open_state(Objects *sink, const SinkContext *context, Arena *scratch
     if (target.found) {
         publish_recall(sink, &target.checkpoint);
     }
-    return publish_recover(sink, &plan, scratch, err);
+    if (context->share == NULL) {
+        return publish_recover(sink, &plan, scratch, err);
+    }
+    // First there is a checkpoint of this task, then it looks for others': of two that begin at once one sees the
+    // other.
+    TRY(target.found || publish_share(sink, NULL, 0, err));
+    return publish_recover(sink, &plan, scratch, err) &&
+           layout_take(sink, context, &target.checkpoint.plan, scratch, err);
 }
 
 static void objects_close(void *state) {
@@ -313,6 +322,7 @@ static bool open_rules(Objects *sink, const SinkContext *context, Err *err) {
     sink->connector = arena_slice(&sink->run, pipeline_name(context));
     sink->pipeline = arena_printf(&sink->run, "%s", context->pipeline);
     sink->complete = context->complete;
+    sink->shared = context->share != NULL;
     sink->withdraws = context->complete || context->journal_id != NULL;
     sink->state_directory = arena_printf(&sink->run, "%s", context->state_directory);
     TRY(rules_make(&sink->run, &sink->options, sink->connector, context->memory_bytes_max, &sink->rules, err));

@@ -83,11 +83,8 @@ typedef struct Bench {
 } Bench;
 
 static Bench *bench_make(Bench *bench) {
-    // In memory where there is some: these tests are about order, and call fsync thousands of times.
-    bool memory = access("/dev/shm", W_OK) == 0;
     *bench = (Bench){0};
-    snprintf(bench->directory, sizeof(bench->directory), "%s/leat_objects_XXXXXX", memory ? "/dev/shm" : "/tmp");
-    ASSERT(mkdtemp(bench->directory) != NULL);
+    test_folder(bench->directory, sizeof(bench->directory), "objects");
     snprintf(bench->target, sizeof(bench->target), "%s/lake", bench->directory);
     snprintf(bench->state, sizeof(bench->state), "%s/state", bench->directory);
     snprintf(bench->other, sizeof(bench->other), "%s/other", bench->directory);

@@ -33,9 +33,7 @@ static inline void road_open(Road *road, const char *options) {
     *road = (Road){0};
     log_level_set(LOG_SILENT);
     arena_init(&road->arena, "run", 0);
-    snprintf(road->directory, sizeof(road->directory), "%s/leat_objects_XXXXXX",
-             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    ASSERT(mkdtemp(road->directory) != NULL);
+    test_folder(road->directory, sizeof(road->directory), "objects");
     snprintf(road->target, sizeof(road->target), "%s/lake", road->directory);
     snprintf(road->state, sizeof(road->state), "%s/state", road->directory);
     ASSERT(mkdir(road->state, 0700) == 0);

@@ -52,6 +52,7 @@ typedef struct PlanTopic {
 typedef struct PlanItem {
     Slice token;
     Slice name;
+    Slice topic; // in memory only, see checkpoint.h; size 0 = not known
 } PlanItem;
 
 typedef struct Plan {

@@ -83,8 +83,37 @@ static bool checkpoint_prepare(Objects *sink, Err *err) {
     return ok;
 }
 
+// Whose each item is, then the topics that are being moved here.
+static void share_topics(const PlanItem *items, size_t count, const Slice *moving, size_t moving_count, Arena *arena,
+                         Plan *plan) {
+    Slice *topics = ARENA_ARRAY(arena, Slice, count + moving_count);
+    for (size_t i = 0; i < count; i++) {
+        topics[i] = items[i].topic.size > 0 ? items[i].topic : SLICE("?");
+    }
+    for (size_t i = 0; i < moving_count; i++) {
+        topics[count + i] = moving[i];
+    }
+    plan->removed = topics;
+    plan->removed_count = count + moving_count;
+}
+
+// Of a plan that was read: items do not say whose they are.
+static Slice item_topic(const Objects *sink, Slice name) {
+    uint64_t offset = 0;
+    for (size_t i = 0; i < sink->tables.count; i++) {
+        const ObjectsTable *table = sink->tables.at[i];
+        for (size_t j = 0; j < table->pattern_count; j++) {
+            if (name_match(table->patterns[j], name, &offset)) {
+                return table->topic;
+            }
+        }
+    }
+    return (Slice){0};
+}
+
 // Before anything is published: as it was, and the names.
-static bool checkpoint_announce(Objects *sink, const PlanItem *items, size_t count, Err *err) {
+static bool checkpoint_announce(Objects *sink, const PlanItem *items, size_t count, const Slice *moving,
+                                size_t moving_count, Err *err) {
     Arena scratch;
     arena_init(&scratch, "scratch", 0);
     Checkpoint checkpoint = {.plan = {.owner = sink->owner, .start = sink->published, .items = items},
@@ -92,11 +121,18 @@ static bool checkpoint_announce(Objects *sink, const PlanItem *items, size_t cou
     checkpoint.plan.item_count = count;
     // What is not counted is sent again under the same offsets; but not by a source that was told that it is durable.
     plan_topics(sink, sink->withdraws, &scratch, &checkpoint.plan);
+    if (sink->shared) {
+        share_topics(items, count, moving, moving_count, &scratch, &checkpoint.plan);
+    }
     DEFER(buf_release) Buf bytes = {0};
     bool ok = checkpoint_encode(&bytes, &checkpoint, err) &&
               checkpoint_put(sink->store, sink->pipeline, buf_slice(&bytes), sink->tag, err);
     arena_release(&scratch);
     return ok || err_frame(err, __FILE__, __LINE__);
+}
+
+bool publish_share(Objects *sink, const Slice *moving, size_t count, Err *err) {
+    return checkpoint_announce(sink, NULL, 0, moving, count, err);
 }
 
 // All of the plan is published, or nothing was to be.
@@ -243,7 +279,7 @@ static bool plan_file(Objects *sink, Publication *publication, ObjectsFile *file
         const char *token = arena_printf(&publication->scratch, "%s", part->token);
         const char *name = arena_printf(&publication->scratch, "%s", part->name);
         publication->store_items[publication->item_count] = (StoreItem){token, name};
-        publication->items[publication->item_count++] = (PlanItem){slice_of(token), slice_of(name)};
+        publication->items[publication->item_count++] = (PlanItem){slice_of(token), slice_of(name), file->table->topic};
         if (!name_has_hole(pattern, HOLE_OFFSET)) {
             publication->names[publication->name_count++] = slice_of(name);
         }
@@ -305,7 +341,7 @@ static bool plan_write(Objects *sink, Publication *publication, Err *err) {
     TRY(checkpoint_prepare(sink, err));
     TRY(publish_state_save(sink, publish_start(sink), publication->items, publication->item_count, err));
     CRASH_POINT("sink.after_plan");
-    TRY(checkpoint_announce(sink, publication->items, publication->item_count, err));
+    TRY(checkpoint_announce(sink, publication->items, publication->item_count, NULL, 0, err));
     CRASH_POINT("sink.after_announce");
     return true;
 }
@@ -413,11 +449,14 @@ bool publish_recover(Objects *sink, const Plan *plan, Arena *scratch, Err *err) 
     }
     if (plan->item_count > 0) {
         StoreItem *items = ARENA_ARRAY(scratch, StoreItem, plan->item_count);
+        PlanItem *announced = ARENA_ARRAY(scratch, PlanItem, plan->item_count);
         for (size_t i = 0; i < plan->item_count; i++) {
             items[i] = (StoreItem){arena_text(scratch, plan->items[i].token), arena_text(scratch, plan->items[i].name)};
+            announced[i] = plan->items[i];
+            announced[i].topic = sink->shared ? item_topic(sink, plan->items[i].name) : (Slice){0};
         }
         // It may have died before it announced them.
-        TRY(plan->checkpoint.size == 0 || checkpoint_announce(sink, plan->items, plan->item_count, err));
+        TRY(plan->checkpoint.size == 0 || checkpoint_announce(sink, announced, plan->item_count, NULL, 0, err));
         TRY(recover_all(sink, items, plan->item_count, err));
     }
     if (plan->checkpoint.size > 0) {

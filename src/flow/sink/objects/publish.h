@@ -16,6 +16,8 @@ CHECKED bool publish_state_save(Objects *sink, Mark start, const PlanItem *items
 CHECKED bool publish_recover(Objects *sink, const Plan *plan, Arena *scratch, Err *err);
 // Takes over what the target's checkpoint says is published.
 void publish_recall(Objects *sink, const Checkpoint *checkpoint);
+// The target's checkpoint is written anew while nothing is being published: with the topics that are being moved here.
+CHECKED bool publish_share(Objects *sink, const Slice *moving, size_t count, Err *err);
 // Names that another process was publishing when the target was taken from it, and which were withdrawn then: a request
 // of its may still be under way. They are kept in the state, and withdrawn again before this one publishes: for a
 // while.

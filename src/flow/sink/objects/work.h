@@ -51,6 +51,7 @@ typedef struct Objects {
     Buf text;           // a partition, a name
     const char *pipeline;
     bool complete;                 // see SinkContext
+    bool shared;                   // it has a share of the topics
     bool withdraws;                // what the target does not count is sent again: it goes when the directory was lost
     const JournalReader *reader;   // that gave the last cut
     char tag[STORE_TAG_BYTES_MAX]; // of the checkpoint in the target
@@ -76,6 +77,10 @@ typedef struct Objects {
 CHECKED bool objects_store_open(const SinkContext *context, const char *owner, Arena *arena, Store **store, Err *err);
 void tables_add(TableList *list, ObjectsTable *table);
 ObjectsTable *objects_table_add(Objects *sink, Slice topic);
+// As a state has it.
+ObjectsTable *objects_table_restore(Objects *sink, const PlanTopic *topic);
+// Removes what a process that is gone has staged, under the owner's name that it had.
+CHECKED bool objects_staged_sweep(const SinkContext *context, Slice owner, Err *err);
 // The table is published at the next cut: its sealed files, and with `all` its open ones.
 void objects_due(Objects *sink, ObjectsTable *table, bool all);
 

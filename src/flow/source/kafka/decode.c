@@ -58,6 +58,7 @@ static bool framed_new(Decoder *decoder, const RegistrarSchema *schema, Framed *
         return true;
     }
     if (rows_is_change(avro_reader_shape(framed->avro))) {
+        avro_reader_only(framed->avro, NULL, ROWS_ENVELOPE, ENVELOPE_COUNT);
         avro_reader_only(framed->avro, "source", ROWS_SOURCE, SOURCE_COUNT);
     }
     return true;
@@ -270,16 +271,21 @@ bool decode(Decoder *decoder, DecodeFormat format, Arena *scratch, Slice bytes, 
     return true;
 }
 
+static bool key_is_framed(Arena *scratch, Slice bytes) {
+    const JsonNode *json = NULL;
+    Err ignored[1] = {{0}};
+    return json_tree_parse(scratch, bytes, &json, ignored) && is_framed(json);
+}
+
 bool decode_key(Decoder *decoder, DecodeFormat format, Arena *scratch, Slice bytes, Decoded *decoded, Err *err) {
     const JsonNode *json = NULL;
     const Shape *known = NULL;
-    Err ignored[1] = {{0}};
     bool open = format == DECODE_AUTO && bytes.size > 0 && bytes.data[0] != 0;
     bool object = open && bytes.data[0] == '{';
     if (object && frame_known(decoder, scratch, bytes, &known, &json)) {
         *decoded = (Decoded){0};
         return shaped(known, scratch, json, decoded, err);
     }
-    bool framed = object && json_tree_parse(scratch, bytes, &json, ignored) && is_framed(json);
+    bool framed = object && key_is_framed(scratch, bytes);
     return decode(decoder, open && !framed ? DECODE_STRING : format, scratch, bytes, decoded, err);
 }

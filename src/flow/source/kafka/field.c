@@ -306,18 +306,21 @@ static_assert(sizeof(PLACEHOLDER) - 1 == KAFKA_PLACEHOLDER_BYTES, "what is short
 
 // In place of a text or bytes; also as binary.handling.mode, hstore as JSON and uuid[] (its MD5) have it.
 static bool is_placeholder_text(const Value *value) {
-    const Slice texts[] = {SLICE(PLACEHOLDER), SLICE("X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="),
-                           SLICE("{\"" PLACEHOLDER "\":\"" PLACEHOLDER "\"}"),
-                           SLICE("b68a35a7-17ad-35b3-af2a-ae46edb4545a")};
+#define TEXT(text) \
+    { (const uint8_t *)(text), sizeof(text) - 1 }
+    static const Slice TEXTS[] = {TEXT(PLACEHOLDER), TEXT("X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="),
+                                  TEXT("{\"" PLACEHOLDER "\":\"" PLACEHOLDER "\"}"),
+                                  TEXT("b68a35a7-17ad-35b3-af2a-ae46edb4545a")};
     if ((value->kind != VALUE_STRING && value->kind != VALUE_BYTES) || value->bytes.size < strlen(PLACEHOLDER)) {
         return false;
     }
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        if (slice_equal(value->bytes, texts[i])) {
+    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++) {
+        if (slice_equal(value->bytes, TEXTS[i])) {
             return true;
         }
     }
     return false;
+#undef TEXT
 }
 
 // Lists: one item of text or of a uuid, or of integers one a byte of the placeholder; hstore as map: to itself.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/source/kafka/kafka.h"
 
+#include "core/sys/file.h"
 #include "flow/source/kafka/run.h"
 #include "flow/source/kafka/session.h"
 
@@ -30,7 +31,9 @@ static bool plan_fill(KafkaSession *session, Arena *arena, SourcePlan *plan, Err
 static bool kafka_plan(const SourceContext *context, Arena *arena, SourcePlan *plan, Err *err) {
     KafkaSession session;
     *plan = (SourcePlan){.first_run = true, .slot_exists = true, .slot_cap_bytes = -1};
-    bool ok = kafka_session_open(&session, context, err) && plan_fill(&session, arena, plan, err);
+    bool met = file_exists(context->directory);
+    bool ok = kafka_session_open(&session, context, err) && kafka_probe(&session.place, met, err) &&
+              plan_fill(&session, arena, plan, err);
     kafka_session_close(&session);
     return ok;
 }

@@ -6,6 +6,8 @@
 #include "data/connect/temporal.h"
 #include "flow/source/kafka/connect_json.h"
 
+const char *const ROWS_ENVELOPE[] = {
+    [ENVELOPE_BEFORE] = "before", [ENVELOPE_AFTER] = "after", [ENVELOPE_SOURCE] = "source", [ENVELOPE_OP] = "op"};
 const char *const ROWS_SOURCE[] = {
     [SOURCE_TS_MS] = "ts_ms", [SOURCE_TS_US] = "ts_us", [SOURCE_LSN] = "lsn", [SOURCE_TX_ID] = "txId"};
 
@@ -32,9 +34,8 @@ typedef struct Maker {
 } Maker;
 
 static bool envelope_find(const Shape *shape, int32_t places[ENVELOPE_COUNT]) {
-    static const char *const NAMES[] = {"before", "after", "source", "op"};
     for (size_t i = 0; i < ENVELOPE_COUNT; i++) {
-        places[i] = shape->kind == SHAPE_STRUCT ? shape_find(shape, slice_of(NAMES[i])) : -1;
+        places[i] = shape->kind == SHAPE_STRUCT ? shape_find(shape, slice_of(ROWS_ENVELOPE[i])) : -1;
         if (places[i] < 0) {
             return false;
         }
@@ -211,12 +212,8 @@ bool rows_plan_fits(const RowsPlan *plan, const Decoded *key, const Decoded *val
 
 static const Value NOTHING = {.kind = VALUE_NULL};
 
-static bool column_value(const RowsPlan *plan, Arena *scratch, uint32_t column, const Value *from, Value *to,
-                         Err *err) {
-    if (LIKELY(kafka_field_passes(&plan->fields[column], from))) {
-        *to = *from;
-        return true;
-    }
+static __attribute__((noinline)) bool column_make(const RowsPlan *plan, Arena *scratch, uint32_t column,
+                                                  const Value *from, Value *to, Err *err) {
     const Column *of = &plan->schema.columns[column];
     if (!kafka_field_value(&plan->fields[column], scratch, from, to, err)) {
         return err_prefix(err, "%.*s", SLICE_ARG(of->name));
@@ -225,6 +222,15 @@ static bool column_value(const RowsPlan *plan, Arena *scratch, uint32_t column, 
         return FAIL(err, ERR_VALUE, "%.*s: no value in the key", SLICE_ARG(of->name));
     }
     return true;
+}
+
+static inline bool column_value(const RowsPlan *plan, Arena *scratch, uint32_t column, const Value *from, Value *to,
+                                Err *err) {
+    if (LIKELY(kafka_field_passes(&plan->fields[column], from))) {
+        *to = *from;
+        return true;
+    }
+    return column_make(plan, scratch, column, from, to, err);
 }
 
 static const Value *key_part(const RowsPlan *plan, const Decoded *key, uint32_t column) {

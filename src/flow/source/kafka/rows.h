@@ -41,7 +41,8 @@ struct RowsPlan {
     RowsPlan *next;                      // of the topic
 };
 
-// Of `source` in Debezium's changes nothing else is looked at.
+// Of Debezium's changes, and of `source` in them, nothing else is looked at.
+extern const char *const ROWS_ENVELOPE[ENVELOPE_COUNT];
 extern const char *const ROWS_SOURCE[SOURCE_COUNT];
 bool rows_is_change(const Shape *shape);
 // Lives in the arena. ERR_TABLE: two columns of one name.

@@ -133,15 +133,15 @@ static bool set_aside(KafkaSession *session, SourceTopic *topic, const KafkaFetc
 }
 
 bool kafka_record_take(KafkaSession *session, SourceTopic *topic, const KafkaFetched *record, Err *err) {
-    Err why[1] = {{0}};
     bool appended = false;
     arena_reset(session->scratch);
-    if (!rows_take(session, topic, record, &appended, why)) {
-        if (appended || err_class(why->code) != ERR_CLASS_DATA) { // the journal's, or the registry is away
-            *err = *why;
+    if (!rows_take(session, topic, record, &appended, err)) {
+        if (appended || err_class(err->code) != ERR_CLASS_DATA) { // the journal's, or the registry is away
             return err_frame(err, __FILE__, __LINE__);
         }
-        TRY(set_aside(session, topic, record, why, err));
+        Err why = *err;
+        err_clear(err);
+        TRY(set_aside(session, topic, record, &why, err));
         if (topic->stopped) {
             return true;
         }

@@ -63,8 +63,12 @@ static const StateRule STATE_RULES[] = {
     {"42704", "is not part of the publication", ERR_SOURCE_CLOSED,
      "a table was dropped or renamed at this moment: leat looks again"},
     {"42704", "publication", ERR_SOURCE_SETUP, "create the publication again"},
-    {"42710", NULL, ERR_EXISTS, NULL},
+    // Slots and publications are made only where a look has found none: the server was still at the last statement of a
+    // process that was killed, say.
+    {"42710", NULL, ERR_SOURCE_CLOSED, "it was made at this moment: leat looks again"},
+    {"23505", "pg_publication", ERR_SOURCE_CLOSED, "it was made at this moment: leat looks again"},
     {"42P01", NULL, ERR_TABLE, NULL},
+    {"3F000", NULL, ERR_TABLE, NULL}, // the table's schema
     {"25006", NULL, ERR_SOURCE_SETUP, "connect to the primary: a standby accepts no changes"},
     {"08P01", "replication", ERR_SOURCE_SETUP,
      "a connection pooler stands in front of the server: give leat a URL that goes to PostgreSQL directly"},
@@ -78,6 +82,7 @@ static const StateRule STATE_RULES[] = {
     {"XX000", "pg_attribute catalog is missing", ERR_SOURCE_CLOSED, NULL},
     {"XX000", "cache lookup failed", ERR_SOURCE_CLOSED, NULL},
     {"XX000", "could not open relation with OID", ERR_SOURCE_CLOSED, NULL},
+    {"XX000", "tuple concurrently", ERR_SOURCE_CLOSED, NULL},
     {"0A000", "replication", ERR_SOURCE_SETUP,
      "a connection pooler or proxy stands in front of the server: give leat a URL that goes to PostgreSQL directly"},
     {"08", NULL, ERR_SOURCE_CLOSED, NULL},
@@ -344,6 +349,17 @@ bool pg_exec(PgConn *conn, const char *sql, Err *err) {
     DEFER(pg_rows_release) PgRows rows = {0};
     TRY(pg_query(conn, &rows, sql, NULL, 0, err));
     return true;
+}
+
+bool pg_exec_on_tables(PgConn *conn, const char *sql, Err *err) {
+    if (pg_exec(conn, sql, err)) {
+        return true;
+    }
+    if (err->code == ERR_TABLE) {
+        err->code = ERR_SOURCE_CLOSED;
+        (void)err_hint(err, "a table was dropped or renamed at this moment: leat looks again");
+    }
+    return false;
 }
 
 void pg_rows_release(PgRows *rows) {

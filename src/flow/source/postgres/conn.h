@@ -49,7 +49,10 @@ typedef struct PgRows {
 CHECKED bool pg_query(PgConn *conn, PgRows *rows, const char *sql, const char *const *params, int param_count,
                       Err *err);
 CHECKED bool pg_exec(PgConn *conn, const char *sql, Err *err); // no result wanted
-void pg_rows_release(PgRows *rows);                            // zero is fine; for DEFER
+// A statement that changes tables, or a publication of them, as the catalog had them just before. A table that is gone
+// by now makes ERR_SOURCE_CLOSED: who begins again does not see it.
+CHECKED bool pg_exec_on_tables(PgConn *conn, const char *sql, Err *err);
+void pg_rows_release(PgRows *rows); // zero is fine; for DEFER
 bool pg_null(const PgRows *rows, int row, int column);
 Slice pg_slice(const PgRows *rows, int row, int column);
 int64_t pg_int(const PgRows *rows, int row, int column);

@@ -62,6 +62,12 @@ TEST(statements_are_classified_by_sqlstate) {
     check_state("42704", "relation \"t\" is not part of the publication", ERR_SOURCE_CLOSED);
     check_state("53400", "all replication slots are in use", ERR_SOURCE_SETUP);
     check_state("42501", "permission denied for table x", ERR_SOURCE_PERMISSION);
+    check_state("42710", "relation \"t\" is already member of publication \"p\"", ERR_SOURCE_CLOSED);
+    check_state("23505", "duplicate key value violates unique constraint \"pg_publication_pubname_index\"",
+                ERR_SOURCE_CLOSED);
+    check_state("23505", "duplicate key value violates unique constraint \"t_pkey\"", ERR_SOURCE_QUERY);
+    check_state("XX000", "tuple concurrently updated", ERR_SOURCE_CLOSED);
+    check_state("3F000", "schema \"s\" does not exist", ERR_TABLE);
     check_state("57P01", "terminating connection due to administrator command", ERR_SOURCE_CLOSED);
     check_state("42601", "syntax error", ERR_SOURCE_QUERY);
     check_state("40001", "could not serialize access", ERR_SOURCE_CLOSED);

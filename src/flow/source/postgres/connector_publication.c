@@ -67,7 +67,7 @@ static bool permission_fail(const Publication *publication, Err *err) {
 static bool run(const Publication *publication, const char *statement, Err *err) {
     log_info(LOG_SOURCE, "publication", LOG_TEXT("name", publication->options->publication),
              LOG_TEXT("statement", statement));
-    return pg_exec(publication->sql, statement, err) || permission_fail(publication, err);
+    return pg_exec_on_tables(publication->sql, statement, err) || permission_fail(publication, err);
 }
 
 // True when the publication's own tables are the wanted ones.
@@ -184,7 +184,7 @@ static bool identities_set(Publication *publication, Err *err) {
             rule->index != NULL ? "USING INDEX " : rule->identity,
             rule->index != NULL ? pg_identifier(publication->arena, slice_of(rule->index)) : "");
         log_info(LOG_SOURCE, "replica identity", LOG_TEXT("statement", statement));
-        if (!pg_exec(publication->sql, statement, err)) {
+        if (!pg_exec_on_tables(publication->sql, statement, err)) {
             return err_prefix(err, "replica.identity.autoset.values");
         }
     }

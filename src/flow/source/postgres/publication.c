@@ -92,13 +92,13 @@ static bool members_alter(const Publication *publication, const char *verb, cons
         buf_printf(&statement, "%s%s", count > 0 ? ", ONLY " : "", (const char *)entry->value);
         if (++count == BATCH_TABLES) {
             buf_u8(&statement, 0);
-            TRY(pg_exec(publication->sql, (const char *)statement.data, err));
+            TRY(pg_exec_on_tables(publication->sql, (const char *)statement.data, err));
             count = 0;
         }
     }
     if (count > 0) {
         buf_u8(&statement, 0);
-        TRY(pg_exec(publication->sql, (const char *)statement.data, err));
+        TRY(pg_exec_on_tables(publication->sql, (const char *)statement.data, err));
     }
     return true;
 }

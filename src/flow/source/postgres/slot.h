@@ -22,7 +22,8 @@ CHECKED bool pg_slot_read(PgConn *sql, const char *name, PgSlot *slot, Err *err)
 // CREATE_REPLICATION_SLOT on a replication connection. While it waits for open writing transactions, `sql` is asked who
 // blocks it (pid, age, query's first words) and that is logged; after timeout_ms the wait is given up (ERR_SOURCE_SETUP
 // naming the pid; no slot is left). With `export`, `snapshot` is the exported snapshot's name, alive until the next
-// command on `replication`; `lsn` its consistent point. Names are checked ([a-z0-9_], at most 63).
+// command on `replication`; `lsn` its consistent point. Names are checked ([a-z0-9_], at most 63). A slot of
+// that name is ERR_SOURCE_CLOSED: who calls this has seen that there is none.
 typedef struct PgSlotCreate {
     const char *name;
     bool temporary;

@@ -340,6 +340,14 @@ static bool kafka_place_check(const char *url, const char *name, Err *err) {
     return ok;
 }
 
+static bool kafka_place_probe(const char *url, const char *name, Err *err) {
+    UnitLink link;
+    bool ok = unit_link_of(&link, &(JournalPlace){.url = url, .name = name}, err) &&
+              (kafka_probe(&link.kafka, false, err) || err_prefix(err, "the journal"));
+    unit_link_release(&link);
+    return ok;
+}
+
 const JournalDriver KAFKA_JOURNAL = {
     .pinned = kafka_pinned,
     .expiring = kafka_expiring,
@@ -368,6 +376,7 @@ const JournalDriver KAFKA_JOURNAL = {
     .tail_wake = kafka_tail_wake,
     .tail_where = kafka_tail_where,
     .place_check = kafka_place_check,
+    .place_probe = kafka_place_probe,
     .seed = kafka_seed,
     .remove = kafka_remove,
     .look = kafka_look,

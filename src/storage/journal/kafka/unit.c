@@ -181,6 +181,17 @@ bool unit_reader_seek(UnitReader *reader, uint64_t offset, Err *err) {
     return kafka_consumer_assign(reader->consumer, &reader->partition, 1, err);
 }
 
+// What is above a broker's end may be asked of one that does not lead any more, and has not heard of it. If it is lost
+// indeed, opening again will tell.
+static bool out_of_range(const UnitReader *reader, Err *err) {
+    int64_t first = 0, end = 0;
+    TRY(kafka_consumer_bounds(reader->consumer, reader->link->topic, 0, &first, &end, err));
+    return (uint64_t)first > reader->at
+               ? unit_corrupt(reader, reader->at, "what was here is not there any more", err)
+               : FAIL(err, ERR_NET_UNREACHABLE, "Kafka at %s: topic %s, offset %" PRIu64 ": a broker does not have it",
+                      reader->link->kafka.brokers, reader->link->topic, reader->at);
+}
+
 // The next record that was fetched; NULL when none is there yet.
 static bool record_fetched(UnitReader *reader, int timeout_ms, const KafkaFetched **record, Err *err) {
     *record = NULL;
@@ -202,7 +213,7 @@ static bool record_fetched(UnitReader *reader, int timeout_ms, const KafkaFetche
             reader->at = MAX(reader->at, offset);
             break;
         case KAFKA_OUT_OF_RANGE:
-            return unit_corrupt(reader, reader->at, "what was here is not there any more", err);
+            return out_of_range(reader, err);
         case KAFKA_GONE:
             return unit_corrupt(reader, reader->at, "there is no such topic any more", err);
         }

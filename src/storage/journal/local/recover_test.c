@@ -14,13 +14,6 @@ static char place[64];
 static Err err[1];
 static const JournalOptions OPTIONS = {.segment_bytes_max = 1 << 20};
 
-// In memory where that can be had: thousands of opens, each with its fsyncs.
-static void place_make(void) {
-    const char *parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    snprintf(place, sizeof(place), "%s/leat-recover-XXXXXX", parent);
-    CHECK(mkdtemp(place) != NULL);
-}
-
 static void append_cut(Journal *journal, int64_t first, int count) {
     Column columns[] = {{.name = SLICE("id"), .type = {.kind = TYPE_INT64}},
                         {.name = SLICE("s"), .type = {.kind = TYPE_STRING}}};
@@ -82,7 +75,7 @@ static uint64_t opened_sequence(void) {
 
 // A journal with cuts 1, 2, 3; `before` and `after` are its files as of cut 2 and cut 3.
 static void three_cuts(Image *before, Image *after) {
-    place_make();
+    test_folder(place, sizeof(place), "recover");
     Journal *journal = NULL;
     CHECK_OK(journal_open(place, &OPTIONS, &journal, err));
     append_cut(journal, 1, 3);
@@ -263,7 +256,7 @@ TEST(journal_readers_need_no_head) {
 // A disk that is full, by the limit on the size of files: the group fails, the journal can only be closed, and what was
 // acknowledged is there when there is room again.
 TEST(journal_a_full_disk_loses_nothing_that_was_durable) {
-    place_make();
+    test_folder(place, sizeof(place), "recover");
     signal(SIGXFSZ, SIG_IGN);
     struct rlimit limit = {100000, RLIM_INFINITY};
     CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);

@@ -316,16 +316,6 @@ static bool s3_read(void *state, const char *name, uint64_t offset, size_t size,
     return ok || err_frame(err, __FILE__, __LINE__);
 }
 
-// "Wed, 21 Oct 2015 07:28:00 GMT": of all forms that HTTP has, the one that services send.
-static bool http_date(Slice text, int64_t *ms) {
-    char date[64];
-    struct tm at = {0};
-    snprintf(date, sizeof(date), "%.*s", SLICE_ARG(text));
-    const char *end = strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &at);
-    *ms = end != NULL ? (int64_t)timegm(&at) * 1000 : 0;
-    return end != NULL && *end == '\0';
-}
-
 static bool s3_modified(void *state, const char *name, int64_t *ms, Err *err) {
     S3 *s3 = state;
     DEFER(arena_release) Arena scratch;
