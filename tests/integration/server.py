@@ -281,6 +281,15 @@ class Server:
         """{connector: process}"""
         return {process.connector: process for process in self.processes() if process.role == "worker"}
 
+    def worker(self, name, other_than=None):
+        """The process of a connector, once there is one, and it is another one than that pid."""
+
+        def look():
+            worker = self.workers().get(name)
+            return worker if worker is not None and worker.pid != other_than else None
+
+        return self.until(look, f"a worker runs for {name}")
+
     def memory(self, kind="Rss"):
         """Of all processes together, bytes."""
         return sum(process.memory()[kind] for process in self.processes())

@@ -184,9 +184,9 @@ def test_nodes_share_connectors_and_take_them_over(cluster, kafka, work, db):
         assert cluster.ask(other, "PUT", "/connectors/north/resume").status == 202
         owner = cluster.wait_owners(cluster.nodes)["north"]
         other = next(node for node in cluster.nodes if node is not owner)
-        pid = owner.workers()["north"].pid
+        pid = owner.worker("north").pid
         assert cluster.ask(other, "POST", "/connectors/north/restart?includeTasks=true").status == 202
-        owner.until(lambda: (worker := owner.workers().get("north")) and worker.pid != pid, "another worker")
+        owner.worker("north", other_than=pid)
         cluster.wait_owners(cluster.nodes)
         offsets = cluster.ask(other, "PATCH", "/connectors/north/offsets", {"offsets": []})
         assert offsets.status == 400 and "STOPPED" in offsets.json()["message"].upper(), offsets

@@ -231,7 +231,7 @@ def paused_node(cluster, proof):
 def paused_worker(cluster, proof):
     """Its node is heard of: nobody else takes the connector, and it goes on where it was."""
     node = cluster.wait_owners(cluster.nodes)["moves"]
-    worker = node.workers()["moves"]
+    worker = node.worker("moves")
     worker.kill(signal.SIGSTOP)
     ends = time.monotonic() + 2 * SESSION_S  # a session is a time: there is nothing to look at
     wait_until(lambda: time.monotonic() > ends, "two sessions are over")

@@ -238,7 +238,7 @@ def test_records_that_fail_stop_the_sink_or_are_set_aside(server, db, work):
     status = server.wait_state("strict", "FAILED")
     assert "Tolerance exceeded in error handler" in status["tasks"][0]["trace"], status
     # They are set aside once, whatever happens to the sink.
-    server.workers()["sink"].kill()
+    server.worker("sink").kill()
     db.execute("INSERT INTO orders VALUES (5, 'five'), (6, '6')")
     server.until(lambda: len(connectors.records(work / "lake/topics", TOPIC)) == 3, "three records")
     server.until(lambda: len(wire(server, "sink", "--dead-letters")) == 3, "three letters")

@@ -470,7 +470,7 @@ def test_connectors_of_a_server_write_into_kafka(kafka, db, work):
                 mark, keys = b"\xce\x49", f"{prefix}.public.k"  # 4711
                 server.until(lambda: any(mark in (m.value() or b"") for m in kafka.read(keys)), "it is in Kafka")
                 kafka.kill()
-            server.workers()["shop"].kill()
+            server.worker("shop").kill()
             change(db, [n + 3])
             kafka.start()
             server.until(lambda: "shop" in server.workers(), "its worker is started again")

@@ -116,7 +116,7 @@ def test_metrics_follow_a_connector(work, db):
         for connector in (escaped, "lake"):
             assert of(scrape(server), "leat_connector_restarts_total", connector) == 0
         # A killed worker is a restart and an error.
-        server.workers()["lake"].kill()
+        server.worker("lake").kill()
         server.until(lambda: of(scrape(server), "leat_connector_restarts_total", "lake") == 1, "the restart is counted")
         server.until(lambda: of(scrape(server), "leat_connector_errors_total", "lake") == 1, "and the error")
         # Gone is gone.

@@ -76,13 +76,6 @@ def wait_rows(server, leat, last):
     assert rows(leat) == {id: 1 for id in range(1, last + 1)}
 
 
-def wait_worker(server, name, other_than=None):
-    server.until(
-        lambda: name in server.workers() and server.workers()[name].pid != other_than, f"a worker runs for {name}"
-    )
-    return server.workers()[name]
-
-
 def messages(server, text):
     return [event for event in server.events() if event.get("message") == text]
 
@@ -103,7 +96,7 @@ def document(server, name):
 
 def test_adopts_pipelines_of_sync_and_stops_at_a_checkpoint(new_server, leat, db, adopted):
     server = new_server().start()
-    worker = wait_worker(server, adopted)
+    worker = server.worker(adopted)
     found = document(server, adopted)
     assert (found["kind"], found["target"], found["config"]["connector.class"]) == ("sync", "RUNNING", "leat.Sync")
     assert found["config"]["source.url"] == db.url and found["config"]["format"] == "json"
@@ -122,7 +115,7 @@ def test_adopts_pipelines_of_sync_and_stops_at_a_checkpoint(new_server, leat, db
 @pytest.mark.parametrize("who", ["supervisor", "front", "worker"])
 def test_kill_of_any_process_leaves_no_orphan_and_all_goes_on(new_server, leat, db, adopted, who):
     server = new_server({"restart.backoff.min": "10ms"}).start()
-    worker = wait_worker(server, adopted)
+    worker = server.worker(adopted)
     front = server.front()
     insert(db, 4, 10)
     if who == "supervisor":
@@ -132,10 +125,10 @@ def test_kill_of_any_process_leaves_no_orphan_and_all_goes_on(new_server, leat, 
     elif who == "front":
         front.kill()
         server.until(lambda: messages(server, "the front is back"), "the front is back")
-        assert wait_worker(server, adopted).pid == worker.pid  # workers do not notice
+        assert server.worker(adopted).pid == worker.pid  # workers do not notice
     else:
         worker.kill()
-        wait_worker(server, adopted, other_than=worker.pid)
+        server.worker(adopted, other_than=worker.pid)
         assert server.front().pid == front.pid
         (ended,) = [event for event in messages(server, "a process has ended") if event["pid"] == worker.pid]
         assert ended["end"] == "signal 9" and ended["memory_bytes_max"] > 1 << 20
@@ -147,7 +140,7 @@ def test_kill_of_any_process_leaves_no_orphan_and_all_goes_on(new_server, leat, 
 def test_child_without_supervisor_ends_even_where_signals_do_not_reach_it(new_server, adopted):
     """A stopped (SIGSTOP) supervisor that is killed: the kernel ends its children."""
     server = new_server().start()
-    worker = wait_worker(server, adopted)
+    worker = server.worker(adopted)
     children = server.processes()[1:]
     os.kill(server.pid, signal.SIGSTOP)
     server.process.kill()
@@ -206,7 +199,7 @@ def test_crash_loop_ends_as_failed_task(new_server, adopted):
     server = new_server({"restart.backoff.min": "10ms", "restart.crashes.max": "2"}).start()
     pid = None
     for _ in range(3):
-        worker = wait_worker(server, adopted, other_than=pid)
+        worker = server.worker(adopted, other_than=pid)
         pid = worker.pid
         worker.kill()
         server.none_left([worker])
@@ -254,7 +247,7 @@ def test_pipeline_of_a_running_sync_is_taken_over_when_that_ends(new_server, lea
     status = server.status(adopted)
     assert status["tasks"][0]["state"] == "UNASSIGNED" and str(sync.pid) in status["tasks"][0]["trace"]
     sync.stop()
-    wait_worker(server, adopted)
+    server.worker(adopted)
     insert(db, 4, 10)
     wait_rows(server, leat, 10)
 
@@ -265,7 +258,7 @@ def test_damaged_document_is_left_alone(new_server, adopted):
     directory.mkdir()
     (directory / "torn.json").write_text('{"format_version":1,"na')
     server.start()
-    wait_worker(server, adopted)
+    server.worker(adopted)
     (event,) = messages(server, "a connector is left out: its document is damaged")
     assert "torn.json" in event["reason"]
     assert (directory / "torn.json").read_text() == '{"format_version":1,"na'
@@ -293,8 +286,8 @@ def test_memory_limit_ends_one_worker_only(new_server, new_leat, db, leat, adopt
         server = new_server(
             {"worker.memory.max": "96MiB", "restart.backoff.min": "10ms", "restart.crashes.max": "1"}
         ).start()
-        other = wait_worker(server, adopted)
-        wait_worker(server, "large")
+        other = server.worker(adopted)
+        server.worker("large")
         with large.connect() as connection:
             connection.execute("INSERT INTO orders SELECT 2, repeat('0123456789', 6000000)")
             connection.commit()
@@ -302,7 +295,7 @@ def test_memory_limit_ends_one_worker_only(new_server, new_leat, db, leat, adopt
             lambda: messages(server, "a connector's task has failed: it waits for an operator"), "the task has failed"
         )
         assert failed["connector"] == "large" and "crash loop" in failed["reason"]
-        assert server.workers()[adopted].pid == other.pid
+        assert server.worker(adopted).pid == other.pid
         insert(db, 4, 10)
         wait_rows(server, leat, 10)
         server.stop()
@@ -315,7 +308,7 @@ def test_memory_limit_ends_one_worker_only(new_server, new_leat, db, leat, adopt
 
 def test_worker_that_does_not_stop_is_ended(new_server, adopted):
     server = new_server({"stop.timeout": "200ms"}).start()
-    worker = wait_worker(server, adopted)
+    worker = server.worker(adopted)
     worker.kill(signal.SIGSTOP)
     assert server.kill(signal.SIGTERM) == 0
     signals = [e["signal"] for e in messages(server, "a process does not end when asked") if e["pid"] == worker.pid]
@@ -324,7 +317,7 @@ def test_worker_that_does_not_stop_is_ended(new_server, adopted):
 
 def test_second_signal_ends_all_at_once(new_server, adopted):
     server = new_server({"stop.timeout": "1h"}).start()
-    worker = wait_worker(server, adopted)
+    worker = server.worker(adopted)
     worker.kill(signal.SIGSTOP)
     processes = server.processes()
     server.process.send_signal(signal.SIGINT)
@@ -391,7 +384,7 @@ def test_roles_are_not_for_the_command_line(leat):
 def test_supervisor_uses_no_network_library(new_server, adopted):
     """It initialises none: it has no thread but its own, no socket but its channels, and stays small."""
     server = new_server().start()
-    wait_worker(server, adopted)
+    server.worker(adopted)
     pid = server.pid
     assert len(os.listdir(f"/proc/{pid}/task")) == 1
     links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]

@@ -145,13 +145,13 @@ def test_files_have_kafkas_own_names_while_workers_are_killed(shared, kafka, wor
     want = [f"partition=0/{topic}+0+00000000{n:02}.json" for n in (4, 7)]
     want += [f"partition=1/{topic}+1+00000000{n:02}.json" for n in (0, 3, 6)]
     assert names(work, topic) == want
-    worker = server.workers()[name].pid
+    worker = server.worker(name).pid
     kafka.kill()  # the worker waits
     kafka.start()
     for n in range(10, 400):
         put(kafka, topic, [value(0, n)]) if n % 50 == 0 else None
     until_lines(server, work, topic, 12 + 9)
-    assert server.workers()[name].pid == worker
+    assert server.worker(name).pid == worker
     for round_ in range(4):
         for p in (0, 1):
             put(kafka, topic, [value(p, n) for n in range(400 + round_ * 100, 500 + round_ * 100)], partition=p)

@@ -314,7 +314,7 @@ def test_a_worker_that_is_killed_leaves_nothing_behind(lake, db, new_server, whe
         name = lake.pipeline
         catalog = catalog_of(server)
         assert ("leat-verify" in catalog.load_table("public.orders").metadata.refs) == (where == "compare")
-        server.workers()[name].kill()
+        server.worker(name).kill()
         last = result(server, name, id)["last"]
     assert last["result"] == "not_compared" and "ended" in last["message"], last
     nothing_left(lake, db, catalog)
