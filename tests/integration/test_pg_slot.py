@@ -153,6 +153,28 @@ def test_blocked_slot_creation_names_who_blocks(leat, db):
     leat.sync(db)
 
 
+def test_killed_while_its_slot_is_made(leat, db, check_equal):
+    """The server goes on making the slot of a client that is gone, as long as a writing transaction is open."""
+    db.execute(TABLE)
+    slots = "SELECT active_pid FROM pg_replication_slots WHERE database = current_database()"
+    drops = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_drop_replication%'"
+    drops += " AND application_name = 'leat'"
+    with db.connect(autocommit=False) as writer:
+        writer.execute("UPDATE t SET v = 'open' WHERE id = 1")
+        process = leat.follow(db)
+        process.until(lambda: db.query(slots), "its slot is being made")
+        process.kill()
+        process = leat.follow(db)
+        process.until(lambda: db.query(drops), "the next one wants it gone")
+        writer.commit()
+    leat.wait_read(process)
+    db.execute("UPDATE t SET v = 'streamed' WHERE id = 2")
+    process.wait_durable(db)
+    process.stop()
+    assert len(db.slots()) == 1
+    check_equal(db, leat.out)
+
+
 def test_a_busy_slot_is_waited_for(leat, db, check_equal):
     """Another client holds the slot, as one whose death the server has not noticed."""
     db.execute(TABLE)
