@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A running Kafka Connect with Debezium, taken over by leat: the real ones, if scripts/setup original was run."""
+"""A running Kafka Connect with Debezium, taken over by leat: the real ones."""
 
 import io
 import itertools
@@ -136,7 +136,7 @@ def lsn_of(stack, name):
 
 
 @pytest.mark.xdist_group("original")
-@pytest.mark.skipif(not INSTALLED, reason="Kafka Connect and Debezium are not installed: scripts/setup original")
+@pytest.mark.skipif(not INSTALLED, reason="Kafka Connect and Debezium are not installed: scripts/setup test")
 def test_a_running_cluster_is_taken_over_and_given_back(db, stack):
     """Changes go on all the time. In the end each is in the topics once, and the newest of each row is its state."""
     db.psql(TABLES)
@@ -262,7 +262,7 @@ class Lake:
 
 @pytest.mark.xdist_group("original")
 @pytest.mark.timeout(900)
-@pytest.mark.skipif(not ICEBERG, reason="Kafka Connect and Iceberg's sink are not installed: scripts/setup original")
+@pytest.mark.skipif(not ICEBERG, reason="Kafka Connect and Iceberg's sink are not installed: scripts/setup test")
 def test_a_sink_of_tables_is_taken_over_and_given_back(stack, tmp_path):
     """Two tables by route, written by Apache's connector and leat's in turn while records come: each is there once."""
     catalog = ApacheCatalog(tmp_path / "catalog").start()
