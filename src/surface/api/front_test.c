@@ -15,6 +15,7 @@ typedef struct Stage {
     bool good;
     Err err;
     int connect, metrics;
+    char folder[64]; // its data directory
 } Stage;
 
 static void *front_thread(void *context) {
@@ -37,9 +38,13 @@ static void send_to(Stage *stage, Message message) {
     CHECK_OK(channel_send(&stage->channel, &message, err));
 }
 
+// The options are members of an object.
 static void begin_stage(Stage *stage, const char *options) {
     Err err[1] = {{0}};
+    char text[512];
     log_level_set(LOG_ERROR);
+    test_folder(stage->folder, sizeof(stage->folder), "front");
+    snprintf(text, sizeof(text), "{\"data.directory\":\"%s\",%s}", stage->folder, options);
     int ends[2];
     CHECK_OK(channel_pair(ends, err));
     CHECK_OK(channel_open(&stage->channel, ends[0], err));
@@ -48,7 +53,7 @@ static void begin_stage(Stage *stage, const char *options) {
     Message hello = receive(stage);
     CHECK_INT(hello.type, MESSAGE_HELLO);
     CHECK_TEXT(hello.text, LEAT_VERSION);
-    send_to(stage, (Message){.type = MESSAGE_START, .verb = slice_of("front"), .text = slice_of(options)});
+    send_to(stage, (Message){.type = MESSAGE_START, .verb = slice_of("front"), .text = slice_of(text)});
 }
 
 static int port_of(Slice text, const char *name) {
@@ -74,12 +79,18 @@ static void await_ready(Stage *stage) {
     CHECK_INT(ready.number, stage->connect);
 }
 
+static void join_stage(Stage *stage) {
+    Err err[1] = {{0}};
+    pthread_join(stage->thread, NULL);
+    channel_close(&stage->channel);
+    CHECK_OK(file_remove_tree(stage->folder, err));
+}
+
 static void end_stage(Stage *stage) {
     send_to(stage, (Message){.type = MESSAGE_STOP});
     CHECK_INT(receive(stage).type, MESSAGE_DONE);
-    pthread_join(stage->thread, NULL);
+    join_stage(stage);
     CHECK(stage->good);
-    channel_close(&stage->channel);
 }
 
 static int get(int port, const char *method, const char *path, const char *token, Buf *body) {
@@ -103,13 +114,11 @@ static int get(int port, const char *method, const char *path, const char *token
     return status;
 }
 
-#define OPEN                      \
-    "{\"data.directory\":\"/tmp/" \
-    "leat_front_test\",\"listen.connect\":\"127.0.0.1:0\",\"listen.registry\":\"\",\"listen.catalog\":\"\","
+#define OPEN "\"listen.connect\":\"127.0.0.1:0\",\"listen.registry\":\"\",\"listen.catalog\":\"\","
 
 TEST(front_serves_until_it_is_stopped) {
     Stage stage = {0};
-    begin_stage(&stage, OPEN "\"listen.metrics\":\"127.0.0.1:0\"}");
+    begin_stage(&stage, OPEN "\"listen.metrics\":\"127.0.0.1:0\"");
     await_ready(&stage);
     Buf body = {0};
     CHECK_INT(get(stage.connect, "GET", "/health/", NULL, &body), 200);
@@ -131,7 +140,7 @@ TEST(front_asks_for_tokens) {
     snprintf(path, sizeof(path), "%s/tokens", folder);
     Err err[1] = {{0}};
     CHECK_OK(file_replace(path, slice_of("a admin plain:good\n"), err));
-    snprintf(options, sizeof(options), OPEN "\"listen.metrics\":\"\",\"auth.token.file\":\"%s\"}", path);
+    snprintf(options, sizeof(options), OPEN "\"listen.metrics\":\"\",\"auth.token.file\":\"%s\"", path);
     Stage stage = {0};
     begin_stage(&stage, options);
     await_ready(&stage);
@@ -148,24 +157,23 @@ TEST(front_asks_for_tokens) {
 
 TEST(front_says_why_it_cannot_serve) {
     Stage stage = {0};
-    begin_stage(&stage, "{\"data.directory\":\"/tmp/leat_front_test\",\"listen.connect\":\"0.0.0.0:0\"}");
+    begin_stage(&stage, "\"listen.connect\":\"0.0.0.0:0\"");
     Message failed = receive(&stage);
     CHECK_INT(failed.type, MESSAGE_FAILED);
     CHECK_TEXT(failed.verb, "option");
     CHECK_INT(failed.number, ERR_CLASS_CONFIG);
     CHECK(memmem(failed.text.data, failed.text.size, "open to the network", 19) != NULL);
     CHECK(memmem(failed.text.data, failed.text.size, "\n", 1) != NULL);
-    pthread_join(stage.thread, NULL);
+    join_stage(&stage);
     CHECK(!stage.good);
-    channel_close(&stage.channel);
 }
 
 TEST(front_ends_with_its_supervisor) {
     Stage stage = {0};
-    begin_stage(&stage, OPEN "\"listen.metrics\":\"\"}");
+    begin_stage(&stage, OPEN "\"listen.metrics\":\"\"");
     await_ready(&stage);
     channel_close(&stage.channel);
-    pthread_join(stage.thread, NULL);
+    join_stage(&stage);
     CHECK(!stage.good);
     CHECK_INT(stage.err.code, ERR_INTERRUPTED);
 }
