@@ -15,6 +15,7 @@ Every node has listeners PLAINTEXT, SASL (SASL_PLAINTEXT) and TLS (SASL_SSL), bo
 import base64
 import json
 import shutil
+import signal
 import subprocess
 import time
 
@@ -32,6 +33,7 @@ CLASSES = CACHE / "kafka/classes.jsa"
 SHARED = [f"-XX:SharedArchiveFile={CLASSES}", "-Xlog:disable", "-Xlog:all=error:stderr"]
 USERS = {"writer": "writer-secret", "limited": "limited-secret"}
 LISTENERS = ("plain", "sasl", "tls", "controller")
+CLIENT = {"log_level": 0, "reconnect.backoff.max.ms": 500}
 TIMEOUT = 300  # of every wait: three brokers beside much else took 150 s to start
 
 
@@ -39,6 +41,12 @@ def run(*argv, cwd=None, timeout=TIMEOUT):
     result = subprocess.run([str(a) for a in argv], cwd=cwd, capture_output=True, text=True, timeout=timeout)
     assert result.returncode == 0, f"{argv[0]}: {result.returncode}: {result.stdout[-2000:]}{result.stderr[-2000:]}"
     return result.stdout
+
+
+def count_of(admin, topic):
+    """How many partitions of a topic the broker knows that is asked."""
+    found = admin.list_topics(timeout=TIMEOUT).topics.get(topic)
+    return len(found.partitions) if found is not None else 0
 
 
 def java_partition(key, count):
@@ -156,6 +164,9 @@ class Node:
             "group.initial.rebalance.delay.ms": 0,
             "group.min.session.timeout.ms": 1000,
             "log.cleaner.dedupe.buffer.size": 16 << 20,
+            # Nothing is removed by age at a moment of the broker's own: tests look at how near it is.
+            "log.initial.task.delay.ms": 86400000,
+            "log.retention.check.interval.ms": 86400000,
             "num.network.threads": 2,
             "num.io.threads": 4,
         }
@@ -258,11 +269,24 @@ class KafkaCluster:
         )
 
     def kill(self):
-        """No transaction may be under way when there is one node alone. Kafka's coordinator takes partitions
+        """No transaction may be under way when there is one node alone (hold). Kafka's coordinator takes partitions
         without a leader for deleted (seen with 4.3.1, after kill -9 and after SIGTERM), and a node that comes back has
         none for a moment: what was committed then, and said to be, is undone by the next producer of that name."""
         for node in self.nodes:
             node.kill()
+
+    def hold(self, send, *prefixes):
+        """Stops (send: gives it a signal) who writes into the topics that begin so, at a moment at which no transaction
+        of its is under way there, and none can begin."""
+
+        def held():
+            send(signal.SIGSTOP)
+            if self.decided(*prefixes):
+                return True
+            send(signal.SIGCONT)
+            return False
+
+        wait_until(held, f"no transaction is under way in {prefixes}", TIMEOUT)
 
     def addresses(self, listener="plain"):
         return ",".join(node.advertised_address(listener) for node in self.nodes)
@@ -281,8 +305,7 @@ class KafkaCluster:
     @property
     def admin(self):
         if self._admin is None:
-            settings = {"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 500}
-            self._admin = confluent_kafka.admin.AdminClient(settings)
+            self._admin = confluent_kafka.admin.AdminClient(CLIENT | {"bootstrap.servers": self.bootstrap})
         return self._admin
 
     def topics(self):
@@ -295,10 +318,29 @@ class KafkaCluster:
         topic = confluent_kafka.admin.NewTopic(name, num_partitions=partitions, config=config)
         for future in self.admin.create_topics([topic]).values():
             future.result(TIMEOUT)
+        self.until_known(name, partitions)
+
+    def add_partitions(self, name, count):
+        """So that there are that many."""
+        for future in self.admin.create_partitions([confluent_kafka.admin.NewPartitions(name, count)]).values():
+            future.result(TIMEOUT)
+        self.until_known(name, count)
 
     def delete_topic(self, name):
         for future in self.admin.delete_topics([name]).values():
             future.result(TIMEOUT)
+        self.until_known(name, 0)
+
+    def until_known(self, name, partitions):
+        """The controller answers; brokers hear of it a moment later, each at its own time."""
+        asked = [self.admin]
+        if len(self.nodes) > 1:
+            places = [node.advertised_address("plain") for node in self.nodes if node.process.poll() is None]
+            asked = [confluent_kafka.admin.AdminClient(CLIENT | {"bootstrap.servers": place}) for place in places]
+        wait_until(
+            lambda: all(count_of(each, name) == partitions for each in asked),
+            f"each broker knows {partitions} partitions of {name}", TIMEOUT,
+        )  # fmt: skip
 
     def topic_config(self, name):
         resource = confluent_kafka.admin.ConfigResource("topic", name)
@@ -314,22 +356,25 @@ class KafkaCluster:
         resource = admin.ConfigResource("topic", name, incremental_configs=entries)
         for future in self.admin.incremental_alter_configs([resource]).values():
             future.result(TIMEOUT)
+        want = {key.replace("_", "."): value for key, value in config.items()}
+        known = lambda: want.items() <= self.topic_config(name).items()  # noqa: E731
+        wait_until(known, f"the broker knows {want} of {name}", TIMEOUT)
 
-    def until_decided(self, prefix):
-        """Until no transaction is under way in the topics that begin so. Who commits one is answered before its markers
-        are written, and until they are there, readers of committed records do not see it."""
+    def decided(self, *prefixes):
+        """No transaction is under way in the topics that begin so. Who commits one is answered before its markers are
+        written, and until they are there, readers of committed records do not see it."""
         latest, levels = confluent_kafka.admin.OffsetSpec.latest(), confluent_kafka.IsolationLevel
 
         def ends(level):
-            topics = {name: count for name, count in self.topics().items() if name.startswith(prefix)}
+            topics = {name: count for name, count in self.topics().items() if name.startswith(prefixes)}
             asked = [confluent_kafka.TopicPartition(name, n) for name, count in topics.items() for n in range(count)]
             answers = self.admin.list_offsets({at: latest for at in asked}, isolation_level=level) if asked else {}
             return {(at.topic, at.partition): future.result(TIMEOUT).offset for at, future in answers.items()}
 
-        def decided():
-            return ends(levels.READ_COMMITTED) == ends(levels.READ_UNCOMMITTED)
+        return ends(levels.READ_COMMITTED) == ends(levels.READ_UNCOMMITTED)
 
-        wait_until(decided, f"no transaction is under way in {prefix}…", TIMEOUT)
+    def until_decided(self, *prefixes):
+        wait_until(lambda: self.decided(*prefixes), f"no transaction is under way in {prefixes}", TIMEOUT)
 
     def read(self, topic, isolation="read_committed"):
         """All records that there are, from the beginning to the end; of all partitions, each in its order."""

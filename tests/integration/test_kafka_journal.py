@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
@@ -57,7 +58,7 @@ def fine(leat, name):
 def test_the_driver_alone(program, kafka):
     environment = os.environ | {"LEAT_JOURNAL_URL": url(kafka, program[0])}
     argv = [str(BUILD / program[0]), *program[1:]]
-    ran = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=300)
+    ran = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=500)
     assert ran.returncode == 0 and ran.stdout.splitlines()[-1].endswith(", 0 failed"), ran.stdout + ran.stderr[-3000:]
 
 
@@ -71,7 +72,9 @@ def test_it_outlives_kills_the_broker_and_the_data_directory(leat, db, kafka, ch
     process.wait_streaming(db)
     change(db, 5)
     process.wait_durable(db)
+    kafka.hold(process.signal, "leat.shop.")
     kafka.kill()
+    process.signal(signal.SIGCONT)
     change(db, 6)
     kafka.start()
     process.kill()
@@ -83,7 +86,7 @@ def test_it_outlives_kills_the_broker_and_the_data_directory(leat, db, kafka, ch
     check_equal(db, leat.out)
     assert leat.sync(db, *args[:-2], "--set", "journal=", check=False).returncode != 0
     leat.run("delete", "shop", "--yes")
-    assert "leat.shop.journal" not in kafka.topics()
+    wait_until(lambda: "leat.shop.journal" not in kafka.topics(), "brokers have heard that it is deleted")
 
 
 LOSSES = [("json", "sink.after_plan"), ("iceberg", "lake.files_written"), ("topics", "kafka.before_commit:3")]
@@ -125,7 +128,7 @@ def test_a_second_one_takes_it_over_and_a_lost_topic_is_told(leat, db, kafka, ch
     assert "another process writes" in process.stderr()
     leat.sync(db, *args)
     check_equal(db, leat.out)
-    kafka.admin.delete_topics([name])[name].result(180)
+    kafka.delete_topic(name)
     lost = leat.sync(db, *args, check=False)
     assert lost.returncode != 0 and "held a journal" in lost.stderr, lost.stderr
 

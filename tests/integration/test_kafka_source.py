@@ -40,10 +40,12 @@ def producer(kafka, **settings):
 
 def put(kafka, topic, records, partition=0):
     """records: (key, value[, headers]), each bytes or None."""
-    made = producer(kafka)
+    made, lost = producer(kafka), []
+    told = lambda error, _: error and lost.append(error)  # noqa: E731
     for key, value, *headers in records:
-        made.produce(topic, value=value, key=key, partition=partition, headers=headers[0] if headers else None)
-    assert made.flush(180) == 0
+        more = {"headers": headers[0] if headers else None, "on_delivery": told}
+        made.produce(topic, value=value, key=key, partition=partition, **more)
+    assert made.flush(180) == 0 and not lost, lost
 
 
 def offsets(kafka, group, topic):
@@ -157,9 +159,7 @@ def test_rows_of_plain_topics(new_leat, kafka):
     process = leat.follow(url, "--set", "catalog.interval=200ms", "--set", "file.rotate.interval=200ms")
     kafka.create_topic(f"{p}.shop.new")
     put(kafka, f"{p}.shop.new", [(b"a", b"1")])
-    more = confluent_kafka.admin.NewPartitions(f"{p}.shop.log", 3)
-    for future in kafka.admin.create_partitions([more]).values():
-        future.result(180)
+    kafka.add_partitions(f"{p}.shop.log", 3)
     put(kafka, f"{p}.shop.log", [(b"late", b"2")], partition=2)
     process.until(lambda: rows(leat, "shop/new"), "the new topic's record")
     process.until(lambda: any(r["key"] == "late" for r in rows(leat, "shop/log")), "the new partition's record")
