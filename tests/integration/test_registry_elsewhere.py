@@ -114,7 +114,6 @@ def test_registries_elsewhere(elsewhere, tmp_path, db):
                                                             | converters(options)})  # fmt: skip
             told = json.dumps(answer.json())
             if answer.status == 201:
-                server.wait_state(name, "FAILED")
-                told = server.status(name)["tasks"][0]["trace"]
+                told = server.wait_state(name, "FAILED")["tasks"][0]["trace"]
             assert says in told and "geheim" not in told, (name, told)
         assert not any(word in server.log_text() for word in ("geheim", "wonderland"))
