@@ -26,7 +26,8 @@ class Carry:
             self.leat.sync(self.db, *self.args)
 
     def settle(self):
-        """Until everything committed so far is in the journal, and no table is being read (live only)."""
+        """Until everything committed so far is durable, and the first tables are read (live only). Of a table that came
+        later, or is read again, what is durable may wait until it is read."""
         if self.live:
             self.db.execute("INSERT INTO carry.mark DEFAULT VALUES")
             self.process.wait_durable(self.db)

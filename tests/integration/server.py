@@ -316,20 +316,23 @@ class Server:
 
     def states(self, name):
         """(connector's state, task's state or None)"""
-        status = self.status(name)
-        if status is None:
-            return None
-        return status["connector"]["state"], status["tasks"][0]["state"] if status["tasks"] else None
+        return states_of(self.status(name))
 
     def wait_state(self, name, task="RUNNING", connector=None, timeout=PATIENCE):
-        """Until its task (None: it has none) is in that state; returns the status."""
+        """Until its task (None: it has none) is in that state; returns the status that said so."""
 
         def look():
-            states = self.states(name)
-            return states is not None and states[1] == task and connector in (None, states[0])
+            status = self.status(name)
+            states = states_of(status)
+            return status if states is not None and states[1] == task and connector in (None, states[0]) else None
 
-        self.until(look, lambda: f"{name} is {connector or ''}/{task} (it is {self.status(name)})", timeout)
-        return self.status(name)
+        return self.until(look, lambda: f"{name} is {connector or ''}/{task} (it is {self.status(name)})", timeout)
+
+
+def states_of(status):
+    if status is None:
+        return None
+    return status["connector"]["state"], status["tasks"][0]["state"] if status["tasks"] else None
 
 
 def latency_ms(call, times):

@@ -143,7 +143,7 @@ def test_a_watched_directory(new_server, place, tmp_path):
     wait_until(lambda: config(server).get("topic.delimiter") == "-", "the change is applied")
     (place / "bad.json").write_text("{")
     write(place, SOURCE)
-    wait_until(lambda: "connectors.dir cannot be applied" in server.log.read_text(), "the bad file is told")
+    wait_until(lambda: "connectors.dir cannot be applied" in server.log_text(), "the bad file is told")
     (place / "bad.json").unlink()
     wait_until(lambda: "topic.delimiter" not in config(server), "the others follow")
     server.restart()

@@ -294,8 +294,7 @@ def test_what_a_column_cannot_hold_is_set_aside(server, db, work):
     assert server.status("lake")["tasks"][0]["state"] == "RUNNING"
     put(server, "lake", sink(work, TOPIC, **tables), JSON_SCHEMAS, UNWRAP)
     db.execute("INSERT INTO orders VALUES (4, 'eight')")
-    server.wait_state("lake", "FAILED")
-    assert "field x" in server.status("lake")["tasks"][0]["trace"]
+    assert "field x" in server.wait_state("lake", "FAILED")["tasks"][0]["trace"]
 
 
 def dead_letters(server, name, least):

@@ -18,7 +18,7 @@ from apache_catalog import ApacheCatalog
 from confluent_kafka.admin import AdminClient, NewTopic
 from postgres import OS_USER
 from test_connect_iceberg import until_rows
-from wait import wait_until
+from wait import PATIENCE, wait_until
 
 ICEBERG = (original_stack.CACHE / "plugins/iceberg/pom.xml").exists()
 INSTALLED = (original_stack.CACHE / "plugins/debezium-postgres/debezium-connector-postgres").exists()
@@ -76,7 +76,7 @@ def by_number(stack, topic):
     found = []
     try:
         while True:
-            message = consumer.poll(60)
+            message = consumer.poll(PATIENCE)
             assert message is not None, f"nothing more of {topic} after {len(found)} records"
             if message.error():
                 assert message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF, message.error()
@@ -104,7 +104,7 @@ def db(pg):
 
 def takeover(server, *argv, code=0):
     argv = [str(server.binary), "takeover", *map(str, argv), "--url", server.connect_url]
-    done = subprocess.run(argv, capture_output=True, text=True, env=server.env(), timeout=180)
+    done = subprocess.run(argv, capture_output=True, text=True, env=server.env(), timeout=500)
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     return done.stdout + (done.stderr if code > 1 else "")
 
@@ -278,6 +278,8 @@ def test_a_sink_of_tables_is_taken_over_and_given_back(stack, tmp_path):
             "iceberg.tables.dynamic-enabled": "true", "iceberg.tables.route-field": "into",
         })  # fmt: skip
         lake.until_written_by("Connect")
+        told = lambda: stack.connect("GET", f"/connectors/{ice}/offsets").json().get("offsets", [])  # noqa: E731
+        stack.worker.until(lambda: len(told()) == 3, "each task has committed")
         with server_module.Server(tmp_path) as server:
             options = ("--worker-config", stack.directory / "connect.properties", "--connect-url", stack.connect_url)
             (plan,) = json.loads(takeover(server, *options, ice, "--output", "json"))["connectors"]
@@ -389,7 +391,7 @@ def test_a_sink_goes_on_at_the_offsets_of_its_group(kafka, tmp_path):
         folder = tmp_path / "lake/topics" / topic / "partition=0"
         want = [f"{topic}+0+00000000{n:02}.json" for n in (4, 7)]
         server.until(lambda: folder.exists() and sorted(path.name for path in folder.iterdir()) == want,
-                     lambda: f"{want}: {server.status(name)}", 60)  # fmt: skip
+                     lambda: f"{want}: {server.status(name)}")  # fmt: skip
         assert "was taken over before" in takeover(server, *options, "--execute")
 
 
