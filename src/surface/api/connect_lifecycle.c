@@ -62,6 +62,15 @@ static bool failed(const char *state) {
     return state != NULL && strcmp(state, "FAILED") == 0;
 }
 
+static const bool *tasks_wanted(Arena *arena, const FleetConnector *connector, bool only_failed) {
+    bool *wanted = ARENA_ARRAY(arena, bool, connector->task_count);
+    for (uint32_t i = 0; i < connector->task_count; i++) {
+        const char *state = connector->tasks[i].state;
+        wanted[i] = state != NULL && (!only_failed || failed(state));
+    }
+    return wanted;
+}
+
 void connect_restart(void *context, const ApiRequest *request, ApiAnswer *answer) {
     ConnectApi *api = context;
     FleetConnector connector;
@@ -79,15 +88,15 @@ void connect_restart(void *context, const ApiRequest *request, ApiAnswer *answer
         }
         return;
     }
-    const FleetRestart restart = {!only_failed || failed(connector.state), tasks, only_failed};
-    bool restart_task = tasks && connector.task != NULL && (!only_failed || failed(connector.task));
-    if ((restart.connector || restart_task) && !ask_restart(api, request, restart.connector, restart_task, answer)) {
+    const FleetRestart restart = {!only_failed || failed(connector.state),
+                                  tasks_wanted(request->arena, &connector, only_failed),
+                                  tasks ? connector.task_count : 0};
+    bool first = restart.task_count > 0 && restart.tasks[0];
+    if ((restart.connector || first) && !ask_restart(api, request, restart.connector, first, answer)) {
         return;
     }
-    for (uint32_t i = 1; tasks && i < connector.task_count; i++) {
-        const char *state = connector.tasks[i].state;
-        bool wanted = state != NULL && (!only_failed || failed(state));
-        if (wanted && !connect_task_restarted(api, request, i, answer)) {
+    for (uint32_t i = 1; i < restart.task_count; i++) {
+        if (restart.tasks[i] && !connect_task_restarted(api, request, i, answer)) {
             return;
         }
     }

@@ -234,7 +234,7 @@ static void render_status(const Fleet *fleet, const Entry *entry, const FleetRes
     for (uint32_t i = 0; i < entry->task_count; i++) {
         const char *task = entry->states[i].task;
         if (task != NULL) {
-            bool again = restart->tasks && (!restart->only_failed || is_failed(task));
+            bool again = i < restart->task_count && restart->tasks[i];
             buf_text(out, first ? "" : ",");
             render_task(fleet, entry, i, again ? "RESTARTING" : task, out);
             first = false;

@@ -58,10 +58,11 @@ bool fleet_find(Fleet *fleet, Slice name, Arena *arena, FleetConnector *connecto
 bool fleet_info(Fleet *fleet, Slice name, Buf *out);     // {"name":…,"config":{…},"tasks":[…],"type":…}
 bool fleet_info_new(Fleet *fleet, Slice name, Buf *out); // the same of one that was just made: without tasks
 bool fleet_status(Fleet *fleet, Slice name, Buf *out);   // {"name":…,"connector":{…},"tasks":[…],"type":…}
-// The status as it will be when what is to be restarted is RESTARTING.
+// The status as it will be when what is to be restarted is RESTARTING, whatever that has come to meanwhile.
 typedef struct FleetRestart {
-    bool connector, tasks;
-    bool only_failed; // of the tasks
+    bool connector;
+    const bool *tasks; // which of them
+    uint32_t task_count;
 } FleetRestart;
 bool fleet_status_restarting(Fleet *fleet, Slice name, const FleetRestart *restart, Buf *out);
 bool fleet_task_status(Fleet *fleet, Slice name, uint32_t task, Buf *out); // false: there is none

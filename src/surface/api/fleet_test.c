@@ -57,7 +57,7 @@ static void read_all(Fleet *fleet, Arena *arena, int round) {
     fleet_topics_reset(fleet, slice_of(name));
     fleet_target(fleet, slice_of(name), "PAUSED");
     (void)fleet_status(fleet, slice_of(name), &out);
-    (void)fleet_status_restarting(fleet, slice_of(name), &(FleetRestart){true, true, false}, &out);
+    (void)fleet_status_restarting(fleet, slice_of(name), &(FleetRestart){true, (bool[]){true}, 1}, &out);
     (void)fleet_task_status(fleet, slice_of(name), 0, &out);
 }
 
@@ -84,6 +84,25 @@ TEST(fleet_is_read_while_it_changes) {
     }
     CHECK(fleet_count(fleet) <= CONNECTORS);
     fleet_free(fleet);
+}
+
+TEST(fleet_shows_what_is_restarted_as_it_was_asked) {
+    static const char *const STATES[] = {"FAILED", "RUNNING"}; // it may work again before the answer is written
+    const bool tasks[] = {true};
+    Arena arena;
+    arena_init(&arena, "scratch", 0);
+    Fleet *fleet = fleet_new();
+    say(fleet, MESSAGE_DOCUMENT, 0, document(&arena, 0, 0));
+    for (size_t i = 0; i < ARRAY_LEN(STATES); i++) {
+        DEFER(buf_release) Buf out = {0};
+        say(fleet, MESSAGE_STATE, 0, arena_printf(&arena, "{\"state\":\"RUNNING\",\"task\":\"%s\"}", STATES[i]));
+        CHECK(fleet_status_restarting(fleet, SLICE("c0"), &(FleetRestart){false, tasks, 1}, &out));
+        const char *text = arena_text(&arena, buf_slice(&out));
+        CHECK(strstr(text, "\"tasks\":[{\"id\":0,\"state\":\"RESTARTING\"") != NULL);
+        CHECK(strstr(text, "\"connector\":{\"state\":\"RUNNING\"") != NULL);
+    }
+    fleet_free(fleet);
+    arena_release(&arena);
 }
 
 TEST(fleet_keeps_the_order_of_creation) {
