@@ -278,12 +278,12 @@ static void give_up(Managed *managed, ErrCode code, const char *text) {
 
 static void try_again(Managed *managed, const ChildEnd *end) {
     fail(managed, end->code, end->text);
-    managed->next_us = clock_monotonic_us() + backoff_next(&managed->backoff, supervisor_random());
+    int64_t wait_us = backoff_next(&managed->backoff, supervisor_random());
+    managed->next_us = clock_monotonic_us() + wait_us;
     managed->restarts++;
     phase_set(managed, MANAGED_WAITING);
     log_info(LOG_SERVER, "a connector is tried again", LOG_SLICE("connector", managed_connector(managed)),
-             LOG_UINT("task", managed->share.task), LOG_INT("in_ms", (managed->next_us - clock_monotonic_us()) / 1000),
-             LOG_TEXT("after", end->how));
+             LOG_UINT("task", managed->share.task), LOG_INT("in_ms", wait_us / 1000), LOG_TEXT("after", end->how));
 }
 
 static void crashed(Supervisor *supervisor, Managed *managed, const ChildEnd *end) {
