@@ -73,12 +73,20 @@ class Process:
         return {name: int(rest.split()[0]) * 1024 for name, rest in (line.split(":") for line in lines)}
 
 
+STILL = ("T", "t", "Z", None)  # it starts no process any more
+
+
+def state_of(pid):
+    """A letter (proc(5)); None: it is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
 def alive(pid):
     """Neither gone nor a zombie."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    return state_of(pid) not in ("Z", None)
 
 
 def children(pid):
@@ -185,6 +193,9 @@ class Server:
 
     def kill(self, number=signal.SIGKILL, timeout=PATIENCE):
         """Sends the supervisor a signal and waits for its end and that of all its processes."""
+        if number == signal.SIGKILL:  # a process that it starts after a look at them would be waited for by nobody
+            self.process.send_signal(signal.SIGSTOP)
+            wait_until(lambda: state_of(self.pid) in STILL, "the supervisor stands still")
         processes = self.processes()
         self.process.send_signal(number)
         status = self.wait(timeout)
@@ -211,10 +222,7 @@ class Server:
     def close(self):
         """At the end of a test, whatever it left."""
         if self.running():
-            processes = self.processes()
-            self.process.kill()
-            self.process.wait(PATIENCE)
-            self.none_left(processes)
+            self.kill()
 
     def __enter__(self):
         return self.start()

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 
+import connectors
 import pytest
 
 import leat as leat_module
@@ -62,7 +63,7 @@ def adopted(leat, db):
 
 def rows(leat):
     found = {}
-    for path in sorted(leat.out.rglob("*.json")):
+    for path in connectors.paths(leat.out, ".json"):
         for line in path.read_text().splitlines():
             row = json.loads(line)
             found.setdefault(row["id"], 0)
@@ -384,7 +385,7 @@ def test_roles_are_not_for_the_command_line(leat):
 def test_supervisor_uses_no_network_library(new_server, adopted):
     """It initialises none: it has no thread but its own, no socket but its channels, and stays small."""
     server = new_server().start()
-    server.worker(adopted)
+    server.wait_state(adopted, "RUNNING")  # a process that has just been started leaves the other end of its channel
     pid = server.pid
     assert len(os.listdir(f"/proc/{pid}/task")) == 1
     links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
