@@ -57,6 +57,20 @@ class Cluster:
 
         node.until(look, "it is a member")
 
+    def joined(self, node):
+        """How often its supervisor has heard of a member that it is ready."""
+        return sum(1 for event in node.events() if event.get("message") == "this server is in the cluster")
+
+    def kill_member(self, node):
+        """kill -9, and until there is another one that its supervisor waits for."""
+        before = self.joined(node)
+        node.until(node.member, "it has a member").kill()
+        node.until(lambda: self.joined(node) > before, "it has a new one")
+
+    def pids(self, name):
+        """Of the workers of a connector, on whatever node."""
+        return {worker.pid for node in self.nodes for worker in node.workers().values() if worker.connector == name}
+
     def worker_id(self, node):
         return node.options["listen.connect"]
 
@@ -184,9 +198,9 @@ def test_nodes_share_connectors_and_take_them_over(cluster, kafka, work, db):
         assert cluster.ask(other, "PUT", "/connectors/north/resume").status == 202
         owner = cluster.wait_owners(cluster.nodes)["north"]
         other = next(node for node in cluster.nodes if node is not owner)
-        pid = owner.worker("north").pid
+        before = cluster.pids("north")
         assert cluster.ask(other, "POST", "/connectors/north/restart?includeTasks=true").status == 202
-        owner.worker("north", other_than=pid)
+        wait_until(lambda: cluster.pids("north") - before, "another worker runs for north")
         cluster.wait_owners(cluster.nodes)
         offsets = cluster.ask(other, "PATCH", "/connectors/north/offsets", {"offsets": []})
         assert offsets.status == 400 and "STOPPED" in offsets.json()["message"].upper(), offsets
@@ -201,18 +215,15 @@ def test_nodes_share_connectors_and_take_them_over(cluster, kafka, work, db):
         cluster.wait_spread(cluster.nodes)
 
         # Of its member alone.
-        owner = cluster.wait_owners(cluster.nodes)["west"]
-        owner.member().kill()
-        cluster.wait_spread(cluster.nodes)
-
-        # Its member is paused: it neither dies nor speaks. A new one, and new workers, before the session is over.
-        owner.until(owner.member, "it has a new one")
+        cluster.kill_member(cluster.wait_owners(cluster.nodes)["west"])
         for node in cluster.nodes:
             cluster.wait_member(node)
         cluster.wait_spread(cluster.nodes)
+
+        # Its member is paused: it neither dies nor speaks. A new one, and new workers, before the session is over.
         owner = cluster.wait_owners(cluster.nodes)["west"]
         workers = owner.workers()
-        owner.member().kill(signal.SIGSTOP)
+        owner.until(owner.member, "it has a member").kill(signal.SIGSTOP)
         said = "it has said nothing for half of cluster.session.timeout"
         owner.until(lambda: said in owner.log_text(), "its supervisor ends it")
         owner.until(lambda: not any(one.running() for one in workers.values()), "and its workers")
