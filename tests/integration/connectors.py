@@ -105,12 +105,30 @@ def read_file(path):
     return [json.loads(line) for line in data.decode().splitlines()]
 
 
+def paths(lake, ending=""):
+    """The files below a folder, in order. Not by rglob: a folder of leat's may go while it looks."""
+    found = (pathlib.Path(place) / name for place, _, names in os.walk(lake) for name in names)
+    return sorted(path for path in found if path.name.endswith(ending))
+
+
+def contents(lake, ending=""):
+    """{path: bytes}"""
+    return {path: path.read_bytes() for path in paths(lake, ending)}
+
+
 def read_topics(lake):
     """topic -> [(offset of the file, records)], in order; of files with values."""
+    while True:
+        try:
+            return read_topics_once(lake)
+        except FileNotFoundError:
+            continue  # a sink that goes on elsewhere took a file away meanwhile: what was seen is of two times
+
+
+def read_topics_once(lake):
     topics = {}
-    # Not rglob: a folder of leat's may go while it looks.
-    for path in sorted(pathlib.Path(place) / name for place, _, names in os.walk(lake) for name in names):
-        if path.is_file() and "+" in path.name and ".keys." not in path.name and ".headers." not in path.name:
+    for path in paths(lake):
+        if "+" in path.name and ".keys." not in path.name and ".headers." not in path.name:
             topic, offset = parse_name(path)
             topics.setdefault(topic, []).append((offset, read_file(path)))
     return {topic: sorted(files, key=lambda file: file[0]) for topic, files in topics.items()}

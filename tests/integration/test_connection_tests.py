@@ -60,8 +60,7 @@ def test_a_test_whose_worker_is_killed(work, silence, ask):
         got = []
         asking = threading.Thread(target=lambda: got.append(server.connect(*asks(silence)[ask])))
         asking.start()
-        server.until(lambda: server.workers(), "the test runs")
-        for process in server.workers().values():
+        for process in server.until(server.workers, "the test runs").values():
             process.kill()
         asking.join()
         refused(server, got[0], "could not be tried")

@@ -19,7 +19,7 @@ def create_both(server, db, work):
 
 
 def objects(lake):
-    return {path.relative_to(lake): path.read_bytes() for path in lake.rglob("*") if path.is_file()}
+    return {path.relative_to(lake): content for path, content in connectors.contents(lake).items()}
 
 
 def until_published(server, db, work, lake):
