@@ -263,9 +263,16 @@ static void notice_ignore(void *context, const PGresult *result) {
 static const char SESSION_PINS[] =
     "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'iso_8601'; SET timezone = 'UTC'; SET bytea_output = 'hex'; "
     "SET extra_float_digits = 1; SET row_security = off; SET statement_timeout = 0; "
-    "SET lock_timeout = '" PG_LOCK_TIMEOUT
-    "'; SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0; SET synchronize_seqscans = off; "
-    "SET search_path = ''; SET standard_conforming_strings = on";
+    "SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0; SET synchronize_seqscans = off; "
+    "SET search_path = ''; SET standard_conforming_strings = on; SET lock_timeout = ";
+
+// A slot's creation waits for the ends of transactions, which are locks, too: as long as slot.create.timeout says.
+static bool session_pin(PgConn *conn, Err *err) {
+    char sql[sizeof(SESSION_PINS) + 16];
+    const char *locks = conn->kind == PG_CONN_REPLICATION ? "0" : "'" PG_LOCK_TIMEOUT "'";
+    snprintf(sql, sizeof(sql), "%s%s", SESSION_PINS, locks);
+    return pg_exec(conn, sql, err);
+}
 
 bool pg_conn_open(PgConn *conn, const char *text, PgConnKind kind, Err *err) {
     *conn = (PgConn){.kind = kind};
@@ -293,7 +300,7 @@ bool pg_conn_open(PgConn *conn, const char *text, PgConnKind kind, Err *err) {
         pg_conn_close(conn);
         return err_hint(err, "upgrade the server");
     }
-    if (!pg_exec(conn, SESSION_PINS, err)) {
+    if (!session_pin(conn, err)) {
         pg_conn_close(conn);
         return err_prefix(err, "setting up the session");
     }

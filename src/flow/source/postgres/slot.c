@@ -209,6 +209,9 @@ bool pg_slot_create(PgConn *replication, const char *url, const PgSlotCreate *cr
     }
     bool late = false;
     TRY(creation_wait(&creation, clock_monotonic_us() + (int64_t)create->timeout_ms * 1000, true, &late, err));
+    if (late && creation.blockers[0] == 0 && err->code == ERR_NONE) { // nobody was asked in time
+        creation_blockers(&creation);
+    }
     if (late && !creation_cancel(&creation, err)) {
         return creation_late(&creation, command, err);
     }
