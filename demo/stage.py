@@ -125,7 +125,7 @@ class Stage:
         if self.options.keep:
             print(f"\nThe files are in {self.directory}")
         else:
-            wait_until(self.removed, f"{self.directory} is removed", timeout=10)
+            wait_until(self.removed, f"{self.directory} is removed")
 
     def close_more(self):
         """What a demo starts besides."""
@@ -157,7 +157,7 @@ class Stage:
         port = wait_until(lambda: last_json(program.log.with_suffix(".out")).get("port"), "the seeder listens")
         self.seeder = f"http://127.0.0.1:{port}"
         self.seed("seed/full")
-        wait_until(lambda: self.seed("status")["state"] in ("idle", "failed"), "the shop is filled", 300)
+        wait_until(lambda: self.seed("status")["state"] in ("idle", "failed"), "the shop is filled", 600)
         rows = self.seed("status")["rows_loaded"]
         steps.done(f"web shop filled: {rows:,} rows in {self.table_count()} tables (POST {self.seeder}/seed/full)")
         self.seed("seed/start")
@@ -167,7 +167,7 @@ class Stage:
     def leat(self, *args):
         """A command of leat, to its end; what it prints."""
         result = subprocess.run(
-            [str(self.binary), *map(str, args)], capture_output=True, text=True, env=self.env, timeout=120
+            [str(self.binary), *map(str, args)], capture_output=True, text=True, env=self.env, timeout=300
         )
         if result.returncode != 0:
             raise Failed(f"leat {' '.join(map(str, args))}: {result.stderr}")
@@ -185,10 +185,10 @@ class Stage:
 
     def measure(self):
         """Memory of all processes of leat together, pages that they share counted once."""
-        processes = [*self.server.processes(), *(server_module.Process(p.process.pid) for p in self.programs)]
-        self.peak = max(self.peak, sum(process.memory()["Pss"] for process in processes))
+        pids = [process.pid for process in self.server.processes()] + [p.process.pid for p in self.programs]
+        self.peak = max(self.peak, sum(map(memory, pids)))
 
-    def until(self, condition, what, timeout=120):
+    def until(self, condition, what, timeout=300):
         def look():
             if not self.server.running():
                 raise Failed(f"leat server has ended:\n{self.server.log_tail()}")
@@ -207,6 +207,12 @@ class Stage:
     def worker(self, name):
         return self.server.workers().get(name)
 
+    def kill_worker(self, name):
+        """kill -9 of a connector's process; its pid."""
+        worker = self.until(lambda: self.worker(name), f"{name} has a worker")
+        worker.kill()
+        return worker.pid
+
     def until_answers(self):
         def answers():
             try:
@@ -214,7 +220,7 @@ class Stage:
             except OSError:
                 return False
 
-        wait_until(answers, "the front answers", 30)
+        wait_until(answers, "the front answers")
 
     def stop_traffic(self, steps):
         self.until(lambda: self.seed("status")["changes"] >= self.options.rate * self.options.seconds
@@ -251,6 +257,14 @@ class Stage:
         """Has leat acknowledged everything up to there? Then it is durable in its journal."""
         sql = "SELECT coalesce(bool_and(confirmed_flush_lsn >= %s::pg_lsn), false) FROM pg_replication_slots"
         return self.source.execute(sql, (lsn,)).fetchone()[0]
+
+
+def memory(pid):
+    """Bytes of a process, pages that it shares counted in parts; none of one that has just ended."""
+    try:
+        return server_module.Process(pid).memory()["Pss"]
+    except (OSError, KeyError):
+        return 0
 
 
 def indented(text):

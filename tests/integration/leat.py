@@ -68,8 +68,10 @@ class LeatProcess:
         return self.until(lambda: text in self.stderr(), f"'{text}' is in the log", timeout)
 
     def wait_streaming(self, db, timeout=PATIENCE):
-        """Until its slot is in use."""
-        return self.until(lambda: any(s[0] for s in db.slots().values()), "the slot is in use", timeout)
+        """Until its slot is in use, and made: of a change from then on the stream tells, no snapshot."""
+        return self.until(
+            lambda: any(s[0] and s[1] is not None for s in db.slots().values()), "the slot is in use", timeout
+        )
 
     def wait_durable(self, db, timeout=PATIENCE):
         """Until everything committed so far is acknowledged to the source: it is durable in the journal."""

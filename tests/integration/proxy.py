@@ -37,7 +37,7 @@ class Listener:
 
     def close(self):
         close(self.socket)
-        for one in self.open:
+        for one in list(self.open):  # those that serve take theirs out meanwhile
             close(one)
 
     def __enter__(self):

@@ -45,7 +45,9 @@ class Lake:
         }
         for prefix in cases.SOURCES:
             self.server.create(prefix, cases.source(prefix, here))
-        streaming = "SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'golden_%' AND active"
+        # In use, and made: while it is being made, what is written now may be in the snapshot.
+        streaming = ("SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'golden_%' AND active"
+                     " AND confirmed_flush_lsn IS NOT NULL AND database = current_database()")  # fmt: skip
         count = len(cases.SOURCES)
         self.server.until(lambda: self.db.query(streaming)[0][0] == count, "the sources stream")
         for statement in cases.STEPS:

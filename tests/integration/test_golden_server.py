@@ -173,7 +173,9 @@ def carry(server, cases):
         server.create(case.name, case.config())
     for case in cases:
         if case.streams:
-            server.until(lambda: any(slot[0] for slot in case.db.slots().values()), f"{case.name} streams")
+            # In use, and made: while it is being made, what is written now may be in the snapshot.
+            server.until(lambda: any(slot[0] and slot[1] is not None for slot in case.db.slots().values()),
+                         f"{case.name} streams")  # fmt: skip
     for case in cases:
         case.run(server)
     for case in cases:

@@ -4,6 +4,7 @@
 import collections
 import datetime
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -34,7 +35,8 @@ def sets(**options):
 
 
 def all_files(out):
-    paths = sorted(path for path in pathlib.Path(out).rglob("*") if path.is_file())
+    # Not rglob: a folder of leat's may go while it looks.
+    paths = sorted(pathlib.Path(place) / name for place, _, names in os.walk(out) for name in names)
     return [path for path in paths if path.relative_to(out).parts[0] not in ("_leat", ".leat-staging")]
 
 

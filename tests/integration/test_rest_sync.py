@@ -232,10 +232,10 @@ def test_the_catalogs_own_token_endpoint(leat, db, new_catalog, work):
 def test_a_bearer_token_that_is_changed_in_its_file(leat, db, catalog, proxy, work):
     held = work / "held"
     held.write_text("first")
-    now = {"token": "first"}
+    taken = {"Bearer first"}
 
     def gate(request):
-        good = request.headers.get("authorization") == f"Bearer {now['token']}"
+        good = request.headers.get("authorization") in taken
         return None if good else (401, {"error": {"message": "no", "type": "NotAuthorizedException", "code": 401}})
 
     proxy.check = gate
@@ -244,8 +244,10 @@ def test_a_bearer_token_that_is_changed_in_its_file(leat, db, catalog, proxy, wo
     process = leat.follow(db, "--set", f"catalog.token=${{file:{held}}}", *FRESH)
     client = catalog.pyiceberg()
     wait_until(lambda: len(rows_if(client, "public.a")) == 500, "the snapshot is there")
-    held.write_text("second")
-    now["token"] = "second"
+    taken.add("Bearer second")  # at no moment is what the file says refused
+    (work / "next").write_text("second")
+    (work / "next").rename(held)
+    taken.remove("Bearer first")
     change(db, 1, "a")
     wait_until(lambda: 1001 in {row[0] for row in rows_if(client, "public.a")}, "the change is there")
     process.stop()

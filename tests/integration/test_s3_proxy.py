@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fault proxy does what its rules say, and nothing else: seen by a client without retries."""
 
+import concurrent.futures
+
 import botocore.exceptions
 import pytest
 from s3_proxy import FAULTS, S3Proxy
+from wait import wait_until
 
 BROKEN = (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError)
 
@@ -86,11 +89,17 @@ def test_what_is_read_comes_damaged_or_in_part(versitygw, proxy, client):
 
 @pytest.mark.parametrize("fault", ["stall", "stall_after", "stall_answer"])
 def test_a_stalled_request_is_never_answered(versitygw, proxy, fault):
-    client = versitygw.server.new_client(proxy.endpoint, read_timeout=0.3)
+    client = versitygw.server.new_client(proxy.endpoint)
     proxy.add(fault, key="a", nth=1)
-    with pytest.raises(BROKEN):
-        client.put_object(Bucket=versitygw.name, Key="a", Body=b"one")
-    assert (versitygw.keys() == ["a"]) == (fault != "stall")
+    stored = ["a"] if fault != "stall" else []
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(client.put_object, Bucket=versitygw.name, Key="a", Body=b"one")
+        wait_until(lambda: proxy.times(fault=fault) == 1 and versitygw.keys() == stored, "the fault is met")
+        with pytest.raises(concurrent.futures.TimeoutError):
+            answer.result(0.3)
+        proxy.close()
+        answer.exception()
+    assert versitygw.keys() == stored
 
 
 def test_every_third_and_a_storm(versitygw, proxy, client):

@@ -138,6 +138,7 @@ def server_of(lake):
 
 def damage(lake):
     """Someone deletes a row, adds one that the source has not, and writes another amount into a third."""
+    wait_until(lambda: requests(lake) == [], "the pipeline has let go")  # nobody else writes
     process, catalog = server_of(lake)
     orders = catalog.load_table("public.orders")
     row = orders.scan(row_filter="id = 77").to_arrow()
@@ -153,7 +154,7 @@ def damage(lake):
 @pytest.mark.parametrize("running", [True, False])
 def test_damage_in_the_lake_is_named_and_repaired(lake, db, running):
     tables(db)
-    lake.sync(db, *FRESH)
+    lake.sync(db, *FRESH, "--set", "maintenance=off")  # nobody else writes while it is damaged
     process = follow(lake, db) if running else None
     db.execute("UPDATE orders SET amount = amount WHERE id = 1")  # the one that runs has the table open
     check_all_equal(verify(lake))
@@ -182,6 +183,7 @@ def test_damage_in_the_lake_is_named_and_repaired(lake, db, running):
 
 def damage_much(lake, count):
     """Of three times `count` rows: a third is deleted, a third has another customer, and there are as many too much."""
+    wait_until(lambda: requests(lake) == [], "the pipeline has let go")  # nobody else writes
     process, catalog = server_of(lake)
     orders = catalog.load_table("public.orders")
     rows = orders.scan(row_filter=f"id > {count} AND id <= {2 * count}").to_arrow()
@@ -309,13 +311,15 @@ def test_a_pipeline_that_is_killed_meanwhile_is_run_by_the_comparison(lake, db, 
 
 def test_an_open_transaction_in_the_way_is_named(lake, db):
     tables(db)
-    lake.sync(db, *FRESH, "--set", "slot.create.timeout=3s")
+    lake.sync(db, *FRESH)
+    lake.sync(db, *FRESH, "--set", "slot.create.timeout=3s")  # for what must wait in vain
     with db.connect(autocommit=False) as blocker:
         blocker.execute("UPDATE orders SET amount = 9 WHERE id = 9")
         pid = blocker.execute("SELECT pg_backend_pid()").fetchone()[0]
         found = verify(lake, want=2)
         assert f"pid {pid}" in found["all"]["message"] and found["all"]["error"] == "source_setup", found
         blocker.commit()
+    lake.sync(db, *FRESH, "--set", "slot.create.timeout=5m")
     check_all_equal(verify(lake))
 
 

@@ -98,7 +98,8 @@ def test_a_standby_that_lags_is_waited_for_and_then_named(lake, primary15, stand
     db = primary15.create_database()
     tables(db)
     copy = standby(primary15)
-    lake.sync(db, *FRESH, "--set", "slot.create.timeout=3s")
+    lake.sync(db, *FRESH)
+    lake.sync(db, *FRESH, "--set", "slot.create.timeout=3s")  # for what must wait in vain
     copy.configure(recovery_min_apply_delay="1h")
     copy.reload()
     wait_until(lambda: Database(copy, db.name).value("SHOW recovery_min_apply_delay") == "1h", "it lags")
@@ -108,6 +109,7 @@ def test_a_standby_that_lags_is_waited_for_and_then_named(lake, primary15, stand
     copy.configure(recovery_min_apply_delay="0")
     copy.reload()
     wait_until(lambda: Database(copy, db.name).value("SHOW recovery_min_apply_delay") == "0", "it lags no more")
+    lake.sync(db, *FRESH, "--set", "slot.create.timeout=5m")
     check_all_equal(verify(lake, *replica(copy, db)))
     Database(copy, db.name).execute("SELECT pg_wal_replay_pause()")
     found = refused(lake, copy.url(db.name))
@@ -119,7 +121,7 @@ def test_what_is_no_standby_of_the_source_is_refused(lake, primary15, standby, p
     own = primary15.create_database()
     tables(own)
     copy = standby(primary15)
-    lake.sync(own, *FRESH, "--set", "slot.create.timeout=5s")
+    lake.sync(own, *FRESH)
     assert "another server" in refused(lake, db.url)["message"]  # of another cluster
     assert "no standby" in refused(lake, own.url)["message"]  # the source itself
     # Promoted while its rows are read: they are those of the moment still, whatever is written to it then.
@@ -155,7 +157,7 @@ def test_the_user_must_be_allowed_to_pause(lake, primary15, standby):
     tables(db)
     db.execute("CREATE ROLE reader LOGIN REPLICATION; GRANT pg_read_all_data TO reader")
     copy = standby(primary15)
-    lake.sync(db, *FRESH, "--set", "slot.create.timeout=5s")
+    lake.sync(db, *FRESH)
     url = copy.url(db.name, user="reader")
     found = refused(lake, url)
     assert found["error"] == "source_permission" and "GRANT EXECUTE" in found["hint"], found

@@ -440,7 +440,7 @@ TEST(conformance_a_waiting_reader_can_be_woken_by_hand) {
 
 // A pin in Kafka is seen a moment later.
 static void put_when_room(int64_t number) {
-    int64_t until = clock_monotonic_us() + 30 * 1000000;
+    int64_t until = clock_monotonic_us() + INT64_C(180) * 1000000;
     while (!put_shaped("a", "text", number, SLICE("text"))) {
         CHECK_INT(err->code, ERR_JOURNAL_FULL);
         CHECK(clock_monotonic_us() < until);
@@ -511,7 +511,7 @@ TEST(conformance_what_a_sink_has_pinned_stays) {
     CHECK_OK(journal_unpin(place, "slow", err)); // absent is fine
     CHECK_OK(journal_unpin(place, "fast", err));
     CHECK_OK(journal_trim(journal, err));
-    int64_t until = clock_monotonic_us() + 30 * 1000000;
+    int64_t until = clock_monotonic_us() + INT64_C(180) * 1000000;
     while (journal_reader_open(place, pin, 0, &reader, err) && clock_monotonic_us() < until) {
         journal_reader_close(reader); // in Kafka, that a pin is gone is seen a moment later
         clock_sleep_us(10000);

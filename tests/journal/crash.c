@@ -376,7 +376,7 @@ int main(int argc, char **argv) {
     Suite suite = {.random = {argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t)clock_wall_us()}};
     printf("seed %" PRIu64 "\n", suite.random.state);
     fflush(stdout);
-    for (int round = 0; suite.killed < kills || (url != NULL && round < 4 * kills && points_left(&suite)); round++) {
+    for (int round = 0; suite.killed < kills || (round < 4 * kills && points_left(&suite)); round++) {
         if (round % KILLS_PER_JOURNAL == 0) {
             journal_end(&suite);
             journal_begin(&suite);

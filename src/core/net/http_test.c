@@ -212,7 +212,7 @@ TEST(http_answers_of_all_kinds) {
 TEST(http_failures_name_the_place_without_secrets) {
     Err err[1] = {{0}};
     Fixture f = {0};
-    begin(&f, (HttpClientOptions){.stalled_ms = 200});
+    begin(&f, (HttpClientOptions){0});
     char want[256];
     HttpRequest get = request_of(&f, "GET", "/cut?X-Amz-Signature=secret");
     CHECK(!http_send(f.client, &get, &f.answer, err) && err->code == ERR_NET_UNREACHABLE);
@@ -224,10 +224,6 @@ TEST(http_failures_name_the_place_without_secrets) {
     CHECK_FAILS(http_send(f.client, &get, &f.answer, err), ERR_NET_UNREACHABLE);
     get = request_of(&f, "GET", "/garbage");
     CHECK_FAILS(http_send(f.client, &get, &f.answer, err), ERR_NET_PROTOCOL);
-    get = request_of(&f, "GET", "/stuck");
-    CHECK(!http_send(f.client, &get, &f.answer, err) && err->code == ERR_NET_UNREACHABLE);
-    CHECK(strstr(err->message, "nothing has moved for 200 ms") != NULL);
-    err_clear(err);
     HttpRequest odd = {.method = "GET", .url = "http://user:secret@127.0.0.1:1/x?y", .file = -1};
     CHECK(!http_send(f.client, &odd, &f.answer, err));
     CHECK(strstr(err->message, "secret") == NULL && strstr(err->message, "GET http://127.0.0.1:1/x: ") != NULL);
@@ -240,6 +236,16 @@ TEST(http_failures_name_the_place_without_secrets) {
     CHECK_FAILS(http_send(f.client, &odd, &f.answer, err), ERR_NET_SETUP);
     HttpClient *none;
     CHECK_FAILS(http_client_open(&(HttpClientOptions){.ca_file = "/nowhere/ca.pem"}, &none, err), ERR_NET_SETUP);
+    end(&f);
+}
+
+TEST(http_gives_up_when_nothing_moves) {
+    Err err[1] = {{0}};
+    Fixture f = {0};
+    begin(&f, (HttpClientOptions){.stalled_ms = 200});
+    HttpRequest get = request_of(&f, "GET", "/stuck");
+    CHECK(!http_send(f.client, &get, &f.answer, err) && err->code == ERR_NET_UNREACHABLE);
+    CHECK(strstr(err->message, "nothing has moved for 200 ms") != NULL);
     end(&f);
 }
 
@@ -343,7 +349,7 @@ TEST(http_stops_when_told) {
     CHECK(pthread_create(&thread, NULL, raise_flag, &stop) == 0);
     int64_t began_us = clock_monotonic_us();
     http_send_all(f.client, requests, answers, 4);
-    CHECK(clock_monotonic_us() - began_us < 5000000);
+    CHECK(clock_monotonic_us() - began_us < 20000000); // far below the time without a byte that it allows
     pthread_join(thread, NULL);
     for (int i = 0; i < 4; i++) {
         CHECK_INT(answers[i].err.code, ERR_INTERRUPTED);

@@ -321,7 +321,7 @@ static void crash_model(uint64_t seed, bool exact, int64_t at_commit) {
 static int in_child(void (*run)(uint64_t seed, bool exact), uint64_t seed, bool exact, const char *crash) {
     pid_t child = fork();
     if (child == 0) {
-        alarm(60);
+        alarm(300);
         if (crash != NULL) {
             setenv("LEAT_CRASH_POINT", crash, 1);
         }
