@@ -208,7 +208,7 @@ class Upstream:
 
     def send(self, data):
         if self.socket is None:
-            self.socket = socket.create_connection(("127.0.0.1", self.proxy.server_port), timeout=60)
+            self.socket = socket.create_connection(("127.0.0.1", self.proxy.server_port), timeout=300)
             self.proxy.open.append(self.socket)
             self.reader = self.socket.makefile("rb")
         self.socket.sendall(data)

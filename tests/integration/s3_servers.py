@@ -124,7 +124,7 @@ class S3Server:
     def new_client(self, endpoint=None, access_key=None, secret_key=None, **config):
         config = {
             "s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": 1},
-            "connect_timeout": 60, "read_timeout": 120, **config,
+            "connect_timeout": 300, "read_timeout": 300, **config,
         }  # fmt: skip
         return boto3.client(
             "s3", endpoint_url=endpoint or self.endpoint, region_name=REGION,
