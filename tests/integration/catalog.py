@@ -8,6 +8,7 @@ import duckdb
 import duckdb_extensions
 import leat as leat_module
 import pyiceberg.catalog.rest
+from ports import free_port
 from server import request
 
 
@@ -21,7 +22,7 @@ class CatalogServer:
         self.warehouse = warehouse or self.directory / "warehouse"
         self.flags = flags
         self.extra_env = env or {}
-        self.port = 0
+        self.port = free_port()
         self.runs = 0
         self.process = None
 
@@ -31,8 +32,8 @@ class CatalogServer:
         argv += ["--listen", f"127.0.0.1:{self.port}", "--warehouse", str(self.warehouse), *self.flags]
         env = leat_module.Leat(self.directory).env(crash_point, self.extra_env)
         self.process = leat_module.LeatProcess(argv, env, self.directory / f"catalog{self.runs}.log")
-        out = self.process.until(lambda: "\n" in self.process.stdout() and self.process.stdout(), "it listens")
-        self.port = json.loads(out.splitlines()[0])["port"]
+        self.process.until(lambda: "\n" in self.process.stdout(), "it listens")
+        assert json.loads(self.process.stdout().splitlines()[0])["port"] == self.port
         return self
 
     @property

@@ -3,6 +3,8 @@
 
 import base64
 import concurrent.futures
+import http.client
+import itertools
 import json
 import pathlib
 import sqlite3
@@ -488,27 +490,29 @@ def test_kills_in_the_middle_of_commits(new_catalog):
     over = threading.Event()
 
     def write(name):
-        for number in range(10000):
+        for number in itertools.count():
             if over.is_set():
                 return
             try:
                 body = setting(tables[name], number=str(number))
                 if request("POST", f"{catalog.url}/v1/namespaces/s/tables/{name}", body).status == 200:
                     acknowledged[name] = number
-            except OSError:
-                pass  # it is dead, or not yet there again
+            except (OSError, http.client.HTTPException):
+                pass  # it is dead, in the midst of an answer, too, or not yet there again
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         jobs = [pool.submit(write, name) for name in tables]
-        for _ in range(5):
-            before = dict(acknowledged)
-            catalog.process.until(
-                lambda: all(acknowledged[name] > before[name] + 3 for name in tables), "commits come through"
-            )
-            catalog.process.kill()
-            pointers_are_readable(catalog)
-            catalog.start()
-        over.set()
+        try:
+            for _ in range(5):
+                before = dict(acknowledged)
+                catalog.process.until(
+                    lambda: all(acknowledged[name] > before[name] + 3 for name in tables), "commits come through"
+                )
+                catalog.process.kill()
+                pointers_are_readable(catalog)
+                catalog.start()
+        finally:
+            over.set()
         for job in jobs:
             job.result(180)
     for name in tables:

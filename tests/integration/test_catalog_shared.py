@@ -46,12 +46,12 @@ def test_two_serve_one_catalog(two):
     catalog.create_namespace("db")
     catalog.create_table("db.t", SCHEMA)
     errors = []
-    threads = [threading.Thread(target=write, args=(two[n % 2], n, errors)) for n in range(4)]
+    threads = [threading.Thread(target=write, args=(two[n % 2], n, errors), daemon=True) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=250)
-    assert not errors and not any(thread.is_alive() for thread in threads)
+        thread.join()  # the test has a limit, and they are daemons
+    assert not errors, errors
     for server in two:
         table = server.pyiceberg().load_table("db.t")
         found = sorted(table.scan().to_arrow()["id"].to_pylist())
