@@ -9,6 +9,8 @@ import struct
 import threading
 import time
 
+from wait import wait_until
+
 
 class Listener:
     """Accepts on a free port of 127.0.0.1; each connection is served by a thread."""
@@ -18,22 +20,34 @@ class Listener:
         self.port = self.socket.getsockname()[1]
         self.count = 0
         self.open = []
+        self.served = set()  # numbers of the connections that a thread serves
+        self.newest = None  # the address of the last one
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
         while True:
             try:
-                client, _ = self.socket.accept()
+                client, address = self.socket.accept()
             except OSError:
                 return
             self.count += 1
             self.open.append(client)
+            self.served.add(self.count)
+            self.newest = address
             threading.Thread(target=self.guarded, args=(client, self.count), daemon=True).start()
 
     def guarded(self, client, number):
         with contextlib.suppress(OSError):
             self.serve(client, number)
         close(client)
+        self.served.discard(number)
+
+    def wait_served(self):
+        """When all clients have gone: until nothing is left of what they sent."""
+        with socket.create_connection(("127.0.0.1", self.port)) as last:  # they are accepted in their order
+            address = last.getsockname()
+            wait_until(lambda: self.newest == address, "all connections are accepted")
+        wait_until(lambda: not self.served, lambda: f"all connections are served: {self.served}")
 
     def close(self):
         close(self.socket)
