@@ -19,8 +19,8 @@ import zipfile
 
 CACHE = pathlib.Path(__file__).resolve().parents[3] / ".cache/trino"
 LEAST_JAVA = 25
-START_SECONDS = 240  # 15 to 30 on two cores that do nothing else
-QUERY_SECONDS = 120
+START_SECONDS = 400  # 15 to 30 on two cores that do nothing else
+QUERY_SECONDS = 300  # the first ones take seconds there
 UTC = datetime.timezone.utc
 CAPABILITIES = "PARAMETRIC_DATETIME"  # times to the microsecond
 SERVICE = "META-INF/services/io.trino.spi.Plugin"
@@ -137,7 +137,7 @@ class Trino:
     def ask(self, url, body=None):
         headers = {"X-Trino-User": "test", "X-Trino-Time-Zone": "UTC", "X-Trino-Client-Capabilities": CAPABILITIES}
         request = urllib.request.Request(url, None if body is None else body.encode(), headers)
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=QUERY_SECONDS) as answer:
             return json.load(answer)
 
     def rows(self, sql):
