@@ -3,8 +3,7 @@
 
 import pytest
 from leat import json_lines
-from test_iceberg import ARGS, check_table, lake, rows  # noqa: F401
-from wait import wait_until
+from test_iceberg import ARGS, check_table, lake, lists_table, rows  # noqa: F401
 
 FAIL = [*ARGS, "--set", "type.change=fail"]
 
@@ -85,7 +84,7 @@ def test_followed_it_is_in_the_status(lake, db):  # noqa: F811
     db.execute(AGAIN.format(10))
     told = lambda: "is in the catalog already" in lake.run("status", "two", "--offline").stdout  # noqa: E731
     process.until(told, "the status says so")
-    wait_until(lambda: len(rows(lake, "u")) == 2, "the other goes on")
+    process.until(lambda: lists_table(lake, "u") and len(rows(lake, "u")) == 2, "the other goes on")
     process.stop()
 
 

@@ -60,6 +60,12 @@ def status(leat):
     return json.loads((leat.data / "pipelines" / leat.pipeline / "status.json").read_text())
 
 
+def tries(leat, process):
+    """How often its sink has tried in vain; 0 while the status is that of the process before."""
+    now = status(leat)
+    return now["sink_tries"] if now["pid"] == process.pid else 0
+
+
 def memory(process):
     with open(f"/proc/{process.pid}/status") as file:
         return int(re.search(r"VmHWM:\s+(\d+)", file.read())[1]) * 1024
@@ -89,7 +95,7 @@ def test_a_catalog_that_is_away_for_long(leat, db, catalog, proxy, how):
     for part in range(3):
         db.execute(TRAFFIC.format(10000 + part * 30000))
         process.wait_durable(db)  # taken off the source: it need not keep its log
-    process.until(lambda: status(leat)["sink_tries"] >= 4, "it has tried again and again", 200)
+    process.until(lambda: tries(leat, process) >= 4, "it has tried again and again", 200)
     now = status(leat)
     assert "/v1/" in now["sink_trouble"] and now["sink_away_ms"] > 0, now
     assert now["journal_bytes"] > 30 * MIB and now["sink_behind_bytes"] > 30 * MIB, now
@@ -101,7 +107,7 @@ def test_a_catalog_that_is_away_for_long(leat, db, catalog, proxy, how):
     process = leat.follow(db, *FRESH)  # not even there when it starts: the source is read all the same
     db.execute(TRAFFIC.format(200000))
     process.wait_durable(db)
-    process.until(lambda: status(leat)["sink_tries"] >= 3, "it has tried again and again", 200)
+    process.until(lambda: tries(leat, process) >= 3, "it has tried again and again", 200)
     assert lines(process, WAITS) == 1, process.stderr()
     away.back()
     process.wait_log(GOES_ON)
@@ -124,7 +130,7 @@ def test_the_journal_fills_up_to_its_limit(leat, db, catalog, proxy):
     for part in range(2):
         db.execute(TRAFFIC.format(10000 + part * 30000))
     process.wait_log("the journal is full")
-    process.until(lambda: status(leat)["sink_tries"] >= 3, "it has tried again and again", 200)
+    process.until(lambda: tries(leat, process) >= 3, "it has tried again and again", 200)
     assert status(leat)["journal_bytes"] < 24 * MIB and kept(db) > 0  # from here on the source keeps the rest
     away.back()
     process.wait_log("the journal has room again")
@@ -160,12 +166,16 @@ def test_a_stop_gives_all_sinks_of_a_connector_the_same_time(work, db, catalog, 
         for name in names:
             server.create(name, connectors.source(db, name))
         server.create("ice", config)
-        server.until(lambda: server.log_text().count("reads a source") == 3, "each has a sink", 60)
-        server.until(lambda: catalog.pyiceberg().table_exists("shop.orders"), "one of them writes", 60)
+        server.until(lambda: server.log_text().count("reads a source") == 3, "each has a sink")
+        client = catalog.pyiceberg()
+        server.until(lambda: client.table_exists("shop.orders"), "one of them writes")
+        server.until(lambda: len(client.load_table("shop.orders").scan().to_arrow()) == 30, "all of them have written")
+        # Who was slower than another one has waited, too, and says so once only until it goes on.
+        server.until(lambda: server.log_text().count(WAITS) == server.log_text().count(GOES_ON), "all of them go on")
         Away(proxy, "busy")
         db.execute("UPDATE orders SET name = 'meanwhile' WHERE id < 5")
         waiting = lambda: [e for e in server.events() if WAITS in e["message"] and "away" in e["reason"]]  # noqa: E731
-        server.until(lambda: len(waiting()) == 3, lambda: f"each of them waits: {waiting()}", 60)
+        server.until(lambda: len(waiting()) == 3, lambda: f"each of them waits: {waiting()}")
         began = time.monotonic()
         server.stop(timeout=29)
         assert time.monotonic() - began < 20, "one after the other"

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 
 import pytest
-from test_iceberg import check_table, lake, metadata_file, rows, table_of  # noqa: F401
+from test_iceberg import check_table, lake, lists_table, metadata_file, rows, table_of  # noqa: F401
 from wait import wait_until
 
 FAST = ["--set", "freshness=100ms"]
@@ -155,14 +155,6 @@ def drop(lake, table):  # noqa: F811
         catalog.execute("DELETE FROM tables WHERE name = ?", (table,))
 
 
-def catalog_has(lake, table):  # noqa: F811
-    if not (lake.data / "catalog.db").exists():
-        return False
-    with sqlite3.connect(f"file:{lake.data}/catalog.db?mode=ro", uri=True) as catalog:
-        there = catalog.execute("SELECT 1 FROM sqlite_master WHERE name = 'tables'").fetchone()
-        return bool(there and catalog.execute("SELECT 1 FROM tables WHERE name = ?", (table,)).fetchone())
-
-
 def resync(lake, db, table):  # noqa: F811
     lake.run("resync", lake.pipeline, "--tables", f"public.{table}")
     lake.sync(db, *FAST)
@@ -187,14 +179,14 @@ def test_a_table_dropped_between_runs(lake, db):  # noqa: F811
 def test_a_table_dropped_while_it_is_written(lake, db):  # noqa: F811
     db.execute(SETUP)
     process = lake.follow(db, *FAST)
-    process.until(lambda: catalog_has(lake, "t") and catalog_has(lake, "u"), "the tables are there")
+    process.until(lambda: lists_table(lake, "t") and lists_table(lake, "u"), "the tables are there")
     process.until(lambda: len(rows(lake, "t")) == 500 and len(rows(lake, "u")) == 1, "the snapshot is there")
     drop(lake, "t")
     change(db, 1)
     process.wait_log("public.t is not in the catalog any more")
     process.until(lambda: len(rows(lake, "u")) == 2, "the other table goes on")
     lake.run("resync", lake.pipeline, "--tables", "public.t")
-    process.until(lambda: catalog_has(lake, "t"), "the table is made anew")
+    process.until(lambda: lists_table(lake, "t"), "the table is made anew")
     process.until(lambda: len(rows(lake, "t")) == 500, "and read")
     process.stop()
     check(lake, db)

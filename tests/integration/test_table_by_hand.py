@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from test_iceberg import ARGS, check_table, lake, table_of  # noqa: F401 (lake is a fixture)
 from test_iceberg_maintenance import COLUMNS, FAST, MAKE, change, commits, equal, live, replaced
-from wait import wait_until
+from wait import PATIENCE, wait_until
 
 from leat import BINARY, json_lines
 
@@ -63,11 +63,12 @@ def test_the_owner_rewrites_files(lake, db, args):  # noqa: F811
 
 def test_a_table_that_is_not_open_is_rewritten_by_the_owner(lake, db):  # noqa: F811
     """It has had no changes since the owner began."""
+    at_once = ["--set", "freshness=1h", *OFF]  # each run commits once, at its end: one file
     db.execute(MAKE)
-    lake.sync(db, *ARGS, *OFF)
+    lake.sync(db, *at_once)
     for n in range(4):
         change(db, n)
-        lake.sync(db, *ARGS, *OFF)
+        lake.sync(db, *at_once)
     process = lake.follow(db, *FAST, *OFF)
     process.wait_durable(db)
     done = said(lake, "rewrite-data-files")
@@ -155,7 +156,7 @@ def test_two_ask_at_once_while_rows_come(lake, db):  # noqa: F811
     for n in range(4, 10):
         change(db, n)
     for asked in both:
-        out, err = asked.communicate(timeout=120)
+        out, err = asked.communicate(timeout=PATIENCE)
         late = asked.returncode == 2 and "another command is at work" in err
         assert late or json.loads(out)["table"] == "public.t", err
     process.until(lambda: equal(lake, db), "the table equals the source")

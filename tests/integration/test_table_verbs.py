@@ -9,6 +9,9 @@ from test_iceberg import ARGS, check_table, rows, table_of
 from leat import json_lines
 
 
+AT_ONCE = ["--set", "freshness=1h"]  # each run commits once, at its end
+
+
 @pytest.fixture
 def lake(leat):
     leat.format = "iceberg"
@@ -23,9 +26,9 @@ def shop(lake, db):
         "INSERT INTO orders SELECT i, 0, 'n' || i, '2026-01-01Z' FROM generate_series(1, 100) i;"
         "CREATE TABLE items (id int PRIMARY KEY); INSERT INTO items SELECT generate_series(1, 30)"
     )
-    lake.sync(db, *ARGS, "--partition-by", "orders=bucket(2,id)", "--set", "maintenance=off")  # by hand alone
+    lake.sync(db, *AT_ONCE, "--partition-by", "orders=bucket(2,id)", "--set", "maintenance=off")  # by hand alone
     db.execute("UPDATE orders SET v = 1 WHERE id <= 40; DELETE FROM orders WHERE id > 90")
-    lake.sync(db, *ARGS)
+    lake.sync(db, *AT_ONCE)
     return lake
 
 
@@ -164,7 +167,7 @@ def files_of(lake, name):
 def test_expire_snapshots(shop, db):
     for v in (7, 8):
         db.execute(f"UPDATE orders SET v = {v} WHERE id <= 10")
-        shop.sync(db, *ARGS)
+        shop.sync(db, *AT_ONCE)
     before = files_of(shop, "orders")
     assert said(shop, "expire-snapshots", "public.orders")[0]["snapshots_expired"] == 0  # younger than 5 days
     tried = said(shop, "expire-snapshots", "public.orders", "--older-than", "0s", "--dry-run")[0]
@@ -210,7 +213,7 @@ def test_rewrite_data_files(lake, db, version):
         "CREATE TABLE orders (id int PRIMARY KEY, v int, note text, at timestamptz);"
         "INSERT INTO orders SELECT i, 0, 'n' || i, '2026-01-01Z' FROM generate_series(1, 300) i"
     )
-    args = [*ARGS, "--set", f"format.version={version}", "--partition-by", "orders=bucket(2,id)"]
+    args = [*AT_ONCE, "--set", f"format.version={version}", "--partition-by", "orders=bucket(2,id)"]
     args += ["--set", "maintenance=off"]  # by hand alone
     lake.sync(db, *args)
     for n in range(1, 4):
