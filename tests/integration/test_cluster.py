@@ -235,7 +235,8 @@ def test_nodes_share_connectors_and_take_them_over(cluster, kafka, work, db):
         second.start()
         cluster.wait_spread(cluster.nodes)
 
-    check_once(kafka, load.count)  # with nothing under way: KafkaCluster.kill
+    check_once(kafka, load.count)
+    kafka.until_decided(kafka.prefix, "leat-positions")  # with nothing under way: KafkaCluster.kill
     kafka.kill()
     with Load(db, load.count) as load:
         # Kafka is away for longer than the session: no node goes on, and all do when it is back.
