@@ -256,6 +256,14 @@ class Lake:
         grown = lambda: all(rows > before[t] + more and who == writer for t, (rows, who) in now().items())  # noqa: E731
         wait_until(grown, lambda: f"{writer} writes: {before}, {now()}", 240, 0.3)
 
+    def told(self, table, want):
+        """What is not there, and who wrote when, for whoever must find out why."""
+        metadata = self.catalog.load_table(table).metadata
+        found, keys = self.numbers(table), ("added-records", "total-records", "leat.offsets", "kafka.connect.commit-id")
+        kept = [{k: v for k in keys if (v := snapshot.summary[k])} for snapshot in metadata.snapshots]
+        lost = sorted(set(want) - set(found))
+        return f"{table}: {len(found)} rows, without {lost[:50]}; snapshots: {kept[-60:]}"
+
     def numbers(self, table):
         return sorted(self.catalog.load_table(table).scan().to_arrow()["number"].to_pylist())
 
@@ -295,7 +303,9 @@ def test_a_sink_of_tables_is_taken_over_and_given_back(stack, tmp_path):
                     lake.until_written_by("Connect")
             clicks.stop()
             missing = lambda: {t: len(all_) - lake.newest(t)[0] for t, all_ in clicks.into.items()}  # noqa: E731
-            wait_until(lambda: max(missing().values()) <= 0, lambda: f"{missing()} are missing", interval=0.3)
+            found = lambda: "\n".join(lake.told(table, all_) for table, all_ in clicks.into.items())  # noqa: E731
+            none = lambda: max(missing().values()) <= 0  # noqa: E731
+            wait_until(none, lambda: f"{missing()} are missing\n{found()}", interval=0.3)
             assert {table: lake.numbers(table) for table in Clicks.TABLES} == clicks.into
             server.stop()
     finally:
