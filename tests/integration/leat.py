@@ -67,11 +67,9 @@ class LeatProcess:
     def wait_log(self, text, timeout=PATIENCE):
         return self.until(lambda: text in self.stderr(), f"'{text}' is in the log", timeout)
 
-    def wait_streaming(self, db, timeout=PATIENCE):
-        """Until its slot is in use, and made: of a change from then on the stream tells, no snapshot."""
-        return self.until(
-            lambda: any(s[0] and s[1] is not None for s in db.slots().values()), "the slot is in use", timeout
-        )
+    def wait_streaming(self, db, other_than=None, timeout=PATIENCE):
+        """Until the server streams from its slot, by another process than that pid. Tables may still be read."""
+        return self.until(lambda: db.senders() - {other_than}, "the server streams from the slot", timeout)
 
     def wait_durable(self, db, timeout=PATIENCE):
         """Until everything committed so far is acknowledged to the source: it is durable in the journal."""
@@ -163,7 +161,7 @@ class Leat:
         return self.start(*self.sync_args(db, ["--follow", *args]), **kwargs)
 
     def wait_read(self, process):
-        """Until each table of the pipeline that `process` runs is read and streams."""
+        """Until each table of the pipeline, which `process` runs for the first time, is read and streams."""
 
         def look():
             status = self.run("status", self.pipeline, "--output", "json", check=False)

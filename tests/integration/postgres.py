@@ -104,35 +104,46 @@ class Database:
         )
         return {name: (active, int(lsn) if lsn is not None else None, status) for name, active, lsn, status in rows}
 
+    def senders(self):
+        """The pids of the server's processes that stream from the slots."""
+        rows = self.query(
+            "SELECT s.active_pid FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid"
+            " WHERE s.database = current_database() AND NOT s.temporary AND r.state IN ('catchup', 'streaming')"
+        )
+        return {pid for (pid,) in rows}
+
+    def wait_slots_idle(self):
+        """Until nobody holds a slot: the server notices a moment later that a client has ended."""
+        def idle():
+            return not any(active for active, _, _ in self.slots().values())
+
+        wait_until(idle, lambda: f"slots are free: {self.slots()}")
+
+    def drop_slots(self):
+        """All of them, when their clients have gone."""
+        self.wait_slots_idle()
+        self.execute(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+            " WHERE database = current_database() AND NOT temporary"
+        )
+
     def wal_lsn(self):
         return int(self.value("SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint"))
 
     def drop(self):
         with psycopg.connect(self.server.conninfo("postgres"), autocommit=True) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
-                " WHERE database = %s AND active_pid IS NOT NULL",
-                (self.name,),
-            )
-            names = [
-                row[0]
-                for row in connection.execute(
-                    "SELECT slot_name FROM pg_replication_slots WHERE database = %s", (self.name,)
-                ).fetchall()
-            ]
-            for name in names:
-                wait_until(lambda n=name: drop_slot(connection, n), f"slot {name} is dropped")
+            wait_until(lambda: self.is_dropped(connection), f"database {self.name} is dropped")
+
+    def is_dropped(self, connection):
+        """Not as long as the server still works for a client that was killed: it makes a slot, or lets go of one."""
+        slots = "FROM pg_replication_slots WHERE database = %s"
+        try:
+            connection.execute(f"SELECT pg_terminate_backend(active_pid) {slots} AND active_pid > 0", (self.name,))
+            connection.execute(f"SELECT pg_drop_replication_slot(slot_name) {slots}", (self.name,))
             connection.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
-
-
-def drop_slot(connection, name):
-    try:
-        connection.execute(
-            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", (name,)
-        )
-        return True
-    except psycopg.errors.ObjectInUse:
-        return False
+            return True
+        except (psycopg.errors.ObjectInUse, psycopg.errors.UndefinedObject):  # the latter: a temporary slot has gone
+            return False
 
 
 class Postgres:
@@ -252,6 +263,8 @@ class Postgres:
 
     def crash(self):
         """kill -9 of the server and of every process of it, as a power cut would."""
+        self.process.send_signal(signal.SIGSTOP)  # a process that it makes behind the look would keep its memory
+        wait_until(lambda: state_of(self.process.pid) in ("T", "Z", None), "the server stands still")
         children = child_pids(self.process.pid)
         for pid in [self.process.pid, *children]:
             try:
@@ -310,9 +323,14 @@ def child_pids(parent):
         return []
 
 
-def is_alive(pid):
+def state_of(pid):
+    """R, S, D, T (stopped), Z, …; None when it is gone."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+            return file.read().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return None
+
+
+def is_alive(pid):
+    return state_of(pid) not in ("Z", None)

@@ -328,7 +328,7 @@ def test_doctor_of_a_pipeline_and_of_a_sink(leat, shop, work):
     assert ("ok", "journal") in findings(result) and ("ok", "sink") in findings(result)
     assert any("agree" in e["text"] for e in events(result) if e["event"] == "finding")
     next(leat.data.rglob("status.json")).unlink()  # the journal is what counts, not the newest report
-    shop.execute("SELECT pg_drop_replication_slot('leat_shop')")
+    shop.drop_slots()
     result = leat.run("doctor", "shop", check=False)
     assert result.returncode == 1 and "gone" in findings(result)[("problem", "slot")]["text"]
     assert leat.run("doctor", work / "new").returncode == 0

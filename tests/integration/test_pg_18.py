@@ -64,9 +64,7 @@ def test_slot_hygiene(leat, db18, check_equal):
     db.execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
     leat.sync(db, "--set", "slot.failover=true")
     assert db.value("SELECT failover FROM pg_replication_slots WHERE database = current_database()")
-    db.execute(
-        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()"
-    )
+    db.drop_slots()
     db.execute("INSERT INTO t VALUES (2)")
     got = leat.sync(db, check=False)
     assert got.returncode == 2 and "slot_lost" in got.stdout

@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import threading
 
 import pytest
 from carry import ops, read
@@ -131,16 +132,17 @@ def test_a_server_that_is_none(leat, db, answer):
 def test_connections_that_end_in_mid_message(leat, db, check_equal):
     db.execute(TABLE + "; CREATE TABLE w (id int PRIMARY KEY, v text); ALTER TABLE w ALTER v SET STORAGE PLAIN")
     db.execute("INSERT INTO w SELECT i, repeat('w', 7000) FROM generate_series(1, 100) i")
-    left, dead = [6], set()
+    left, dead, one_at_a_time = [6], set(), threading.Lock()
 
     def cut(number, sent, piece):
-        if number in dead:
-            return None
-        if left[0] == 0 or sent + len(piece) < 20000:
-            return piece
-        left[0] -= 1
-        dead.add(number)
-        return piece[: len(piece) // 2]
+        with one_at_a_time:
+            if number in dead:
+                return None
+            if left[0] == 0 or sent + len(piece) < 20000:
+                return piece
+            left[0] -= 1
+            dead.add(number)
+            return piece[: len(piece) // 2]
 
     with Proxy(db.server.port, cut) as proxy:
         process = leat.follow(proxy.url(db))
@@ -313,10 +315,10 @@ def test_the_password_is_nowhere(new_postgres, new_leat):
     right = server.url(db.name, tcp=True, user="app", password="Tr0ub4dor&3")
     wrong = server.url(db.name, tcp=True, user="app", password="Wr0ngH0rse")
     process = leat.follow(right)
-    process.wait_streaming(db)
+    (pid,) = process.wait_streaming(db)
     process.wait_durable(db)
-    db.execute("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active_pid IS NOT NULL")
-    process.wait_streaming(db)
+    db.execute("SELECT pg_terminate_backend(%s)", (pid,))
+    process.wait_streaming(db, other_than=pid)
     process.stop()
     told = process.stdout() + process.stderr()
     for args in (["sync", wrong, leat.out, "--format", "json"], ["doctor", wrong], ["doctor", right], ["status"],
