@@ -7,6 +7,8 @@ stream. What the files say must be the same.
 
 import replay
 
+ALL_READ = '"changes are streaming into the journal"'  # what the log says behind each round of reading
+
 
 class Carry:
     def __init__(self, leat, db, check_equal, live):
@@ -20,7 +22,7 @@ class Carry:
         self.args = tuple(f"{a},carry.mark" if b == "--tables" else a for a, b in zip(args, ("", *args)))
         if self.live:
             self.process = self.leat.follow(self.db, *self.args)
-            self.process.wait_streaming(self.db)
+            self.process.wait_log(ALL_READ)
             self.settle()
         else:
             self.leat.sync(self.db, *self.args)
@@ -31,6 +33,11 @@ class Carry:
         if self.live:
             self.db.execute("INSERT INTO carry.mark DEFAULT VALUES")
             self.process.wait_durable(self.db)
+            self.process.until(self.is_all_read, "no table is being read")
+
+    def is_all_read(self):
+        told = self.process.stderr()
+        return told.rfind(ALL_READ) >= told.rfind('"reading tables"')
 
     def do(self, *statements):
         for statement in statements:

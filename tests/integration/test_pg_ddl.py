@@ -30,7 +30,7 @@ def test_a_resync_by_hand(carry):
     carry.settle()
     if carry.live:
         carry.leat.run("resync", carry.leat.pipeline, "--tables", "t")
-        carry.process.wait_log("all tables read")
+        carry.process.until(lambda: carry.log().count("all tables read") == 2, "the table is read again")
         carry.do("UPDATE t SET a = 'y' WHERE id = 2")
         carry.settle()
         carry.process.stop()

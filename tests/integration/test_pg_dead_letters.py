@@ -39,6 +39,7 @@ def test_it_stops_the_run_and_nothing_is_lost(leat, db, process):
 def test_it_is_set_aside_with_its_reason(leat, db, process):
     db.execute(OTHER)
     process.wait_log("a row went to the dead letters")
+    process.wait_durable(db)  # the rest of its transaction too
     process.stop()
     (letter,) = rows(leat.out / "leat/dead_letters")
     assert letter["table"] == "public.t" and letter["op"] == "c" and "column p" in letter["reason"]
