@@ -86,8 +86,11 @@ class Proxy(Listener):
         self.target, self.damage = port, damage or (lambda number, sent, piece: piece)
         super().__init__()
 
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.target))
+
     def serve(self, client, number):
-        server = socket.create_connection(("127.0.0.1", self.target))
+        server = self.connect()
         self.open.append(server)
         threading.Thread(target=self.upward, args=(client, server), daemon=True).start()
         sent = 0

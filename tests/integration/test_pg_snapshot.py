@@ -2,9 +2,12 @@
 """The snapshot: under writes, in ranges, through lost readers, a lost holder and kill -9."""
 
 import signal
+import socket
 import threading
 
+import pytest
 from carry import ops, read
+from proxy import Proxy
 from wait import wait_until
 
 SMALL = "CREATE TABLE s (id int PRIMARY KEY, v text); INSERT INTO s SELECT i, 'v' || i FROM generate_series(1, 500) i"
@@ -57,13 +60,44 @@ def holders(db):
     return backends(db, "query NOT LIKE 'COPY%' AND state = 'idle in transaction'")
 
 
-def paused(leat, db, connections=1):
-    """leat, stopped (SIGSTOP) while it reads the wide table."""
-    process = leat.follow(db, "--set", f"snapshot.connections={connections}")
-    pids = process.until(lambda: readers(db), "a COPY runs")
-    process.signal(signal.SIGSTOP)
-    assert '"message":"table read","table":"public.w"' not in process.stderr()
-    return process, pids
+class Gate(Proxy):
+    """Holds back what a connection brings after its first MiB, as only a COPY of the wide table does, until it is
+    opened: however fast the machine, the COPY is under way."""
+
+    def __init__(self, db):
+        self.db, self.reached, self.opened = db, threading.Event(), threading.Event()
+        super().__init__(db.server.port, self.hold)
+
+    def hold(self, number, sent, piece):
+        if sent + len(piece) > 1 << 20:
+            self.reached.set()
+            self.opened.wait()
+        return piece
+
+    def connect(self):
+        """Over the unix socket: its buffer is small, so that the server too is in the middle of the COPY."""
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(str(self.db.server.directory / f".s.PGSQL.{self.target}"))
+        return server
+
+    def paused(self, leat, connections=1):
+        """leat, stopped (SIGSTOP) while it reads the wide table."""
+        process = leat.follow(self.url(self.db), "--set", f"snapshot.connections={connections}")
+        process.until(self.reached.is_set, "a COPY runs")
+        process.signal(signal.SIGSTOP)
+        assert '"message":"table read","table":"public.w"' not in process.stderr()
+        return process
+
+    def go_on(self, process):
+        self.opened.set()
+        process.signal(signal.SIGCONT)
+
+
+@pytest.fixture
+def gate(db):
+    with Gate(db) as one:
+        yield one
+        one.opened.set()
 
 
 def terminate(db, pids):
@@ -90,27 +124,28 @@ def test_under_concurrent_writes(leat, db, check_equal):
     assert ops(row for _, _, row in read(leat.out, "k")).count("t") == 0
 
 
-def test_ranges_of_a_large_table_and_a_reader_that_dies(leat, db, check_equal):
+def test_ranges_of_a_large_table_and_a_reader_that_dies(leat, db, gate, check_equal):
     """Ranges in parallel; a COPY killed in its middle goes on behind the rows that it had delivered."""
     db.execute(WIDE)
     assert db.value("SELECT relpages FROM pg_class WHERE relname = 'w'") > 8192
-    process, pids = paused(leat, db, 2)
-    terminate(db, pids[:1])
+    process = gate.paused(leat, 2)
+    terminate(db, readers(db)[:1])
     db.execute("UPDATE w SET v = 'changed' WHERE id IN (1, 9100)")
-    process.signal(signal.SIGCONT)
+    gate.go_on(process)
+    process.wait_log("a reader lost its connection")
     process.wait_log("all tables read")
     process.wait_durable(db)
     process.stop()
     check_equal(db, leat.out)
 
 
-def test_a_lost_holder(leat, db, check_equal):
+def test_a_lost_holder(leat, db, gate, check_equal):
     """Without the snapshot nothing more can be read under it: what is unfinished is read again behind a truncate."""
     db.execute(WIDE + ";" + SMALL)
-    process, _ = paused(leat, db)
+    process = gate.paused(leat)
     db.execute("INSERT INTO s VALUES (1000, 'meanwhile'); UPDATE w SET v = 'x' WHERE id = 1")
     terminate(db, holders(db) + readers(db))
-    process.signal(signal.SIGCONT)
+    gate.go_on(process)
     process.wait_log("trying again")
     process.wait_log("all tables read")
     process.wait_durable(db)
@@ -118,10 +153,10 @@ def test_a_lost_holder(leat, db, check_equal):
     check_equal(db, leat.out)
 
 
-def test_killed_in_the_snapshot(leat, db, check_equal):
+def test_killed_in_the_snapshot(leat, db, gate, check_equal):
     """kill -9: the tables that were read are not read again, the one under way is, behind a truncate."""
     db.execute(SMALL.replace(" s ", " a ") + ";" + WIDE)
-    process, _ = paused(leat, db)
+    process = gate.paused(leat)
     assert '"message":"table read","table":"public.a"' in process.stderr()
     db.execute(
         "UPDATE a SET v = 'meanwhile' WHERE id < 10; DELETE FROM w WHERE id = 10; INSERT INTO w VALUES (20000, 'y')"
@@ -129,32 +164,34 @@ def test_killed_in_the_snapshot(leat, db, check_equal):
     process.signal(signal.SIGCONT)
     process.wait_durable(db)  # in the spool, and with it that public.a is read
     process.kill()
+    gate.opened.set()
     db.execute("UPDATE a SET v = 'between' WHERE id = 20; UPDATE w SET v = 'z' WHERE id = 20")
-    leat.sync(db)
+    leat.sync(gate.url(db))
     check_equal(db, leat.out)
     events = [row for _, _, row in sorted(read(leat.out, "a"), key=lambda event: event[:2])]
     assert ops(events).count("r") == 500 and "t" not in ops(events)
+    assert "t" in ops(row for _, _, row in read(leat.out, "w"))
 
 
-def test_rewritten_between_snapshot_and_copy(leat, db, check_equal):
+def test_rewritten_between_snapshot_and_copy(leat, db, gate, check_equal):
     """ALTER TABLE that writes a table anew is not MVCC-safe: the snapshot sees it empty, without an error."""
     db.execute(WIDE + "; CREATE TABLE z (id int PRIMARY KEY, v int)")
     db.execute("INSERT INTO z SELECT i, i FROM generate_series(1, 99) i")
-    process, _ = paused(leat, db)
+    process = gate.paused(leat)
     db.execute("ALTER TABLE z ALTER v TYPE bigint; INSERT INTO z VALUES (100, 5000000000)")
-    process.signal(signal.SIGCONT)
+    gate.go_on(process)
     process.wait_log("all tables read")
     process.wait_durable(db)
     process.stop()
-    leat.sync(db)
+    leat.sync(gate.url(db))
     check_equal(db, leat.out)
 
 
-def test_dropped_and_renamed_while_the_snapshot_runs(leat, db, check_equal):
+def test_dropped_and_renamed_while_the_snapshot_runs(leat, db, gate, check_equal):
     db.execute(WIDE)
     for i in range(4):
         db.execute(f"CREATE TABLE x{i} (id int PRIMARY KEY); INSERT INTO x{i} VALUES ({i})")
-    process, _ = paused(leat, db)
+    process = gate.paused(leat)
     db.execute(
         "DROP TABLE x0; ALTER TABLE x1 RENAME TO y1; TRUNCATE x2; INSERT INTO x2 VALUES (7); CREATE TABLE x9 (id"
         " int PRIMARY KEY)"
@@ -163,12 +200,12 @@ def test_dropped_and_renamed_while_the_snapshot_runs(leat, db, check_equal):
         "INSERT INTO x9 VALUES (9); INSERT INTO y1 VALUES (10); ALTER TABLE x3 ADD v text DEFAULT 'd'; INSERT INTO"
         " x3 VALUES (30)"
     )
-    process.signal(signal.SIGCONT)
+    gate.go_on(process)
     process.wait_log("all tables read")
     process.wait_durable(db)
     process.stop()
-    leat.sync(db)
-    leat.sync(db)
+    leat.sync(gate.url(db))
+    leat.sync(gate.url(db))
     check_equal(db, leat.out)
 
 
@@ -218,17 +255,17 @@ def test_a_table_is_read_again_while_the_others_stream(leat, db, check_equal):
     assert "t" not in ops(row for _, _, row in read(leat.out, "o"))
 
 
-def test_ddl_waits_for_the_reader_while_the_stream_describes_its_table(leat, db, check_equal):
+def test_ddl_waits_for_the_reader_while_the_stream_describes_its_table(leat, db, gate, check_equal):
     """ALTER TABLE waits for the reader's lock, and every later lock on the table behind it: leat asks for none then,
     or it would wait for itself, which no server can see."""
     db.execute(WIDE)
-    process, _ = paused(leat, db)
+    process = gate.paused(leat)
     db.execute("UPDATE w SET v = 'changed' WHERE id = 1")
     ddl = threading.Thread(target=db.execute, args=("ALTER TABLE w ADD c int",), daemon=True)
     ddl.start()
     waiting = "SELECT 1 FROM pg_locks WHERE relation = 'w'::regclass::oid AND NOT granted"
     wait_until(lambda: db.query(waiting), "ALTER TABLE waits")
-    process.signal(signal.SIGCONT)
+    gate.go_on(process)
     process.wait_log("all tables read")
     ddl.join(180)
     assert not ddl.is_alive()
