@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Starts a private PostgreSQL (TLS on, scram over TCP), runs leat_pg_test against it, stops it.
-#     tests/integration/pg_source.sh BUILD-DIRECTORY [parts of test names]
+#     [PG_PORT=…] tests/integration/pg_source.sh BUILD-DIRECTORY [parts of test names]
 set -euo pipefail
 build=$(realpath "$1")
 shift
@@ -21,7 +21,7 @@ finish() {
 }
 trap finish EXIT
 cd "$dir"
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=${PG_PORT:-$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')}
 "${as[@]}" "$bin/initdb" -D data -U postgres --auth=trust -E UTF8 --no-sync >/dev/null
 "${as[@]}" openssl req -new -x509 -days 30 -nodes -subj /CN=localhost -out data/server.crt -keyout data/server.key 2>/dev/null
 "${as[@]}" chmod 600 data/server.key

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 
 import pytest
+from ports import free_port
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("LEAT_BIN", HERE.parent.parent / "build/debug/leat")).parent
@@ -13,6 +14,7 @@ BUILD = pathlib.Path(os.environ.get("LEAT_BIN", HERE.parent.parent / "build/debu
 
 @pytest.mark.early
 def test_pg_source():
-    done = subprocess.run([HERE / "pg_source.sh", BUILD], capture_output=True, text=True, timeout=300)
+    env = {**os.environ, "PG_PORT": str(free_port())}
+    done = subprocess.run([HERE / "pg_source.sh", BUILD], capture_output=True, text=True, env=env)
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
