@@ -55,13 +55,16 @@ def test_held_changes_that_are_sent_a_third_time(db, leat, check_equal):
     come a second time."""
     db.execute(
         "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT i, 0 FROM generate_series(1, 20) i;"
-        " CREATE VIEW slow AS SELECT i AS id, repeat('v', 9000) || pg_sleep(0.05) AS v FROM generate_series(1, 80) i"
+        " CREATE VIEW slow AS SELECT i AS id, repeat('v', 9000) AS v,"
+        " CASE WHEN i > 40 THEN pg_advisory_xact_lock_shared(1)::text END AS w FROM generate_series(1, 80) i"
     )
     args = ["--tables", "t,public.slow"]
-    process = leat.follow(db, *args, crash_point="stream.between_cuts:8")
-    process.wait_log("table read")
-    while process.running():
-        db.execute("UPDATE t SET v = v + 1")
+    with db.connect() as other:
+        other.execute("SELECT pg_advisory_lock(1)")  # the view is not read to its end before
+        process = leat.follow(db, *args, crash_point="stream.between_cuts:8")
+        process.wait_log("table read")
+        while process.running():
+            db.execute("UPDATE t SET v = v + 1")
         assert "all tables read" not in process.stderr()
     assert leat.sync(db, *args, crash_point="stream.between_cuts", check=False).returncode == -9
     leat.sync(db, *args)

@@ -157,8 +157,10 @@ static bool drain_finish(PgStream *stream, Err *err) {
 
 bool pg_drain_step(PgStream *stream, bool *more, Err *err) {
     PgSession *session = stream->session;
-    if (!pg_stream_at_boundary(stream)) {
-        return true; // a journal cut must be possible right behind the step
+    // A journal cut must be possible right behind the step. What the spool has since before a restart comes once more,
+    // and is known as such only while the spool is there.
+    if (!pg_stream_at_boundary(stream) || stream->boundary_lsn < session->spool_lsn) {
+        return true;
     }
     TRY(pg_stream_cut(stream, true, err)); // all that has come is in the spool, durable
     char path[PATH_MAX];
