@@ -10,7 +10,6 @@ import pytest
 from pyiceberg.table import StaticTable
 
 ARGS = ["--set", "freshness=100ms"]
-DROP_SLOTS = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()"
 
 
 @pytest.fixture
@@ -249,7 +248,7 @@ def test_a_lost_data_directory_is_found_out(lake, db):
     db.execute("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1)")
     lake.sync(db, *ARGS)
     shutil.rmtree(lake.data / "pipelines")
-    db.execute(DROP_SLOTS)
+    db.drop_slots()
     db.execute("UPDATE t SET v = 2")
     again = lake.sync(db, *ARGS, check=False)
     assert again.returncode != 0 and "data directory is another one or was lost" in again.stderr

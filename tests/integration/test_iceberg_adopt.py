@@ -179,9 +179,7 @@ def test_a_lake_whose_data_directory_was_lost_is_taken_over(lake, db):  # noqa: 
     lake.sync(db, *ARGS, "--set", f"catalog={lake.directory}/catalog.db")
     db.execute("UPDATE t SET v = 'lost'; DELETE FROM t WHERE id <= 5")
     shutil.rmtree(lake.data)
-    db.execute(
-        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()"
-    )
+    db.drop_slots()
     again = lake.sync(db, *ARGS, "--set", f"catalog={lake.directory}/catalog.db", check=False)
     assert again.returncode == 2 and "--adopt" in again.stderr
     lake.sync(db, *ARGS, "--set", f"catalog={lake.directory}/catalog.db", "--adopt", "*")
