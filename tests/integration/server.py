@@ -14,6 +14,7 @@ import urllib.request
 
 import leat as leat_module
 from ports import free_port
+from postgres import is_alive, state_of
 from wait import PATIENCE, wait_until
 
 
@@ -61,7 +62,7 @@ class Process:
         return f"{self.role} {self.pid}{' ' + self.connector if self.connector else ''}"
 
     def running(self):
-        return alive(self.pid)
+        return is_alive(self.pid)
 
     def kill(self, number=signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
@@ -71,22 +72,6 @@ class Process:
         """{"Pss": bytes, "Rss": bytes, …}"""
         lines = pathlib.Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()[1:]
         return {name: int(rest.split()[0]) * 1024 for name, rest in (line.split(":") for line in lines)}
-
-
-STILL = ("T", "t", "Z", None)  # it starts no process any more
-
-
-def state_of(pid):
-    """A letter (proc(5)); None: it is gone."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-
-
-def alive(pid):
-    """Neither gone nor a zombie."""
-    return state_of(pid) not in ("Z", None)
 
 
 def children(pid):
@@ -195,7 +180,7 @@ class Server:
         """Sends the supervisor a signal and waits for its end and that of all its processes."""
         if number == signal.SIGKILL:  # a process that it starts after a look at them would be waited for by nobody
             self.process.send_signal(signal.SIGSTOP)
-            wait_until(lambda: state_of(self.pid) in STILL, "the supervisor stands still")
+            wait_until(lambda: state_of(self.pid) in ("T", "Z", None), "the supervisor stands still")
         processes = self.processes()
         self.process.send_signal(number)
         status = self.wait(timeout)

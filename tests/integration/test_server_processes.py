@@ -12,7 +12,8 @@ import pytest
 
 import leat as leat_module
 from ports import free_port
-from server import Server, alive
+from postgres import is_alive
+from server import Server
 from wait import wait_until
 
 SANITIZED = "san" in leat_module.BINARY.parent.name
@@ -105,7 +106,7 @@ def test_adopts_pipelines_of_sync_and_stops_at_a_checkpoint(new_server, leat, db
     wait_rows(server, leat, 10)
     insert(db, 11, 20)
     server.stop()
-    assert not alive(worker.pid)
+    assert not is_alive(worker.pid)
     assert rows(leat).keys() <= set(range(1, 21))
     assert len(messages(server, "a pipeline of leat sync is adopted")) == 1
     server.start()  # from its document now
@@ -121,7 +122,7 @@ def test_kill_of_any_process_leaves_no_orphan_and_all_goes_on(new_server, leat, 
     insert(db, 4, 10)
     if who == "supervisor":
         server.kill(signal.SIGKILL)
-        assert not alive(front.pid) and not alive(worker.pid)
+        assert not is_alive(front.pid) and not is_alive(worker.pid)
         server.start()
     elif who == "front":
         front.kill()
@@ -147,7 +148,7 @@ def test_child_without_supervisor_ends_even_where_signals_do_not_reach_it(new_se
     server.process.kill()
     server.process.wait()
     server.none_left(children)
-    assert not alive(worker.pid)
+    assert not is_alive(worker.pid)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
