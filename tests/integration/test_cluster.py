@@ -101,6 +101,12 @@ class Cluster:
 
         return wait_until(look, told)
 
+    def create(self, node, name, config):
+        """Back when all nodes know it: of two that do not, each may give its connector the slot that is the other's."""
+        node.create(name, config)
+        for other in self.nodes:
+            other.until(lambda other=other: other.status(name) is not None, f"it knows {name}")
+
     def ask(self, node, method, path, body=None):
         """A change of a connector; 409, ask again: nobody has it for a moment, or its node is known for another one."""
         said = lambda: (answer := node.connect(method, path, body)).status != 409 and answer  # noqa: E731
@@ -290,9 +296,9 @@ def test_sources_and_sinks_move_from_node_to_node(kafka, work, db):
             for node in cluster.nodes:
                 cluster.wait_member(node)
             first, second, third = cluster.nodes
-            second.create("lake", sink(work, kafka) | ROTATED)
-            third.create("ice", iceberg(work, catalog, topic))
-            first.create("moves", source(db, kafka))
+            cluster.create(second, "lake", sink(work, kafka) | ROTATED)
+            cluster.create(third, "ice", iceberg(work, catalog, topic))
+            cluster.create(first, "moves", source(db, kafka))
             cluster.wait_spread(cluster.nodes)
             load.start()
             for node in cluster.nodes:

@@ -177,9 +177,9 @@ def test_brokers_and_nodes_die_in_turn(kafka, work, db, versitygw):
             start_all(cluster, kafka, work, db)
             first, second, third = cluster.nodes
             topic = proof.topics["moves"]
-            first.create("moves", source(db, kafka))
-            second.create("files", files_on_s3(versitygw, topic))
-            third.create("ice", iceberg(work, catalog, topic) | {"iceberg.control.commit.interval-ms": "500"})
+            cluster.create(first, "moves", source(db, kafka))
+            cluster.create(second, "files", files_on_s3(versitygw, topic))
+            cluster.create(third, "ice", iceberg(work, catalog, topic) | {"iceberg.control.commit.interval-ms": "500"})
             cluster.wait_spread(cluster.nodes)
             for watch in proof.watches.values():
                 proof.until(lambda watch=watch: len(watch.look()) == 10, "the first read is over")
