@@ -347,7 +347,6 @@ DAYS = {
     "locale": "en-US",
     "timezone": "UTC",
     "timestamp.extractor": "Record",
-    "rotate.schedule.interval.ms": "1000",  # what an hour that ends has left would wait for a fourth record
 }
 
 
