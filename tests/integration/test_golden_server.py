@@ -99,8 +99,7 @@ class Case:
 
     def drop_slots(self):
         """The database stays, for dropping it takes a second, until its server goes."""
-        self.db.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
-                        " WHERE database = current_database()")  # fmt: skip
+        self.db.drop_slots()
 
 
 def named_golden(value, database):
