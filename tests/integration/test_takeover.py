@@ -16,6 +16,7 @@ import pytest
 import server as server_module
 from apache_catalog import ApacheCatalog
 from confluent_kafka.admin import AdminClient, NewTopic
+from kafka_broker import count_of
 from postgres import OS_USER
 from test_connect_iceberg import until_rows
 from wait import PATIENCE, wait_until
@@ -215,6 +216,10 @@ class Clicks:
         topics = [NewTopic(topic, partitions, 1) for topic, partitions in self.TOPICS.items()]
         for each in admin.create_topics(topics).values():
             each.result()
+        # The controller answers; of a topic that the broker has not heard of yet, records are not delivered.
+        known = lambda: all(count_of(admin, topic) == count for topic, count in self.TOPICS.items())  # noqa: E731
+        wait_until(known, "the broker knows the topics")
+        self.lost = []
         self.into = {table: [] for table in self.TABLES}
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.write, daemon=True)
@@ -224,16 +229,20 @@ class Clicks:
         for number in itertools.count():
             topic, table = ("clicks", "views")[number % 3 == 0], self.TABLES[number % 5 == 0]
             value = json.dumps({"number": number, "into": table, "text": f"ü{number}"})
-            self.producer.produce(topic, value=value, partition=number % self.TOPICS[topic])
+            self.producer.produce(topic, value=value, partition=number % self.TOPICS[topic], on_delivery=self.told)
             self.into[table].append(number)
             self.producer.poll(0)
             if number % 10 == 0 and self.ended.wait(0.02):
                 return
 
+    def told(self, error, message):
+        if error is not None:
+            self.lost.append((str(error), message.value()))
+
     def stop(self):
         self.ended.set()
         self.thread.join()
-        assert self.producer.flush(180) == 0
+        assert self.producer.flush(180) == 0 and not self.lost, self.lost
 
 
 class Lake:
