@@ -57,7 +57,7 @@ TEST(document_says_what_it_is) {
         CHECK_FAILS(document_parse(slice_of(BAD[i]), &arena, &document, err), ERR_OPTION);
     }
     CHECK_FAILS(document_parse(SLICE("{\"format_version\":2}"), &arena, &document, err), ERR_FORMAT_NEWER);
-    arena_release(&arena);
+    end(&arena);
 }
 
 TEST(document_changes_its_target_alone) {

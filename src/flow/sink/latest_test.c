@@ -2,6 +2,7 @@
 #include "flow/sink/latest.c"
 
 #include "core/base/test.h"
+#include "core/sys/file.h"
 
 static Err err[1];
 static Arena arena;
@@ -54,9 +55,10 @@ static bool see(void *context, const LatestChange *change, Err *fault) {
     return true;
 }
 
+static char folder[200];
+
 static Latest *opened(size_t memory) {
     Latest *latest = NULL;
-    char folder[200];
     arena_init(&arena, "test", 0);
     test_folder(folder, sizeof(folder), "latest");
     CHECK_OK(latest_new(arena_printf(&arena, "%s/a/b", folder), 2, memory, &latest, err));
@@ -72,6 +74,7 @@ static void check_text(Latest *latest, const char *want) {
 
 static void closed(Latest *latest) {
     latest_free(latest);
+    CHECK_OK(file_remove_tree(folder, err));
     arena_release(&arena);
 }
 
