@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/sys/thread.h"
 
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SLICE_NS UINT64_C(100000) // the least that Linux takes
+#define SLICE_NS       UINT64_C(100000) // the least that Linux takes
+#define TIMER_SLACK_NS 1000UL           // 50,000 by default
 
 // struct sched_attr, sched_setattr(2); C libraries before glibc 2.41 know neither.
 typedef struct SchedAttributes {
@@ -16,6 +18,7 @@ typedef struct SchedAttributes {
 } SchedAttributes;
 
 void thread_wakes_soon(void) {
+    (void)prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
     SchedAttributes attributes = {0};
     if (syscall(SYS_sched_getattr, 0, &attributes, sizeof(attributes), 0) != 0 || attributes.policy != 0) {
         return; // somebody has given it another policy

@@ -8,8 +8,9 @@
 #include <time.h>
 
 // The calling thread runs for a short while each time it wakes, and must run soon: where all cores are taken it does
-// not wait until another thread has used up its slice, as it else would. Its share of the CPU stays the same. Threads
-// that it makes from now on are like it. Linux 6.12 and newer; elsewhere nothing changes.
+// not wait until another thread has used up its slice, as it else would (Linux 6.12 and newer), and its sleeps end when
+// they are over, not up to 50 us later. Its share of the CPU stays the same. Threads that it makes from now on are like
+// it.
 void thread_wakes_soon(void);
 
 // A condition that is waited for until a time by the monotonic clock: thread_until. Setting the machine's clock changes

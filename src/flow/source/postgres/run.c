@@ -29,7 +29,8 @@
 #define GATHER_MS      3      // or after so long
 #define BURST_BYTES    8192   // received within WINDOW_US: more is on its way
 #define WINDOW_US      2000
-#define PAUSE_US_MIN   50 // unix: before the next read
+#define LINGER_US      500 // nothing has come for so long: that was the last
+#define PAUSE_US_MIN   20  // unix: before the next read
 #define PAUSE_US_MAX   1000
 #define PAUSE_TURNS    8      // of them between two looks at other things
 #define CUT_SPACING_US 2000   // under light load: what comes so soon after a cut waits for the next
@@ -283,8 +284,8 @@ static uint64_t socket_takes(uint64_t message_bytes) {
 // pause is as long as the server needs to fill the socket by half, so it never has to wait for us.
 static void gather_adapt(Run *run, uint64_t bytes, uint64_t messages) {
     PgStream *stream = &run->stream;
-    bool burst = stream->gathering && bytes > 0;
     int64_t now = clock_monotonic_us();
+    bool burst = stream->gathering && now - stream->heard_us <= LINGER_US;
     run->window_at = run->window_bytes == 0 ? now : run->window_at;
     run->window_bytes += bytes;
     if (run->window_bytes >= BURST_BYTES || now - run->window_at > WINDOW_US) {
@@ -292,9 +293,9 @@ static void gather_adapt(Run *run, uint64_t bytes, uint64_t messages) {
         run->window_bytes = 0;
     }
     if (burst && stream->local && messages > 0) {
-        int64_t wanted = (int64_t)(socket_takes(bytes / messages) / 2);
-        int64_t pause_us = (run->pause_us * wanted / (int64_t)messages + 3 * run->pause_us) / 4;
-        run->pause_us = MIN(MAX(pause_us, PAUSE_US_MIN), PAUSE_US_MAX);
+        uint64_t wanted = socket_takes(bytes / messages) / 2;
+        run->pause_us += messages > wanted ? -run->pause_us / 4 : run->pause_us / 16; // full costs more than a wake-up
+        run->pause_us = MIN(MAX(run->pause_us, PAUSE_US_MIN), PAUSE_US_MAX);
     }
     if (burst != stream->gathering && !stream->local) {
         pg_wire_gather(&stream->wire, burst ? GATHER_BYTES : 1);
