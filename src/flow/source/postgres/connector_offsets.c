@@ -13,8 +13,7 @@
 #define OFFSET_KEY SLICE("offset")
 
 enum { OFFSET_VERSION = 1 };
-#define IDLE_US      10000000 // a walsender whose client has gone ends a moment later
-#define IDLE_LOOK_US 50000
+#define IDLE_US 10000000 // a walsender whose client has gone ends a moment later
 
 // --- noting ----------------------------------------------------------------------------------------------------
 
@@ -183,26 +182,13 @@ static bool partition_check(const PgConnector *connector, const Properties *part
     return true;
 }
 
-// Who still reads from the slot is still sending: an offset that is set meanwhile is not the last one.
-static bool slot_read_idle(const PgConnector *connector, PgSession *session, PgSlot *slot, Err *err) {
-    const char *name = connector->options.slot;
-    for (int64_t deadline = clock_monotonic_us() + IDLE_US;;) {
-        TRY(pg_slot_read(&session->sql, name, slot, err));
-        if (!slot->exists || !slot->active) {
-            return true;
-        }
-        if (clock_monotonic_us() > deadline) {
-            FAIL(err, ERR_SLOT_BUSY, "replication slot %s is in use (pid %d)", name, slot->active_pid);
-            return err_hint(err, "stop who reads from it, then set the offset");
-        }
-        clock_sleep_us(IDLE_LOOK_US);
-    }
-}
-
 // The slot must hold what comes after it, or going on from there would leave a gap.
 static bool place_check(const PgConnector *connector, PgSession *session, uint64_t lsn, Err *err) {
     PgSlot slot;
-    TRY(slot_read_idle(connector, session, &slot, err));
+    // Who still reads from the slot is still sending: an offset that is set meanwhile is not the last one.
+    if (!pg_slot_read_idle(&session->sql, connector->options.slot, IDLE_US, NULL, &slot, err)) {
+        return err->code == ERR_SLOT_BUSY ? err_hint(err, "stop who reads from it, then set the offset") : false;
+    }
     TRY(pg_server_read(&session->sql, &session->server, err));
     if (!slot.exists) {
         FAIL(err, ERR_SLOT_LOST, "replication slot %s does not exist: nothing holds the changes behind " LSN_FORMAT,

@@ -86,6 +86,11 @@ typedef struct PgConnectorOptions {
     bool dead_letters; // event.processing.failure.handling.mode=warn|skip
 } PgConnectorOptions;
 
+// How long a slot that somebody holds is waited for.
+static inline int64_t pg_connector_patience_us(const PgConnectorOptions *options) {
+    return options->slot_retries * options->slot_retry_ms * 1000;
+}
+
 // Lives in the arena, with what pg_connector_options_release frees. ERR_OPTION names the key, its value and what is
 // allowed.
 CHECKED bool pg_connector_options_parse(Arena *arena, const Properties *properties, PgConnectorOptions *options,

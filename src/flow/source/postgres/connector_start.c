@@ -84,29 +84,16 @@ static bool slot_usable(const PgSlot *slot) {
     return slot->exists && slot->ours && strcmp(slot->wal_status, "lost") != 0 && slot->invalidation[0] == '\0';
 }
 
-// Who still holds the slot moves it on, or has it made for a client that is gone: where changes begin is known behind
-// that.
-static bool slot_read_idle(const PgSetup *setup, PgSlot *slot, Err *err) {
-    PgSession *session = setup->session;
-    const PgConnectorOptions *options = &session->connector->options;
-    for (int64_t deadline = clock_monotonic_us() + options->slot_retries * options->slot_retry_ms * 1000;;) {
-        TRY(pg_slot_read(&session->sql, setup->slot, slot, err));
-        if (!slot->exists || !slot->active) {
-            return true;
-        }
-        if (clock_monotonic_us() > deadline || *session->context->stop) {
-            FAIL(err, ERR_SLOT_BUSY, "replication slot %s is in use (pid %d)", setup->slot, slot->active_pid);
-            return err_hint(err, "stop who reads from it, or choose another slot.name");
-        }
-        clock_sleep_us(DELAY_STEP_US);
-    }
-}
-
 // A slot that someone else has made is used; what is of no use is removed only when this connector has made it.
 static bool slot_prepare(PgSetup *setup, bool rows, Err *err) {
     PgSession *session = setup->session;
     PgSlot slot;
-    TRY(slot_read_idle(setup, &slot, err));
+    int64_t patience_us = pg_connector_patience_us(&session->connector->options);
+    // Where changes begin is known when nobody holds it.
+    if (!pg_slot_read_idle(&session->sql, setup->slot, patience_us, session->context->stop, &slot, err)) {
+        return err->code == ERR_SLOT_BUSY ? err_hint(err, "stop who reads from it, or choose another slot.name")
+                                          : false;
+    }
     if (slot.exists && !slot.ours) {
         FAIL(err, ERR_EXISTS, "replication slot %s is of plugin '%s' in database '%s', not of pgoutput in this one",
              setup->slot, slot.plugin, slot.database);

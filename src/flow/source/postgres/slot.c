@@ -9,6 +9,7 @@
 
 enum {
     POLL_MS = 200,
+    IDLE_LOOK_US = 50000,     // at a slot that somebody holds
     BLOCKERS_AFTER_MS = 1000, // when to begin asking who is in the way
     BLOCKERS_EVERY_MS = 5000,
 };
@@ -56,6 +57,20 @@ bool pg_slot_read(PgConn *sql, const char *name, PgSlot *slot, Err *err) {
     slot->retained_bytes = pg_int(&rows, 0, 9);
     slot->safe_bytes = pg_null(&rows, 0, 10) ? -1 : pg_int(&rows, 0, 10);
     return true;
+}
+
+bool pg_slot_read_idle(PgConn *sql, const char *name, int64_t timeout_us, const volatile bool *stop, PgSlot *slot,
+                       Err *err) {
+    for (int64_t deadline = clock_monotonic_us() + timeout_us;;) {
+        TRY(pg_slot_read(sql, name, slot, err));
+        if (!slot->exists || !slot->active) {
+            return true;
+        }
+        if (clock_monotonic_us() > deadline || (stop != NULL && *stop)) {
+            return FAIL(err, ERR_SLOT_BUSY, "replication slot %s is in use (pid %d)", name, slot->active_pid);
+        }
+        clock_sleep_us(IDLE_LOOK_US);
+    }
 }
 
 // --- creation --------------------------------------------------------------------------------------------------

@@ -18,6 +18,10 @@ typedef struct PgSlot {
     int64_t safe_bytes;     // until it would be invalidated; -1 = no cap
 } PgSlot;
 CHECKED bool pg_slot_read(PgConn *sql, const char *name, PgSlot *slot, Err *err);
+// The same once nobody holds it: a server lets go of it a moment after its client has gone, and moves it on until then,
+// or still makes it. After so long, or when *stop (NULL = never), ERR_SLOT_BUSY names the pid.
+CHECKED bool pg_slot_read_idle(PgConn *sql, const char *name, int64_t timeout_us, const volatile bool *stop,
+                               PgSlot *slot, Err *err);
 
 // CREATE_REPLICATION_SLOT on a replication connection. While it waits for open writing transactions, `sql` is asked who
 // blocks it (pid, age, query's first words) and that is logged; after timeout_ms the wait is given up (ERR_SOURCE_SETUP

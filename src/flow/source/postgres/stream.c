@@ -632,8 +632,7 @@ bool pg_stream_open(PgStream *stream, PgSession *session, uint64_t from, Err *er
     const char *statement = start_statement(stream, &arena, from);
     // A client that died without a word keeps the slot busy for a while.
     const PgConnector *connector = session->connector;
-    int64_t patience_us = connector != NULL ? connector->options.slot_retries * connector->options.slot_retry_ms * 1000
-                                            : BUSY_PATIENCE_US;
+    int64_t patience_us = connector != NULL ? pg_connector_patience_us(&connector->options) : BUSY_PATIENCE_US;
     for (int64_t deadline = clock_monotonic_us() + patience_us;;) {
         if (pg_wire_start(&stream->wire, statement, REPLY_TIMEOUT_MS, err)) {
             break;
