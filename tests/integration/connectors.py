@@ -8,12 +8,11 @@ import decimal
 import gzip
 import io
 import json
-import os
-import pathlib
 import urllib.parse
 
 import fastavro
 import pyarrow.parquet
+import scratch
 
 EPOCH = datetime.date(1970, 1, 1)
 JSON_PLAIN = {
@@ -105,17 +104,6 @@ def read_file(path):
     return [json.loads(line) for line in data.decode().splitlines()]
 
 
-def paths(lake, ending=""):
-    """The files below a folder, in order. Not by rglob: a folder of leat's may go while it looks."""
-    found = (pathlib.Path(place) / name for place, _, names in os.walk(lake) for name in names)
-    return sorted(path for path in found if path.name.endswith(ending))
-
-
-def contents(lake, ending=""):
-    """{path: bytes}"""
-    return {path: path.read_bytes() for path in paths(lake, ending)}
-
-
 def read_topics(lake):
     """topic -> [(offset of the file, records)], in order; of files with values."""
     while True:
@@ -127,7 +115,7 @@ def read_topics(lake):
 
 def read_topics_once(lake):
     topics = {}
-    for path in paths(lake):
+    for path in scratch.paths(lake):
         if "+" in path.name and ".keys." not in path.name and ".headers." not in path.name:
             topic, offset = parse_name(path)
             topics.setdefault(topic, []).append((offset, read_file(path)))

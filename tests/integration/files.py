@@ -7,11 +7,9 @@
 """
 
 import base64
-import contextlib
 import datetime
 import decimal
 import math
-import os
 import pathlib
 import uuid
 
@@ -32,15 +30,6 @@ NS_IN_DAY = 86_400 * 10**9
 def form_of(path):
     """The ending that says what a file is; None when it is not leat's."""
     return next((ending for ending in (".json.gz", ".json", ".avro", ".parquet") if path.name.endswith(ending)), None)
-
-
-def contents(directory):
-    """(path, bytes) of each file below a directory in which leat works: what goes meanwhile is left out."""
-    for place, _, names in os.walk(directory):  # not rglob, which fails where a folder goes
-        for path in (pathlib.Path(place) / name for name in names):
-            with contextlib.suppress(FileNotFoundError):
-                if path.is_file():
-                    yield path, path.read_bytes()
 
 
 def find(directory):

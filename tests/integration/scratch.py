@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the tests and their servers keep their data."""
+"""Where the tests and their servers keep their data, and what lies there."""
 
 import contextlib
 import functools
@@ -15,6 +15,22 @@ def new_directory(prefix):
     """In memory where there is room: what is made, synced and dropped by the thousand costs a disk's file system more
     than the tests and their servers take themselves."""
     return pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if memory_will_do() and memory_has_room() else None))
+
+
+def paths(directory, ending=""):
+    """The files below a directory, in order. Not by rglob: a folder of leat's may go while it looks."""
+    found = (pathlib.Path(place) / name for place, _, names in os.walk(directory) for name in names)
+    return sorted(path for path in found if path.name.endswith(ending))
+
+
+def contents(directory, ending=""):
+    """{path: bytes}, without what goes meanwhile."""
+    found = {}
+    for path in paths(directory, ending):
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file():
+                found[path] = path.read_bytes()
+    return found
 
 
 def memory_has_room():

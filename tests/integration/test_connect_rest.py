@@ -18,8 +18,8 @@ import re
 import time
 import urllib.parse
 
-import files
 import pytest
+import scratch
 import transcripts
 from server import Server, request
 from wait import PATIENCE
@@ -473,7 +473,7 @@ def test_a_password_is_neither_shown_nor_stored(stage):
     answers.append(connect("POST", "/connectors", {"name": "sealed", "config": {"database.password": secret}}).body)
     assert not [answer for answer in answers if secret.encode() in answer]
     assert created.json()["config"]["initial.url"] == f"http://me:{MASK}@host/"
-    for path, data in files.contents(stage.server.data):
+    for path, data in scratch.contents(stage.server.data).items():
         assert secret.encode() not in data, path
     assert secret not in stage.server.log_text()
     # A mask that comes back changes nothing, and one that stands for nothing is refused.

@@ -10,6 +10,7 @@ import time
 
 import connectors
 import pytest
+import scratch
 import server as server_module
 
 TOPIC = "shop.public.orders"
@@ -190,8 +191,8 @@ def test_a_sink_reads_bytes_and_texts_and_changes_them(server, db, work):
     lake = work / "lake"
     server.until(lambda: len(connectors.records(lake / "text", TOPIC)) == 10, "texts")
     assert [json.loads(record) for record in connectors.records(lake / "text", TOPIC)] == want
-    server.until(lambda: len(connectors.paths(lake / "bytes", ".bin")) == 2, "bytes")
-    lines = [line for path in connectors.paths(lake / "bytes", ".bin") for line in path.read_text().splitlines()]
+    server.until(lambda: len(scratch.paths(lake / "bytes", ".bin")) == 2, "bytes")
+    lines = [line for path in scratch.paths(lake / "bytes", ".bin") for line in path.read_text().splitlines()]
     assert [json.loads(line) for line in lines] == want
     server.until(lambda: len(connectors.records(lake / "renamed", "public.orders")) == 10, "renamed")
     for record in want:
@@ -252,7 +253,7 @@ def test_a_sinks_offsets_are_shown_and_reset(server, db, work):
     create(server, "source", connectors.source(db), connectors.JSON_PLAIN)
     create(server, "sink", connectors.s3_sink(work, TOPIC, flush__size="2"), connectors.JSON_PLAIN)
     until_equal(server, db, lake)
-    before = connectors.contents(lake, ".json")
+    before = scratch.contents(lake, ".json")
     assert server.connect("PUT", "/connectors/sink/stop").status == 204
     server.wait_state("sink", None)
     part = {"kafka_topic": TOPIC, "kafka_partition": 0}
@@ -261,17 +262,17 @@ def test_a_sinks_offsets_are_shown_and_reset(server, db, work):
     body = {"offsets": [{"partition": part, "offset": {"kafka_offset": 4}}]}
     answer = server.connect("PATCH", "/connectors/sink/offsets", body)
     assert answer.status == 200, answer
-    assert len(connectors.paths(lake, ".json")) == 2
+    assert len(scratch.paths(lake, ".json")) == 2
     assert server.connect("PUT", "/connectors/sink/resume").status == 202
     until_equal(server, db, lake)
-    assert connectors.contents(lake, ".json") == before
+    assert scratch.contents(lake, ".json") == before
     assert server.connect("PUT", "/connectors/sink/stop").status == 204
     server.wait_state("sink", None)
     assert server.connect("DELETE", "/connectors/sink/offsets").status == 200
-    assert not connectors.paths(lake, ".json")
+    assert not scratch.paths(lake, ".json")
     assert server.connect("PUT", "/connectors/sink/resume").status == 202
     until_equal(server, db, lake)
-    assert connectors.contents(lake, ".json") == before
+    assert scratch.contents(lake, ".json") == before
     server.stop()
 
 
@@ -374,10 +375,10 @@ def test_avro_through_the_embedded_registry_into_avro_and_parquet(server, db, wo
     assert subjects == [f"{TOPIC}-key", f"{TOPIC}-value"]
     schema = json.loads(server.registry("GET", f"/subjects/{TOPIC}-value/versions/1").json()["schema"])
     assert (schema["name"], schema["namespace"]) == ("Envelope", TOPIC)
-    path = connectors.paths(work / "lake/raw", ".avro")[0]
+    path = scratch.paths(work / "lake/raw", ".avro")[0]
     assert path.relative_to(work / "lake").as_posix() == f"raw/{TOPIC}/partition=0/{TOPIC}+0+0000000000.avro"
     assert path.with_suffix("").with_suffix("").parent.joinpath(f"{TOPIC}+0+0000000000.keys.avro").exists()
-    found = connectors.paths(work / "lake/days" / TOPIC, ".parquet")
+    found = scratch.paths(work / "lake/days" / TOPIC, ".parquet")
     hours = {path.parent.relative_to(work / "lake/days" / TOPIC).as_posix() for path in found}
     assert all(hour.count("/") == 3 and hour.startswith("year=20") for hour in hours), hours
     raw, days = connectors.records(work / "lake/raw", TOPIC), connectors.records(work / "lake/days", TOPIC)

@@ -7,6 +7,7 @@ import shutil
 
 import connectors
 import pytest
+import scratch
 from test_connectors import TOPIC, changes, create, server, until_equal, wire  # noqa: F401
 
 SINK = {"flush.size": "1"}
@@ -19,7 +20,7 @@ def create_both(server, db, work):
 
 
 def objects(lake):
-    return {path.relative_to(lake): content for path, content in connectors.contents(lake).items()}
+    return {path.relative_to(lake): content for path, content in scratch.contents(lake).items()}
 
 
 def until_published(server, db, work, lake):

@@ -4,8 +4,6 @@
 import collections
 import datetime
 import json
-import os
-import pathlib
 import re
 import shutil
 import zoneinfo
@@ -14,6 +12,7 @@ import duckdb
 import files
 import pyarrow.parquet as pq
 import pytest
+import scratch
 from leat import ROOT
 from wait import wait_until
 
@@ -35,9 +34,7 @@ def sets(**options):
 
 
 def all_files(out):
-    # Not rglob: a folder of leat's may go while it looks.
-    paths = sorted(pathlib.Path(place) / name for place, _, names in os.walk(out) for name in names)
-    return [path for path in paths if path.relative_to(out).parts[0] not in ("_leat", ".leat-staging")]
+    return [path for path in scratch.paths(out) if path.relative_to(out).parts[0] not in ("_leat", ".leat-staging")]
 
 
 def flat(out, work, table="orders"):

@@ -7,8 +7,8 @@ import signal
 import socket
 import subprocess
 
-import connectors
 import pytest
+import scratch
 
 import leat as leat_module
 from ports import free_port
@@ -64,7 +64,7 @@ def adopted(leat, db):
 
 def rows(leat):
     found = {}
-    for path in connectors.paths(leat.out, ".json"):
+    for path in scratch.paths(leat.out, ".json"):
         for line in path.read_text().splitlines():
             row = json.loads(line)
             found.setdefault(row["id"], 0)
